@@ -1,0 +1,1 @@
+"""Frozen, hashed configuration: the one place where a value stands."""

@@ -1,0 +1,63 @@
+"""The learner: PPO of rsl_rl. Names are rsl_rl's own."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from genelab.config.base import Cfg
+
+
+class NetworkCfg(Cfg):
+    """A multi-layer perceptron."""
+
+    hidden_dims: tuple[PositiveInt, ...] = Field(min_length=1)
+    """Units of the hidden layers."""
+    activation: Literal["elu", "relu", "tanh", "selu", "silu"] = "elu"
+    """Activation between layers."""
+
+
+class PpoCfg(Cfg):
+    """Proximal policy optimisation as implemented by rsl_rl."""
+
+    algorithm: Literal["ppo"] = "ppo"
+    """Learning algorithm."""
+    trainer: Literal["rsl_rl"] = "rsl_rl"
+    """Library that implements it."""
+    actor: NetworkCfg
+    """Policy network, reads the `policy` observations."""
+    critic: NetworkCfg
+    """Value network, reads the `critic` observations."""
+    normalization: Literal["running", "none"] = "running"
+    """Observation normalisation: `running` keeps mean and variance inside the checkpoint, frozen for evaluation."""
+    init_std: PositiveFloat = 1.0
+    """Initial standard deviation of the action noise, in action units."""
+    num_steps_per_env: PositiveInt = 24
+    """Control steps per environment and iteration."""
+    num_learning_epochs: PositiveInt = 5
+    """Passes over the rollout per iteration."""
+    num_mini_batches: PositiveInt = 4
+    """Optimiser steps per pass."""
+    learning_rate: PositiveFloat = 1e-3
+    """Initial Adam step size."""
+    schedule: Literal["adaptive", "fixed"] = "adaptive"
+    """`adaptive` steers the step size by the KL divergence, within 1e-5 and 1e-2."""
+    desired_kl: PositiveFloat = 0.01
+    """KL divergence that the adaptive schedule aims at, nats."""
+    gamma: float = Field(default=0.99, gt=0.0, le=1.0)
+    """Discount per control step."""
+    lam: float = Field(default=0.95, ge=0.0, le=1.0)
+    """Lambda of generalised advantage estimation."""
+    clip_param: PositiveFloat = 0.2
+    """Clip range of the probability ratio and of the value change."""
+    value_loss_coef: NonNegativeFloat = 1.0
+    """Weight of the value loss."""
+    use_clipped_value_loss: bool = True
+    """Whether the value change is clipped."""
+    entropy_coef: NonNegativeFloat = 0.005
+    """Weight of the entropy bonus."""
+    max_grad_norm: PositiveFloat = 1.0
+    """Gradient norm limit, actor and critic apart."""
+    microbatch_rows: PositiveInt = 2048
+    """Rows per forward and backward pass; gradients accumulate to the whole mini-batch. Changes speed and float sums."""
+    save_interval: PositiveInt
+    """Iterations between two checkpoints and resume states."""

@@ -1,0 +1,68 @@
+"""Canonical JSON, hashes, and the exact snapshot of a task that a run keeps beside its checkpoints."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from genelab.config.base import Cfg
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+
+
+def canonical_json(value: Any) -> str:
+    """Serialise plain JSON data to one line. Key order is kept: the order of terms is part of their meaning."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def sha256_json(value: Any) -> str:
+    """SHA-256 of the canonical JSON of plain data."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def dump(cfg: Cfg) -> dict[str, Any]:
+    """Plain JSON data of a config, in field order."""
+    return cfg.model_dump(mode="json")
+
+
+def dump_task(task: TaskSpec) -> dict[str, Any]:
+    """Snapshot of a task as `{"task": ..., "env": ..., "agent": ...}`, such that `load_task(dump_task(t)) == t`."""
+    data = dump(task)
+    env, agent = data.pop("env"), data.pop("agent")
+    return {"task": data, "env": env, "agent": agent}
+
+
+def config_sha256(snapshot: dict[str, Any]) -> str:
+    """SHA-256 of a task snapshot as `dump_task` gives it. Taken over the stored data, so old snapshots keep theirs."""
+    return sha256_json({part: snapshot[part] for part in ("task", "env", "agent")})
+
+
+def load_task(snapshot: dict[str, Any], source: str) -> TaskSpec:
+    """Restore a task from its snapshot.
+
+    Raises:
+        InputError: if the data is no valid task; names `source`, the field, the value and the rule.
+    """
+    try:
+        return TaskSpec.model_validate({**snapshot["task"], "env": snapshot["env"], "agent": snapshot["agent"]})
+    except ValidationError as error:
+        raise InputError(f"{source}: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """One line on the first problem of a validation error: path, value and rule."""
+    problem = error.errors(include_url=False)[0]
+    path = ".".join(str(part) for part in problem["loc"]) or "value"
+    return f"{path} = {problem['input']!r}: {problem['msg']}"
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Leaves at which two snapshots differ, as (path, old, new). A missing side reads None."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        found = [d for key in keys for d in differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)]
+        if not found and list(old) != list(new):
+            return [(f"{path} (order)", list(old), list(new))]
+        return found
+    return [] if old == new else [(path, old, new)]

@@ -1,0 +1,68 @@
+"""A task: environment, learner, budget and evaluation protocol under one identifier."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints
+
+from genelab.config.agent import PpoCfg
+from genelab.config.base import Cfg
+from genelab.config.env import EnvCfg
+
+TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
+
+
+class BudgetCfg(Cfg):
+    """How long a seed trains."""
+
+    iterations: PositiveInt
+    """Learning iterations in total."""
+
+
+class ProtocolCfg(Cfg):
+    """The fixed evaluation protocol. Episode k's draws depend on (seed, k) alone."""
+
+    id: Literal["numbered-episodes"] = "numbered-episodes"
+    """Name of the counting rule: every one of episodes 0..N-1 runs to its end and counts once."""
+    version: Literal[1] = 1
+    """Version of the protocol."""
+    episodes: PositiveInt = 100
+    """Numbered episodes."""
+    num_envs: PositiveInt = 64
+    """Parallel environments; changes speed, not results."""
+    seed: NonNegativeInt = 0
+    """Evaluation seed, in a stream of its own."""
+    max_episode_s: PositiveFloat = 30.0
+    """Cap on an episode, s, if the task's own limit is longer."""
+    deterministic: bool = True
+    """Whether the policy acts by its mean."""
+    observation_noise: bool = True
+    """Whether observation noise stays on."""
+    disturbances: bool = False
+    """Whether the training disturbances stay on."""
+    round_trip_episodes: PositiveInt = 16
+    """Episodes on which the reloaded policy must reproduce the in-memory one."""
+
+
+class TaskSpec(Cfg):
+    """A registered task, with everything that training and evaluation need."""
+
+    id: TaskId
+    """Identifier, ending in -vN; N rises when the task becomes another task."""
+    summary: str
+    """One line on what is to be learnt."""
+    task_version: PositiveInt
+    """Rises with every change of reward, observation or physics under one identifier."""
+    package: str
+    """Import name of the package that defines the task."""
+    return_ceiling: float | None = None
+    """Largest possible return of an episode; null if unknown."""
+    published_as: str | None = None
+    """Task of the published reference tables whose rows stand beside ours; null for none."""
+    env: EnvCfg
+    """The environment."""
+    agent: PpoCfg
+    """The learner."""
+    budget: BudgetCfg
+    """How long a seed trains."""
+    protocol: ProtocolCfg = ProtocolCfg()
+    """How a checkpoint is evaluated."""

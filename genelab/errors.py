@@ -1,0 +1,19 @@
+"""The two ways a command ends badly, and the exit code of each."""
+
+
+class GenelabError(Exception):
+    """Base of every error shown to a user as one line, without a traceback."""
+
+    exit_code = 1
+
+
+class InputError(GenelabError):
+    """The input is wrong: names the field, the value and the rule. Nothing was written. Exit code 2."""
+
+    exit_code = 2
+
+
+class RunError(GenelabError):
+    """A run or a check failed although the input was right. Exit code 1."""
+
+    exit_code = 1
