@@ -58,6 +58,6 @@ class PpoCfg(Cfg):
     max_grad_norm: PositiveFloat = 1.0
     """Gradient norm limit, actor and critic apart."""
     microbatch_rows: PositiveInt = 2048
-    """Rows per forward and backward pass; gradients accumulate to the whole mini-batch. Changes speed and float sums."""
+    """Rows per forward and backward pass; gradients add up to the whole mini-batch. Changes speed and float sums."""
     save_interval: PositiveInt
     """Iterations between two checkpoints and resume states."""

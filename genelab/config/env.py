@@ -1,5 +1,6 @@
 """The environment: simulator, robot, observations, actions, rewards, terminations and events."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -173,6 +174,10 @@ class EnvCfg(Cfg):
 
     @property
     def max_episode_steps(self) -> int:
-        """Control steps until an episode is truncated: ceil(episode length / control period)."""
-        # Rounded first: 10.0 / (0.005 * 2) must be 1000 whatever the float division gives.
-        return -int(-round(self.episode_length_s / self.control_dt, 6) // 1)
+        """Control steps until an episode is truncated."""
+        return self.control_steps(self.episode_length_s)
+
+    def control_steps(self, seconds: float) -> int:
+        """Control steps that cover a time, rounded up."""
+        # Rounded first: 10.0 / (0.005 * 2) must give 1000 whatever the float division says.
+        return math.ceil(round(seconds / self.control_dt, 6))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints
 
 from genelab.config.agent import PpoCfg
 from genelab.config.base import Cfg

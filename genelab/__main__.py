@@ -1,0 +1,5 @@
+"""`python -m genelab`."""
+
+from genelab.cli import main
+
+main()

@@ -1,0 +1,103 @@
+"""The `genelab` command. Commands are imported when they run, so that help and listing stay fast."""
+
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import click
+
+from genelab import __version__
+from genelab.errors import GenelabError
+
+COMMANDS = {
+    "list": ("genelab.cli.list", "List the registered tasks."),
+    "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
+    "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
+    "eval": ("genelab.cli.eval", "Evaluate a checkpoint under the fixed protocol."),
+    "export": ("genelab.cli.export", "Export a policy with its contract."),
+    "check": ("genelab.cli.check", "Check records: recompute every number and hash."),
+    "reference": ("genelab.cli.reference", "Add a checked sweep to the reference store."),
+    "render": ("genelab.cli.render", "Render the reference tables from the records."),
+}
+"""Module and first help line of each command. The module's attribute `command` is the click command."""
+
+INTERRUPTED = 130
+STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a line; an unknown one is an error that names the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            nearest = get_close_matches(args[0], COMMANDS, n=2) or list(COMMANDS)
+            raise click.UsageError(f"no command '{args[0]}'; nearest: {', '.join(nearest)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _dashes(token: str) -> str:
+    return token.replace("_", "-")
+
+
+@click.group(
+    cls=LazyGroup,
+    # The published protocol writes --log_dir but --num-envs: both spellings of every option work.
+    context_settings={"token_normalize_func": _dashes, "show_default": True, "max_content_width": 120},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def group() -> None:
+    """Train, evaluate and publish robot-learning results that anyone can check."""
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code. An expected error is one line on stderr.
+
+    A command returns None or its exit code.
+    """
+    try:
+        code = group.main(args, prog_name="genelab", standalone_mode=False)
+    except click.Abort:
+        return _fail("interrupted", INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except GenelabError as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in STORAGE_ERRNOS:
+            raise
+        return _fail(f"{error.strerror}: {error.filename or 'no file named'}", GenelabError.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    return code
+
+
+def main() -> None:
+    """Entry point of the `genelab` script."""
+    sys.exit(run())

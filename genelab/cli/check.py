@@ -1,0 +1,30 @@
+"""`genelab check`."""
+
+from pathlib import Path
+
+import click
+
+from genelab.errors import RunError
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--weights", is_flag=True, help="Load the checkpoints and recompute weights_sha256 too.")
+def command(paths: tuple[Path, ...], weights: bool) -> None:
+    """Recompute what records claim: aggregates, hashes, verdicts, seeds.
+
+    PATHS are eval.json files, run, sweep or entry directories, or trees of them. One line per finding; exit code 1 if
+    there is one, 2 if a path does not exist or holds no record.
+    """
+    from genelab.records.check import check_paths
+
+    weights_hash = None
+    if weights:
+        from genelab.learn.checkpoint import weights_sha256_of_file as weights_hash
+    report = check_paths(paths, weights_hash)
+    for finding in report.findings:
+        click.echo(finding)
+    for summary in report.summaries:
+        click.echo(f"ok: {summary}")
+    if report.findings:
+        raise RunError(f"{len(report.findings)} finding{'s' if len(report.findings) > 1 else ''}")

@@ -1,0 +1,39 @@
+"""`genelab list`."""
+
+import json
+
+import click
+
+from genelab.errors import InputError
+from genelab.registry import all_tasks, broken_entry_points
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> int:
+    """List the registered tasks.
+
+    An entry point that fails to register its tasks is named on stderr, and the exit code is 2.
+    """
+    rows = [
+        {
+            "id": task.id,
+            "task_version": task.task_version,
+            "iterations": task.budget.iterations,
+            "num_envs": task.env.num_envs,
+            "package": task.package,
+            "summary": task.summary,
+        }
+        for task in all_tasks()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        width = max((len(str(row["id"])) for row in rows), default=0)
+        for row in rows:
+            budget = f"{row['iterations']} iterations x {row['num_envs']} envs"
+            click.echo(f"{row['id']:{width}}  version {row['task_version']}  {budget:26}  {row['summary']}")
+    broken = broken_entry_points()
+    for each in broken:
+        click.echo(f"error: {each}", err=True)
+    return InputError.exit_code if broken else 0

@@ -1,0 +1,50 @@
+"""Walks a config: every value with its dotted path, its default and its meaning."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from genelab.config.base import Cfg
+
+
+class Leaf(Cfg):
+    """One value of a config that has no parts of its own."""
+
+    path: str
+    """Dotted path through models and mappings."""
+    value: JsonValue
+    """The value as JSON."""
+    required: bool
+    """Whether the config has to give it, because the field has no default."""
+    default: JsonValue
+    """Default as JSON; null if required."""
+    meaning: str
+    """What the field holds, with its unit. An entry of a mapping has the meaning of the mapping."""
+
+
+def leaves(cfg: Cfg, prefix: str = "") -> Iterator[Leaf]:
+    """Every value of a config, in field order."""
+    for name, field in type(cfg).model_fields.items():
+        yield from _walk(getattr(cfg, name), f"{prefix}{name}", field, entry=False)
+
+
+def _walk(value: Any, path: str, field: FieldInfo, entry: bool) -> Iterator[Leaf]:
+    if isinstance(value, Cfg):
+        yield from leaves(value, f"{path}.")
+    elif isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _walk(item, f"{path}.{key}", field, entry=True)
+    else:
+        # A default belongs to the whole field, so an entry of a mapping has none.
+        required = entry or field.is_required()
+        default = None if required else to_jsonable_python(field.get_default(call_default_factory=False))
+        yield Leaf(
+            path=path,
+            value=to_jsonable_python(value),
+            required=required,
+            default=default,
+            meaning=field.description or "",
+        )

@@ -1,0 +1,118 @@
+"""Changes of single values from the command line: `env.rewards.alive.weight=2.0`."""
+
+import difflib
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+
+from genelab.config.base import Cfg
+from genelab.config.fields import leaves
+from genelab.config.snapshot import dump, first_problem
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+
+PARTS = ("env", "agent", "budget", "protocol")
+"""Parts of a task that may change. The rest says which task it is."""
+
+KINDS = {bool: "boolean", int: "whole number", float: "number", str: "string", list: "list", dict: "mapping"}
+
+
+class Override(Cfg):
+    """One changed value."""
+
+    path: str
+    """Dotted path in the task."""
+    old: JsonValue
+    """Value in the registry, as JSON."""
+    new: JsonValue
+    """Value asked for, as JSON, after validation."""
+
+    @property
+    def effective(self) -> bool:
+        """Whether it changes anything."""
+        return self.old != self.new
+
+
+def apply_overrides(task: TaskSpec, assignments: Sequence[str]) -> tuple[TaskSpec, list[Override]]:
+    """Apply `path=value` assignments and validate the whole task again.
+
+    Args:
+        assignments: a value is JSON if it parses as JSON, and else a string.
+
+    Returns:
+        The new task, and every override in the order given, those without effect included.
+
+    Raises:
+        InputError: on an unknown path (names the nearest), a path given twice, or a value of the wrong type or range.
+    """
+    parsed = [_parse(assignment) for assignment in assignments]
+    old, data = dump(task), dump(task)
+    seen: set[str] = set()
+    for path, value in parsed:
+        if path in seen:
+            raise InputError(f"--set {path}: given twice")
+        seen.add(path)
+        parent, key = _locate(task, data, path)
+        parent[key] = _as_parameter(path, parent[key], value) if path.split(".")[-2] == "params" else value
+    try:
+        # Strict JSON: "64" is no integer and true no number, but 2 is a float and a list a tuple.
+        changed = TaskSpec.model_validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        raise InputError(f"--set {first_problem(error)}") from error
+    new = dump(changed)
+    return changed, [Override(path=path, old=_value_at(old, path), new=_value_at(new, path)) for path, _ in parsed]
+
+
+def _parse(assignment: str) -> tuple[str, JsonValue]:
+    path, equals, text = assignment.partition("=")
+    path = path.strip()
+    if not equals or not path:
+        raise InputError(f"--set '{assignment}': must be path=value")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"--set {path}={text}: must be a finite number")
+    return path, value
+
+
+def _locate(task: TaskSpec, data: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    """The mapping that holds the value at a path, and its key there."""
+    *parents, key = path.split(".")
+    node: Any = data
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or key not in node:
+        nearest = difflib.get_close_matches(path, _paths(task), n=3, cutoff=0.0)
+        raise InputError(f"--set {path}: unknown path; nearest: {', '.join(nearest)}")
+    if isinstance(node[key], dict):
+        raise InputError(f"--set {path}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
+    if not path.startswith(tuple(f"{part}." for part in PARTS)):
+        raise InputError(f"--set {path}: says which task it is; only {', '.join(PARTS)} can change")
+    return node, key
+
+
+def _paths(task: TaskSpec) -> list[str]:
+    return [leaf.path for part in PARTS for leaf in leaves(getattr(task, part), f"{part}.") if leaf.value != {}]
+
+
+def _as_parameter(path: str, old: JsonValue, new: JsonValue) -> JsonValue:
+    """A function's parameter keeps its kind, because the config does not know the function's types."""
+    if isinstance(old, float) and type(new) is int:
+        return float(new)
+    if isinstance(old, list) and isinstance(new, list) and old:
+        return [_as_parameter(path, old[0], item) for item in new]
+    if old is not None and type(new) is not type(old):
+        raise InputError(f"--set {path} = {new!r}: must be a {KINDS[type(old)]}")
+    return new
+
+
+def _value_at(data: dict[str, Any], path: str) -> Any:
+    node: Any = data
+    for key in path.split("."):
+        node = node[key]
+    return node

@@ -1,0 +1,1 @@
+"""The vectorised environment: the step loop over the simulator and the terms."""

@@ -1,0 +1,288 @@
+"""The environment: one class for training and evaluation, after gymnasium's vector API with same-step autoreset."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from genelab.config.env import EnvCfg
+from genelab.envs.terms import ObservationGroup, bind
+from genelab.mdp.state import EventContext, StateView, StateWrite
+from genelab.rng import Stream
+from genelab.sim.simulation import Simulation
+
+Observations = dict[str, Tensor]
+"""Observation groups by name. Shape of each: (num_envs, dim)."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The episodes as they stood before this step's resets. Meaningful where an episode ended."""
+
+    number: Tensor
+    """Episode numbers, int64. Shape: (num_envs,)."""
+    episode_return: Tensor
+    """Undiscounted sum of rewards, float64. Shape: (num_envs,)."""
+    length: Tensor
+    """Control steps, int64. Shape: (num_envs,)."""
+    observations: Observations | None
+    """Observations of the final states, if the environment was told to deliver them."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The outcome of one control step. Observations on an ended episode are the new episode's first."""
+
+    observations: Observations
+    reward: Tensor
+    """Shape: (num_envs,)."""
+    terminated: Tensor
+    """Ended by a termination term, bool. Shape: (num_envs,)."""
+    truncated: Tensor
+    """Ended by the time limit alone, bool. Shape: (num_envs,)."""
+    finished: Finished
+
+
+class Environment:
+    """Steps all environments of a simulation at once.
+
+    Randomness is counter-based. With `numbering="environment"` (training) a draw belongs to an environment and the
+    global step; with `numbering="episode"` (evaluation) it belongs to an episode number and the step within it, so that
+    an episode is the same whichever environment runs it.
+
+    Order of a step: action, physics, read the state once, rewards, terminations, final observations, resets and
+    disturbances, observations. A disturbance shows in the observation of its own step and in the reward of the next.
+    """
+
+    def __init__(
+        self,
+        cfg: EnvCfg,
+        sim: Simulation,
+        seed: int,
+        *,
+        numbering: Literal["environment", "episode"],
+        max_steps: int | None = None,
+        observation_noise: bool = True,
+        disturbances: bool = True,
+        final_observations: bool = False,
+    ) -> None:
+        """Bind the terms to the simulation.
+
+        Args:
+            cfg: what to compute.
+            sim: a built simulation.
+            seed: seed of the environment's streams.
+            numbering: what a draw belongs to.
+            max_steps: control steps per episode if fewer than the config's.
+            observation_noise: whether the noise of noisy groups applies.
+            disturbances: whether interval events happen.
+            final_observations: whether steps deliver the observations of final states.
+
+        Raises:
+            InputError: if a term's function or parameters are wrong.
+        """
+        self.cfg = cfg
+        self.num_envs = sim.num_envs
+        self.num_actions = len(cfg.action.joints)
+        self.device = sim.device
+        self.max_steps = min(cfg.max_episode_steps, max_steps or cfg.max_episode_steps)
+        self._sim = sim
+        self._seed = seed
+        self._by_episode = numbering == "episode"
+        self._final_observations = final_observations
+        self._streams: dict[str, Stream] = {}
+        self._groups = [ObservationGroup(n, c, noise=observation_noise) for n, c in cfg.observations.items()]
+        self._rewards = {n: (bind(f"env.rewards.{n}", c), c.weight * cfg.control_dt) for n, c in cfg.rewards.items()}
+        self._terminations = {n: bind(f"env.terminations.{n}", c) for n, c in cfg.terminations.items()}
+        self._reset_events = {n: bind(f"env.reset_events.{n}", c) for n, c in cfg.reset_events.items()}
+        events = cfg.disturbances if disturbances else {}
+        self._disturbances = {n: bind(f"env.disturbances.{n}", c) for n, c in events.items()}
+
+        self._num_steps = 0
+        self._environment = torch.arange(self.num_envs, device=self.device)
+        self._everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
+        self.episode_number = self._environment.clone()
+        self.episode_step = torch.zeros_like(self._environment)
+        self._next_episode = torch.tensor(self.num_envs, device=self.device)
+        self._return = torch.zeros(self.num_envs, dtype=torch.float64, device=self.device)
+        self._action = torch.zeros(self.num_envs, self.num_actions, device=self.device)
+        self._previous_action = self._action.clone()
+        self._timers = {n: torch.zeros_like(self._environment) for n in self._disturbances}
+        self.term_sums = {n: torch.zeros((), dtype=torch.float64, device=self.device) for n in self._rewards}
+        """Sum over environments and steps of each weighted reward term, until `term_means` empties it."""
+        self._term_steps = 0
+        for group in self._groups:
+            group.measure(self._read())
+
+    @property
+    def num_steps(self) -> int:
+        """Control steps taken since the environment was built."""
+        return self._num_steps
+
+    def draw(self, stream: str, dim: int) -> Tensor:
+        """Uniform draws of this step in [0, 1). Shape: (num_envs, dim)."""
+        if stream not in self._streams:
+            domain = "evaluation" if self._by_episode else "training"
+            self._streams[stream] = Stream.of(self._seed, f"{domain}/{stream}")
+        if self._by_episode:
+            return self._streams[stream].uniform(self.episode_number, self.episode_step, dim)
+        step = torch.tensor(self._num_steps, device=self.device).expand(self.num_envs)
+        return self._streams[stream].uniform(self._environment, step, dim)
+
+    def reset(self) -> Observations:
+        """Start episode i in environment i and draw the first disturbance times. Call once, before the first step."""
+        self._write_initial_state(self._everywhere)
+        for name in self._timers:
+            self._timers[name] = self._draw_timer(name)
+        return self._observe(self._read())
+
+    def step(self, action: Tensor) -> Step:
+        """Apply raw actions for one control step. Shape: (num_envs, num_actions)."""
+        self._previous_action, self._action = self._action, action.detach().to(torch.float32).clone()
+        cfg = self.cfg.action
+        default = self._sim.default_joint_pos[self._sim.driven]
+        self._sim.set_targets(default + cfg.offset + cfg.scale * self._action)
+        for _ in range(self.cfg.decimation):
+            self._sim.step()
+        self._num_steps += 1
+        self.episode_step = self.episode_step + 1
+
+        state = self._read()
+        reward = self._reward(state)
+        self._return = self._return + reward
+        terminated = torch.zeros_like(self._everywhere)
+        for term in self._terminations.values():
+            terminated = terminated | term(state)
+        truncated = (self.episode_step >= self.max_steps) & ~terminated
+        finished = Finished(
+            number=self.episode_number,
+            episode_return=self._return,
+            length=self.episode_step,
+            observations=self._observe(state, "final/") if self._final_observations else None,
+        )
+        written = self._disturb(state)
+        ended = terminated | truncated
+        if self._needed(ended):
+            self._number_episodes(ended)
+            self._write_initial_state(ended)
+            written = True
+        return Step(self._observe(self._read() if written else state), reward, terminated, truncated, finished)
+
+    def layout(self) -> dict[str, Any]:
+        """What the observation vectors and the actions mean, for checkpoints and exports."""
+        return {group.name: group.layout() for group in self._groups}
+
+    def term_means(self) -> dict[str, float]:
+        """Mean weighted reward per control step of each term since the last call."""
+        count = self._term_steps * self.num_envs
+        means = {name: float(total) / count for name, total in self.term_sums.items()} if count else {}
+        for total in self.term_sums.values():
+            total.zero_()
+        self._term_steps = 0
+        return means
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, the simulator included."""
+        own = {
+            "num_steps": torch.tensor(self._num_steps),
+            "episode_number": self.episode_number,
+            "episode_step": self.episode_step,
+            "next_episode": self._next_episode,
+            "return": self._return,
+            "action": self._action,
+            "previous_action": self._previous_action,
+            **{f"timer/{name}": timer for name, timer in self._timers.items()},
+        }
+        return own | {f"sim/{name}": value for name, value in self._sim.state_dict().items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore what `state_dict` returned, into an environment of the same config and size."""
+        own = {name: value.to(self.device) for name, value in state.items() if not name.startswith("sim/")}
+        self._num_steps = int(own["num_steps"])
+        self.episode_number = own["episode_number"]
+        self.episode_step = own["episode_step"]
+        self._next_episode = own["next_episode"]
+        self._return = own["return"]
+        self._action = own["action"]
+        self._previous_action = own["previous_action"]
+        self._timers = {name: own[f"timer/{name}"] for name in self._timers}
+        self._sim.load_state_dict({n.removeprefix("sim/"): v for n, v in state.items() if n.startswith("sim/")})
+
+    def _needed(self, mask: Tensor) -> bool:
+        """Whether masked work must be done. Asking a GPU would make it wait, so there the answer is always yes."""
+        return self.device.type != "cpu" or bool(mask.any())
+
+    def _read(self) -> StateView:
+        return StateView(
+            names=self._sim.names,
+            joint_pos=self._sim.joint_pos(),
+            joint_vel=self._sim.joint_vel(),
+            default_joint_pos=self._sim.default_joint_pos,
+            link_quat_w=self._sim.link_quat_w(),
+            link_ang_vel_w=self._sim.link_ang_vel_w(),
+            action=self._action,
+            previous_action=self._previous_action,
+            episode_step=self.episode_step,
+        )
+
+    def _observe(self, state: StateView, prefix: str = "") -> Observations:
+        def uniform(group: str) -> Callable[[int], Tensor]:
+            return lambda dim: self.draw(f"{prefix}noise/{group}", dim)
+
+        return {group.name: group.compute(state, uniform(group.name)) for group in self._groups}
+
+    def _reward(self, state: StateView) -> Tensor:
+        # One term after the other: a matrix product would sum in an order that depends on the batch size.
+        total = torch.zeros(self.num_envs, device=self.device)
+        for name, (term, weight) in self._rewards.items():
+            value = weight * term(state)
+            self.term_sums[name] += value.sum(dtype=torch.float64)
+            total = total + value
+        self._term_steps += 1
+        return total
+
+    def _disturb(self, state: StateView) -> bool:
+        """Write the disturbances that are due; returns whether any was."""
+        written = False
+        for name, event in self._disturbances.items():
+            timer = self._timers[name] - 1
+            due = timer <= 0
+            if self._needed(due):
+                context = EventContext(state, lambda dim, name=name: self.draw(f"disturbance/{name}", dim))
+                self._write(event(context), due)
+                timer = torch.where(due, self._draw_timer(name), timer)
+                written = True
+            self._timers[name] = timer
+        return written
+
+    def _draw_timer(self, name: str) -> Tensor:
+        """Control steps until the next disturbance, int64. Shape: (num_envs,)."""
+        low, high = self.cfg.disturbances[name].interval_s
+        seconds = low + (high - low) * self.draw(f"interval/{name}", 1)[:, 0]
+        return (seconds / self.cfg.control_dt).round().to(torch.int64).clamp_(min=1)
+
+    def _number_episodes(self, mask: Tensor) -> None:
+        """Give the masked environments the next free episode numbers, in order of environment."""
+        rank = mask.to(torch.int64).cumsum(0) - 1
+        self.episode_number = torch.where(mask, self._next_episode + rank, self.episode_number)
+        self._next_episode = self._next_episode + mask.sum()
+
+    def _write_initial_state(self, mask: Tensor) -> None:
+        self.episode_step = self.episode_step.masked_fill(mask, 0)
+        self._return = self._return.masked_fill(mask, 0.0)
+        self._action = self._action.masked_fill(mask[:, None], 0.0)
+        self._previous_action = self._previous_action.masked_fill(mask[:, None], 0.0)
+        self._sim.reset(mask)
+        for name, event in self._reset_events.items():
+            context = EventContext(self._read(), lambda dim, name=name: self.draw(f"reset/{name}", dim))
+            self._write(event(context), mask)
+
+    def _write(self, write: StateWrite, mask: Tensor) -> None:
+        # Positions first: some simulators clear velocities with them.
+        if write.joint_pos is not None:
+            self._sim.write_joint_pos(write.joint_pos, mask)
+        if write.joint_vel is not None:
+            self._sim.write_joint_vel(write.joint_vel, mask)
+

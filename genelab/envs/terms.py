@@ -1,0 +1,79 @@
+"""Configured terms bound to their functions, checked once when the environment is built."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from genelab.config.base import Param, resolve_function
+from genelab.config.env import ObservationGroupCfg
+from genelab.errors import InputError
+from genelab.mdp.state import StateView
+
+
+class TermCfg(Protocol):
+    """What every term config has."""
+
+    @property
+    def func(self) -> str: ...
+    @property
+    def params(self) -> dict[str, Param]: ...
+
+
+def bind(path: str, cfg: TermCfg) -> Callable[..., Any]:
+    """The term's function with its parameters filled in; takes the state view or the event context.
+
+    Raises:
+        InputError: if the function cannot be imported or does not take exactly these parameters.
+    """
+    function = resolve_function(cfg.func)
+    try:
+        inspect.signature(function).bind(None, **cfg.params)
+    except TypeError as error:
+        raise InputError(f"{path}.params = {cfg.params!r}: {cfg.func} {error}") from error
+    return functools.partial(function, **cfg.params)
+
+
+class ObservationGroup:
+    """One observation group: (value + noise) x scale, concatenated in order."""
+
+    def __init__(self, name: str, cfg: ObservationGroupCfg, *, noise: bool) -> None:
+        """Bind the terms. `noise` switches the noise of a noisy group off."""
+        self.name = name
+        self.cfg = cfg
+        self._terms = {term: bind(f"env.observations.{name}.terms.{term}", c) for term, c in cfg.terms.items()}
+        self._noisy = noise and cfg.noise and any(term.noise for term in cfg.terms.values())
+        self.dims: dict[str, int] = {}
+        self._scale = self._half_width = torch.empty(0)
+
+    def measure(self, state: StateView) -> None:
+        """Learn the width of every term from one state."""
+        values = {name: term(state) for name, term in self._terms.items()}
+        self.dims = {name: value.shape[1] for name, value in values.items()}
+        terms = self.cfg.terms
+
+        def column(attribute: str) -> Tensor:
+            widths = [getattr(terms[name], attribute) or 0.0 for name in terms for _ in range(self.dims[name])]
+            return torch.tensor(widths, dtype=torch.float32, device=state.joint_pos.device)
+
+        self._scale, self._half_width = column("scale"), column("noise")
+
+    def compute(self, state: StateView, uniform: Callable[[int], Tensor]) -> Tensor:
+        """The group's observation. Shape: (num_envs, sum of dims)."""
+        value = torch.cat([term(state) for term in self._terms.values()], dim=1)
+        if self._noisy:
+            value = value + (2.0 * uniform(value.shape[1]) - 1.0) * self._half_width
+        return value * self._scale
+
+    def layout(self) -> list[dict[str, Any]]:
+        """Where each term stands in the vector, and how it is scaled, for checkpoints and exports."""
+        rows: list[dict[str, Any]] = []
+        start = 0
+        for name, cfg in self.cfg.terms.items():
+            stop = start + self.dims[name]
+            rows.append({"name": name, "start": start, "stop": stop, "scale": cfg.scale, "func": cfg.func, "params": cfg.params})
+            start = stop
+        return rows

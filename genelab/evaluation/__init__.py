@@ -1,0 +1,1 @@
+"""Evaluation: numbered episodes, baselines, and the round trip through the checkpoint file."""

@@ -1,0 +1,87 @@
+"""Numbered episodes: each of 0..N-1 runs to its end and counts once, so that short episodes are not over-counted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from genelab.envs.environment import Observations, Step
+from genelab.errors import RunError
+
+Policy = Callable[[Observations], Tensor]
+"""Actions for observations. Shape of the result: (num_envs, num_actions)."""
+
+
+class EpisodicEnv(Protocol):
+    """What counting needs: free environments take the next episode number."""
+
+    @property
+    def num_envs(self) -> int:
+        """Parallel environments."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the tensors."""
+        ...
+
+    def reset(self) -> Observations:
+        """Start episode i in environment i."""
+        ...
+
+    def step(self, action: Tensor) -> Step:
+        """One control step with same-step autoreset."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpisodeTable:
+    """Episodes 0..N-1 as columns."""
+
+    returns: list[float]
+    """Undiscounted reward sums."""
+    lengths: list[int]
+    """Control steps."""
+    terminated: list[bool]
+    """Whether the task ended it, not the time limit."""
+
+
+def run_episodes(
+    env: EpisodicEnv, policy: Policy, count: int, observe: Callable[[Observations], None] | None = None
+) -> EpisodeTable:
+    """Run episodes 0..count-1 to their ends.
+
+    Args:
+        env: a fresh environment that numbers its episodes.
+        policy: acts in every environment; actions in surplus episodes do not matter.
+        count: episodes wanted.
+        observe: called with the observations of every step before the policy acts.
+
+    Raises:
+        RunError: if an episode's return is not finite.
+    """
+    device = env.device
+    returns = torch.full((count + 1,), float("nan"), dtype=torch.float64, device=device)
+    lengths = torch.zeros(count + 1, dtype=torch.int64, device=device)
+    terminated = torch.zeros(count + 1, dtype=torch.bool, device=device)
+    pending = torch.ones(count, dtype=torch.bool, device=device)
+    observations = env.reset()
+    while bool(pending.any()):
+        if observe is not None:
+            observe(observations)
+        step = env.step(policy(observations))
+        observations = step.observations
+        ended = (step.terminated | step.truncated) & (step.finished.number < count)
+        # Surplus and unfinished episodes are written to a spare last row.
+        row = torch.where(ended, step.finished.number, count)
+        returns[row] = step.finished.episode_return
+        lengths[row] = step.finished.length
+        terminated[row] = step.terminated
+        pending &= ~torch.isin(torch.arange(count, device=device), row)
+    table = EpisodeTable(returns[:count].tolist(), lengths[:count].tolist(), terminated[:count].tolist())
+    bad = next((k for k, value in enumerate(table.returns) if value != value or abs(value) == float("inf")), None)
+    if bad is not None:
+        raise RunError(f"evaluation episode {bad}: the return is {table.returns[bad]}")
+    return table

@@ -1,0 +1,103 @@
+"""A policy and its baselines under a task's protocol."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genelab.config.task import ProtocolCfg, TaskSpec
+from genelab.envs.environment import Environment, Observations
+from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
+from genelab.sim.session import Session
+from genelab.sim.simulation import Simulation
+
+RECORDED_ROWS = 1024
+"""Observations kept for the parity check of an export."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Episodes of the policy and of the two baselines, on the same episode numbers."""
+
+    policy: EpisodeTable
+    idle: EpisodeTable
+    random: EpisodeTable
+    wall_s: float
+    """Wall-clock of the policy's episodes, s."""
+    max_steps: int
+    """Control steps after which an episode is truncated."""
+
+
+def evaluation_env(task: TaskSpec, protocol: ProtocolCfg, sim: Simulation) -> Environment:
+    """A fresh environment in which episode k's draws depend on (protocol seed, k) alone."""
+    return Environment(
+        task.env,
+        sim,
+        protocol.seed,
+        numbering="episode",
+        max_steps=task.env.control_steps(protocol.max_episode_s),
+        observation_noise=protocol.observation_noise,
+        disturbances=protocol.disturbances,
+    )
+
+
+def evaluate(task: TaskSpec, protocol: ProtocolCfg, policy: Policy, session: Session) -> Evaluation:
+    """Run the protocol for a policy, for doing nothing, and for random actions.
+
+    Raises:
+        RunError: if a return is not finite.
+    """
+    sim = Simulation(task.env, protocol.num_envs, session)
+    env = evaluation_env(task, protocol, sim)
+    begin = time.perf_counter()
+    trained = run_episodes(env, policy, protocol.episodes)
+    wall = time.perf_counter() - begin
+    idle_env = evaluation_env(task, protocol, sim)
+    idle = run_episodes(idle_env, IdlePolicy(idle_env), protocol.episodes)
+    random_env = evaluation_env(task, protocol, sim)
+    random = run_episodes(random_env, RandomPolicy(random_env), protocol.episodes)
+    return Evaluation(trained, idle, random, wall, env.max_steps)
+
+
+class IdlePolicy:
+    """Zero action at every step."""
+
+    def __init__(self, env: Environment) -> None:
+        self._action = torch.zeros(env.num_envs, env.num_actions, device=env.device)
+
+    def __call__(self, observations: Observations) -> Tensor:
+        """Zeros. Shape: (num_envs, num_actions)."""
+        return self._action
+
+
+class RandomPolicy:
+    """Every action drawn from the standard normal distribution, keyed by episode and step."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def __call__(self, observations: Observations) -> Tensor:
+        """Draws by the Box-Muller transform. Shape: (num_envs, num_actions)."""
+        count = self._env.num_actions
+        draws = self._env.draw("baseline/random", 2 * count).to(torch.float64)
+        radius = torch.sqrt(-2.0 * torch.log1p(-draws[:, :count]))
+        return (radius * torch.cos(2.0 * torch.pi * draws[:, count:])).to(torch.float32)
+
+
+class Recorder:
+    """Keeps policy observations of the first steps, for the parity check of an export."""
+
+    def __init__(self) -> None:
+        self._rows: list[Tensor] = []
+        self._count = 0
+
+    def __call__(self, observations: Observations) -> None:
+        """Keep these rows unless there are enough."""
+        if self._count < RECORDED_ROWS:
+            self._rows.append(observations["policy"].detach().cpu().clone())
+            self._count += self._rows[-1].shape[0]
+
+    def rows(self) -> Tensor:
+        """Shape: (at most RECORDED_ROWS, obs_dim)."""
+        return torch.cat(self._rows)[:RECORDED_ROWS]

@@ -1,0 +1,147 @@
+"""Checkpoints: one file with weights, normaliser, observation layout and the hash of the config they belong to."""
+
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genelab.errors import InputError, RunError
+from genelab.runs.files import write_atomic
+
+FORMAT = "genelab/checkpoint/1"
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds. Tensors lie on the CPU."""
+
+    config_sha256: str
+    """Digest of the task snapshot that the weights belong to."""
+    iteration: int
+    """Learning iterations behind the weights."""
+    layout: dict[str, Any]
+    """Observation layout by group, as the environment told it."""
+    actor: Tensors
+    """Policy network, its normaliser included."""
+    critic: Tensors
+    """Value network, its normaliser included."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest over all tensors, whatever the file is called."""
+        return weights_sha256({f"{part}.{n}": t for part in ("actor", "critic") for n, t in getattr(self, part).items()})
+
+
+def weights_sha256(tensors: Tensors) -> str:
+    """SHA-256 over sorted (name, dtype, shape, bytes)."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def weights_sha256_of_file(path: Path) -> str:
+    """The weights digest of a checkpoint file. Raises InputError as `load`."""
+    return load(path).weights_sha256
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically. Equal checkpoints give equal bytes under any file name.
+
+    Raises:
+        RunError: if a tensor holds a non-finite value; nothing is written.
+    """
+    for part in ("actor", "critic"):
+        bad = non_finite(getattr(checkpoint, part))
+        if bad:
+            raise RunError(f"refusing to save '{path.name}': {part} tensor '{bad}' holds non-finite values")
+    save_tensors(
+        path,
+        {
+            "format": FORMAT,
+            "config_sha256": checkpoint.config_sha256,
+            "iteration": checkpoint.iteration,
+            "layout": json.dumps(checkpoint.layout),
+            "actor": _on_cpu(checkpoint.actor),
+            "critic": _on_cpu(checkpoint.critic),
+        },
+    )
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. Never runs code from the file.
+
+    Raises:
+        InputError: if the file is missing, torn, holds anything but tensors and plain data, is no checkpoint of this
+            format, or holds non-finite weights.
+    """
+    data = load_tensors(path)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise InputError(f"'{path}' is no genelab checkpoint: its format is not '{FORMAT}'")
+    try:
+        checkpoint = Checkpoint(
+            config_sha256=data["config_sha256"],
+            iteration=data["iteration"],
+            layout=json.loads(data["layout"]),
+            actor=data["actor"],
+            critic=data["critic"],
+        )
+    except (KeyError, ValueError) as error:
+        raise InputError(f"'{path}' is no genelab checkpoint: {error!r}") from error
+    for part in ("actor", "critic"):
+        bad = non_finite(getattr(checkpoint, part))
+        if bad:
+            raise InputError(f"'{path}': {part} tensor '{bad}' holds non-finite values")
+    return checkpoint
+
+
+def save_tensors(path: Path, data: dict[str, Any]) -> None:
+    """Write tensors and plain data atomically."""
+    # Through memory: torch puts a path's name inside the archive, and equal data would differ in bytes.
+    buffer = io.BytesIO()
+    torch.save(data, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_tensors(path: Path) -> Any:
+    """Read tensors and plain data, refusing anything that would need code to load.
+
+    Raises:
+        InputError: if the file is missing, torn or holds code.
+    """
+    if not path.is_file():
+        raise InputError(f"checkpoint '{path}' does not exist")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise InputError(f"checkpoint '{path}' is damaged: its member '{damaged}' fails its checksum")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
+        raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {_first_line(error)}") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(f"checkpoint '{path}' holds code, not only tensors, and was not loaded") from error
+
+
+def non_finite(tensors: Tensors) -> str | None:
+    """Name of the first tensor with a NaN or infinity, or None."""
+    return next((n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())), None)
+
+
+def _on_cpu(tensors: Tensors) -> Tensors:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

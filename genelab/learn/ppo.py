@@ -1,0 +1,106 @@
+"""rsl_rl's PPO with an update that walks through each mini-batch in pieces that stay in the cache."""
+
+import torch
+from rsl_rl.algorithms import PPO
+from torch import Tensor, nn
+
+
+class MicrobatchPPO(PPO):
+    """PPO whose mini-batch gradients are accumulated over pieces of `microbatch_rows`.
+
+    The gradient is that of the whole mini-batch up to the order of float sums. On a CPU the update is bound by memory, and
+    small pieces stay in the cache. Observations are normalised once per update, as the statistics change only at its end.
+    """
+
+    microbatch_rows: int = 2048
+    """Rows per forward and backward pass."""
+
+    def update(self) -> dict[str, float]:
+        """Run the optimisation epochs over the rollout and return the mean losses."""
+        st = self.storage
+        size = st.num_envs * st.num_transitions_per_env // self.num_mini_batches
+        observations = st.observations.flatten(0, 1)
+        with torch.no_grad():
+            latents = self.actor.get_latent(observations), self.critic.get_latent(observations)
+        columns = [
+            column.flatten(0, 1)
+            for column in (
+                st.actions,
+                st.values,
+                st.returns,
+                st.actions_log_prob,
+                st.advantages,
+                *st.distribution_params,  # pyright: ignore
+            )
+        ]
+        order = torch.randperm(self.num_mini_batches * size, device=self.device)
+        sums = torch.zeros(4, device=self.device)
+        for _ in range(self.num_learning_epochs):
+            for rows in order.split(size):
+                self.optimizer.zero_grad()
+                losses = torch.zeros(4, device=self.device)
+                for piece in rows.split(self.microbatch_rows):
+                    losses += self._accumulate([c[piece] for c in (*latents, *columns)], 1.0 / size)
+                self._adapt_learning_rate(losses[3])
+                nn.utils.clip_grad_norm_(self.actor.parameters(), self.max_grad_norm)
+                nn.utils.clip_grad_norm_(self.critic.parameters(), self.max_grad_norm)
+                self.optimizer.step()
+                sums += losses
+        self.actor.update_normalization(observations)
+        self.critic.update_normalization(observations)
+        st.clear()
+        value, surrogate, entropy, kl = (sums / (self.num_learning_epochs * self.num_mini_batches)).tolist()
+        return {"value": value, "surrogate": surrogate, "entropy": entropy, "kl": kl}
+
+    def _accumulate(self, batch: list[Tensor], weight: float) -> Tensor:
+        """Add one piece's share of the gradient; returns its share of (value loss, surrogate, entropy, KL)."""
+        actor_in, critic_in, actions, old_values, returns, old_log_prob, advantages, *old_params = batch
+        distribution = self.actor.distribution
+        assert distribution is not None
+        distribution.update(_forward(self.actor.mlp, actor_in))
+        values = _forward(self.critic.mlp, critic_in)
+        advantages = advantages.squeeze(1)
+
+        # Surrogate loss
+        ratio = torch.exp(distribution.log_prob(actions) - old_log_prob.squeeze(1))
+        clipped = ratio.clamp(1.0 - self.clip_param, 1.0 + self.clip_param)
+        surrogate = torch.max(-advantages * ratio, -advantages * clipped).sum() * weight
+
+        # Value loss
+        value_loss = (values - returns).square()
+        if self.use_clipped_value_loss:
+            near = old_values + (values - old_values).clamp(-self.clip_param, self.clip_param)
+            value_loss = torch.max(value_loss, (near - returns).square())
+        value_loss = value_loss.sum() * weight
+
+        entropy = distribution.entropy.sum() * weight
+        (surrogate + self.value_loss_coef * value_loss - self.entropy_coef * entropy).backward()
+        with torch.no_grad():
+            kl = distribution.kl_divergence(tuple(old_params), distribution.params).sum() * weight
+            return torch.stack([value_loss.detach(), surrogate.detach(), entropy.detach(), kl])
+
+    def _adapt_learning_rate(self, kl: Tensor) -> None:
+        """Steer the step size towards the desired KL divergence, by rsl_rl's rule."""
+        if self.schedule != "adaptive":
+            return
+        mean = float(kl)
+        if mean > self.desired_kl * 2.0:
+            self.learning_rate = max(1e-5, self.learning_rate / 1.5)
+        elif 0.0 < mean < self.desired_kl / 2.0:
+            self.learning_rate = min(1e-2, self.learning_rate * 1.5)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+
+
+def _forward(mlp: nn.Sequential, rows: Tensor) -> Tensor:
+    """The output of a multi-layer perceptron.
+
+    With a contiguous transposed weight, autograd computes the first layer's weight gradient as (inputs x rows) @ (rows x
+    units), five times faster on a CPU than the (units x rows) @ (rows x inputs) it picks for a narrow input.
+    """
+    first, *rest = mlp
+    assert isinstance(first, nn.Linear)
+    rows = torch.addmm(first.bias, rows, first.weight.t().contiguous())
+    for layer in rest:
+        rows = layer(rows)
+    return rows

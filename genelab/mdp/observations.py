@@ -1,0 +1,29 @@
+"""Observation terms. Each returns (num_envs, dim)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from genelab.mdp.state import StateView, quat_apply_inverse
+
+
+def joint_pos_rel(state: StateView, joints: Sequence[str]) -> Tensor:
+    """Joint positions minus their defaults, m or rad."""
+    ids = state.names.joint_ids(joints)
+    return state.joint_pos[:, ids] - state.default_joint_pos[ids]
+
+
+def joint_vel_rel(state: StateView, joints: Sequence[str]) -> Tensor:
+    """Joint velocities minus their defaults, which are zero, m/s or rad/s."""
+    return state.joint_vel[:, state.names.joint_ids(joints)]
+
+
+def link_ang_vel(state: StateView, link: str) -> Tensor:
+    """Angular velocity of a link in its own frame, rad/s."""
+    column = state.names.link_id(link)
+    return quat_apply_inverse(state.link_quat_w[:, column], state.link_ang_vel_w[:, column])
+
+
+def last_action(state: StateView) -> Tensor:
+    """The raw action applied last, zero at the start of an episode."""
+    return state.action

@@ -1,0 +1,44 @@
+"""Reward terms. Each returns (num_envs,), unweighted."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genelab.mdp.state import StateView
+
+
+def alive(state: StateView) -> Tensor:
+    """One in every step."""
+    return torch.ones_like(state.joint_pos[:, 0])
+
+
+def joint_cos(state: StateView, joints: Sequence[str]) -> Tensor:
+    """Mean over joints of the cosine of the joint's own angle, which is relative to its parent."""
+    return torch.cos(state.joint_pos[:, state.names.joint_ids(joints)]).mean(dim=1)
+
+
+def chain_cos(state: StateView, joints: Sequence[str]) -> Tensor:
+    """Mean over a planar chain of the cosine of each link's absolute tilt, the sum of the angles up to it."""
+    return torch.cos(state.joint_pos[:, state.names.joint_ids(joints)].cumsum(dim=1)).mean(dim=1)
+
+
+def joint_square(state: StateView, joints: Sequence[str]) -> Tensor:
+    """Sum of squared joint positions, m^2 or rad^2."""
+    return state.joint_pos[:, state.names.joint_ids(joints)].square().sum(dim=1)
+
+
+def joint_vel_square(state: StateView, joints: Sequence[str]) -> Tensor:
+    """Sum of squared joint velocities, (m/s)^2 or (rad/s)^2."""
+    return state.joint_vel[:, state.names.joint_ids(joints)].square().sum(dim=1)
+
+
+def joint_difference_square(state: StateView, joint_a: str, joint_b: str) -> Tensor:
+    """Squared difference of two raw joint positions, rad^2."""
+    a, b = state.names.joint_ids([joint_a, joint_b])
+    return (state.joint_pos[:, b] - state.joint_pos[:, a]).square()
+
+
+def action_rate(state: StateView) -> Tensor:
+    """Sum of squared changes of the raw action since the step before."""
+    return (state.action - state.previous_action).square().sum(dim=1)

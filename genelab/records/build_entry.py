@@ -1,0 +1,148 @@
+"""Derives entry.json from the files of a set of seeds."""
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal, TypeVar
+
+from genelab.config.snapshot import differences
+from genelab.config.task import ProtocolCfg
+from genelab.records.curve import consistency, convergence_iteration, final_average, stability, strength
+from genelab.records.entry import (
+    Aggregate,
+    Cost,
+    CurveMetrics,
+    EntryHeader,
+    EntryRecord,
+    FailedSeed,
+    FileRef,
+    SeedResult,
+    Seeds,
+)
+from genelab.records.files import sha256_file
+from genelab.records.seed_files import SeedFiles
+from genelab.records.statistics import seed_interval, wilson
+from genelab.records.sweep import SweepRecord
+
+ENTRY_NAME = "entry.json"
+"""The file that makes a directory an entry."""
+
+T = TypeVar("T")
+
+
+def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFiles], folder: Path) -> EntryRecord:
+    """Derive the record of the entry in `folder`. seeds: the finished ones, checked, at least one."""
+    finished = {seed.run.seed for seed in seeds}
+    complete = finished == set(sweep.seeds_planned)
+    first = seeds[0]
+    task = first.snapshot["task"]
+    runs = tuple(_result(seed) for seed in seeds)
+    return EntryRecord(
+        **dict(header),
+        schema="genelab/entry/1",
+        status=_status(seeds, complete=complete),
+        task=sweep.task,
+        task_version=sweep.task_version,
+        summary=task["summary"],
+        published_as=task["published_as"],
+        return_ceiling=task["return_ceiling"],
+        algorithm=first.eval.run.algorithm,
+        trainer=first.eval.run.trainer,
+        protocol=first.eval.protocol,
+        config_sha256=sweep.config_sha256,
+        overrides=first.run.overrides,
+        code=tuple(_distinct(stamp for s in seeds for stamp in (*s.train.code, *s.eval.code))),
+        packages=tuple(_distinct(versions for s in seeds for versions in (s.train.packages, s.eval.packages))),
+        machines=tuple(_distinct(machine for s in seeds for machine in (s.train.hardware, s.eval.hardware))),
+        seeds=Seeds(
+            planned=sweep.seeds_planned,
+            finished=tuple(seed for seed in sweep.seeds_planned if seed in finished),
+            failed=tuple(
+                FailedSeed(seed=entry.seed, state=entry.state, reason=entry.reason)
+                for entry in sweep.seeds
+                if entry.seed not in finished
+            ),
+        ),
+        runs=runs,
+        aggregate=_aggregate(runs, seeds) if complete else None,
+        cost=Cost(
+            train_wall_s=sum(run.train_wall_s for run in runs),
+            env_steps_per_seed=first.train.timing.env_steps,
+            steps_per_s_median=median(seed.train.timing.steps_per_s for seed in seeds),
+        ),
+        reproduce=shlex.join(["genelab", *sweep.command[1:]]),
+        files=list_files(folder),
+    )
+
+
+def list_files(folder: Path) -> tuple[FileRef, ...]:
+    """Every file below an entry but its entry.json, with digests, sorted by path."""
+    paths = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
+    relative = sorted(path.relative_to(folder).as_posix() for path in paths)
+    return tuple(
+        FileRef(path=name, sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
+        for name in relative
+        if name != ENTRY_NAME
+    )
+
+
+def protocol_changes(seed: SeedFiles) -> list[tuple[str, Any, Any]]:
+    """Fields at which the protocol used differs from the task's own, as (field, task's, used)."""
+    used = seed.eval.protocol.model_dump(mode="json")
+    return differences(seed.snapshot["task"]["protocol"], {name: used[name] for name in ProtocolCfg.model_fields})
+
+
+def _status(seeds: Sequence[SeedFiles], *, complete: bool) -> Literal["reference", "preview"]:
+    changed = any(s.run.overrides or s.eval.differences_from_registry or protocol_changes(s) for s in seeds)
+    return "reference" if complete and not changed else "preview"
+
+
+def _result(seed: SeedFiles) -> SeedResult:
+    record, curve = seed.eval, seed.curve
+    idle = record.baselines.idle.metrics.return_mean
+    return SeedResult(
+        seed=seed.run.seed,
+        checkpoint_sha256=record.checkpoint.sha256,
+        weights_sha256=record.checkpoint.weights_sha256,
+        metrics=record.metrics,
+        idle_return_mean=idle,
+        random_return_mean=record.baselines.random.metrics.return_mean,
+        above_idle=record.above_idle.passed,
+        curve=CurveMetrics(
+            convergence_iteration=convergence_iteration(curve),
+            final_average=final_average(curve),
+            strength=strength(curve, idle),
+            stability=stability(curve),
+        ),
+        machine_hash=seed.train.hardware.machine_hash,
+        train_wall_s=seed.train.timing.train_wall_s,
+        eval_wall_s=record.timing.eval_wall_s,
+    )
+
+
+def _aggregate(runs: Sequence[SeedResult], seeds: Sequence[SeedFiles]) -> Aggregate:
+    over = seed_interval([run.metrics.return_mean for run in runs])
+    strengths = [run.curve.strength for run in runs if run.curve.strength is not None]
+    successes = [seed.eval.episodes.success for seed in seeds]
+    known = [value for column in successes if column is not None for value in column]
+    return Aggregate(
+        metric="return_mean",
+        n_seeds=over.n,
+        mean=over.mean,
+        std=over.std,
+        ci95=over.ci95,
+        min=over.minimum,
+        max=over.maximum,
+        consistency=consistency(strengths) if len(strengths) == len(runs) else None,
+        success_wilson95=wilson(sum(known), len(known)) if known and None not in successes else None,
+    )
+
+
+def _distinct(values: Iterable[T]) -> list[T]:
+    found: list[T] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found

@@ -1,0 +1,111 @@
+"""`genelab check`: recompute what a record claims, from its own files."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from genelab.errors import InputError
+from genelab.records.build_entry import ENTRY_NAME
+from genelab.records.check.entry import CheckedEntry, check_entry
+from genelab.records.check.episodes import check_eval
+from genelab.records.check.finding import Finding, attempt
+from genelab.records.check.run import WeightsHash, check_checkpoint, check_run
+from genelab.records.check.seeds import check_sweep
+from genelab.records.eval import EvalRecord
+from genelab.records.files import read_record
+
+__all__ = ["CheckedEntry", "Finding", "Report", "WeightsHash", "check_entry", "check_path", "check_run", "check_sweep"]
+
+MARKS = (ENTRY_NAME, "sweep.json", "run.json")
+"""Files that say what a directory is, the outermost first."""
+
+
+class Report(NamedTuple):
+    """Outcome of a check."""
+
+    summaries: list[str]
+    """One line on each thing that was found in order."""
+    findings: list[Finding]
+    """What was not."""
+
+
+def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
+    """Check an eval.json, a run, sweep or entry directory, or a tree of them.
+
+    Args:
+        path: file or directory.
+        weights_hash: digest of the tensors in a checkpoint file; None leaves `weights_sha256` unchecked.
+
+    Raises:
+        InputError: if the path does not exist or holds no record.
+    """
+    if not path.exists():
+        raise InputError(f"'{path}' does not exist")
+    if path.is_file():
+        return _check_file(path, weights_hash)
+    folders, strays = _find(path)
+    if not folders and not strays:
+        raise InputError(f"'{path}' holds no record: no entry.json, sweep.json, run.json or eval.json")
+    report = Report([], [Finding(stray, "lies outside any run directory") for stray in strays])
+    entries = {folder for folder, mark in folders.items() if mark == ENTRY_NAME}
+    for folder, mark in folders.items():
+        if entries and mark != ENTRY_NAME:
+            report.findings.append(Finding(folder, f"has no {ENTRY_NAME}, the others here have"))
+        summary, findings = _check_folder(folder, mark, weights_hash)
+        report.findings.extend(findings)
+        if not findings:
+            report.summaries.append(f"{folder}: {summary}")
+    return report
+
+
+def _find(path: Path) -> tuple[dict[Path, str], list[Path]]:
+    """Outermost record directories below `path` with their mark, and eval.json files outside them."""
+    folders: dict[Path, str] = {}
+    strays: list[Path] = []
+    for root, below, names in os.walk(path):
+        mark = next((mark for mark in MARKS if mark in names), None)
+        if mark:
+            folders[Path(root)] = mark
+            below.clear()
+        elif "eval.json" in names:
+            strays.append(Path(root, "eval.json"))
+        below.sort()
+    return folders, strays
+
+
+def _check_folder(folder: Path, mark: str, weights_hash: WeightsHash | None) -> tuple[str, list[Finding]]:
+    if mark == ENTRY_NAME:
+        entry, findings = check_entry(folder, weights_hash)
+        seeds, planned = (entry.seeds, len(entry.record.seeds.planned)) if entry else ((), 0)
+    elif mark == "sweep.json":
+        sweep, found, findings = check_sweep(folder, weights_hash)
+        seeds, planned = tuple(found), len(sweep.seeds) if sweep else 0
+    else:
+        run, findings = check_run(folder, weights_hash)
+        seeds, planned = (run,) if run else (), 1
+    if not seeds:
+        return "nothing could be read", findings
+    episodes = sum(len(seed.eval.episodes.index) for seed in seeds)
+    task, config = seeds[0].run.task, seeds[0].run.config_sha256[:12]
+    return f"{task}, {len(seeds)}/{planned} seeds, {episodes} episodes, config {config}", findings
+
+
+def _check_file(path: Path, weights_hash: WeightsHash | None) -> Report:
+    findings: list[Finding] = []
+    record = attempt(findings, path, read_record, EvalRecord)
+    if record is None:
+        return Report([], findings)
+    findings += [Finding(path, problem) for problem in check_eval(record)]
+    findings += check_checkpoint(path.parent, record.checkpoint, weights_hash, required=False)
+    summary = f"{path}: {record.run.task}, seed {record.run.seed}, {len(record.episodes.index)} episodes"
+    return Report([] if findings else [summary], findings)
+
+
+def check_paths(paths: Sequence[Path], weights_hash: WeightsHash | None = None) -> Report:
+    """Check several paths. Raises InputError as `check_path`, before any is checked."""
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"'{path}' does not exist")
+    reports = [check_path(path, weights_hash) for path in paths]
+    return Report([s for r in reports for s in r.summaries], [f for r in reports for f in r.findings])

@@ -1,0 +1,59 @@
+"""Check of one eval.json by itself: everything that follows from its episodes is recomputed."""
+
+from collections.abc import Iterator
+
+from genelab.records.check.compare import unequal
+from genelab.records.derived import above_idle_of, metrics_of, round_trip_of
+from genelab.records.eval import Episodes, EvalRecord, Protocol, protocol_sha256
+
+CEILING_SLACK = 1e-4
+"""Share of the ceiling by which float32 reward sums may exceed it."""
+
+
+def check_eval(record: EvalRecord) -> list[str]:
+    """Problems of a record that show without any other file."""
+    found: list[str] = []
+    protocol = record.protocol
+    if protocol.sha256 != protocol_sha256(protocol):
+        found.append(f"protocol.sha256: {protocol.sha256} stored, {protocol_sha256(protocol)} recomputed")
+    sets = {
+        "": (record.episodes, record.metrics),
+        "baselines.idle.": (record.baselines.idle.episodes, record.baselines.idle.metrics),
+        "baselines.random.": (record.baselines.random.episodes, record.baselines.random.metrics),
+    }
+    for where, (episodes, metrics) in sets.items():
+        found += [f"{where}{problem}" for problem in _check_episodes(episodes, protocol, record.return_ceiling)]
+        found += unequal(metrics, metrics_of(episodes), f"{where}metrics")
+    verdict = above_idle_of(record.episodes, record.baselines.idle.episodes)
+    found += unequal(record.above_idle, verdict, "above_idle")
+    found += _check_round_trip(record)
+    if record.run.seed not in record.run.seeds_planned:
+        found.append(f"run.seed: {record.run.seed} is not among the planned seeds {list(record.run.seeds_planned)}")
+    return found
+
+
+def _check_episodes(episodes: Episodes, protocol: Protocol, ceiling: float | None) -> Iterator[str]:
+    if len(episodes.index) != protocol.episodes:
+        yield f"episodes: {len(episodes.index)} recorded, the protocol has {protocol.episodes}"
+    for k, (length, end) in enumerate(zip(episodes.length, episodes.end, strict=True)):
+        if length > protocol.max_steps or (end == "truncated" and length != protocol.max_steps):
+            yield f"episodes.length: episode {k} was {end} at step {length}, the limit is {protocol.max_steps}"
+    if ceiling is not None and max(episodes.return_) > ceiling + CEILING_SLACK * abs(ceiling):
+        yield f"episodes.return: {max(episodes.return_)} exceeds the ceiling {ceiling}"
+
+
+def _check_round_trip(record: EvalRecord) -> Iterator[str]:
+    stored = record.round_trip
+    if stored is None:
+        return
+    try:
+        recomputed = round_trip_of(stored.in_memory_return, record.episodes, stored.tolerance)
+    except ValueError as error:
+        yield f"round_trip: {error}"
+        return
+    yield from unequal(stored, recomputed, "round_trip")
+    if not recomputed.passed:
+        yield (
+            f"round_trip: the reloaded policy differs by {recomputed.max_abs_difference} from the one in memory, "
+            f"the tolerance is {stored.tolerance}"
+        )

@@ -1,0 +1,124 @@
+"""Check of one run directory: the record against run.json, the snapshot, the checkpoint and the learning curve."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from genelab.config.snapshot import config_sha256
+from genelab.errors import GenelabError
+from genelab.records.check.compare import changed, shown
+from genelab.records.check.episodes import check_eval
+from genelab.records.check.finding import Finding, attempt
+from genelab.records.eval import EvalRecord
+from genelab.records.files import read_record, sha256_file
+from genelab.records.run import RunRecord, TrainedCheckpoint
+from genelab.records.seed_files import SeedFiles, TrainStamps, read_curve, read_snapshot, train_stamps
+
+WeightsHash = Callable[[Path], str]
+"""Digest of the tensors in a checkpoint file. Needs torch, so it is handed in."""
+
+
+def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles | None, list[Finding]]:
+    """Check a directory `seed_<S>`. Returns what it holds if it can be read whole, and the findings."""
+    findings: list[Finding] = []
+    run_file, eval_file = path / "run.json", path / "eval.json"
+    run = attempt(findings, run_file, read_record, RunRecord)
+    if run is None:
+        return None, findings
+    if path.resolve().name != f"seed_{run.seed}":
+        findings.append(Finding(run_file, f"holds seed {run.seed}"))
+    if run.status != "finished":
+        why = f" ({run.failure.reason}: {run.failure.detail})" if run.failure else ""
+        message = f"seed {run.seed} is not finished: its status is '{run.status}'{why}"
+        return None, [*findings, Finding(run_file, message, missing_seed=True)]
+    snapshot = attempt(findings, path / "params", read_snapshot)
+    record = attempt(findings, eval_file, read_record, EvalRecord)
+    train = attempt(findings, run_file, _stamps_of, run)
+    curve = train and attempt(findings, path / "curve.jsonl", read_curve, train.timing.iterations)
+    if snapshot:
+        findings += [Finding(path / "params", problem) for problem in _check_snapshot(snapshot, run)]
+    if snapshot and train:
+        findings += [Finding(run_file, problem) for problem in _check_timing(snapshot, run, train)]
+    if run.checkpoint:
+        findings += check_checkpoint(path, run.checkpoint, weights_hash, required=True)
+    if record:
+        findings += [Finding(eval_file, problem) for problem in check_eval(record)]
+        findings += [Finding(eval_file, problem) for problem in _check_against_run(record, run)]
+    if record and snapshot and record.return_ceiling != snapshot["task"].get("return_ceiling"):
+        findings.append(Finding(eval_file, f"return_ceiling: {record.return_ceiling}, the snapshot has another one"))
+    if not (snapshot and record and train and curve):
+        return None, findings
+    return SeedFiles(path, run, train, record, snapshot, curve), findings
+
+
+def check_checkpoint(
+    folder: Path, claimed: TrainedCheckpoint, weights_hash: WeightsHash | None, *, required: bool
+) -> list[Finding]:
+    """Check a policy file in the run directory `folder` against its digests."""
+    relative = PurePosixPath(claimed.path)
+    if relative.is_absolute() or ".." in relative.parts:
+        return [Finding(folder, f"checkpoint.path: '{claimed.path}' is not a plain path inside the run directory")]
+    path = folder / relative
+    if not path.is_file():
+        return [Finding(path, "missing")] if required else []
+    if sha256_file(path) != claimed.sha256 or path.stat().st_size != claimed.bytes:
+        return [Finding(path, f"is not the recorded file: its sha256 is {sha256_file(path)}, not {claimed.sha256}")]
+    if weights_hash is None:
+        return []
+    try:
+        found = weights_hash(path)
+    except GenelabError as error:
+        return [Finding(path, str(error))]
+    return [] if found == claimed.weights_sha256 else [Finding(path, f"weights_sha256 is {found}")]
+
+
+def _stamps_of(_: Path, run: RunRecord) -> TrainStamps:
+    return train_stamps(run)
+
+
+def _check_snapshot(snapshot: dict[str, Any], run: RunRecord) -> Iterator[str]:
+    found = config_sha256(snapshot)
+    if found != run.config_sha256:
+        yield f"config_sha256 is {found}, run.json has {run.config_sha256}"
+    for field, value in {"id": run.task, "task_version": run.task_version}.items():
+        if snapshot["task"].get(field) != value:
+            yield f"task.{field} is {snapshot['task'].get(field)!r}, run.json has {value!r}"
+
+
+def _check_timing(snapshot: dict[str, Any], run: RunRecord, train: TrainStamps) -> Iterator[str]:
+    timing = train.timing
+    budget = snapshot["task"].get("budget", {}).get("iterations")
+    if timing.iterations != budget:
+        yield f"timing.iterations: {timing.iterations}, the snapshot's budget is {budget}"
+    if run.checkpoint and run.checkpoint.iteration != timing.iterations:
+        yield f"checkpoint.iteration: {run.checkpoint.iteration} of {timing.iterations}"
+    per_iteration = snapshot["env"].get("num_envs", 0) * snapshot["agent"].get("num_steps_per_env", 0)
+    if per_iteration and timing.env_steps != timing.iterations * per_iteration:
+        yield f"timing.env_steps: {timing.env_steps}, the snapshot gives {timing.iterations * per_iteration}"
+    if not math.isclose(timing.steps_per_s * timing.train_wall_s, timing.env_steps, rel_tol=1e-6):
+        yield f"timing.steps_per_s: {timing.steps_per_s} is not env_steps / train_wall_s"
+
+
+def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:
+    pairs: dict[str, tuple[Any, Any]] = {
+        "run.task": (record.run.task, run.task),
+        "run.task_version": (record.run.task_version, run.task_version),
+        "run.seed": (record.run.seed, run.seed),
+        "timing.train": (_plain(record.timing.train), _plain(run.timing)),
+        "checkpoint": (_checkpoint(record.checkpoint), _checkpoint(run.checkpoint)),
+    }
+    if record.config.source == "run":
+        pairs["config.sha256"] = (record.config.sha256, run.config_sha256)
+    for where, (claimed, stored) in pairs.items():
+        for path, old, new in changed(claimed, stored, where):
+            yield f"{path}: {shown(old)}, run.json has {shown(new)}"
+
+
+def _checkpoint(record: TrainedCheckpoint | None) -> dict[str, Any] | None:
+    plain = _plain(record)
+    return None if plain is None else {name: plain[name] for name in TrainedCheckpoint.model_fields}
+
+
+def _plain(record: Any) -> dict[str, Any] | None:
+    return None if record is None else record.model_dump(mode="json")

@@ -1,0 +1,94 @@
+"""Checks across the seeds of one set, and of a sweep directory."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from genelab.records.check.finding import Finding, attempt
+from genelab.records.check.run import WeightsHash, check_run
+from genelab.records.files import read_record
+from genelab.records.seed_files import SeedFiles
+from genelab.records.sweep import SeedEntry, SweepRecord
+
+
+def check_sweep(
+    path: Path, weights_hash: WeightsHash | None
+) -> tuple[SweepRecord | None, list[SeedFiles], list[Finding]]:
+    """Check a directory with a sweep.json. Returns it, the seeds that could be read whole, and the findings."""
+    findings: list[Finding] = []
+    sweep_file = path / "sweep.json"
+    sweep = attempt(findings, sweep_file, read_record, SweepRecord)
+    if sweep is None:
+        return None, [], findings
+    seeds: list[SeedFiles] = []
+    for planned in sweep.seeds:
+        found, problems = _check_planned(path / f"seed_{planned.seed}", planned, sweep_file, weights_hash)
+        findings += problems
+        if found:
+            seeds.append(found)
+            findings += [Finding(found.path / "run.json", text) for text in _check_against_sweep(found, sweep)]
+    planned_names = {f"seed_{seed}" for seed in sweep.seeds_planned}
+    strays = (folder for folder in sorted(path.glob("seed_*")) if folder.name not in planned_names)
+    findings += [Finding(folder, "is no planned seed of the sweep") for folder in strays]
+    findings += [Finding(path, problem) for problem in check_together(seeds)]
+    return sweep, seeds, findings
+
+
+def check_together(seeds: Sequence[SeedFiles]) -> Iterator[str]:
+    """Problems that show only between the seeds of one set."""
+    properties: dict[str, list[Any]] = {
+        "tasks": [f"{s.run.task} version {s.run.task_version}" for s in seeds],
+        "configs": [s.eval.config.sha256 for s in seeds],
+        "protocols": [s.eval.protocol.sha256 for s in seeds],
+        "episode limits": [s.eval.protocol.max_steps for s in seeds],
+        "checkpoint selections": [s.eval.checkpoint.selection for s in seeds],
+    }
+    for name, values in properties.items():
+        if len(set(values)) > 1:
+            yield f"mixed {name}: " + ", ".join(f"seed {s.run.seed} {v}" for s, v in zip(seeds, values, strict=True))
+    first: dict[str, SeedFiles] = {}
+    for seed in seeds:
+        twin = first.setdefault(seed.eval.checkpoint.weights_sha256, seed)
+        if twin is not seed:
+            yield f"seeds {twin.run.seed} and {seed.run.seed} have equal weights: the seed had no effect"
+    yield from _check_baselines(seeds)
+
+
+def _check_planned(
+    folder: Path, planned: SeedEntry, sweep_file: Path, weights_hash: WeightsHash | None
+) -> tuple[SeedFiles | None, list[Finding]]:
+    if planned.state == "finished":
+        return check_run(folder, weights_hash) if folder.is_dir() else (None, [Finding(folder, "missing")])
+    why = f" ({planned.reason})" if planned.reason else ""
+    message = f"seed {planned.seed} is not finished: its state is '{planned.state}'{why}"
+    return None, [Finding(sweep_file, message, missing_seed=True)]
+
+
+def _check_against_sweep(seed: SeedFiles, sweep: SweepRecord) -> Iterator[str]:
+    pairs = {
+        "task": (seed.run.task, sweep.task),
+        "task_version": (seed.run.task_version, sweep.task_version),
+        "config_sha256": (seed.run.config_sha256, sweep.config_sha256),
+    }
+    for name, (claimed, stored) in pairs.items():
+        if claimed != stored:
+            yield f"mixed configs: {name} {claimed}, sweep.json has {stored}"
+    # A sweep may gain seeds after others are done, so those know fewer.
+    unknown = (set(seed.run.seeds_planned) | set(seed.eval.run.seeds_planned)) - set(sweep.seeds_planned)
+    if unknown:
+        yield f"seeds_planned: {sorted(unknown)} are not in sweep.json"
+
+
+def _check_baselines(seeds: Sequence[SeedFiles]) -> Iterator[str]:
+    # A baseline depends on the protocol alone. On one CPU machine it repeats to the last bit.
+    first: dict[Any, SeedFiles] = {}
+    for seed in seeds:
+        record = seed.eval
+        if record.hardware.gpu is not None:
+            continue
+        machine = (record.hardware.machine_hash, record.backend.model_dump_json(), repr(record.packages))
+        same = (*machine, record.protocol.sha256, record.config.sha256)
+        twin = first.setdefault(same, seed)
+        for name in ("idle", "random"):
+            if getattr(record.baselines, name).episodes != getattr(twin.eval.baselines, name).episodes:
+                yield f"the {name} baselines of seeds {twin.run.seed} and {seed.run.seed} differ on one machine"

@@ -1,0 +1,46 @@
+"""The parts of eval.json that follow from its episodes. The evaluator writes them, `genelab check` recomputes them."""
+
+from collections.abc import Sequence
+
+from genelab.records.eval import AboveIdle, Baseline, Episodes, Metrics, RoundTrip
+from genelab.records.statistics import above_idle, mean, population_std
+
+
+def metrics_of(episodes: Episodes) -> Metrics:
+    """Aggregate episodes."""
+    return Metrics(
+        return_mean=mean(episodes.return_),
+        return_std=population_std(episodes.return_),
+        length_mean=mean(episodes.length),
+        success_rate=None if episodes.success is None else mean(episodes.success),
+    )
+
+
+def baseline_of(episodes: Episodes) -> Baseline:
+    """A baseline with its aggregates."""
+    return Baseline(episodes=episodes, metrics=metrics_of(episodes))
+
+
+def above_idle_of(episodes: Episodes, idle: Episodes) -> AboveIdle:
+    """Verdict on a policy's episodes against the idle ones."""
+    return AboveIdle.model_validate(above_idle(episodes.return_, idle.return_)._asdict())
+
+
+def round_trip_of(in_memory_return: Sequence[float], episodes: Episodes, tolerance: float) -> RoundTrip:
+    """Compare the in-memory policy's returns of episodes 0..n-1 with those of the reloaded one.
+
+    Raises:
+        ValueError: if there is none, or more than were evaluated.
+    """
+    count = len(in_memory_return)
+    if not 1 <= count <= len(episodes.return_):
+        raise ValueError(f"{count} in-memory returns for {len(episodes.return_)} evaluated episodes")
+    pairs = zip(in_memory_return, episodes.return_, strict=False)
+    largest = max(abs(before - after) for before, after in pairs)
+    return RoundTrip(
+        episodes=count,
+        in_memory_return=tuple(in_memory_return),
+        tolerance=tolerance,
+        max_abs_difference=largest,
+        passed=largest <= tolerance,
+    )

@@ -1,0 +1,105 @@
+"""Strict reading of what a run left behind. Python's json takes NaN, infinity and a key given twice; this does not."""
+
+import hashlib
+import json
+import math
+import textwrap
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import ValidationError
+
+from genelab.config.snapshot import first_problem
+from genelab.errors import RunError
+from genelab.records.base import Record
+
+R = TypeVar("R", bound=Record)
+
+MAX_LINE = 300
+"""Longest message about a broken field, characters."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON. Raises ValueError on anything that is not strictly JSON, and on numbers too large for a float."""
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float, object_pairs_hook=_unique_keys)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        RunError: if it is missing, unreadable or not strictly JSON; one line without the path.
+    """
+    return _parse(read_bytes(path), "")
+
+
+def read_record(path: Path, model: type[R]) -> R:
+    """Read a record. Strict: no number in quotes, no 1.0 for an integer.
+
+    Raises:
+        RunError: as `read_json`, or if the data breaks the schema; names field, value and rule.
+    """
+    data = read_bytes(path)
+    _parse(data, "")
+    try:
+        return model.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        raise RunError(textwrap.shorten(first_problem(error), MAX_LINE)) from error
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a file of one JSON object per line.
+
+    Raises:
+        RunError: as `read_json`; names the line.
+    """
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(read_bytes(path).splitlines(), start=1):
+        row = _parse(line, f"line {number} is ")
+        if not isinstance(row, dict):
+            raise RunError(f"line {number} is no JSON object")
+        rows.append(row)  # pyright: ignore[reportUnknownArgumentType]
+    return rows
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file. Raises RunError if it is missing or unreadable; one line without the path."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise RunError("missing") from error
+    except OSError as error:
+        raise RunError(f"unreadable: {error.strerror}") from error
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parse(data: bytes, where: str) -> Any:
+    try:
+        return parse_json(data)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{where}not valid JSON: {error}") from error
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"holds {constant}")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"holds {text}, which no float can hold")
+    return value
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"holds the key '{twice}' twice")
+    return found

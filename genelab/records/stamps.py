@@ -1,0 +1,127 @@
+"""Stamps: which code, packages, machine and flags stood behind a number."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, JsonValue, PositiveFloat, PositiveInt, StringConstraints
+
+from genelab.config.base import Sha256
+from genelab.records.base import Record
+
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+"""A git commit in lower-case hexadecimal."""
+
+REQUIRED_PACKAGES = ("python", "genelab", "genesis-world", "quadrants", "torch", "numpy")
+"""What the `packages` of a record names at least."""
+
+
+class CodeStamp(Record):
+    """The source of one package."""
+
+    name: str
+    """Import name, for example `genelab`."""
+    version: str
+    """Installed version."""
+    commit: Commit | None
+    """Git commit of the checkout; null for an installed wheel."""
+    dirty: bool | None
+    """Whether tracked files differed from the commit; null without a checkout."""
+    diff_sha256: Sha256 | None = None
+    """Digest of that difference; null if there is none."""
+
+
+class GpuStamp(Record):
+    """The graphics processor in use."""
+
+    name: str
+    """Name as the driver gives it."""
+    count_visible: PositiveInt
+    """Devices visible to the process."""
+    memory_bytes: PositiveInt
+    """Memory of the device, bytes."""
+    driver: str | None
+    """Driver version; null if not readable."""
+    cuda_driver: str | None
+    """Newest CUDA version the driver supports; null if not readable."""
+    cuda_runtime: str | None
+    """CUDA version torch was built for; null if none."""
+    compute_capability: str
+    """For example `9.0`."""
+    power_limit_w: PositiveFloat | None = None
+    """Power limit in force, W; null if not readable."""
+    mig: bool | None = None
+    """Whether the device is partitioned; null if not readable."""
+    ecc: bool | None = None
+    """Whether memory error correction is on; null if not readable."""
+
+
+class CpuStamp(Record):
+    """The processor."""
+
+    model: str
+    """Model name."""
+    physical_cores: PositiveInt | None
+    """Cores without hyper-threads; null if not readable."""
+    logical_cores: PositiveInt
+    """Cores the system reports."""
+    usable_cores: PositiveInt
+    """Cores this process may run on (affinity and container quota)."""
+
+
+class HardwareStamp(Record):
+    """The machine."""
+
+    gpu: GpuStamp | None
+    """Device the process computed on; null on CPU, whatever is plugged in."""
+    cpu: CpuStamp
+    """Processor."""
+    ram_bytes: PositiveInt
+    """Memory this process may use, bytes (container limit included)."""
+    os: str
+    """Operating system and its version."""
+    kernel: str
+    """Kernel release."""
+    libc: str | None = None
+    """C library and its version; null if not readable."""
+    container: str | None = None
+    """Kind of container, for example `docker`; null if none was recognised."""
+    machine_hash: str
+    """Digest over what determines results and speed. Equal on equal machines, names none."""
+
+
+class TorchStamp(Record):
+    """torch flags in force."""
+
+    deterministic: bool
+    """torch.use_deterministic_algorithms."""
+    allow_tf32: bool
+    """Whether float32 products may be rounded to TF32."""
+    cudnn_benchmark: bool
+    """Whether cuDNN picks kernels by timing them."""
+    num_threads: PositiveInt
+    """Threads of one operation. Float sums depend on it."""
+
+
+class BackendStamp(Record):
+    """Simulator and tensor library as they ran."""
+
+    genesis: Literal["cpu", "cuda", "amdgpu", "metal", "vulkan"]
+    """Genesis backend."""
+    precision: Literal["32", "64"]
+    """Float width of the simulator, bits."""
+    env: dict[str, str]
+    """Every QD_*, GS_*, CUDA_*, OMP_*, MKL_* variable in force. Values that name a directory are left out."""
+    torch: TorchStamp
+    """torch."""
+    genesis_options: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    """Resolved options of `gs.init`, the determinism flag among them."""
+
+
+def _required_packages(packages: dict[str, str]) -> dict[str, str]:
+    missing = [name for name in REQUIRED_PACKAGES if name not in packages]
+    if missing:
+        raise ValueError(f"no version given for {', '.join(missing)}")
+    return packages
+
+
+Packages = Annotated[dict[str, str], AfterValidator(_required_packages), Field(min_length=1)]
+"""Versions by distribution name, `python` among them."""

@@ -1,0 +1,105 @@
+"""The registered tasks: static metadata from the `genelab.tasks` entry points, without torch or genesis."""
+
+import difflib
+import functools
+import logging
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from pydantic import ValidationError
+
+from genelab.config.snapshot import first_problem
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+
+GROUP = "genelab.tasks"
+"""Entry point group. Each entry point names a function without arguments that calls `register_task`."""
+
+_log = logging.getLogger(__name__)
+_tasks: dict[str, TaskSpec] = {}
+
+
+@dataclass(frozen=True)
+class BrokenEntryPoint:
+    """An entry point that registers nothing, and why."""
+
+    name: str
+    """Name of the entry point."""
+    distribution: str
+    """Installed distribution that declares it."""
+    error: str
+    """One line on what it raised."""
+
+    def __str__(self) -> str:
+        return f"entry point '{self.name}' of distribution '{self.distribution}': {self.error}"
+
+
+def register_task(spec: TaskSpec) -> None:
+    """Add a task to the registry.
+
+    Raises:
+        InputError: if a task of that identifier is registered already.
+    """
+    if spec.id in _tasks:
+        raise InputError(f"task '{spec.id}' is registered twice, by '{_tasks[spec.id].package}' and '{spec.package}'")
+    _tasks[spec.id] = spec.model_copy(deep=True)
+
+
+def get_task(task_id: str) -> TaskSpec:
+    """A copy of a registered task. Broken entry points are logged as warnings, once per process.
+
+    Raises:
+        InputError: if there is no such task; names the nearest ones, and the entry points that could have held it.
+    """
+    broken = broken_entry_points()
+    if task_id not in _tasks:
+        nearest = difflib.get_close_matches(task_id, _tasks, n=3, cutoff=0.5)
+        hint = f"nearest: {', '.join(nearest)}" if nearest else "`genelab list` shows the registered ones"
+        raise InputError("; ".join([f"unknown task '{task_id}', {hint}", *map(str, broken)]))
+    _warn(broken)
+    return _tasks[task_id].model_copy(deep=True)
+
+
+def task_ids() -> list[str]:
+    """Identifiers of the healthy tasks, sorted."""
+    broken_entry_points()
+    return sorted(_tasks)
+
+
+def all_tasks() -> list[TaskSpec]:
+    """Copies of the healthy tasks, sorted by identifier."""
+    return [_tasks[task_id].model_copy(deep=True) for task_id in task_ids()]
+
+
+@functools.cache
+def broken_entry_points() -> tuple[BrokenEntryPoint, ...]:
+    """Run every entry point, once per process, and return those that failed."""
+    found = sorted(entry_points(group=GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name))
+    return tuple(broken for entry_point in found if (broken := _load(entry_point)) is not None)
+
+
+def _load(entry_point: EntryPoint) -> BrokenEntryPoint | None:
+    """Register the tasks of one entry point: all of them, or none and the reason."""
+    before = dict(_tasks)
+    try:
+        entry_point.load()()
+    # Code of third parties may raise anything; whatever it is reaches the user as a message.
+    except Exception as error:  # noqa: BLE001
+        _tasks.clear()
+        _tasks.update(before)
+        distribution = entry_point.dist.name if entry_point.dist else "unknown"
+        return BrokenEntryPoint(entry_point.name, distribution, _one_line(error))
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return f"{error.title}: {first_problem(error)}"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@functools.cache
+def _warn(broken: tuple[BrokenEntryPoint, ...]) -> None:
+    for each in broken:
+        _log.warning("warning: %s", each)

@@ -1,0 +1,203 @@
+"""A built Genesis scene with one robot: targets in, state out, and masked state writes."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genelab.config.base import resolve_asset
+from genelab.config.env import EnvCfg, RobotCfg
+from genelab.errors import InputError, RunError
+from genelab.mdp.state import Names
+from genelab.sim.session import Session
+
+
+class Simulation:
+    """The scene of an environment. Everything written to it at build time is read back and compared."""
+
+    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session) -> None:
+        """Build the scene.
+
+        Raises:
+            InputError: if the model file is not the one that the config names.
+            RunError: if the simulator holds something else than the config says.
+        """
+        import genesis as gs
+
+        begin = time.perf_counter()
+        self.num_envs = num_envs
+        self.device = session.device
+        self._names = Names(tuple(cfg.robot.joints), cfg.robot.links)
+        self._scene: Any = gs.Scene(
+            sim_options=gs.options.SimOptions(dt=cfg.sim.dt, substeps=cfg.sim.substeps, gravity=cfg.sim.gravity),
+            rigid_options=gs.options.RigidOptions(
+                enable_collision=cfg.sim.collision, integrator=getattr(gs.integrator, cfg.sim.integrator)
+            ),
+            show_viewer=False,
+        )
+        self._robot: Any = self._scene.add_entity(
+            gs.morphs.MJCF(
+                file=str(_checked_model(cfg.robot)),
+                pos=cfg.robot.pos,
+                default_armature=cfg.robot.default_armature,
+            )
+        )
+        self._scene.build(n_envs=num_envs)
+        # Map by name: the order of DoFs is the simulator's business.
+        self._dofs = [self._robot.get_joint(name).dofs_idx_local[0] for name in self._names.joints]
+        self._links = [self._robot.get_link(name).idx_local for name in self._names.links]
+        self._set_gains(cfg.robot)
+        self._check_robot(cfg.robot)
+        self.default_joint_pos = torch.tensor(
+            [joint.default_pos for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
+        )
+        self.driven = self._names.joint_ids(cfg.action.joints)
+        self._driven_dofs = [self._dofs[column] for column in self.driven]
+        self._check_state_writes()
+        self.build_s = time.perf_counter() - begin
+
+    @property
+    def names(self) -> Names:
+        """Column order of the state tensors."""
+        return self._names
+
+    def set_targets(self, targets: Tensor) -> None:
+        """Set position targets of the driven joints, m or rad; they hold until set again. Shape: (num_envs, driven)."""
+        self._robot.control_dofs_position(targets, self._driven_dofs)
+
+    def step(self) -> None:
+        """Advance one physics step."""
+        self._scene.step()
+
+    def joint_pos(self) -> Tensor:
+        """Joint positions, m or rad. Shape: (num_envs, num_joints)."""
+        return self._robot.get_dofs_position(self._dofs)
+
+    def joint_vel(self) -> Tensor:
+        """Joint velocities, m/s or rad/s. Shape: (num_envs, num_joints)."""
+        return self._robot.get_dofs_velocity(self._dofs)
+
+    def link_quat_w(self) -> Tensor:
+        """Link orientations, w x y z. Shape: (num_envs, num_links, 4)."""
+        return self._robot.get_links_quat(self._links)
+
+    def link_ang_vel_w(self) -> Tensor:
+        """Link angular velocities in the world frame, rad/s. Shape: (num_envs, num_links, 3)."""
+        return self._robot.get_links_ang(self._links)
+
+    def reset(self, mask: Tensor) -> None:
+        """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""
+        self._scene.reset(envs_idx=mask)
+
+    def write_joint_pos(self, joint_pos: Tensor, mask: Tensor) -> None:
+        """Write joint positions where masked; velocities stay. Shapes: (num_envs, num_joints), (num_envs,) bool."""
+        self._robot.set_qpos(self._in_dof_order(joint_pos), envs_idx=mask, zero_velocity=False)
+
+    def write_joint_vel(self, joint_vel: Tensor, mask: Tensor) -> None:
+        """Write joint velocities where masked. Shapes: (num_envs, num_joints), (num_envs,) bool."""
+        self._robot.set_dofs_velocity(self._in_dof_order(joint_vel), envs_idx=mask)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The exact simulator state as named tensors: restored into an equally built scene, it goes on bit-equal."""
+        state = self._scene.sim.__getstate__()
+        tensors = {"steps": torch.as_tensor(state.steps)}
+        for solver, record in state.solvers.items():
+            for name, value in record.arrays.items():
+                tensors[f"{solver}/{name}"] = torch.as_tensor(value).clone()
+        return tensors
+
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        """Restore what `state_dict` returned.
+
+        Raises:
+            InputError: if the state was taken from a scene with other arrays.
+        """
+        state = self._scene.sim.__getstate__()
+        expected = {"steps"} | {f"{s}/{name}" for s, record in state.solvers.items() for name in record.arrays}
+        if expected != set(tensors):
+            raise InputError(f"simulator state: arrays differ: {sorted(expected ^ set(tensors))[:3]}")
+        for solver, record in state.solvers.items():
+            for name, current in record.arrays.items():
+                value = tensors[f"{solver}/{name}"]
+                if tuple(value.shape) != tuple(current.shape):
+                    raise InputError(f"simulator state: {name} has shape {tuple(value.shape)}, not {current.shape}")
+                record.arrays[name] = value.numpy() if isinstance(current, np.ndarray) else value.to(current.device)
+        state.steps[:] = tensors["steps"]
+        self._scene.sim.__setstate__(state)
+
+    def _in_dof_order(self, joints: Tensor) -> Tensor:
+        if self._dofs == list(range(len(self._dofs))):
+            return joints
+        ordered = torch.empty_like(joints)
+        ordered[:, self._dofs] = joints
+        return ordered
+
+    def _set_gains(self, robot: RobotCfg) -> None:
+        joints = [name for group in robot.actuators.values() for name in group.joints]
+        if sorted(joints) != sorted(robot.joints):
+            raise InputError(f"env.robot.actuators: joints {sorted(joints)} are not each of {sorted(robot.joints)} once")
+        for group in robot.actuators.values():
+            dofs = [self._dofs[column] for column in self._names.joint_ids(group.joints)]
+            self._robot.set_dofs_kp([group.kp] * len(dofs), dofs)
+            self._robot.set_dofs_kv([group.kv] * len(dofs), dofs)
+            limit = float("inf") if group.effort_limit is None else group.effort_limit
+            self._robot.set_dofs_force_range([-limit] * len(dofs), [limit] * len(dofs), dofs)
+
+    def _check_robot(self, robot: RobotCfg) -> None:
+        """Compare what the simulator holds with what the config says, joint by joint."""
+        low, high = (bound.tolist() for bound in self._robot.get_dofs_limit(self._dofs))
+        held = {
+            "armature": self._robot.get_dofs_armature(self._dofs).tolist(),
+            "damping": self._robot.get_dofs_damping(self._dofs).tolist(),
+            "range[0]": low,
+            "range[1]": high,
+            "kp": self._robot.get_dofs_kp(self._dofs).tolist(),
+            "kv": self._robot.get_dofs_kv(self._dofs).tolist(),
+            "effort_limit": self._robot.get_dofs_force_range(self._dofs)[1].tolist(),
+        }
+        groups = {name: group for group in robot.actuators.values() for name in group.joints}
+        for column, (name, joint) in enumerate(robot.joints.items()):
+            group = groups[name]
+            wanted = {
+                "armature": joint.armature,
+                "damping": joint.damping,
+                "range[0]": joint.range[0],
+                "range[1]": joint.range[1],
+                "kp": group.kp,
+                "kv": group.kv,
+                "effort_limit": float("inf") if group.effort_limit is None else group.effort_limit,
+            }
+            for quantity, value in wanted.items():
+                if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):
+                    raise RunError(
+                        f"joint '{name}': the simulator holds {quantity} = {held[quantity][column]}, the config says {value}"
+                    )
+
+    def _check_state_writes(self) -> None:
+        """Write a state to every other environment, read it back, and see that the others kept theirs."""
+        mask = torch.arange(self.num_envs, device=self.device) % 2 == 0
+        before = self.joint_pos().clone(), self.joint_vel().clone()
+        # Small against any joint range, different for every joint.
+        probe = 1e-3 * torch.arange(1, len(self._dofs) + 1, device=self.device, dtype=torch.float32)
+        probe = probe.expand(self.num_envs, -1).contiguous()
+        self.write_joint_pos(probe, mask)
+        self.write_joint_vel(2 * probe, mask)
+        for what, held, factor, old in (
+            ("positions", self.joint_pos(), 1, before[0]),
+            ("velocities", self.joint_vel(), 2, before[1]),
+        ):
+            if not torch.equal(held, torch.where(mask[:, None], factor * probe, old)):
+                raise RunError(f"joint {what} read back from the simulator are not those written")
+        self.reset(mask)
+
+
+def _checked_model(robot: RobotCfg) -> Path:
+    path = resolve_asset(robot.model)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != robot.model_sha256:
+        raise InputError(f"env.robot.model '{robot.model}': the file has sha256 {found}, not {robot.model_sha256}")
+    return path

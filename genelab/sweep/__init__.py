@@ -1,0 +1,1 @@
+"""Several seeds of one task: plan, processes, live view."""

@@ -1,0 +1,170 @@
+"""What a launch will do to each seed, decided before anything is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from genelab.config.overrides import Override
+from genelab.config.run import ExecutionCfg
+from genelab.config.snapshot import canonical_json, config_sha256, differences, dump_task
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+from genelab.records.run import RunRecord
+from genelab.records.sweep import SweepRecord
+from genelab.runs.files import read_record, require_writable
+from genelab.runs.hardware import usable_cores
+from genelab.runs.run_dir import RunDir
+from genelab.sweep.cfg import LaunchCfg
+
+Action = Literal["train", "resume", "retry", "evaluate", "skip"]
+
+# What a launch that died before it wrote run.json may leave.
+_LEFTOVERS = {"params", ".lock"}
+
+
+@dataclass(frozen=True)
+class SeedPlan:
+    """What happens to one seed."""
+
+    seed: int
+    path: Path
+    action: Action
+    why: str
+
+    @property
+    def run_dir(self) -> RunDir:
+        """The directory of the seed."""
+        return RunDir(self.path)
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A launch, resolved and checked against what the directory holds."""
+
+    task: TaskSpec
+    overrides: tuple[Override, ...]
+    config_sha256: str
+    log_dir: Path
+    execution: ExecutionCfg
+    cfg: LaunchCfg
+    seeds: tuple[SeedPlan, ...]
+    """The seeds of this launch."""
+    planned: tuple[int, ...]
+    """Every seed of the sweep, those of earlier launches included."""
+
+    @property
+    def sweep_file(self) -> Path:
+        """Path of sweep.json."""
+        return self.log_dir / "sweep.json"
+
+    def lines(self) -> list[str]:
+        """The plan as text."""
+        budget, agent, envs = self.task.budget.iterations, self.task.agent, self.task.env.num_envs
+        lines = [
+            f"task       {self.task.id} (version {self.task.task_version})",
+            f"config     {self.config_sha256}",
+            *(f"override   {_change(o.path, o.old, o.new)}{'' if o.effective else ' (no change)'}" for o in self.overrides),
+            f"budget     {budget} iterations x {agent.num_steps_per_env} steps x {envs} environments",
+            f"device     {self.execution.device}, {self.execution.threads} CPU thread(s) per seed, "
+            f"{self.cfg.parallel} seed(s) at a time",
+            f"directory  {self.log_dir}",
+            *(f"seed {s.seed:<5} {s.action}: {s.why}" for s in self.seeds),
+        ]
+        wanted, cores = min(self.cfg.parallel, len(self.seeds)) * self.execution.threads, usable_cores()
+        if wanted > cores:
+            lines.append(f"warning: {wanted} threads at a time on {cores} usable core(s) slow each other down")
+        return lines
+
+
+def make_plan(
+    task: TaskSpec, overrides: Sequence[Override], execution: ExecutionCfg, cfg: LaunchCfg
+) -> SweepPlan:
+    """Resolve a launch. Reads the directory, writes nothing.
+
+    Raises:
+        InputError: if the directory cannot be written, holds another task or configuration, or a started seed ran on
+            another device or number of threads.
+    """
+    log_dir = Path(cfg.log_dir.replace("{task}", task.id))
+    require_writable(log_dir)
+    snapshot = dump_task(task)
+    sha256 = config_sha256(snapshot)
+    sweep_file = log_dir / "sweep.json"
+    earlier = read_record(sweep_file, SweepRecord) if sweep_file.exists() else None
+    planned = tuple(dict.fromkeys((*(earlier.seeds_planned if earlier else ()), *cfg.seeds)))
+    found = {seed: run for seed in planned if (run := RunDir(seed_dir(log_dir, seed))).exists()}
+    records = {seed: run.load() for seed, run in found.items()}
+    for seed, record in records.items():
+        _require_task(found[seed].path, record.task, task)
+        if record.seed != seed:
+            raise InputError(f"'{found[seed].path}' holds seed {record.seed}")
+        if record.config_sha256 != sha256:
+            _refuse_config(log_dir, found[seed].snapshot(), snapshot)
+        _require_execution(record, execution)
+    if earlier:
+        _require_task(log_dir, earlier.task, task)
+        if earlier.config_sha256 != sha256:
+            raise InputError(
+                f"'{log_dir}' was launched with another configuration: config_sha256 "
+                f"{earlier.config_sha256} -> {sha256}. Choose another --log_dir"
+            )
+    seeds = tuple(_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in cfg.seeds)
+    return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, seeds, planned)
+
+
+def seed_dir(log_dir: Path, seed: int) -> Path:
+    """Directory of a seed."""
+    return log_dir / f"seed_{seed}"
+
+
+def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) -> SeedPlan:
+    run_dir = RunDir(path)
+    if record is None:
+        foreign = sorted(p.name for p in path.iterdir() if p.name not in _LEFTOVERS) if path.is_dir() else []
+        if foreign:
+            raise InputError(f"'{path}' holds no run.json but {foreign[0]}; move it away or choose another --log_dir")
+        return SeedPlan(seed, path, "train", "new")
+    if record.checkpoint is not None:
+        if not (path / record.checkpoint.path).is_file():
+            raise InputError(f"'{path}' is trained, but {record.checkpoint.path} is missing; delete it to start afresh")
+        if record.status == "finished" and run_dir.eval_file.is_file():
+            return SeedPlan(seed, path, "skip", "finished")
+        if not evaluate:
+            return SeedPlan(seed, path, "skip", "trained")
+        return SeedPlan(seed, path, "evaluate", record.failure.reason if record.failure else "trained")
+    if record.failure is not None:
+        return SeedPlan(seed, path, "retry", f"{record.failure.reason}: {record.failure.detail}")
+    if record.attempts:
+        return SeedPlan(seed, path, "resume", f"{record.status}, {record.attempts[-1].to_iteration or 0} iterations saved")
+    return SeedPlan(seed, path, "train", "planned before")
+
+
+def _require_task(path: Path, found: str, task: TaskSpec) -> None:
+    if found != task.id:
+        raise InputError(f"'{path}' holds task '{found}', not '{task.id}'; choose another --log_dir")
+
+
+def _refuse_config(log_dir: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    changes = [_change(path.removeprefix("task."), a, b) for path, a, b in differences(old, new)]
+    raise InputError(
+        f"'{log_dir}' was launched with another configuration: {'; '.join(changes)}. "
+        "Undo the change or choose another --log_dir"
+    )
+
+
+def _require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
+    if not record.attempts:
+        return
+    requested, resolved = record.execution.requested, record.execution.resolved_device
+    changes: list[str] = []
+    if execution.device not in (requested.device, resolved):
+        changes.append(_change("device", requested.device, execution.device))
+    if execution.threads != requested.threads:
+        changes.append(_change("threads", requested.threads, execution.threads))
+    if changes:
+        raise InputError(f"seed {record.seed} was started with other options, float sums would change: {'; '.join(changes)}")
+
+
+def _change(path: str, old: Any, new: Any) -> str:
+    return f"{path}: {canonical_json(old)} -> {canonical_json(new)}"

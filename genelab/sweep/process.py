@@ -1,0 +1,66 @@
+"""One child process: start, stop, and what its end says."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from genelab.runs.files import disk_errors
+from genelab.sweep import child
+
+Phase = Literal["train", "evaluate"]
+
+_TAIL_BYTES = 16384
+
+
+class Child:
+    """A running phase of one seed."""
+
+    def __init__(self, seed: int, phase: Phase, command: Sequence[str], log: Path, env: dict[str, str]) -> None:
+        """Start `command`, its output appended to `log`, in a process group of its own."""
+        self.seed = seed
+        self.phase: Phase = phase
+        self.log = log
+        shim = [sys.executable, "-I", "-S", child.__file__, str(os.getpid()), *command]
+        with disk_errors(log), log.open("ab") as output:
+            output.write(f"--- {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {phase}\n".encode())
+            output.flush()
+            self._log_start = output.tell()
+            self._process = subprocess.Popen(
+                shim, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, process_group=0
+            )
+
+    def poll(self) -> int | None:
+        """Exit code, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to save its state and end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """Kill it with everything it started."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def last_line(self) -> str | None:
+        """Last line that this process wrote; None if it wrote nothing."""
+        with self.log.open("rb") as file:
+            file.seek(max(self._log_start, self.log.stat().st_size - _TAIL_BYTES))
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
+        return next((line for line in reversed(lines) if line), None)
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    return f"killed by {signal.Signals(-code).name}"

@@ -1,0 +1,53 @@
+"""What the pendulum tasks have in common."""
+
+from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.env import JointCfg, ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, SimCfg
+
+SIM = SimCfg(dt=0.005, collision=False)
+"""Nothing can touch within the joint limits."""
+DECIMATION = 2
+"""100 Hz control."""
+POS = (0.0, 0.0, 0.12)
+"""On top of 0.12 m in the file: the published tasks lifted the robot twice."""
+RESET_EVENTS = {
+    "joint_state": ResetEventCfg(
+        func="genelab.mdp.events:uniform_joint_state",
+        params={"position_range": [-0.05, 0.05], "velocity_range": [-0.05, 0.05]},
+    )
+}
+
+
+def slider(armature: float) -> JointCfg:
+    """The joint of the cart."""
+    return JointCfg(range=(-3.0, 3.0), armature=armature, damping=0.05)
+
+
+def hinge(limit: float, armature: float) -> JointCfg:
+    """The joint of a pole, `limit` in rad."""
+    return JointCfg(range=(-limit, limit), armature=armature, damping=0.002)
+
+
+def observations(joints: list[str], pole: str) -> dict[str, ObservationGroupCfg]:
+    """Both groups over the same terms; `pole` is the link whose angular velocity is measured."""
+    terms = {
+        "joint_pos": ObservationTermCfg(
+            func="genelab.mdp.observations:joint_pos_rel", params={"joints": joints}, noise=0.005
+        ),
+        "joint_vel": ObservationTermCfg(
+            func="genelab.mdp.observations:joint_vel_rel", params={"joints": joints}, noise=0.05, scale=0.1
+        ),
+        "pole_ang_vel": ObservationTermCfg(
+            func="genelab.mdp.observations:link_ang_vel", params={"link": pole}, noise=0.1, scale=0.2
+        ),
+        "last_action": ObservationTermCfg(func="genelab.mdp.observations:last_action"),
+    }
+    return {
+        "policy": ObservationGroupCfg(terms=terms, noise=True),
+        "critic": ObservationGroupCfg(terms=terms, noise=False),
+    }
+
+
+def agent(hidden_dims: tuple[int, ...], save_interval: int) -> PpoCfg:
+    """The published PPO settings, which are the defaults but for the network and the save interval."""
+    network = NetworkCfg(hidden_dims=hidden_dims)
+    return PpoCfg(actor=network, critic=network, save_interval=save_interval)
