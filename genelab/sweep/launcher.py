@@ -59,9 +59,10 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, command: Sequence[s
     with locked(plan.log_dir):
         # Planned anew under the lock: another launch may have ended in between.
         plan = make_plan(plan.task, plan.overrides, plan.execution, plan.cfg)
-        launcher = _Launcher(plan, tuple(argv), view, tuple(command))
-        with _signals() as stop, view:
-            launcher.run(stop)
+        with _signals() as stop:
+            launcher = _Launcher(plan, tuple(argv), view, tuple(command))
+            with view:
+                launcher.run(stop)
         if stop:
             return 128 + stop.signals[0]
         return 0 if launcher.succeeded() else 1
@@ -86,6 +87,7 @@ class _Launcher:
             while self._running or (pending and not stop):
                 while pending and not stop and len(self._running) < self._plan.cfg.parallel:
                     seed = pending.popleft()
+                    self._change(seed.seed, attempts=self._entry(seed.seed).attempts + 1)
                     self._start(seed.seed, "evaluate" if seed.action == "evaluate" else "train")
                 for child in list(self._running):
                     if (code := child.poll()) is not None:
@@ -100,7 +102,7 @@ class _Launcher:
                 time.sleep(POLL_S)
         finally:
             # Only after an error of our own: a full disk, an unreadable record.
-            self._abandon()
+            self._abandon(stop)
 
     def succeeded(self) -> bool:
         """Whether every seed of the plan is done."""
@@ -116,7 +118,7 @@ class _Launcher:
             for seed in active:
                 if seed.path.is_dir():
                     locks.enter_context(seed.run_dir.lock())
-            remove_temporaries(plan.log_dir, recursive=False)
+            remove_temporaries(plan.log_dir)
             record = self._initial_record(argv)
             write_record(plan.sweep_file, record)
             for seed in active:
@@ -166,8 +168,7 @@ class _Launcher:
         if self._gpus:
             self._gpu_of.setdefault(seed, self._free_gpu())
             env["CUDA_VISIBLE_DEVICES"] = self._gpu_of[seed]
-        attempts = self._entry(seed).attempts + (phase == "train" or self._entry(seed).state == "planned")
-        self._change(seed, state=_RUNNING[phase], attempts=attempts, exit_code=None, reason=None)
+        self._change(seed, state=_RUNNING[phase], exit_code=None, reason=None)
         self._running.append(Child(seed, phase, [*self._command, phase, str(run_dir.path)], run_dir.train_log, env))
 
     def _free_gpu(self) -> str:
@@ -203,8 +204,7 @@ class _Launcher:
             self._change(child.seed, state="interrupted", exit_code=code, reason=what)
         else:
             self._change(child.seed, state="crashed", exit_code=code, reason=detail)
-        with run_dir.lock():
-            run_dir.mark_dead(end, None if stop and code < 0 else Failure(reason="crashed", detail=detail))
+        run_dir.mark_dead(end, None if stop and code < 0 else Failure(reason="crashed", detail=detail))
 
     def _stop_children(self) -> None:
         self._view.say(
@@ -218,15 +218,14 @@ class _Launcher:
         for child in self._running:
             child.kill()
 
-    def _abandon(self) -> None:
+    def _abandon(self, stop: Stop) -> None:
         for child in self._running:
             child.stop()
-        deadline = time.monotonic() + self._plan.cfg.grace_s
-        while any(child.poll() is None for child in self._running) and time.monotonic() < deadline:
+        deadline, signals = time.monotonic() + self._plan.cfg.grace_s, len(stop.signals)
+        while any(child.poll() is None for child in self._running):
+            if time.monotonic() > deadline or len(stop.signals) > signals:
+                self._kill_children()
             time.sleep(POLL_S)
-        self._kill_children()
-        for child in self._running:
-            child.wait()
 
     def _change(self, seed: int, **changes: Any) -> None:
         entries = tuple(e.replace(**changes) if e.seed == seed else e for e in self._record.seeds)
@@ -249,7 +248,9 @@ def _signals() -> Generator[Stop]:
     def note(signum: int, _frame: FrameType | None) -> None:
         stop.signals.append(signum)
 
-    old = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # One that is ignored stays so: that is what nohup asks for.
+    caught = [s for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) != signal.SIG_IGN]
+    old = {signum: signal.signal(signum, note) for signum in caught}
     try:
         yield stop
     finally:

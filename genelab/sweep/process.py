@@ -35,11 +35,12 @@ class Child:
             )
 
     def poll(self) -> int | None:
-        """Exit code, negative for a signal; None while it runs."""
-        return self._process.poll()
-
-    def wait(self) -> int:
-        """Wait for the end and return the exit code."""
+        """Exit code, negative for a signal; None while it runs. Its end takes what it started along."""
+        if self._process.returncode is None and not self._has_ended():
+            return None
+        if self._process.returncode is None:
+            # Not yet reaped, so its group number still belongs to it.
+            os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.wait()
 
     def stop(self) -> None:
@@ -48,8 +49,11 @@ class Child:
 
     def kill(self) -> None:
         """Kill it with everything it started."""
-        if self._process.poll() is None:
+        if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _has_ended(self) -> bool:
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def last_line(self) -> str | None:
         """Last line that this process wrote; None if it wrote nothing."""

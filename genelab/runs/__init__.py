@@ -1,0 +1,1 @@
+"""One seed: its directory, status, stamps and lock."""

@@ -1,0 +1,145 @@
+"""Files that are whole or not there: atomic writes, digests, strict JSON, and disk trouble told in one line."""
+
+import errno
+import json
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from genelab.errors import GenelabError, InputError, RunError
+from genelab.records import files as records
+from genelab.records.base import Record
+from genelab.records.files import sha256_file as sha256_file
+
+R = TypeVar("R", bound=Record)
+
+_FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "disk quota exceeded", errno.EFBIG: "file size limit exceeded"}
+_REFUSED = {
+    errno.EROFS: "file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENOTDIR: "a part of the path is not a directory",
+}
+
+
+def disk_error(error: OSError, path: Path) -> GenelabError | None:
+    """What to tell the user about a failed write to `path`; None if the error is not about the disk."""
+    if error.errno in _FULL:
+        return RunError(f"cannot write '{path}': {_FULL[error.errno]}")
+    if error.errno in _REFUSED:
+        return InputError(f"cannot write '{path}': {_REFUSED[error.errno]}")
+    return None
+
+
+@contextmanager
+def disk_errors(path: Path) -> Generator[None]:
+    """Turn a full or read-only disk met while writing `path` into one clear line.
+
+    Raises:
+        RunError: no space, quota or size limit reached.
+        InputError: read-only file system, missing permission, or a path through a file.
+    """
+    try:
+        yield
+    except OSError as error:
+        told = disk_error(error, path)
+        if told is None:
+            raise
+        raise told from error
+
+
+@contextmanager
+def atomic_path(path: Path) -> Generator[Path]:
+    """Yield a temporary path beside `path`; on success it is synced and renamed to `path`, otherwise removed.
+
+    Readers see the old file or the new one, never a part; on failure the old file is intact.
+
+    Raises:
+        RunError, InputError: as `disk_errors`.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path):
+        try:
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync(path.parent)
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a whole file atomically. Text is stored as UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain JSON data atomically, indented. Raises ValueError on NaN or infinity."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: if the file is missing, unreadable or not strictly JSON (NaN and infinity are not).
+    """
+    with _input_errors(path):
+        return records.read_json(path)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record atomically."""
+    write_json(path, record.model_dump(mode="json"))
+
+
+def read_record(path: Path, model: type[R]) -> R:
+    """Read a record.
+
+    Raises:
+        InputError: as `read_json`, or if the data breaks the schema; names the file, the field, the value and the rule.
+    """
+    with _input_errors(path):
+        return records.read_record(path, model)
+
+
+def remove_temporaries(*folders: Path) -> None:
+    """Remove what atomic writes of killed processes left in these folders. The caller holds their lock."""
+    for folder in folders:
+        for leftover in folder.glob(".*.tmp"):
+            leftover.unlink()
+
+
+def require_writable(folder: Path) -> None:
+    """Check that `folder` can be written or created, without touching anything.
+
+    Raises:
+        InputError: if it, or its nearest existing parent, is no directory or not writable.
+    """
+    existing = folder
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InputError(f"cannot write to '{folder}': '{existing}' is not a directory")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to '{folder}': '{existing}' is read-only")
+
+
+def _sync(path: Path) -> None:
+    # A rename is durable only once the data and the folder entry are.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _input_errors(path: Path) -> Generator[None]:
+    try:
+        yield
+    except RunError as error:
+        raise InputError(f"'{path}': {error}") from error

@@ -1,0 +1,200 @@
+"""The directory of one seed: where everything is, and the life of run.json."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from genelab.config.overrides import Override
+from genelab.config.run import ExecutionCfg
+from genelab.config.snapshot import config_sha256, dump_task, load_task
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, RunRecord
+from genelab.records.stamps import REQUIRED_PACKAGES
+from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
+from genelab.runs.lock import locked
+from genelab.runs.stamps import Stamps
+
+PARTS = ("task", "env", "agent")
+
+
+class RunDir:
+    """Paths and records of one seed. Its worker writes under `lock()`; the sweep writes while no worker runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record_file = path / "run.json"
+        self.params = path / "params"
+        self.train_log = path / "train.log"
+        self.curve = path / "curve.jsonl"
+        self.resume = path / "resume"
+        self.final_checkpoint = path / "model_final.pt"
+        self.eval_file = path / "eval.json"
+
+    def checkpoint(self, iteration: int) -> Path:
+        """Path of the policy saved after iteration number `iteration`."""
+        return self.path / f"model_{iteration}.pt"
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the directory for this process. Raises InputError if another one has it."""
+        return locked(self.path)
+
+    def exists(self) -> bool:
+        """Whether a run was created here."""
+        return self.record_file.is_file()
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        task: TaskSpec,
+        *,
+        seed: int,
+        seeds_planned: Sequence[int],
+        command: Sequence[str],
+        overrides: Sequence[Override],
+        execution: ExecutionCfg,
+    ) -> "RunDir":
+        """Write the snapshot, then run.json: a directory with a run.json is complete.
+
+        Raises:
+            InputError: if a run is here already, or the directory cannot be written.
+            RunError: if the disk is full.
+        """
+        run_dir = cls(path)
+        if run_dir.exists():
+            raise InputError(f"'{path}' holds a run already")
+        snapshot = dump_task(task)
+        with disk_errors(run_dir.params):
+            run_dir.params.mkdir(parents=True, exist_ok=True)
+        for part in PARTS:
+            write_json(run_dir.params / f"{part}.json", snapshot[part])
+        record = RunRecord(
+            schema="genelab/run/1",
+            task=task.id,
+            task_version=task.task_version,
+            seed=seed,
+            seeds_planned=tuple(seeds_planned),
+            config_sha256=config_sha256(snapshot),
+            command=tuple(command),
+            overrides=tuple(overrides),
+            execution=ExecutionRecord(requested=execution),
+            launched_at=datetime.now(UTC),
+        )
+        run_dir.save(record)
+        return run_dir
+
+    def load(self) -> RunRecord:
+        """Read run.json. Raises InputError if it is missing or broken."""
+        return read_record(self.record_file, RunRecord)
+
+    def save(self, record: RunRecord) -> None:
+        """Write run.json atomically."""
+        write_record(self.record_file, record)
+
+    def update(self, **changes: Any) -> RunRecord:
+        """Change fields of run.json and return the new record."""
+        record = self.load().replace(**changes)
+        self.save(record)
+        return record
+
+    def snapshot(self) -> dict[str, Any]:
+        """The stored snapshot, verified against the hash in run.json.
+
+        Raises:
+            InputError: if a file is missing or broken, or the hash differs.
+        """
+        snapshot = {part: read_json(self.params / f"{part}.json") for part in PARTS}
+        found, expected = config_sha256(snapshot), self.load().config_sha256
+        if found != expected:
+            raise InputError(
+                f"'{self.params}' was changed after the launch: its hash is {found}, run.json has {expected}"
+            )
+        return snapshot
+
+    def task(self) -> TaskSpec:
+        """The task as this run was launched. Raises InputError as `snapshot`."""
+        return load_task(self.snapshot(), str(self.params))
+
+    def relaunch(self, *, seeds_planned: Sequence[int], command: Sequence[str], execution: ExecutionCfg) -> RunRecord:
+        """Forget a past failure or interruption, so that what the next process reports is its own."""
+        record = self.load()
+        return self.update(
+            status="planned" if record.checkpoint is None else "trained",
+            failure=None,
+            seeds_planned=tuple(seeds_planned),
+            command=tuple(command),
+            # A started seed keeps what it started with.
+            execution=record.execution if record.attempts else ExecutionRecord(requested=execution),
+        )
+
+    def begin_attempt(self, *, from_iteration: int, device: str, stamps: Stamps) -> RunRecord:
+        """Start training on resolved `device` after `from_iteration` iterations; clean up behind a killed attempt.
+
+        Raises:
+            InputError: if a resume would continue on another device or with other package versions.
+        """
+        record = self.load()
+        if from_iteration > 0:
+            _require_same(record, device, stamps)
+        remove_temporaries(self.path, self.params, self.resume)
+        attempts = [a.replace(end="killed") if a.end == "running" else a for a in record.attempts]
+        attempts.append(stamps.attempt(from_iteration))
+        known = record.code or ()
+        return self.update(
+            status="training",
+            failure=None,
+            execution=record.execution.replace(resolved_device=device),
+            code=known + tuple(code for code in stamps.code if code not in known),
+            packages=stamps.packages,
+            hardware=stamps.hardware,
+            backend=stamps.backend,
+            attempts=tuple(attempts),
+        )
+
+    def note_progress(self, *, to_iteration: int, wall_s: float) -> RunRecord:
+        """Record how far the running attempt is saved, so that a kill leaves its cost known."""
+        return self._update_attempt({"to_iteration": to_iteration, "wall_s": wall_s}, {})
+
+    def end_attempt(self, end: AttemptEnd, *, to_iteration: int, wall_s: float, **changes: Any) -> RunRecord:
+        """Close the running attempt; `changes` (status, checkpoint, timing, failure) go into the same write."""
+        closing = {"end": end, "ended_at": datetime.now(UTC), "to_iteration": to_iteration, "wall_s": wall_s}
+        return self._update_attempt(closing, changes)
+
+    def mark_dead(self, end: AttemptEnd, failure: Failure | None) -> RunRecord:
+        """Record that the process died without a word; without a failure, that it was meant to.
+
+        A run that had reached a resting state keeps it.
+        """
+        record = self.load()
+        if record.status not in ("planned", "training", "evaluating"):
+            return record
+        now = datetime.now(UTC)
+        attempts = [a.replace(end=end, ended_at=now) if a.end == "running" else a for a in record.attempts]
+        status = "failed" if failure else "interrupted"
+        return self.update(status=status, failure=failure, attempts=tuple(attempts))
+
+    def _update_attempt(self, closing: dict[str, Any], changes: dict[str, Any]) -> RunRecord:
+        *past, last = self.load().attempts
+        if last.end != "running":
+            raise ValueError(f"the last attempt of '{self.path}' is not running but {last.end}")
+        return self.update(attempts=(*past, last.replace(**closing)), **changes)
+
+
+def train_wall_s(record: RunRecord) -> float:
+    """Wall-clock of training summed over the attempts, s."""
+    return sum(attempt.wall_s or 0.0 for attempt in record.attempts)
+
+
+def _require_same(record: RunRecord, device: str, stamps: Stamps) -> None:
+    old: dict[str, str | None] = {**(record.packages or {}), "device": record.execution.resolved_device}
+    new: dict[str, str | None] = {**stamps.packages, "device": device}
+    names = (*REQUIRED_PACKAGES, "rsl-rl-lib", "device")
+    changed = [f"{name}: {old.get(name)} -> {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+    if changed:
+        raise InputError(
+            f"seed {record.seed} cannot resume, since its sums would change: {'; '.join(changed)}. "
+            "Go back, or delete its directory to start afresh"
+        )

@@ -1,0 +1,39 @@
+"""Starts the simulator of a worker process and stamps what it runs on."""
+
+from typing import TYPE_CHECKING
+
+from genelab.config.run import ExecutionCfg
+from genelab.records.stamps import BackendStamp, TorchStamp
+from genelab.runs.stamps import Stamps, collect, environment_flags
+
+if TYPE_CHECKING:
+    from genelab.sim.session import Session
+
+
+def start_session(seed: int, execution: ExecutionCfg, task_package: str) -> "tuple[Session, Stamps]":
+    """Seed everything, start Genesis, and collect the stamps.
+
+    Raises:
+        InputError: if the device does not exist.
+        RunError: if Genesis comes up otherwise than asked.
+    """
+    import torch
+
+    from genelab.sim.session import resolve_device, start
+
+    session = start(seed, resolve_device(execution.device), execution.threads)
+    backend = BackendStamp.model_validate(
+        {
+            "genesis": session.backend,
+            "precision": session.precision,
+            "env": environment_flags(),
+            "torch": TorchStamp(
+                deterministic=torch.are_deterministic_algorithms_enabled(),
+                allow_tf32=torch.backends.cuda.matmul.allow_tf32,
+                cudnn_benchmark=torch.backends.cudnn.benchmark,
+                num_threads=session.threads,
+            ),
+            "genesis_options": session.genesis_options(),
+        }
+    )
+    return session, collect(task_package, str(session.device), backend)

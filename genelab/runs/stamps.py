@@ -1,0 +1,41 @@
+"""Collects the stamps of a process: source, versions, machine and flags in force."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from genelab.records.run import Attempt
+from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
+from genelab.runs.code import code_stamp, package_versions
+from genelab.runs.hardware import hardware_stamp
+
+FLAG_PREFIXES = ("QD_", "GS_", "CUDA_", "CUBLAS_", "OMP_", "MKL_")
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Everything a record says about the process that made it."""
+
+    code: tuple[CodeStamp, ...]
+    packages: dict[str, str]
+    hardware: HardwareStamp
+    backend: BackendStamp
+
+    def attempt(self, from_iteration: int) -> Attempt:
+        """An attempt that starts now on this machine."""
+        return Attempt(
+            started_at=datetime.now(UTC), from_iteration=from_iteration, machine_hash=self.hardware.machine_hash
+        )
+
+
+def collect(task_package: str, device: str, backend: BackendStamp) -> Stamps:
+    """Collect the stamps. device: resolved, `cpu` or `cuda:<i>`; backend: as the simulator and torch came up."""
+    names = dict.fromkeys(("genelab", task_package.partition(".")[0]))
+    code = tuple(code_stamp(name) for name in names)
+    return Stamps(code, package_versions(), hardware_stamp(device), backend)
+
+
+def environment_flags() -> dict[str, str]:
+    """Every variable in force that steers the libraries, by prefix. A path reads `<path>`: it is no flag."""
+    found = {name: value for name, value in sorted(os.environ.items()) if name.startswith(FLAG_PREFIXES)}
+    return {name: "<path>" if os.sep in value else value for name, value in found.items()}

@@ -1,0 +1,159 @@
+"""Trains one seed from wherever it stands to a saved, re-checked policy."""
+
+import resource
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genelab.config.task import TaskSpec
+from genelab.records.run import RunRecord, TrainedCheckpoint, TrainTiming
+from genelab.runs.curve import CurveWriter
+from genelab.runs.files import sha256_file
+from genelab.runs.run_dir import RunDir, train_wall_s
+from genelab.runs.session import start_session
+
+if TYPE_CHECKING:
+    from genelab.learn.trainer import PpoTrainer
+    from genelab.runs.worker import StopFlag
+    from genelab.sim.session import Session
+
+ROUND_TRIP_FILE = "round_trip.pt"
+"""In-memory returns and recorded observations, beside the final checkpoint."""
+
+
+def train(run_dir: RunDir, stop: "StopFlag") -> bool:
+    """Train the seed of a run directory to its budget; returns False if stopped before the end, with the state saved.
+
+    Raises:
+        InputError: if the directory or its resume state does not fit.
+        RunError: if something turns non-finite, or the disk is full.
+    """
+    record, task = run_dir.load(), run_dir.task()
+    session, stamps = start_session(record.seed, record.execution.requested, task.package)
+
+    from genelab.envs.environment import Environment
+    from genelab.learn.trainer import PpoTrainer
+    from genelab.sim.simulation import Simulation
+
+    sim = Simulation(task.env, task.env.num_envs, session)
+    env = Environment(task.env, sim, record.seed, numbering="environment")
+    trainer = PpoTrainer(task, record.config_sha256, env)
+    _restore(run_dir, trainer)
+    first = trainer.iteration
+    run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
+    print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
+
+    stop.deferred = True
+    begin = time.perf_counter()
+    curve = CurveWriter(run_dir.curve, first)
+    total = task.budget.iterations
+    while trainer.iteration < total and not stop.is_set:
+        row = trainer.iterate()
+        curve.append({**row, "wall_s": time.perf_counter() - begin})
+        print(_progress_line(row, total), flush=True)
+        if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
+            _save(run_dir, trainer)
+            run_dir.note_progress(to_iteration=trainer.iteration, wall_s=time.perf_counter() - begin)
+    curve.close()
+    wall_s = time.perf_counter() - begin
+    if trainer.iteration < total:
+        _save_resume_state(run_dir, trainer)
+        run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
+        return False
+    stop.deferred = False
+    _finish(run_dir, task, trainer, session, wall_s, compile_s=session.start_s + sim.build_s)
+    return True
+
+
+def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> None:
+    """Continue from the newest training state, if there is one."""
+    from genelab.errors import InputError
+    from genelab.learn.checkpoint import load_tensors
+
+    path = run_dir.resume / "state.pt"
+    if not path.is_file():
+        return
+    state = load_tensors(path)
+    if state["config_sha256"] != run_dir.load().config_sha256:
+        raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
+    trainer.load_state_dict(state)
+
+
+def _save(run_dir: RunDir, trainer: "PpoTrainer") -> None:
+    from genelab.learn import checkpoint
+
+    # rsl_rl's numbering: model_<it> is the policy after iteration number <it>, counted from 0.
+    checkpoint.save(run_dir.checkpoint(trainer.iteration - 1), trainer.checkpoint())
+    _save_resume_state(run_dir, trainer)
+
+
+def _save_resume_state(run_dir: RunDir, trainer: "PpoTrainer") -> None:
+    from genelab.learn.checkpoint import save_tensors
+    from genelab.runs.files import disk_errors
+
+    with disk_errors(run_dir.resume):
+        run_dir.resume.mkdir(exist_ok=True)
+    save_tensors(run_dir.resume / "state.pt", trainer.state_dict())
+
+
+def _finish(
+    run_dir: RunDir, task: TaskSpec, trainer: "PpoTrainer", session: "Session", wall_s: float, compile_s: float
+) -> None:
+    """Save the final policy, note what it earns before it leaves memory, and close the attempt."""
+    from genelab.learn import checkpoint
+
+    final = trainer.checkpoint()
+    checkpoint.save(run_dir.final_checkpoint, final)
+    _write_round_trip(run_dir.path / ROUND_TRIP_FILE, task, trainer, session, final.weights_sha256)
+    spent = train_wall_s(run_dir.load()) - _running_wall_s(run_dir.load()) + wall_s
+    env_steps = trainer.iteration * task.agent.num_steps_per_env * task.env.num_envs
+    run_dir.end_attempt(
+        "finished",
+        to_iteration=trainer.iteration,
+        wall_s=wall_s,
+        status="trained",
+        checkpoint=TrainedCheckpoint(
+            path=run_dir.final_checkpoint.name,
+            sha256=sha256_file(run_dir.final_checkpoint),
+            bytes=run_dir.final_checkpoint.stat().st_size,
+            weights_sha256=final.weights_sha256,
+            iteration=trainer.iteration,
+        ),
+        timing=TrainTiming(
+            train_wall_s=spent,
+            compile_s=compile_s,
+            env_steps=env_steps,
+            iterations=trainer.iteration,
+            steps_per_s=env_steps / spent,
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        ),
+    )
+
+
+def _running_wall_s(record: RunRecord) -> float:
+    """What `note_progress` has already counted for the running attempt, s."""
+    return record.attempts[-1].wall_s or 0.0
+
+
+def _write_round_trip(path: Path, task: TaskSpec, trainer: "PpoTrainer", session: "Session", weights: str) -> None:
+    """Evaluate the policy that is still in memory on the first episodes, in a scene of its own."""
+    from genelab.evaluation.episodes import run_episodes
+    from genelab.evaluation.evaluate import Recorder, evaluation_env
+    from genelab.learn.checkpoint import save_tensors
+    from genelab.learn.policy import DeterministicPolicy
+    from genelab.sim.simulation import Simulation
+
+    count = min(task.protocol.round_trip_episodes, task.protocol.episodes)
+    sim = Simulation(task.env, min(count, task.protocol.num_envs), session)
+    recorder = Recorder()
+    policy = DeterministicPolicy(trainer.algorithm.actor, session.device)
+    table = run_episodes(evaluation_env(task, task.protocol, sim), policy, count, recorder)
+    save_tensors(path, {"weights_sha256": weights, "returns": table.returns, "observations": recorder.rows()})
+
+
+def _progress_line(row: dict[str, Any], total: int) -> str:
+    earned = row["episode_return"]
+    return (
+        f"iteration {row['iteration'] + 1}/{total}  return {'-' if earned is None else f'{earned:.3f}'}  "
+        f"step reward {row['step_reward']:.5f}  {row['steps_per_s']:.0f} steps/s"
+    )

@@ -1,0 +1,136 @@
+"""What a sweep shows while it runs: a live table on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.sweep.plan import SweepPlan, seed_dir
+from genelab.sweep.progress import Progress, describe_evaluation, read_progress
+
+LINE_INTERVAL_S = 2.0
+"""Shortest time between two looks at the progress, for lines."""
+TABLE_INTERVAL_S = 0.5
+"""The same for the table."""
+
+
+class View(Protocol):
+    """Shows a sweep."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def refresh(self, record: SweepRecord) -> None:
+        """Show what is new. Called many times a second."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Show a line that stays."""
+        ...
+
+
+class LineView:
+    """One line per change of state and per tenth of the budget."""
+
+    interval_s = LINE_INTERVAL_S
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self.plan = plan
+        self._entries: dict[int, SeedEntry] = {}
+        self._tenths: dict[int, int] = {}
+        self._next_look = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def say(self, line: str) -> None:
+        """Print at once: the other end may be a file that someone follows."""
+        print(line, flush=True)
+
+    def refresh(self, record: SweepRecord) -> None:
+        """Print the changes of state, and now and then the progress."""
+        for entry in record.seeds:
+            before = self._entries.get(entry.seed)
+            self._entries[entry.seed] = entry
+            if entry.state != (before.state if before else "planned"):
+                self.say(self.describe(entry))
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + self.interval_s
+            self.look(record)
+
+    def look(self, record: SweepRecord) -> None:
+        """Print a line for each seed that passed another tenth of its budget."""
+        for entry in record.seeds:
+            if entry.state != "training" or (progress := self.progress(entry)) is None:
+                continue
+            tenth = 10 * progress.iterations // self.plan.task.budget.iterations
+            if tenth > self._tenths.get(entry.seed, 0):
+                self._tenths[entry.seed] = tenth
+                columns = self.columns(entry, progress)
+                self.say(f"seed {entry.seed}: iteration {columns[0]}, return {columns[1]}, {columns[2]} steps/s, {columns[3]} left")
+
+    def describe(self, entry: SeedEntry) -> str:
+        """One line on where a seed stands."""
+        eval_file = seed_dir(self.plan.log_dir, entry.seed) / "eval.json"
+        if entry.state == "finished" and eval_file.is_file():
+            return f"seed {entry.seed}: finished, {describe_evaluation(eval_file)}"
+        return f"seed {entry.seed}: {entry.state}" + (f", {entry.reason}" if entry.reason else "")
+
+    def progress(self, entry: SeedEntry) -> Progress | None:
+        """Newest row of the seed's learning curve."""
+        return read_progress(seed_dir(self.plan.log_dir, entry.seed) / "curve.jsonl")
+
+    def columns(self, entry: SeedEntry, progress: Progress | None) -> tuple[str, str, str, str]:
+        """Iteration, return, steps per second and time left, as text."""
+        total = self.plan.task.budget.iterations
+        if progress is None:
+            return (f"0/{total}", "-", "-", "-")
+        value = "-" if progress.episode_return is None else f"{progress.episode_return:.3f}"
+        left = progress.eta_s(self.plan.task) if entry.state == "training" else 0.0
+        return (f"{progress.iterations}/{total}", value, f"{progress.steps_per_s:,.0f}", f"{left // 60:.0f}:{left % 60:02.0f}")
+
+
+class TableView(LineView):
+    """A table that stays up to date in place, with the lines above it."""
+
+    interval_s = TABLE_INTERVAL_S
+
+    def __init__(self, plan: SweepPlan, console: Console) -> None:
+        super().__init__(plan)
+        self._live = Live(console=console, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """Print above the table."""
+        self._live.console.print(line, markup=False, highlight=False)
+
+    def look(self, record: SweepRecord) -> None:
+        """Draw the table anew."""
+        table = Table("seed", "phase", "iteration", "return", "steps/s", "time left", title=self.plan.task.id)
+        for entry in record.seeds:
+            table.add_row(str(entry.seed), entry.state, *self.columns(entry, self.progress(entry)))
+        self._live.update(table, refresh=True)
+
+
+def view_for(plan: SweepPlan) -> View:
+    """The table on a terminal, lines elsewhere."""
+    return TableView(plan, Console()) if sys.stdout.isatty() else LineView(plan)
+
+
+def summary(record: SweepRecord, view: LineView) -> list[str]:
+    """Where every seed stands, one line each."""
+    return [view.describe(entry) for entry in record.seeds]
