@@ -1,8 +1,8 @@
 """Counter-based random numbers: every draw is a pure function of (seed, stream, index, step).
 
-The generator is Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). It uses integer
-arithmetic only, so one key gives the same bits on every device, in any batch size and in any order, and there is no
-state to save.
+The generator is Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). It uses
+integer arithmetic only, so one key gives the same bits on every device, in any batch size and in any order, and there
+is no state to save.
 """
 
 import hashlib

@@ -27,13 +27,16 @@ class FieldType(click.ParamType[Any]):
             self.fail(f"{value}: {error.errors(include_url=False)[0]['msg']}", param, ctx)
 
 
-def field_option(name: str, model: type[Cfg], field: str, *, use_default: bool = True) -> Callable[[F], F]:
+def field_option(
+    name: str, model: type[Cfg], field: str, *, use_default: bool = True, metavar: str | None = None
+) -> Callable[[F], F]:
     """A click option for a config field.
 
     Args:
         name: long name, such as `--num-envs`.
         use_default: whether an option not given takes the field's default; otherwise it is None.
+        metavar: placeholder of the value in the help, if the type's name says too little.
     """
     info = model.model_fields[field]
     default = None if info.is_required() or not use_default else info.default
-    return click.option(name, type=FieldType(model, field), default=default, help=info.description)
+    return click.option(name, type=FieldType(model, field), default=default, help=info.description, metavar=metavar)

@@ -285,4 +285,3 @@ class Environment:
             self._sim.write_joint_pos(write.joint_pos, mask)
         if write.joint_vel is not None:
             self._sim.write_joint_vel(write.joint_vel, mask)
-

@@ -18,9 +18,14 @@ class TermCfg(Protocol):
     """What every term config has."""
 
     @property
-    def func(self) -> str: ...
+    def func(self) -> str:
+        """Reference of the function."""
+        ...
+
     @property
-    def params(self) -> dict[str, Param]: ...
+    def params(self) -> dict[str, Param]:
+        """Keyword arguments of the function."""
+        ...
 
 
 def bind(path: str, cfg: TermCfg) -> Callable[..., Any]:
@@ -74,6 +79,8 @@ class ObservationGroup:
         start = 0
         for name, cfg in self.cfg.terms.items():
             stop = start + self.dims[name]
-            rows.append({"name": name, "start": start, "stop": stop, "scale": cfg.scale, "func": cfg.func, "params": cfg.params})
+            rows.append(
+                {"name": name, "start": start, "stop": stop, "scale": cfg.scale, "func": cfg.func, "params": cfg.params}
+            )
             start = stop
         return rows

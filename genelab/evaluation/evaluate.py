@@ -8,7 +8,10 @@ from torch import Tensor
 
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.envs.environment import Environment, Observations
+from genelab.errors import InputError
 from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.policy import DeterministicPolicy, load_actor
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
@@ -42,14 +45,23 @@ def evaluation_env(task: TaskSpec, protocol: ProtocolCfg, sim: Simulation) -> En
     )
 
 
-def evaluate(task: TaskSpec, protocol: ProtocolCfg, policy: Policy, session: Session) -> Evaluation:
-    """Run the protocol for a policy, for doing nothing, and for random actions.
+def evaluate(
+    task: TaskSpec, protocol: ProtocolCfg, checkpoint: Checkpoint, session: Session, source: str
+) -> Evaluation:
+    """Run the protocol for a checkpoint's policy, for doing nothing, and for random actions.
 
     Raises:
+        InputError: if the weights or the observation layout of the checkpoint do not fit the task; names `source`.
         RunError: if a return is not finite.
     """
+    actor = load_actor(checkpoint, task.agent, len(task.env.action.joints), source)
     sim = Simulation(task.env, protocol.num_envs, session)
     env = evaluation_env(task, protocol, sim)
+    if env.layout() != checkpoint.layout:
+        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    policy: Policy = DeterministicPolicy(actor, session.device)
+    if not protocol.deterministic:
+        policy = SampledPolicy(env, policy, checkpoint.actor["distribution.std_param"])
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin
@@ -78,11 +90,27 @@ class RandomPolicy:
         self._env = env
 
     def __call__(self, observations: Observations) -> Tensor:
-        """Draws by the Box-Muller transform. Shape: (num_envs, num_actions)."""
-        count = self._env.num_actions
-        draws = self._env.draw("baseline/random", 2 * count).to(torch.float64)
-        radius = torch.sqrt(-2.0 * torch.log1p(-draws[:, :count]))
-        return (radius * torch.cos(2.0 * torch.pi * draws[:, count:])).to(torch.float32)
+        """Draws. Shape: (num_envs, num_actions)."""
+        return standard_normal(self._env, "baseline/random")
+
+
+class SampledPolicy:
+    """The stochastic policy of training, its noise keyed by episode and step."""
+
+    def __init__(self, env: Environment, mean: Policy, std: Tensor) -> None:
+        """`std`: standard deviation of each action, in action units. Shape: (num_actions,)."""
+        self._env, self._mean, self._std = env, mean, std.to(env.device)
+
+    def __call__(self, observations: Observations) -> Tensor:
+        """Mean plus noise. Shape: (num_envs, num_actions)."""
+        return self._mean(observations) + self._std * standard_normal(self._env, "policy")
+
+
+def standard_normal(env: Environment, stream: str) -> Tensor:
+    """One standard normal draw per action by the Box-Muller transform. Shape: (num_envs, num_actions)."""
+    draws = env.draw(stream, 2 * env.num_actions).to(torch.float64)
+    radius = torch.sqrt(-2.0 * torch.log1p(-draws[:, : env.num_actions]))
+    return (radius * torch.cos(2.0 * torch.pi * draws[:, env.num_actions :])).to(torch.float32)
 
 
 class Recorder:

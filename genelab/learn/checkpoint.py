@@ -38,7 +38,9 @@ class Checkpoint:
     @property
     def weights_sha256(self) -> str:
         """Digest over all tensors, whatever the file is called."""
-        return weights_sha256({f"{part}.{n}": t for part in ("actor", "critic") for n, t in getattr(self, part).items()})
+        return weights_sha256(
+            {f"{part}.{n}": t for part in ("actor", "critic") for n, t in getattr(self, part).items()}
+        )
 
 
 def weights_sha256(tensors: Tensors) -> str:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 class MicrobatchPPO(PPO):
     """PPO whose mini-batch gradients are accumulated over pieces of `microbatch_rows`.
 
-    The gradient is that of the whole mini-batch up to the order of float sums. On a CPU the update is bound by memory, and
-    small pieces stay in the cache. Observations are normalised once per update, as the statistics change only at its end.
+    The gradient is that of the whole mini-batch up to the order of float sums. On a CPU the update is bound by memory,
+    and small pieces stay in the cache. Observations are normalised once per update, as the statistics change only at
+    its end.
     """
 
     microbatch_rows: int = 2048
@@ -95,8 +96,8 @@ class MicrobatchPPO(PPO):
 def _forward(mlp: nn.Sequential, rows: Tensor) -> Tensor:
     """The output of a multi-layer perceptron.
 
-    With a contiguous transposed weight, autograd computes the first layer's weight gradient as (inputs x rows) @ (rows x
-    units), five times faster on a CPU than the (units x rows) @ (rows x inputs) it picks for a narrow input.
+    With a contiguous transposed weight, autograd computes the first layer's weight gradient as (inputs x rows) @
+    (rows x units): for a narrow input five times faster on a CPU than (units x rows) @ (rows x inputs), its usual way.
     """
     first, *rest = mlp
     assert isinstance(first, nn.Linear)

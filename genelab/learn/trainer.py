@@ -125,7 +125,8 @@ class PpoTrainer:
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next iteration depends on, as tensors and plain data."""
         python_version, python_words, python_gauss = random.getstate()
-        numpy_name, numpy_words, *numpy_rest = np.random.get_state(legacy=True)
+        numpy_state: Any = np.random.get_state(legacy=True)
+        numpy_name, numpy_words, *numpy_rest = numpy_state
         return {
             "config_sha256": self._config_sha256,
             "iteration": self.iteration,

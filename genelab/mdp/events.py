@@ -18,9 +18,7 @@ def uniform_joint_state(
     )
 
 
-def set_joint_velocity(
-    context: EventContext, joints: Sequence[str], velocity_range: tuple[float, float]
-) -> StateWrite:
+def set_joint_velocity(context: EventContext, joints: Sequence[str], velocity_range: tuple[float, float]) -> StateWrite:
     """Replace the velocity of some joints by a uniform draw, m/s or rad/s; the others keep theirs."""
     ids = context.state.names.joint_ids(joints)
     low, high = velocity_range

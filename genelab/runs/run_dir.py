@@ -32,6 +32,7 @@ class RunDir:
         self.resume = path / "resume"
         self.final_checkpoint = path / "model_final.pt"
         self.eval_file = path / "eval.json"
+        self.round_trip_file = path / "round_trip.pt"
 
     def checkpoint(self, iteration: int) -> Path:
         """Path of the policy saved after iteration number `iteration`."""

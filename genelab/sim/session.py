@@ -4,6 +4,7 @@ import os
 import random
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,8 +79,9 @@ def start(seed: int, device: str, threads: int) -> Session:
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
 
-    import genesis as gs
+    import genesis
 
+    gs: Any = genesis  # its back ends are added at run time
     gs.init(
         backend=gs.cpu if device == "cpu" else gs.cuda,
         seed=seed,

@@ -139,7 +139,9 @@ class Simulation:
     def _set_gains(self, robot: RobotCfg) -> None:
         joints = [name for group in robot.actuators.values() for name in group.joints]
         if sorted(joints) != sorted(robot.joints):
-            raise InputError(f"env.robot.actuators: joints {sorted(joints)} are not each of {sorted(robot.joints)} once")
+            raise InputError(
+                f"env.robot.actuators: joints {sorted(joints)} are not each of {sorted(robot.joints)} once"
+            )
         for group in robot.actuators.values():
             dofs = [self._dofs[column] for column in self._names.joint_ids(group.joints)]
             self._robot.set_dofs_kp([group.kp] * len(dofs), dofs)
@@ -173,9 +175,8 @@ class Simulation:
             }
             for quantity, value in wanted.items():
                 if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):
-                    raise RunError(
-                        f"joint '{name}': the simulator holds {quantity} = {held[quantity][column]}, the config says {value}"
-                    )
+                    found = held[quantity][column]
+                    raise RunError(f"joint '{name}': the simulator holds {quantity} = {found}, the config says {value}")
 
     def _check_state_writes(self) -> None:
         """Write a state to every other environment, read it back, and see that the others kept theirs."""

@@ -1,18 +1,31 @@
 """What `genelab train` is asked to do, beside the task and its execution."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat
 
 from genelab.config.run import SweepCfg
 
+
+def _split(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _unique(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if twice:
+        raise ValueError(f"given twice: {', '.join(map(str, twice))}")
+    return seeds
+
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_split), AfterValidator(_unique), Field(min_length=1)]
 
 
 class LaunchCfg(SweepCfg):
     """One launch of a sweep."""
 
-    seeds: tuple[Seed, ...] = Field(default=(1, 2, 3), min_length=1)
+    seeds: Seeds = (1, 2, 3)
     """Training seeds, separated by commas. More can be added to a sweep later."""
     log_dir: str = Field(default="runs/{task}", min_length=1)
     """Directory of the sweep; `{task}` stands for the task identifier."""
@@ -20,10 +33,3 @@ class LaunchCfg(SweepCfg):
     """Whether each trained seed is evaluated under the task's protocol."""
     grace_s: PositiveFloat = 60.0
     """Time that a stopped child has to save its state before it is killed, s."""
-
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        twice = sorted({seed for seed in self.seeds if self.seeds.count(seed) > 1})
-        if twice:
-            raise ValueError(f"given twice: {', '.join(map(str, twice))}")
-        return self

@@ -1,7 +1,7 @@
 """Ties a child to its parent, then becomes the child's command: python child.py PARENT_PID COMMAND...
 
-Run as a file in an isolated interpreter: it must be quick and import nothing of genelab. A shim and not a
-`preexec_fn`, which is unsafe while the live table's thread runs.
+Run as a file in an isolated interpreter, so that it starts quickly. A shim and not a `preexec_fn`, which runs Python
+between fork and exec and may deadlock there.
 """
 
 import ctypes

@@ -4,11 +4,13 @@ import sys
 import time
 from typing import Protocol, Self
 
+import click
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.runs.run_dir import RunDir
 from genelab.sweep.plan import SweepPlan, seed_dir
 from genelab.sweep.progress import Progress, describe_evaluation, read_progress
 
@@ -33,6 +35,10 @@ class View(Protocol):
         """Show a line that stays."""
         ...
 
+    def describe(self, entry: SeedEntry) -> str:
+        """One line on where a seed stands."""
+        ...
+
 
 class LineView:
     """One line per change of state and per tenth of the budget."""
@@ -43,6 +49,7 @@ class LineView:
         self.plan = plan
         self._entries: dict[int, SeedEntry] = {}
         self._tenths: dict[int, int] = {}
+        self._devices: set[int] = set()
         self._next_look = 0.0
 
     def __enter__(self) -> Self:
@@ -53,7 +60,7 @@ class LineView:
 
     def say(self, line: str) -> None:
         """Print at once: the other end may be a file that someone follows."""
-        print(line, flush=True)
+        click.echo(line)
 
     def refresh(self, record: SweepRecord) -> None:
         """Print the changes of state, and now and then the progress."""
@@ -64,6 +71,7 @@ class LineView:
                 self.say(self.describe(entry))
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.interval_s
+            self._say_devices(record)
             self.look(record)
 
     def look(self, record: SweepRecord) -> None:
@@ -71,11 +79,22 @@ class LineView:
         for entry in record.seeds:
             if entry.state != "training" or (progress := self.progress(entry)) is None:
                 continue
-            tenth = 10 * progress.iterations // self.plan.task.budget.iterations
+            tenth = 10 * (progress.iteration + 1) // self.plan.task.budget.iterations
             if tenth > self._tenths.get(entry.seed, 0):
                 self._tenths[entry.seed] = tenth
-                columns = self.columns(entry, progress)
-                self.say(f"seed {entry.seed}: iteration {columns[0]}, return {columns[1]}, {columns[2]} steps/s, {columns[3]} left")
+                iteration, value, speed, left = self.columns(entry, progress)
+                self.say(f"seed {entry.seed}: iteration {iteration}, return {value}, {speed} steps/s, {left} left")
+
+    def _say_devices(self, record: SweepRecord) -> None:
+        for seed in record.seeds_planned:
+            run_dir = RunDir(seed_dir(self.plan.log_dir, seed))
+            if seed in self._devices or not run_dir.exists():
+                continue
+            execution = run_dir.load().execution
+            if execution.resolved_device:
+                self._devices.add(seed)
+                if execution.requested.device == "auto":
+                    self.say(f"seed {seed}: device auto chose {execution.resolved_device}")
 
     def describe(self, entry: SeedEntry) -> str:
         """One line on where a seed stands."""
@@ -94,8 +113,8 @@ class LineView:
         if progress is None:
             return (f"0/{total}", "-", "-", "-")
         value = "-" if progress.episode_return is None else f"{progress.episode_return:.3f}"
-        left = progress.eta_s(self.plan.task) if entry.state == "training" else 0.0
-        return (f"{progress.iterations}/{total}", value, f"{progress.steps_per_s:,.0f}", f"{left // 60:.0f}:{left % 60:02.0f}")
+        minutes, seconds = divmod(round(progress.eta_s(self.plan.task)), 60)
+        return (f"{progress.iteration + 1}/{total}", value, f"{progress.steps_per_s:,.0f}", f"{minutes}:{seconds:02}")
 
 
 class TableView(LineView):
@@ -129,8 +148,3 @@ class TableView(LineView):
 def view_for(plan: SweepPlan) -> View:
     """The table on a terminal, lines elsewhere."""
     return TableView(plan, Console()) if sys.stdout.isatty() else LineView(plan)
-
-
-def summary(record: SweepRecord, view: LineView) -> list[str]:
-    """Where every seed stands, one line each."""
-    return [view.describe(entry) for entry in record.seeds]

@@ -10,6 +10,7 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import canonical_json, config_sha256, differences, dump_task
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.records.eval import EvalRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.files import read_record, require_writable
@@ -64,7 +65,10 @@ class SweepPlan:
         lines = [
             f"task       {self.task.id} (version {self.task.task_version})",
             f"config     {self.config_sha256}",
-            *(f"override   {_change(o.path, o.old, o.new)}{'' if o.effective else ' (no change)'}" for o in self.overrides),
+            *(
+                f"override   {_change(o.path, o.old, o.new)}{'' if o.effective else ' (no change)'}"
+                for o in self.overrides
+            ),
             f"budget     {budget} iterations x {agent.num_steps_per_env} steps x {envs} environments",
             f"device     {self.execution.device}, {self.execution.threads} CPU thread(s) per seed, "
             f"{self.cfg.parallel} seed(s) at a time",
@@ -77,14 +81,12 @@ class SweepPlan:
         return lines
 
 
-def make_plan(
-    task: TaskSpec, overrides: Sequence[Override], execution: ExecutionCfg, cfg: LaunchCfg
-) -> SweepPlan:
+def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: ExecutionCfg, cfg: LaunchCfg) -> SweepPlan:
     """Resolve a launch. Reads the directory, writes nothing.
 
     Raises:
-        InputError: if the directory cannot be written, holds another task or configuration, or a started seed ran on
-            another device or number of threads.
+        InputError: if the directory cannot be written, holds another task or configuration or a broken record, or a
+            started seed ran on another device or number of threads.
     """
     log_dir = Path(cfg.log_dir.replace("{task}", task.id))
     require_writable(log_dir)
@@ -102,6 +104,8 @@ def make_plan(
         if record.config_sha256 != sha256:
             _refuse_config(log_dir, found[seed].snapshot(), snapshot)
         _require_execution(record, execution)
+        if record.status == "finished" and found[seed].eval_file.is_file():
+            read_record(found[seed].eval_file, EvalRecord)
     if earlier:
         _require_task(log_dir, earlier.task, task)
         if earlier.config_sha256 != sha256:
@@ -136,7 +140,9 @@ def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) 
     if record.failure is not None:
         return SeedPlan(seed, path, "retry", f"{record.failure.reason}: {record.failure.detail}")
     if record.attempts:
-        return SeedPlan(seed, path, "resume", f"{record.status}, {record.attempts[-1].to_iteration or 0} iterations saved")
+        return SeedPlan(
+            seed, path, "resume", f"{record.status}, {record.attempts[-1].to_iteration or 0} iterations saved"
+        )
     return SeedPlan(seed, path, "train", "planned before")
 
 
@@ -163,7 +169,9 @@ def _require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
     if execution.threads != requested.threads:
         changes.append(_change("threads", requested.threads, execution.threads))
     if changes:
-        raise InputError(f"seed {record.seed} was started with other options, float sums would change: {'; '.join(changes)}")
+        raise InputError(
+            f"seed {record.seed} was started with other options, float sums would change: {'; '.join(changes)}"
+        )
 
 
 def _change(path: str, old: Any, new: Any) -> str:

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 from genelab.runs.files import disk_errors
 from genelab.sweep import child
+from genelab.sweep.plan import SeedPlan
 
 Phase = Literal["train", "evaluate"]
 
@@ -20,11 +20,11 @@ _TAIL_BYTES = 16384
 class Child:
     """A running phase of one seed."""
 
-    def __init__(self, seed: int, phase: Phase, command: Sequence[str], log: Path, env: dict[str, str]) -> None:
-        """Start `command`, its output appended to `log`, in a process group of its own."""
-        self.seed = seed
+    def __init__(self, plan: SeedPlan, phase: Phase, command: Sequence[str], env: dict[str, str]) -> None:
+        """Start `command` in a process group of its own, its output appended to the seed's train.log."""
+        self.plan = plan
         self.phase: Phase = phase
-        self.log = log
+        self._log = log = plan.run_dir.train_log
         shim = [sys.executable, "-I", "-S", child.__file__, str(os.getpid()), *command]
         with disk_errors(log), log.open("ab") as output:
             output.write(f"--- {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {phase}\n".encode())
@@ -57,8 +57,8 @@ class Child:
 
     def last_line(self) -> str | None:
         """Last line that this process wrote; None if it wrote nothing."""
-        with self.log.open("rb") as file:
-            file.seek(max(self._log_start, self.log.stat().st_size - _TAIL_BYTES))
+        with self._log.open("rb") as file:
+            file.seek(max(self._log_start, self._log.stat().st_size - _TAIL_BYTES))
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
         return next((line for line in reversed(lines) if line), None)
 

@@ -1,47 +1,45 @@
 """How far a seed is: the newest row of its learning curve, and what its evaluation found."""
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, NonNegativeInt, PositiveFloat, ValidationError
 
 from genelab.config.task import TaskSpec
-from genelab.records.base import Record
 from genelab.records.eval import EvalRecord
-from genelab.records.files import parse_json
 from genelab.runs.files import read_record
 
 _TAIL_BYTES = 16384
 
 
-class Progress(Record):
-    """The newest row of a learning curve."""
+class Progress(BaseModel):
+    """What a row of a learning curve says about progress. For the eye: `genelab check` judges the file."""
 
-    iterations: int
-    """Learning iterations done."""
+    iteration: NonNegativeInt
+    """Number of the iteration, from 0."""
     episode_return: float | None
     """Mean return of the last finished training episodes; null before the first."""
-    steps_per_s: float
+    steps_per_s: PositiveFloat
     """Control steps per second over all environments."""
 
     def eta_s(self, task: TaskSpec) -> float:
         """Seconds of training left at this speed."""
         steps = task.env.num_envs * task.agent.num_steps_per_env
-        return max(0, task.budget.iterations - self.iterations) * steps / self.steps_per_s
+        return max(0, task.budget.iterations - self.iteration - 1) * steps / self.steps_per_s
 
 
 def read_progress(curve: Path) -> Progress | None:
-    """Progress as of the last whole line of curve.jsonl; None before the first."""
+    """Progress as of the last line of curve.jsonl that is a whole row; None if there is none near its end."""
     if not curve.is_file():
         return None
     with curve.open("rb") as file:
         file.seek(max(0, curve.stat().st_size - _TAIL_BYTES))
-        # The part behind the last line end may be half a row.
-        lines = file.read().split(b"\n")[:-1]
-    if not lines:
-        return None
-    row: dict[str, Any] = parse_json(lines[-1])
-    return Progress(
-        iterations=row["iteration"] + 1, episode_return=row["episode_return"], steps_per_s=row["steps_per_s"]
-    )
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        # The last line may be half a row, being written right now.
+        with suppress(ValidationError):
+            return Progress.model_validate_json(line)
+    return None
 
 
 def describe_evaluation(eval_file: Path) -> str:

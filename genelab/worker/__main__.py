@@ -1,4 +1,4 @@
-"""The process of one seed: `python -m genelab.runs.worker train|evaluate RUN_DIR`.
+"""The process of one seed: `python -m genelab.worker train|evaluate RUN_DIR`.
 
 Exit codes: 0 done, 1 failed with the reason in run.json, 2 wrong input, 143 stopped by SIGTERM after saving its state.
 """
@@ -7,28 +7,11 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from types import FrameType
 
 from genelab.errors import GenelabError, InputError, RunError
 from genelab.records.run import Failure
 from genelab.runs.run_dir import RunDir
-
-STOPPED = 128 + signal.SIGTERM
-
-
-class StopFlag:
-    """What SIGTERM does: end the process at once, or, where there is a state to save first, wait to be asked."""
-
-    def __init__(self) -> None:
-        self.is_set = False
-        self.deferred = False
-        """Whether the process looks at `is_set` between two iterations."""
-        signal.signal(signal.SIGTERM, self._stop)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.is_set = True
-        if not self.deferred:
-            sys.exit(STOPPED)
+from genelab.worker.stop import STOPPED, StopFlag
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,10 +32,10 @@ def main(argv: list[str] | None = None) -> int:
 def _run_phase(phase: str, run_dir: RunDir, stop: StopFlag) -> int:
     try:
         if phase == "train":
-            from genelab.runs.training import train
+            from genelab.worker.training import train
 
             return 0 if train(run_dir, stop) else STOPPED
-        from genelab.runs.assessment import evaluate_run
+        from genelab.worker.assessment import evaluate_run
 
         evaluate_run(run_dir)
         return 0
@@ -60,7 +43,7 @@ def _run_phase(phase: str, run_dir: RunDir, stop: StopFlag) -> int:
         print(f"error: {error}", file=sys.stderr)
         reason = "diverged" if isinstance(error, RunError) and "finite" in str(error) else "error"
         _record_failure(run_dir, Failure(reason=reason, detail=str(error)))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 the last resort: told in the log and in run.json
         traceback.print_exc()
         _record_failure(run_dir, Failure(reason="crashed", detail=f"{type(error).__name__}: {error}".splitlines()[0]))
     return 1

@@ -10,15 +10,12 @@ from genelab.records.run import RunRecord, TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import sha256_file
 from genelab.runs.run_dir import RunDir, train_wall_s
-from genelab.runs.session import start_session
+from genelab.worker.session import start_session
 
 if TYPE_CHECKING:
     from genelab.learn.trainer import PpoTrainer
-    from genelab.runs.worker import StopFlag
     from genelab.sim.session import Session
-
-ROUND_TRIP_FILE = "round_trip.pt"
-"""In-memory returns and recorded observations, beside the final checkpoint."""
+    from genelab.worker.stop import StopFlag
 
 
 def train(run_dir: RunDir, stop: "StopFlag") -> bool:
@@ -104,7 +101,7 @@ def _finish(
 
     final = trainer.checkpoint()
     checkpoint.save(run_dir.final_checkpoint, final)
-    _write_round_trip(run_dir.path / ROUND_TRIP_FILE, task, trainer, session, final.weights_sha256)
+    _write_round_trip(run_dir.round_trip_file, task, trainer, session, final.weights_sha256)
     spent = train_wall_s(run_dir.load()) - _running_wall_s(run_dir.load()) + wall_s
     env_steps = trainer.iteration * task.agent.num_steps_per_env * task.env.num_envs
     run_dir.end_attempt(

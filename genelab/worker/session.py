@@ -29,7 +29,7 @@ def start_session(seed: int, execution: ExecutionCfg, task_package: str) -> "tup
             "env": environment_flags(),
             "torch": TorchStamp(
                 deterministic=torch.are_deterministic_algorithms_enabled(),
-                allow_tf32=torch.backends.cuda.matmul.allow_tf32,
+                allow_tf32=bool(torch.backends.cuda.matmul.allow_tf32),
                 cudnn_benchmark=torch.backends.cudnn.benchmark,
                 num_threads=session.threads,
             ),

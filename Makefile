@@ -1,0 +1,51 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One seed per core, at most the three of the quickstart.
+PARALLEL ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 3 ] && echo "$$n" || echo 3)
+QUICKSTART := runs/quickstart
+SOURCES := genelab tasks tests scripts
+
+.PHONY: quickstart test test-fast format type check build clean
+
+quickstart: $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
+	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log_dir $(QUICKSTART)
+	$(BIN)/genelab render --sweep $(QUICKSTART)
+
+test: check ## everything that CI runs
+	$(BIN)/pytest -n auto
+
+test-fast: $(VENV)/.dev ## the tests without the simulator
+	$(BIN)/pytest -n auto -m "not sim and not e2e"
+
+check: type ## all but the tests
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/genelab render --check
+
+type: $(VENV)/.dev
+	$(BIN)/pyright
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+build: $(VENV)/.dev ## the wheel, tried in an empty environment
+	rm -rf dist
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+	$(BIN)/python scripts/smoke_wheel.py dist/*.whl
+
+clean:
+	rm -rf $(VENV) dist
+
+$(BIN)/python:
+	$(PYTHON) scripts/make_venv.py $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@ $(VENV)/.installed

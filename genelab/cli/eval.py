@@ -1,0 +1,80 @@
+"""`genelab eval`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genelab.cli.options import field_option
+from genelab.config.run import ExecutionCfg
+from genelab.config.task import ProtocolCfg
+from genelab.errors import InputError
+from genelab.registry import get_task
+from genelab.runs.files import require_writable, write_record
+from genelab.runs.run_dir import RunDir
+from genelab.worker.assessment import ConfigSource, assess
+
+
+@click.command
+@click.argument("task_id", metavar="TASK")
+@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@field_option("--num-envs", ProtocolCfg, "num_envs", use_default=False)
+@field_option("--episodes", ProtocolCfg, "episodes", use_default=False)
+@field_option("--seed", ProtocolCfg, "seed", use_default=False)
+@field_option("--device", ExecutionCfg, "device")
+@field_option("--threads", ExecutionCfg, "threads")
+@click.option(
+    "--config",
+    "config_source",
+    type=click.Choice(["run", "registry"]),
+    default="run",
+    help="Evaluate the run's own snapshot, or the task as registered now.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the record here.")
+def command(
+    task_id: str,
+    checkpoint: Path,
+    num_envs: int | None,
+    episodes: int | None,
+    seed: int | None,
+    device: str,
+    threads: int,
+    config_source: ConfigSource,
+    out: Path | None,
+) -> None:
+    """Evaluate a checkpoint on numbered episodes, beside an idle and a random policy.
+
+    CKPT lies in its run directory, whose snapshot says what to evaluate. What is not given here is as in the protocol of
+    that snapshot.
+    """
+    get_task(task_id)
+    if not checkpoint.is_file():
+        raise InputError(f"checkpoint '{checkpoint}' does not exist")
+    run_dir = RunDir(checkpoint.parent)
+    if not run_dir.exists():
+        raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")
+    found = run_dir.load().task
+    if found != task_id:
+        raise InputError(f"checkpoint '{checkpoint}' was trained on '{found}', not on '{task_id}'")
+    if out is not None:
+        require_writable(out.parent)
+    given: dict[str, Any] = {"num_envs": num_envs, "episodes": episodes, "seed": seed}
+    changes = {name: value for name, value in given.items() if value is not None}
+    protocol = run_dir.task().protocol.model_copy(update=changes)
+    record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config_source)
+
+    metrics, idle = record.metrics, record.baselines.idle.metrics
+    click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}")
+    click.echo(f"return  {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}")
+    click.echo(f"idle    {idle.return_mean:.3f} ± {idle.return_std:.3f}, length {idle.length_mean:.1f}")
+    random = record.baselines.random.metrics
+    click.echo(f"random  {random.return_mean:.3f} ± {random.return_std:.3f}, length {random.length_mean:.1f}")
+    if not record.above_idle.passed:
+        click.echo("FLAG: not clearly above doing nothing")
+    for difference in record.differences_from_registry:
+        click.echo(
+            f"differs from the registry: {difference.path}: run {difference.run}, registry {difference.registry}"
+        )
+    if out is not None:
+        write_record(out, record)
+        click.echo(f"wrote {out}")

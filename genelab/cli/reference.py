@@ -1,0 +1,59 @@
+"""`genelab reference`."""
+
+from pathlib import Path
+
+import click
+
+STORE = click.option(
+    "--store", type=click.Path(path_type=Path), default=Path("reference"), help="Root of the reference store."
+)
+
+
+@click.group()
+def command() -> None:
+    """The store of published entries: append-only, every file hashed."""
+
+
+@command.command()
+@click.argument("sweep_dir", type=click.Path(path_type=Path))
+@click.option("--entry", "entry_id", required=True, help="Name of the entry: lower-case letters, digits, '.', '_', '-'.")
+@click.option("--policy", type=click.Path(path_type=Path), help="Directory of exported policy files to publish too.")
+@click.option("--allow-missing", is_flag=True, help="Publish though seeds failed. They are declared, and there is no mean.")
+@click.option("--reason", help="Why the entry is added.")
+@click.option("--publisher", help="Who adds it.")
+@STORE
+def add(
+    sweep_dir: Path,
+    entry_id: str,
+    policy: Path | None,
+    allow_missing: bool,
+    reason: str | None,
+    publisher: str | None,
+    store: Path,
+) -> None:
+    """Check SWEEP_DIR and copy it to <store>/<task>/<entry>/."""
+    from genelab.publish.store import add_entry
+
+    added = add_entry(
+        sweep_dir,
+        entry_id,
+        store,
+        policy=policy,
+        allow_missing=allow_missing,
+        reason=reason,
+        publisher=publisher,
+    )
+    click.echo(f"added {added}; now run `genelab render`")
+
+
+@command.command(name="list")
+@STORE
+def list_entries(store: Path) -> None:
+    """List the entries, checked, by task, the newest first."""
+    from genelab.publish.store import load_store
+
+    for entry in load_store(store):
+        record = entry.record
+        seeds = f"{len(record.seeds.finished)}/{len(record.seeds.planned)} seeds"
+        mean = "no mean" if record.aggregate is None else f"mean {record.aggregate.mean:.3f}"
+        click.echo(f"{record.task}  {record.entry_id}  {record.created_at:%Y-%m-%d}  {record.status}  {seeds}  {mean}")

@@ -1,0 +1,76 @@
+"""`genelab train`."""
+
+import sys
+
+import click
+from click.core import ParameterSource
+
+from genelab.cli.options import FieldType, field_option
+from genelab.config.env import EnvCfg
+from genelab.config.overrides import apply_overrides
+from genelab.config.run import ExecutionCfg
+from genelab.config.task import BudgetCfg
+from genelab.registry import get_task
+from genelab.sweep.cfg import LaunchCfg
+from genelab.sweep.plan import make_plan
+
+
+@click.command
+@click.argument("task_id", metavar="TASK")
+@field_option("--seeds", LaunchCfg, "seeds", metavar="S,S,...")
+@click.option("--seed", type=FieldType(LaunchCfg, "seeds"), metavar="S", help="One training seed, instead of --seeds.")
+@field_option("--parallel", LaunchCfg, "parallel")
+@field_option("--log-dir", LaunchCfg, "log_dir", metavar="DIR")
+@field_option("--device", ExecutionCfg, "device")
+@field_option("--threads", ExecutionCfg, "threads")
+@field_option("--iterations", BudgetCfg, "iterations")
+@field_option("--num-envs", EnvCfg, "num_envs")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the task. Repeatable."
+)
+@click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
+@click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
+def command(
+    task_id: str,
+    seeds: tuple[int, ...],
+    seed: tuple[int, ...] | None,
+    parallel: int,
+    log_dir: str,
+    device: str,
+    threads: int,
+    iterations: int | None,
+    num_envs: int | None,
+    assignments: tuple[str, ...],
+    no_eval: bool,
+    dry_run: bool,
+) -> int:
+    """Train a task on several seeds and evaluate each.
+
+    The same command again finishes what is unfinished and skips what is done. `genelab info TASK` lists the paths that
+    --set takes; --iterations and --num-envs are short for two of them.
+    """
+    short = {"budget.iterations": iterations, "env.num_envs": num_envs}
+    extra = [f"{path}={value}" for path, value in short.items() if value is not None]
+    task, overrides = apply_overrides(get_task(task_id), [*assignments, *extra])
+    cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
+    plan = make_plan(task, overrides, ExecutionCfg(device=device, threads=threads), cfg)
+    for line in plan.lines():
+        click.echo(line)
+    if dry_run:
+        return 0
+
+    from genelab.sweep.launcher import launch
+    from genelab.sweep.live import view_for
+
+    # Not where this machine keeps the script.
+    return launch(plan, ["genelab", *sys.argv[1:]], view_for(plan))
+
+
+def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:
+    if seed is None:
+        return seeds
+    if click.get_current_context().get_parameter_source("seeds") != ParameterSource.DEFAULT:
+        raise click.UsageError("--seed and --seeds exclude each other")
+    if len(seed) > 1:
+        raise click.UsageError("--seed takes one seed; --seeds takes several")
+    return seed

@@ -1,0 +1,1 @@
+"""The reference store, and the tables and pictures rendered from it."""

@@ -1,0 +1,99 @@
+"""Learning-curve pictures: one SVG per task, every seed beside what doing nothing earns.
+
+The bytes of a matplotlib SVG depend on its version and on float formatting, so another machine may draw the same curves
+with other bytes. A picture therefore carries two digests in a comment: of the data that it shows, which anyone can
+recompute from the records, and of its own drawing, which shows an edit or a torn file. An intact picture of the right data
+is not drawn again.
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from genelab.config.snapshot import sha256_json
+from genelab.publish.text import single
+from genelab.records.check import CheckedEntry
+
+STYLE_VERSION = 1
+"""Rises with every change of the drawing, so that old pictures are drawn again."""
+_MARK = re.compile(r"<!-- genelab curves: data ([0-9a-f]{64}) drawing ([0-9a-f]{64}) -->\n")
+
+
+def curve_data(entry: CheckedEntry) -> dict[str, Any]:
+    """What the picture of an entry shows, as plain JSON."""
+    record = entry.record
+    return {
+        "style": STYLE_VERSION,
+        "task": record.task,
+        "entry": record.entry_id,
+        "budget": max(seed.curve.budget for seed in entry.seeds),
+        "idle": [run.idle_return_mean for run in record.runs],
+        "seeds": [[s.run.seed, list(s.curve.iterations), list(s.curve.returns)] for s in entry.seeds],
+    }
+
+
+def draw(entry: CheckedEntry) -> str:
+    """SVG text of an entry's picture. Equal entries give equal text on one machine."""
+    data = curve_data(entry)
+    head, _, body = _svg(data).partition("\n")
+    mark = f"<!-- genelab curves: data {sha256_json(data)} drawing {_digest(head, body)} -->"
+    return f"{head}\n{mark}\n{body}"
+
+
+def problem(path: Path, entry: CheckedEntry) -> str | None:
+    """What is wrong with a picture on disk; None if it is intact and shows the entry's data."""
+    if not path.is_file():
+        return "missing"
+    text = path.read_text()
+    mark = _MARK.search(text)
+    if mark is None:
+        return "was not drawn by genelab"
+    head, body = text[: mark.start()].removesuffix("\n"), text[mark.end() :]
+    if mark[2] != _digest(head, body):
+        return "was edited after it was drawn"
+    return None if mark[1] == sha256_json(curve_data(entry)) else "shows other data than the records"
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a picture that genelab drew."""
+    return _MARK.search(path.read_text()) is not None
+
+
+def _digest(head: str, body: str) -> str:
+    return hashlib.sha256(f"{head}\n{body}".encode()).hexdigest()
+
+
+def _svg(data: dict[str, Any]) -> str:
+    import matplotlib.style
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    # Defaults first: a user's matplotlibrc must not show. Text stays text, so that no font goes into the file.
+    style = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.family": "DejaVu Sans"}
+    with matplotlib.style.context("default"), rc_context(style):
+        figure: Any = Figure(figsize=(7.0, 3.6), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes: Any = figure.add_subplot()
+        for seed, iterations, returns in data["seeds"]:
+            axes.plot([i + 1 for i in iterations], returns, linewidth=1.4, label=f"seed {seed}")
+        _idle_line(axes, data["idle"])
+        axes.set_xlim(0, data["budget"])
+        axes.set_xlabel("iterations done")
+        axes.set_ylabel("return of the last 100 training episodes")
+        axes.set_title(f"{data['task']} ({data['entry']})", fontsize=10)
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(fontsize=8, loc="best")
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    # Trailing blanks would make editors and hooks change the file.
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def _idle_line(axes: Any, idle: Sequence[float]) -> None:
+    for value in sorted(set(idle)):
+        axes.axhline(value, color="black", linestyle="--", linewidth=1.0)
+    axes.plot([], [], color="black", linestyle="--", linewidth=1.0, label=f"doing nothing: {single(idle)}")

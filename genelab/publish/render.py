@@ -1,0 +1,99 @@
+"""`genelab render`: the reference page and its pictures, from the files of the store alone."""
+
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from genelab.publish.curves import draw, is_ours, problem
+from genelab.publish.published import read_published
+from genelab.publish.store import load_store
+from genelab.publish.text import cell, number
+from genelab.publish.view import task_view
+from genelab.records.check import CheckedEntry
+from genelab.runs.files import write_atomic
+
+PAGE = "reference-runs.md"
+PICTURES = "curves"
+
+
+class Rendering(NamedTuple):
+    """What the docs folder must hold."""
+
+    page: Path
+    """The page."""
+    text: str
+    """Its text."""
+    pictures: dict[Path, CheckedEntry]
+    """The entry that each picture shows."""
+
+
+def compose(store: Path, docs: Path) -> Rendering:
+    """Compose the page. Equal stores give equal text on any machine.
+
+    Raises:
+        RunError: if the check of an entry has findings, or the published rows are broken.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    page = docs / PAGE
+    published = read_published(store)
+    pictures: dict[Path, CheckedEntry] = {}
+    tasks: list[object] = []
+    for task, group in groupby(load_store(store), key=lambda entry: entry.record.task):
+        entries = list(group)
+        picture = docs / PICTURES / f"{task}.svg"
+        pictures[picture] = entries[0]
+        tasks.append(task_view(entries, published, page, picture))
+    # Markdown, so nothing is escaped; `cell` guards the free text.
+    jinja = Environment(  # noqa: S701
+        loader=PackageLoader("genelab.publish"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    jinja.filters.update(cell=cell, number=number)
+    text = jinja.get_template(f"{PAGE}.j2").render(tasks=tasks, store=store.name)
+    return Rendering(page, _tidy(text), pictures)
+
+
+def write(rendering: Rendering) -> list[Path]:
+    """Write what differs and remove pictures of tasks that have no entry. Returns the paths that changed."""
+    changed: list[Path] = []
+    rendering.page.parent.mkdir(parents=True, exist_ok=True)
+    if _page_differs(rendering):
+        write_atomic(rendering.page, rendering.text)
+        changed.append(rendering.page)
+    for path, entry in rendering.pictures.items():
+        if problem(path, entry):
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, draw(entry))
+            changed.append(path)
+    for path in _orphans(rendering):
+        path.unlink()
+        changed.append(path)
+    return changed
+
+
+def differences(rendering: Rendering) -> list[str]:
+    """One line on everything in the docs folder that is not as composed."""
+    found = [f"{rendering.page}: differs from the records"] if _page_differs(rendering) else []
+    for path, entry in rendering.pictures.items():
+        trouble = problem(path, entry)
+        if trouble:
+            found.append(f"{path}: {trouble}")
+    return found + [f"{path}: its task has no entry" for path in _orphans(rendering)]
+
+
+def _page_differs(rendering: Rendering) -> bool:
+    return not rendering.page.is_file() or rendering.page.read_bytes() != rendering.text.encode()
+
+
+def _orphans(rendering: Rendering) -> list[Path]:
+    present = sorted((rendering.page.parent / PICTURES).glob("*.svg"))
+    return [path for path in present if path not in rendering.pictures and is_ours(path)]
+
+
+def _tidy(text: str) -> str:
+    """At most one empty line in a row, none at the end, no trailing blanks."""
+    lines: list[str] = []
+    for line in (line.rstrip() for line in text.splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines).rstrip("\n") + "\n"

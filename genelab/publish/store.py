@@ -1,0 +1,143 @@
+"""The reference store: checked sweeps copied to `<store>/<task>/<entry>/`, append-only."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from genelab.config.snapshot import first_problem
+from genelab.errors import InputError, RunError
+from genelab.records.build_entry import ENTRY_NAME, build_entry
+from genelab.records.check import CheckedEntry, Finding, check_entry, check_sweep
+from genelab.records.entry import EntryHeader
+from genelab.records.seed_files import SeedFiles
+from genelab.runs.files import disk_errors, write_record
+
+UPSTREAM = "upstream"
+"""Folder of the store that holds other people's published numbers, not entries."""
+SEED_FILES = ("eval.json", "run.json", "curve.jsonl", "params/task.json", "params/env.json", "params/agent.json")
+"""What an entry keeps of a seed, besides its checkpoint."""
+
+
+def add_entry(
+    sweep_dir: Path,
+    entry_id: str,
+    store: Path,
+    *,
+    policy: Path | None = None,
+    allow_missing: bool = False,
+    reason: str | None = None,
+    publisher: str | None = None,
+) -> Path:
+    """Copy a checked sweep into the store and return the new entry's directory. Nothing is ever overwritten.
+
+    Args:
+        sweep_dir: directory with a sweep.json.
+        entry_id: name of the entry.
+        store: root of the store.
+        policy: directory of exported policy files to publish too.
+        allow_missing: publish a set whose failed seeds are declared; it gets no mean.
+        reason: why it was added.
+        publisher: who added it.
+
+    Raises:
+        InputError: if there is no sweep, the name is no entry name, or the entry exists.
+        RunError: if the check of the sweep has findings, no seed finished, or a file names a path of this machine.
+    """
+    if not (sweep_dir / "sweep.json").is_file():
+        raise InputError(f"'{sweep_dir}' is no sweep directory: it has no sweep.json")
+    if policy and not any(path.is_file() for path in policy.rglob("*")):
+        raise InputError(f"policy directory '{policy}' holds no file")
+    header = _header(entry_id, reason, publisher)
+    sweep, seeds, findings = check_sweep(sweep_dir, None)
+    _require_clean(sweep_dir, findings, allow_missing=allow_missing)
+    if sweep is None or not seeds:
+        raise RunError(f"'{sweep_dir}': no seed finished")
+    target = store / sweep.task / entry_id
+    if target.exists():
+        raise InputError(f"entry '{target}' exists, and the store is append-only: choose another name")
+    earlier = [entry.record.entry_id for entry in load_store(store) if entry.record.task == sweep.task]
+    header = header.replace(supersedes=earlier[0] if earlier else None)
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
+        try:
+            _copy(sweep_dir, seeds, policy, draft)
+            _require_portable(draft)
+            sweep, seeds, findings = check_sweep(draft, None)
+            _require_clean(sweep_dir, findings, allow_missing=allow_missing)
+            if sweep is None:
+                raise RunError(f"'{sweep_dir}' changed while it was copied")
+            write_record(draft / ENTRY_NAME, build_entry(header, sweep, seeds, draft))
+            draft.chmod(0o755)
+            draft.rename(target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def load_store(store: Path) -> list[CheckedEntry]:
+    """Every entry, checked: by task, the newest first.
+
+    Raises:
+        RunError: if the check of any entry has findings; names the first.
+    """
+    entries: list[CheckedEntry] = []
+    for path in _entry_folders(store):
+        entry, findings = check_entry(path, None)
+        _require_clean(path, findings, allow_missing=False)
+        if entry:
+            entries.append(entry)
+    newest_first = sorted(entries, key=lambda e: (e.record.created_at, e.record.entry_id), reverse=True)
+    return sorted(newest_first, key=lambda e: e.record.task)
+
+
+def _entry_folders(store: Path) -> list[Path]:
+    tasks = [path for path in store.iterdir() if path.name != UPSTREAM] if store.is_dir() else []
+    folders = (path for task in tasks if task.is_dir() for path in task.iterdir())
+    # A draft of another process is no entry yet.
+    return sorted(path for path in folders if path.is_dir() and not path.name.startswith("."))
+
+
+def _header(entry_id: str, reason: str | None, publisher: str | None) -> EntryHeader:
+    try:
+        return EntryHeader(
+            entry_id=entry_id, supersedes=None, reason=reason, artifact=None, created_at=datetime.now(UTC), publisher=publisher
+        )
+    except ValidationError as error:
+        raise InputError(first_problem(error)) from error
+
+
+def _require_clean(path: Path, findings: Sequence[Finding], *, allow_missing: bool) -> None:
+    serious = [finding for finding in findings if not (allow_missing and finding.missing_seed)]
+    if serious:
+        more = f" (and {len(serious) - 1} more: genelab check {path})" if len(serious) > 1 else ""
+        raise RunError(f"{serious[0]}{more}")
+
+
+def _copy(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None, draft: Path) -> None:
+    names = ["sweep.json"]
+    for seed in seeds:
+        names += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
+    sources = {name: sweep_dir / name for name in names}
+    if policy:
+        found = (path for path in policy.rglob("*") if path.is_file())
+        sources |= {f"policy/{path.relative_to(policy).as_posix()}": path for path in found}
+    for name, source in sources.items():
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        # Contents only: the modes of a run directory are the user's business.
+        shutil.copyfile(source, draft / name)
+
+
+def _require_portable(draft: Path) -> None:
+    """Refuse text files that name a directory of this machine: it tells strangers nothing and us too much."""
+    places = {str(Path(place).resolve()) for place in (Path.home(), Path.cwd(), sys.prefix, tempfile.gettempdir())}
+    for path in sorted(draft.rglob("*.json*")):
+        text = path.read_text()
+        for place in places - {"/"}:
+            if f'"{place}' in text or f"={place}" in text:
+                raise RunError(f"{path.relative_to(draft)}: names '{place}...' of this machine; use relative paths")

@@ -1,0 +1,33 @@
+"""JSON Schemas of the records, as published in `genelab/records/schemas/`."""
+
+import json
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from genelab.records.base import Record
+from genelab.records.entry import EntryRecord
+from genelab.records.eval import EvalRecord
+from genelab.records.run import RunRecord
+from genelab.records.sweep import SweepRecord
+
+MODELS: dict[str, type[Record]] = {"eval": EvalRecord, "run": RunRecord, "sweep": SweepRecord, "entry": EntryRecord}
+"""Record models by file stem."""
+
+
+class _AllRequired(GenerateJsonSchema):
+    """A field that has a default in the model is required in a file, since every file states it."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        return True
+
+
+def json_schemas() -> dict[str, str]:
+    """Text of every schema by file name."""
+    return {f"{stem}.schema.json": json.dumps(_schema(stem), indent=2) + "\n" for stem in MODELS}
+
+
+def _schema(stem: str) -> dict[str, Any]:
+    body = MODELS[stem].model_json_schema(mode="serialization", schema_generator=_AllRequired)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"genelab/{stem}/1"}
+    return head | body

@@ -1,0 +1,84 @@
+"""sweep.json and the run.json files of a launch, as the launcher keeps them."""
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.runs.files import read_record, remove_temporaries, write_record
+from genelab.runs.run_dir import RunDir
+from genelab.sweep.plan import SeedPlan, SweepPlan
+
+
+class Book:
+    """The records of one launch. The caller holds the lock of the sweep."""
+
+    def __init__(self, plan: SweepPlan, argv: tuple[str, ...]) -> None:
+        """Write sweep.json and every active seed's run.json.
+
+        Raises:
+            InputError: if a process of an earlier launch still holds a seed. Nothing is written then.
+            RunError: if the disk is full.
+        """
+        self._plan = plan
+        active = [seed for seed in plan.seeds if seed.action != "skip"]
+        with ExitStack() as locks:
+            for seed in active:
+                if seed.path.is_dir():
+                    locks.enter_context(seed.run_dir.lock())
+            remove_temporaries(plan.log_dir)
+            self.record = self._opening_record(argv)
+            write_record(plan.sweep_file, self.record)
+            for seed in active:
+                self._open_run(seed, argv)
+
+    def entry(self, seed: int) -> SeedEntry:
+        """Where a seed stands."""
+        return next(entry for entry in self.record.seeds if entry.seed == seed)
+
+    def change(self, seed: int, **changes: Any) -> None:
+        """Change fields of a seed's entry and rewrite sweep.json."""
+        entries = tuple(e.replace(**changes) if e.seed == seed else e for e in self.record.seeds)
+        self.record = self.record.replace(seeds=entries, updated_at=datetime.now(UTC))
+        write_record(self._plan.sweep_file, self.record)
+
+    def _opening_record(self, argv: tuple[str, ...]) -> SweepRecord:
+        plan, now = self._plan, datetime.now(UTC)
+        earlier = read_record(plan.sweep_file, SweepRecord) if plan.sweep_file.exists() else None
+        entries = {entry.seed: entry for entry in earlier.seeds} if earlier else {}
+        for seed in plan.seeds:
+            entry = entries.get(seed.seed, SeedEntry(seed=seed.seed))
+            entries[seed.seed] = entry.replace(state=_opening_state(seed), reason=None)
+        return SweepRecord(
+            schema="genelab/sweep/1",
+            task=plan.task.id,
+            task_version=plan.task.task_version,
+            config_sha256=plan.config_sha256,
+            execution=plan.execution,
+            command=argv,
+            seeds=tuple(entries.get(seed, SeedEntry(seed=seed)) for seed in plan.planned),
+            created_at=earlier.created_at if earlier else now,
+            updated_at=now,
+        )
+
+    def _open_run(self, seed: SeedPlan, argv: tuple[str, ...]) -> None:
+        plan = self._plan
+        if seed.run_dir.exists():
+            seed.run_dir.relaunch(seeds_planned=plan.planned, command=argv, execution=plan.execution)
+            return
+        RunDir.create(
+            seed.path,
+            plan.task,
+            seed=seed.seed,
+            seeds_planned=plan.planned,
+            command=argv,
+            overrides=plan.overrides,
+            execution=plan.execution,
+        )
+
+
+def _opening_state(seed: SeedPlan) -> str:
+    if seed.action != "skip":
+        return "planned"
+    # sweep.json may be behind: a launcher that was killed did not see its last seed finish.
+    return "finished" if seed.run_dir.load().status == "finished" else "trained"

@@ -1,0 +1,1 @@
+"""The process of one seed: trains it, or evaluates what it left."""

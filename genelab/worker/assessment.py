@@ -1,0 +1,184 @@
+"""Evaluates a checkpoint of a run directory into its record."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from genelab.config.run import ExecutionCfg
+from genelab.config.snapshot import config_sha256, differences, dump_task
+from genelab.config.task import ProtocolCfg, TaskSpec
+from genelab.errors import InputError, RunError
+from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
+from genelab.records.eval import (
+    Baselines,
+    Checkpoint,
+    ConfigRef,
+    Episodes,
+    EvalRecord,
+    RegistryDifference,
+    RoundTrip,
+    RunRef,
+    Timing,
+    protocol_as_used,
+)
+from genelab.registry import get_task
+from genelab.runs.files import sha256_file, write_record
+from genelab.runs.run_dir import RunDir
+from genelab.worker.session import start_session
+
+if TYPE_CHECKING:
+    from genelab.evaluation.episodes import EpisodeTable
+    from genelab.learn.checkpoint import Checkpoint as LoadedCheckpoint
+
+GPU_TOLERANCE = 1e-4
+"""Largest difference of a return after the round trip on a GPU, relative to the largest return. On a CPU it is 0."""
+
+ConfigSource = Literal["run", "registry"]
+
+
+def evaluate_run(run_dir: RunDir) -> None:
+    """Evaluate the final checkpoint under the task's own protocol, in this process, and finish the run.
+
+    Raises:
+        RunError: if the reloaded policy does not reproduce the in-memory one.
+    """
+    record = run_dir.update(status="evaluating", failure=None)
+    result = assess(run_dir, run_dir.final_checkpoint, run_dir.task().protocol, record.execution.requested)
+    write_record(run_dir.eval_file, result)
+    if result.round_trip is None:
+        raise RunError(f"'{run_dir.round_trip_file}' does not belong to '{run_dir.final_checkpoint.name}'")
+    if not result.round_trip.passed:
+        raise RunError(
+            f"round trip: returns of the reloaded policy differ by up to {result.round_trip.max_abs_difference:.3g} "
+            f"from those of the policy in memory; allowed: {result.round_trip.tolerance:.3g}"
+        )
+    run_dir.update(status="finished")
+
+
+def assess(
+    run_dir: RunDir,
+    path: Path,
+    protocol: ProtocolCfg,
+    execution: ExecutionCfg,
+    config_source: ConfigSource = "run",
+) -> EvalRecord:
+    """Evaluate a checkpoint of a run. Starts the simulator: call once per process.
+
+    Args:
+        run_dir: the run that the checkpoint belongs to.
+        path: checkpoint file.
+        protocol: the protocol to use.
+        execution: device and threads.
+        config_source: evaluate the run's snapshot, or the task as registered now.
+
+    Raises:
+        InputError: if the checkpoint is missing, torn, or belongs to another config.
+        RunError: if a return is not finite.
+    """
+    from genelab.learn import checkpoint as checkpoints
+
+    record, snapshot = run_dir.load(), run_dir.snapshot()
+    loaded = checkpoints.load(path)
+    if loaded.config_sha256 != record.config_sha256:
+        raise InputError(
+            f"checkpoint '{path}' belongs to config {loaded.config_sha256[:12]}, "
+            f"'{run_dir.path}' holds {record.config_sha256[:12]}"
+        )
+    registered = get_task(record.task)
+    task = run_dir.task() if config_source == "run" else registered
+    session, stamps = start_session(protocol.seed, execution, task.package)
+    print(f"evaluating on {session.device}", flush=True)
+
+    from genelab.evaluation.evaluate import evaluate
+
+    found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
+    episodes, idle = _episodes(found.policy), _episodes(found.idle)
+    return EvalRecord(
+        schema="genelab/eval/1",
+        run=RunRef(
+            task=record.task,
+            task_version=record.task_version,
+            algorithm=task.agent.algorithm,
+            trainer=task.agent.trainer,
+            seed=record.seed,
+            seeds_planned=record.seeds_planned,
+            command=record.command,
+            launched_at=record.launched_at,
+        ),
+        config=ConfigRef(
+            sha256=config_sha256(dump_task(task) if config_source == "registry" else snapshot), source=config_source
+        ),
+        checkpoint=_checkpoint(path, loaded, run_dir),
+        code=stamps.code,
+        packages=stamps.packages,
+        hardware=stamps.hardware,
+        backend=stamps.backend,
+        protocol=protocol_as_used(protocol, found.max_steps),
+        episodes=episodes,
+        metrics=metrics_of(episodes),
+        baselines=Baselines(idle=baseline_of(idle), random=baseline_of(_episodes(found.random))),
+        above_idle=above_idle_of(episodes, idle),
+        round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, str(session.device), config_source),
+        return_ceiling=task.return_ceiling,
+        guards={},
+        timing=Timing(
+            train=record.timing,
+            train_num_envs=task.env.num_envs,
+            eval_wall_s=found.wall_s,
+            attempts=record.attempts,
+        ),
+        differences_from_registry=tuple(
+            RegistryDifference(path=path, run=old, registry=new)
+            for path, old, new in differences(snapshot, dump_task(registered))
+        ),
+        finished_at=datetime.now(UTC),
+    )
+
+
+def _checkpoint(path: Path, loaded: "LoadedCheckpoint", run_dir: RunDir) -> Checkpoint:
+    return Checkpoint(
+        path=path.resolve().relative_to(run_dir.path.resolve()).as_posix(),
+        sha256=sha256_file(path),
+        bytes=path.stat().st_size,
+        weights_sha256=loaded.weights_sha256,
+        iteration=loaded.iteration,
+        selection="last",
+    )
+
+
+def _round_trip(
+    run_dir: RunDir,
+    task: TaskSpec,
+    protocol: ProtocolCfg,
+    loaded: "LoadedCheckpoint",
+    episodes: Episodes,
+    device: str,
+    config_source: ConfigSource,
+) -> RoundTrip | None:
+    """Compare with what the policy earned before it left memory; None where that was another policy or protocol."""
+    from genelab.learn.checkpoint import load_tensors
+
+    path = run_dir.round_trip_file
+    same = {"num_envs": 1, "episodes": 1, "round_trip_episodes": 1}
+    if protocol.model_copy(update=same) != task.protocol.model_copy(update=same) or config_source != "run":
+        return None
+    if not path.is_file():
+        return None
+    memory = load_tensors(path)
+    if memory["weights_sha256"] != loaded.weights_sha256:
+        return None
+    returns: Sequence[float] = memory["returns"][: len(episodes.return_)]
+    tolerance = 0.0 if device == "cpu" else GPU_TOLERANCE * max(abs(value) for value in returns)
+    return round_trip_of(returns, episodes, tolerance)
+
+
+def _episodes(table: "EpisodeTable") -> Episodes:
+    return Episodes.model_validate(
+        {
+            "index": tuple(range(len(table.returns))),
+            "return": tuple(table.returns),
+            "length": tuple(table.lengths),
+            "end": tuple("terminated" if ended else "truncated" for ended in table.terminated),
+        }
+    )

@@ -1,0 +1,33 @@
+"""Installs a wheel alone in an empty environment outside the checkout, and lists, trains and evaluates with it."""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+CONSTRAINTS = Path(__file__).resolve().parent.parent / "constraints.txt"
+TASK = "GeneLab-Inverted-Pendulum-v1"
+
+
+def main(wheel: Path) -> None:
+    """Run the smoke test; the first command that fails ends it."""
+    with tempfile.TemporaryDirectory(prefix="genelab-wheel-") as temporary:
+        home = Path(temporary)
+        venv.create(home / "venv", with_pip=True)
+        scripts = home / "venv" / "bin"
+
+        def run(program: str, *args: str) -> None:
+            print("+", program, *args, flush=True)
+            subprocess.run([str(scripts / program), *args], cwd=home, check=True)
+
+        run("python", "-m", "pip", "install", "-q", "-c", str(CONSTRAINTS), str(wheel.resolve()))
+        run("genelab", "list")
+        run("genelab", "train", TASK, "--seeds", "1", "--iterations", "2", "--num-envs", "16", "--log_dir", "sweep")
+        run("genelab", "eval", TASK, "sweep/seed_1/model_final.pt", "--episodes", "2", "--out", "eval.json")
+        run("genelab", "check", "eval.json")
+    print("the wheel works")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

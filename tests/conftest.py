@@ -1,0 +1,37 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def genelab() -> Cli:
+    """Runs `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""
+
+    def run(*args: str, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        env = dict(os.environ)
+        if path is not None:
+            env["PYTHONPATH"] = str(path)
+        return subprocess.run(
+            [sys.executable, "-m", "genelab", *args], env=env, cwd=cwd, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Installs a package that lies beside this file with pip, without a network; returns where its modules are."""
+
+    def run(package: str) -> Path:
+        target = tmp_path_factory.mktemp(package)
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
+        subprocess.run([*pip, "--target", str(target), str(Path(__file__).parent / package)], check=True)
+        return target
+
+    return run

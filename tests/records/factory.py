@@ -1,0 +1,299 @@
+"""Writes a synthetic but complete sweep directory: every file a finished training leaves, without a simulator."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.env import (
+    ActionCfg,
+    ActuatorCfg,
+    EnvCfg,
+    JointCfg,
+    ObservationGroupCfg,
+    ObservationTermCfg,
+    ResetEventCfg,
+    RewardTermCfg,
+    RobotCfg,
+    SimCfg,
+)
+from genelab.config.run import ExecutionCfg
+from genelab.config.snapshot import config_sha256, dump_task
+from genelab.config.task import BudgetCfg, ProtocolCfg, TaskSpec
+from genelab.records.base import Record
+from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
+from genelab.records.eval import (
+    Baselines,
+    Checkpoint,
+    ConfigRef,
+    Episodes,
+    EvalRecord,
+    RunRef,
+    Timing,
+    protocol_as_used,
+)
+from genelab.records.run import Attempt, ExecutionRecord, RunRecord, TrainedCheckpoint, TrainTiming
+from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
+from genelab.records.sweep import SeedEntry, SweepRecord
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+EPISODES = 8
+MAX_STEPS = 100
+ITERATIONS = 30
+PACKAGES = {
+    "python": "3.11.9",
+    "genelab": "0.1.0",
+    "genesis-world": "1.4.5",
+    "quadrants": "1.0",
+    "torch": "2.9.0",
+    "numpy": "2.4.0",
+}
+
+CurveOf = Callable[[int, int], float | None]
+"""(seed, iteration) -> episode_return."""
+
+
+def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
+    """A small valid task. Its function references need not exist."""
+    env = EnvCfg(
+        num_envs=16,
+        decimation=2,
+        episode_length_s=1.0,
+        sim=SimCfg(),
+        robot=RobotCfg(
+            model="toy:toy.xml",
+            model_sha256="0" * 64,
+            joints={"slide": JointCfg(range=(-1.0, 1.0), armature=0.0, damping=0.1)},
+            links=("cart",),
+            actuators={"cart": ActuatorCfg(joints=("slide",), kp=80.0, kv=8.0)},
+        ),
+        action=ActionCfg(joints=("slide",)),
+        observations={
+            "policy": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=True),
+            "critic": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=False),
+        },
+        rewards={"alive": RewardTermCfg(func="toy.mdp:alive", weight=1.0)},
+        terminations={},
+        reset_events={"joints": ResetEventCfg(func="toy.mdp:reset")},
+    )
+    agent = PpoCfg(
+        actor=NetworkCfg(hidden_dims=(8,)), critic=NetworkCfg(hidden_dims=(8,)), save_interval=10, num_steps_per_env=24
+    )
+    fields: dict[str, Any] = {
+        "id": task_id,
+        "summary": "Keep the toy upright.",
+        "task_version": 1,
+        "package": "toy",
+        "return_ceiling": 40.0,
+        "env": env,
+        "agent": agent,
+        "budget": BudgetCfg(iterations=ITERATIONS),
+        "protocol": ProtocolCfg(episodes=EPISODES, num_envs=4, round_trip_episodes=3),
+    }
+    return TaskSpec(**(fields | changes))
+
+
+def policy_returns(seed: int) -> list[float]:
+    """Returns of a good policy: 39 + seed / 10, give or take 0.01."""
+    return [39.0 + seed / 10 + 0.01 * (-1) ** k for k in range(EPISODES)]
+
+
+def idle_returns() -> list[float]:
+    """Returns of doing nothing on a task worth learning."""
+    return [3.0 + 0.5 * (k % 4) for k in range(EPISODES)]
+
+
+def saturating_curve(seed: int, iteration: int) -> float | None:
+    """A curve that rises to 39 and stays; nothing finished before iteration 2."""
+    return None if iteration < 2 else 39.0 - 36.0 * math.exp(-iteration / (2.0 + seed))
+
+
+def episodes_of(returns: Sequence[float]) -> Episodes:
+    """Episodes of full length."""
+    n = len(returns)
+    columns = {"return": tuple(returns), "length": (MAX_STEPS,) * n, "end": ("truncated",) * n, "success": None}
+    return Episodes.model_validate({"index": tuple(range(n)), **columns})
+
+
+def make_sweep(
+    folder: Path,
+    *,
+    task: TaskSpec | None = None,
+    seeds: Sequence[int] = (1, 2, 3),
+    returns: Callable[[int], Sequence[float]] = policy_returns,
+    idle: Sequence[float] | None = None,
+    curve: CurveOf = saturating_curve,
+    failed: Mapping[int, str] | None = None,
+    gpu_hardware: HardwareStamp | None = None,
+) -> Path:
+    """Write `sweep.json` and one complete `seed_<S>/` for each seed but those in `failed` (seed -> reason)."""
+    task = task or make_task()
+    failed = failed or {}
+    hardware = gpu_hardware or cpu_machine()
+    for seed in seeds:
+        if seed not in failed:
+            idle_column = idle_returns() if idle is None else idle
+            _write_seed(folder / f"seed_{seed}", task, seed, tuple(seeds), returns(seed), idle_column, curve, hardware)
+    entries = [
+        SeedEntry(seed=seed, state="failed", attempts=1, exit_code=1, reason=failed[seed])
+        if seed in failed
+        else SeedEntry(seed=seed, state="finished", attempts=2, exit_code=0)
+        for seed in seeds
+    ]
+    sweep = SweepRecord(
+        schema="genelab/sweep/1",
+        task=task.id,
+        task_version=task.task_version,
+        config_sha256=config_sha256(dump_task(task)),
+        execution=ExecutionCfg(),
+        command=_command(task, seeds),
+        seeds=tuple(entries),
+        created_at=START,
+        updated_at=START + timedelta(minutes=9),
+    )
+    write(folder / "sweep.json", sweep)
+    return folder
+
+
+def cpu_machine() -> HardwareStamp:
+    """A machine without a GPU."""
+    cpu = CpuStamp(model="Toy CPU", physical_cores=2, logical_cores=4, usable_cores=2)
+    return HardwareStamp(gpu=None, cpu=cpu, ram_bytes=8 * 2**30, os="Linux", kernel="6.1", machine_hash="cafe0123")
+
+
+def write(path: Path, record: Record) -> None:
+    """Write a record, making directories."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record.model_dump(mode="json"), indent=2) + "\n")
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a JSON file in place. `change` may put NaN in: what is written is what Python's json writes."""
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data, indent=2) + "\n")
+
+
+def _command(task: TaskSpec, seeds: Sequence[int]) -> tuple[str, ...]:
+    return ("genelab", "train", task.id, "--seeds", ",".join(map(str, seeds)), "--log-dir", "runs/toy")
+
+
+def _write_seed(
+    folder: Path,
+    task: TaskSpec,
+    seed: int,
+    planned: tuple[int, ...],
+    returns: Sequence[float],
+    idle: Sequence[float],
+    curve: CurveOf,
+    hardware: HardwareStamp,
+) -> None:
+    folder.mkdir(parents=True)
+    snapshot = dump_task(task)
+    (folder / "params").mkdir()
+    for part, data in snapshot.items():
+        (folder / "params" / f"{part}.json").write_text(json.dumps(data, indent=2) + "\n")
+    (folder / "model_final.pt").write_bytes(f"weights of seed {seed}".encode())
+    (folder / "train.log").write_text("not published\n")
+    with (folder / "curve.jsonl").open("w") as file:
+        for iteration in range(task.budget.iterations):
+            row = {"iteration": iteration, "episode_return": curve(seed, iteration), "step_reward": 0.01}
+            file.write(json.dumps(row) + "\n")
+    run = _run_record(folder, task, seed, planned, hardware)
+    write(folder / "run.json", run)
+    write(folder / "eval.json", _eval_record(task, run, episodes_of(returns), episodes_of(idle)))
+
+
+def _run_record(
+    folder: Path, task: TaskSpec, seed: int, planned: tuple[int, ...], hardware: HardwareStamp
+) -> RunRecord:
+    iterations = task.budget.iterations
+    wall = 100.0 + seed
+    steps = iterations * task.env.num_envs * task.agent.num_steps_per_env
+    weights = (folder / "model_final.pt").read_bytes()
+    return RunRecord(
+        schema="genelab/run/1",
+        task=task.id,
+        task_version=task.task_version,
+        seed=seed,
+        seeds_planned=planned,
+        config_sha256=config_sha256(dump_task(task)),
+        command=_command(task, planned),
+        overrides=(),
+        execution=ExecutionRecord(requested=ExecutionCfg(), resolved_device="cpu"),
+        status="finished",
+        launched_at=START,
+        code=(CodeStamp(name="genelab", version="0.1.0", commit="a" * 40, dirty=False),),
+        packages=PACKAGES,
+        hardware=hardware,
+        backend=_backend(),
+        attempts=(
+            Attempt(
+                started_at=START,
+                ended_at=START + timedelta(seconds=wall),
+                from_iteration=0,
+                to_iteration=iterations,
+                end="finished",
+                wall_s=wall,
+                machine_hash=hardware.machine_hash,
+            ),
+        ),
+        timing=TrainTiming(
+            train_wall_s=wall,
+            compile_s=12.5,
+            env_steps=steps,
+            iterations=iterations,
+            steps_per_s=steps / wall,
+            peak_memory_bytes=2**30,
+        ),
+        checkpoint=TrainedCheckpoint(
+            path="model_final.pt",
+            sha256=hashlib.sha256(weights).hexdigest(),
+            bytes=len(weights),
+            weights_sha256=hashlib.sha256(b"tensors" + weights).hexdigest(),
+            iteration=iterations,
+        ),
+    )
+
+
+def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episodes) -> EvalRecord:
+    random = episodes_of([value / 2 for value in idle.return_])
+    return EvalRecord(
+        schema="genelab/eval/1",
+        run=RunRef(
+            task=run.task,
+            task_version=run.task_version,
+            algorithm=task.agent.algorithm,
+            trainer=task.agent.trainer,
+            seed=run.seed,
+            seeds_planned=run.seeds_planned,
+            command=run.command,
+            launched_at=run.launched_at,
+        ),
+        config=ConfigRef(sha256=run.config_sha256, source="run"),
+        checkpoint=Checkpoint(**run.checkpoint.model_dump(), selection="last"),
+        code=run.code,
+        packages=run.packages,
+        hardware=run.hardware,
+        backend=run.backend,
+        protocol=protocol_as_used(task.protocol, MAX_STEPS),
+        episodes=episodes,
+        metrics=metrics_of(episodes),
+        baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
+        above_idle=above_idle_of(episodes, idle),
+        round_trip=round_trip_of(episodes.return_[:3], episodes, 0.0),
+        return_ceiling=task.return_ceiling,
+        guards={"non_finite_reward": 0},
+        timing=Timing(train=run.timing, train_num_envs=task.env.num_envs, eval_wall_s=12.25, attempts=run.attempts),
+        differences_from_registry=(),
+        finished_at=START + timedelta(minutes=5),
+    )
+
+
+def _backend() -> BackendStamp:
+    torch = TorchStamp(deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1)
+    return BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)

@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from genelab.errors import InputError
+from genelab.registry import all_tasks, broken_entry_points, get_task, register_task, task_ids
+
+PENDULUMS = [
+    "GeneLab-Double-Inverted-Pendulum-v0",
+    "GeneLab-Double-Inverted-Pendulum-v1",
+    "GeneLab-Inverted-Pendulum-v0",
+    "GeneLab-Inverted-Pendulum-v1",
+]
+
+
+def test_own_tasks_are_found() -> None:
+    assert task_ids() == PENDULUMS
+    assert [task.id for task in all_tasks()] == PENDULUMS
+    assert broken_entry_points() == ()
+
+
+def test_duplicate_id_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"task 'GeneLab-Inverted-Pendulum-v1' is registered twice"):
+        register_task(get_task("GeneLab-Inverted-Pendulum-v1"))
+
+
+def test_registry_hands_out_copies() -> None:
+    changed = get_task("GeneLab-Inverted-Pendulum-v1")
+    changed.env.rewards.clear()
+    assert get_task("GeneLab-Inverted-Pendulum-v1").env.rewards
+
+
+def test_unknown_task_names_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"unknown task 'GeneLab-Inverted-Pendulum-v2', nearest: GeneLab-Inverted"):
+        get_task("GeneLab-Inverted-Pendulum-v2")
+
+
+def test_unknown_task_without_a_near_one() -> None:
+    with pytest.raises(InputError, match="`genelab list`"):
+        get_task("qqqqqq")
+
+
+def test_installed_package_adds_its_task(genelab, install) -> None:
+    path = install("example_package")
+    listed = genelab("list", "--json", path=path)
+    assert listed.returncode == 0, listed.stderr
+    assert [row["id"] for row in json.loads(listed.stdout)] == ["Example-Cart-v0", *PENDULUMS]
+    shown = genelab("info", "Example-Cart-v0", "--json", path=path)
+    assert shown.returncode == 0, shown.stderr
+    fields = {field["path"]: field["value"] for field in json.loads(shown.stdout)["fields"]}
+    assert fields["env.robot.model"] == "example_cart:cart.xml"
+
+
+class TestBrokenEntryPoints:
+    @pytest.fixture(scope="class")
+    def path(self, install):
+        return install("broken_package")
+
+    def test_list_shows_the_healthy_and_names_the_broken(self, genelab, path) -> None:
+        result = genelab("list", path=path)
+        assert result.returncode == 2
+        assert [line.split()[0] for line in result.stdout.splitlines()] == PENDULUMS
+        start = "error: entry point '{}' of distribution 'genelab-broken': "
+        assert [line.split("': ")[0] + "': " for line in result.stderr.splitlines()] == [
+            start.format(name) for name in ("cannot-import", "half-way", "invalid")
+        ] + ["error: entry point 'cartpole' of distribution 'genelab': "][:0] + [start.format("twice")]
+        assert "ModuleNotFoundError: No module named 'a_module_that_nobody_has'" in result.stderr
+        assert "RuntimeError: the second task needs a file that is gone" in result.stderr
+        assert "BudgetCfg: iterations = 0: Input should be greater than 0" in result.stderr
+
+    def test_healthy_task_warns_and_goes_on(self, genelab, path) -> None:
+        result = genelab("info", "GeneLab-Inverted-Pendulum-v1", path=path)
+        assert result.returncode == 0
+        assert len(result.stderr.splitlines()) == 4
+        assert all(line.startswith("warning: entry point ") for line in result.stderr.splitlines())
+
+    def test_unknown_task_names_them(self, genelab, path) -> None:
+        result = genelab("info", "Half-Way-v0", path=path)
+        assert result.returncode == 2
+        assert len(result.stderr.splitlines()) == 1
+        assert "entry point 'half-way' of distribution 'genelab-broken'" in result.stderr
