@@ -1,10 +1,16 @@
+import functools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from genelab.sim.session import Session
+    from genelab.sim.simulation import Simulation
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -35,3 +41,24 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return target
 
     return run
+
+
+@pytest.fixture(scope="session")
+def sim_session() -> "Session":
+    """The Genesis session of this test process."""
+    from genelab.sim.session import start
+
+    return start(seed=1, device="cpu", threads=1)
+
+
+@pytest.fixture(scope="session")
+def build(sim_session: "Session") -> "Callable[[str, int], Simulation]":
+    """Builds the simulation of a registered task, once per task and size."""
+    from genelab.registry import get_task
+    from genelab.sim.simulation import Simulation
+
+    @functools.cache
+    def simulation(task_id: str, num_envs: int) -> Simulation:
+        return Simulation(get_task(task_id).env, num_envs, sim_session)
+
+    return simulation

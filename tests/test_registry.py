@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -51,31 +52,37 @@ def test_installed_package_adds_its_task(genelab, install) -> None:
     assert fields["env.robot.model"] == "example_cart:cart.xml"
 
 
-class TestBrokenEntryPoints:
-    @pytest.fixture(scope="class")
-    def path(self, install):
-        return install("broken_package")
+@pytest.fixture(scope="module")
+def broken(install) -> Path:
+    return install("broken_package")
 
-    def test_list_shows_the_healthy_and_names_the_broken(self, genelab, path) -> None:
-        result = genelab("list", path=path)
-        assert result.returncode == 2
-        assert [line.split()[0] for line in result.stdout.splitlines()] == PENDULUMS
-        start = "error: entry point '{}' of distribution 'genelab-broken': "
-        assert [line.split("': ")[0] + "': " for line in result.stderr.splitlines()] == [
-            start.format(name) for name in ("cannot-import", "half-way", "invalid")
-        ] + ["error: entry point 'cartpole' of distribution 'genelab': "][:0] + [start.format("twice")]
-        assert "ModuleNotFoundError: No module named 'a_module_that_nobody_has'" in result.stderr
-        assert "RuntimeError: the second task needs a file that is gone" in result.stderr
-        assert "BudgetCfg: iterations = 0: Input should be greater than 0" in result.stderr
 
-    def test_healthy_task_warns_and_goes_on(self, genelab, path) -> None:
-        result = genelab("info", "GeneLab-Inverted-Pendulum-v1", path=path)
-        assert result.returncode == 0
-        assert len(result.stderr.splitlines()) == 4
-        assert all(line.startswith("warning: entry point ") for line in result.stderr.splitlines())
+def test_list_shows_the_healthy_tasks_and_names_the_broken_entry_points(genelab, broken) -> None:
+    result = genelab("list", path=broken)
+    assert result.returncode == 2
+    assert [line.split()[0] for line in result.stdout.splitlines()] == PENDULUMS
+    start = "error: entry point '{}' of distribution 'genelab-broken': {}"
+    assert result.stderr.splitlines() == [
+        start.format("cannot-import", "ModuleNotFoundError: No module named 'a_module_that_nobody_has'"),
+        start.format("half-way", "RuntimeError: the second task needs a file that is gone"),
+        start.format("invalid", "BudgetCfg: iterations = 0: Input should be greater than 0"),
+        start.format(
+            "twice",
+            "InputError: task 'GeneLab-Inverted-Pendulum-v1' is registered twice, "
+            "by 'genelab_cartpole' and 'genelab_cartpole'",
+        ),
+    ]
 
-    def test_unknown_task_names_them(self, genelab, path) -> None:
-        result = genelab("info", "Half-Way-v0", path=path)
-        assert result.returncode == 2
-        assert len(result.stderr.splitlines()) == 1
-        assert "entry point 'half-way' of distribution 'genelab-broken'" in result.stderr
+
+def test_healthy_task_warns_and_goes_on(genelab, broken) -> None:
+    result = genelab("info", "GeneLab-Inverted-Pendulum-v1", path=broken)
+    assert result.returncode == 0
+    assert len(result.stderr.splitlines()) == 4
+    assert all(line.startswith("warning: entry point ") for line in result.stderr.splitlines())
+
+
+def test_unknown_task_names_the_broken_entry_points(genelab, broken) -> None:
+    result = genelab("info", "Half-Way-v0", path=broken)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "entry point 'half-way' of distribution 'genelab-broken'" in result.stderr

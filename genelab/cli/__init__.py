@@ -17,7 +17,7 @@ COMMANDS = {
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
     "eval": ("genelab.cli.eval", "Evaluate a checkpoint under the fixed protocol."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
-    "check": ("genelab.cli.check", "Check records: recompute every number and hash."),
+    "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "Add a checked sweep to the reference store."),
     "render": ("genelab.cli.render", "Render the reference tables from the records."),
 }

@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """Evaluate a checkpoint on numbered episodes, beside an idle and a random policy.
 
-    CKPT lies in its run directory, whose snapshot says what to evaluate. What is not given here is as in the protocol of
-    that snapshot.
+    CKPT lies in its run directory, whose snapshot says what to evaluate. What is not given here is as in the protocol
+    of that snapshot.
     """
     get_task(task_id)
     if not checkpoint.is_file():

@@ -16,9 +16,13 @@ def command() -> None:
 
 @command.command()
 @click.argument("sweep_dir", type=click.Path(path_type=Path))
-@click.option("--entry", "entry_id", required=True, help="Name of the entry: lower-case letters, digits, '.', '_', '-'.")
+@click.option(
+    "--entry", "entry_id", required=True, help="Name of the entry: lower-case letters, digits, '.', '_', '-'."
+)
 @click.option("--policy", type=click.Path(path_type=Path), help="Directory of exported policy files to publish too.")
-@click.option("--allow-missing", is_flag=True, help="Publish though seeds failed. They are declared, and there is no mean.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Publish though seeds failed. They are declared, and there is no mean."
+)
 @click.option("--reason", help="Why the entry is added.")
 @click.option("--publisher", help="Who adds it.")
 @STORE

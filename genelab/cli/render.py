@@ -4,16 +4,17 @@ from pathlib import Path
 
 import click
 
-from genelab.errors import RunError
+from genelab.errors import InputError, RunError
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page or a picture differs from the records.")
-@click.option("--store", type=click.Path(path_type=Path), default=Path("reference"), help="Root of the reference store.")
+@click.option(
+    "--store", type=click.Path(path_type=Path), default=Path("reference"), help="Root of the reference store."
+)
 @click.option("--docs", type=click.Path(path_type=Path), default=Path("docs"), help="Folder of the rendered page.")
 def command(check: bool, store: Path, docs: Path) -> None:
     """Render docs/reference-runs.md and the learning curves from the checked entries of the store."""
-    from genelab.errors import InputError
     from genelab.publish.render import compose, differences, write
 
     if not store.is_dir():

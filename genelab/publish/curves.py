@@ -2,8 +2,8 @@
 
 The bytes of a matplotlib SVG depend on its version and on float formatting, so another machine may draw the same curves
 with other bytes. A picture therefore carries two digests in a comment: of the data that it shows, which anyone can
-recompute from the records, and of its own drawing, which shows an edit or a torn file. An intact picture of the right data
-is not drawn again.
+recompute from the records, and of its own drawing, which shows an edit or a torn file. An intact picture of the right
+data is not drawn again.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ def _svg(data: dict[str, Any]) -> str:
     from matplotlib.figure import Figure
 
     # Defaults first: a user's matplotlibrc must not show. Text stays text, so that no font goes into the file.
-    style = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.family": "DejaVu Sans"}
+    style: Any = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
     with matplotlib.style.context("default"), rc_context(style):
         figure: Any = Figure(figsize=(7.0, 3.6), layout="constrained")
         FigureCanvasSVG(figure)

@@ -45,7 +45,7 @@ def compose(store: Path, docs: Path) -> Rendering:
         pictures[picture] = entries[0]
         tasks.append(task_view(entries, published, page, picture))
     # Markdown, so nothing is escaped; `cell` guards the free text.
-    jinja = Environment(  # noqa: S701
+    jinja = Environment(
         loader=PackageLoader("genelab.publish"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     jinja.filters.update(cell=cell, number=number)

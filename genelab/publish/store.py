@@ -106,7 +106,12 @@ def _entry_folders(store: Path) -> list[Path]:
 def _header(entry_id: str, reason: str | None, publisher: str | None) -> EntryHeader:
     try:
         return EntryHeader(
-            entry_id=entry_id, supersedes=None, reason=reason, artifact=None, created_at=datetime.now(UTC), publisher=publisher
+            entry_id=entry_id,
+            supersedes=None,
+            reason=reason,
+            artifact=None,
+            created_at=datetime.now(UTC),
+            publisher=publisher,
         )
     except ValidationError as error:
         raise InputError(first_problem(error)) from error

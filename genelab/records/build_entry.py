@@ -37,7 +37,7 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
     finished = {seed.run.seed for seed in seeds}
     complete = finished == set(sweep.seeds_planned)
     first = seeds[0]
-    task = first.snapshot["task"]
+    task = first.snapshot.task
     runs = tuple(_result(seed) for seed in seeds)
     return EntryRecord(
         **dict(header),
@@ -45,9 +45,9 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
         status=_status(seeds, complete=complete),
         task=sweep.task,
         task_version=sweep.task_version,
-        summary=task["summary"],
-        published_as=task["published_as"],
-        return_ceiling=task["return_ceiling"],
+        summary=task.summary,
+        published_as=task.published_as,
+        return_ceiling=task.return_ceiling,
         algorithm=first.eval.run.algorithm,
         trainer=first.eval.run.trainer,
         protocol=first.eval.protocol,
@@ -91,7 +91,7 @@ def list_files(folder: Path) -> tuple[FileRef, ...]:
 def protocol_changes(seed: SeedFiles) -> list[tuple[str, Any, Any]]:
     """Fields at which the protocol used differs from the task's own, as (field, task's, used)."""
     used = seed.eval.protocol.model_dump(mode="json")
-    return differences(seed.snapshot["task"]["protocol"], {name: used[name] for name in ProtocolCfg.model_fields})
+    return differences(seed.snapshot.task.protocol, {name: used[name] for name in ProtocolCfg.model_fields})
 
 
 def _status(seeds: Sequence[SeedFiles], *, complete: bool) -> Literal["reference", "preview"]:

@@ -44,7 +44,7 @@ def read_record(path: Path, model: type[R]) -> R:
     try:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
-        raise RunError(textwrap.shorten(first_problem(error), MAX_LINE)) from error
+        raise RunError(short_problem(error)) from error
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -60,6 +60,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             raise RunError(f"line {number} is no JSON object")
         rows.append(row)  # pyright: ignore[reportUnknownArgumentType]
     return rows
+
+
+def short_problem(error: ValidationError) -> str:
+    """The first problem of a validation error, on a line of bounded length."""
+    return textwrap.shorten(first_problem(error), MAX_LINE, placeholder=" ...")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -4,15 +4,80 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from genelab.config.snapshot import config_sha256
 from genelab.errors import RunError
 from genelab.records.curve import Curve, curve_of
 from genelab.records.eval import EvalRecord
-from genelab.records.files import read_json, read_rows
+from genelab.records.files import read_json, read_rows, short_problem
 from genelab.records.run import RunRecord, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
 
 PARTS = ("task", "env", "agent")
 """Files of the snapshot in `params/`."""
+
+
+class _Part(BaseModel):
+    # What a check reads of a snapshot. An old one may hold fields that the config models of today do not know.
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, use_attribute_docstrings=True)
+
+
+class SnapshotBudget(_Part):
+    """Budget in a snapshot."""
+
+    iterations: int
+    """Learning iterations."""
+
+
+class SnapshotTask(_Part):
+    """params/task.json, as far as records depend on it."""
+
+    id: str
+    """Task identifier."""
+    task_version: int
+    """Version of the task."""
+    summary: str
+    """One line on the task."""
+    return_ceiling: float | None
+    """Largest possible return."""
+    published_as: str | None
+    """Task of the published tables."""
+    budget: SnapshotBudget
+    """Budget."""
+    protocol: dict[str, JsonValue]
+    """The task's own protocol."""
+
+
+class SnapshotEnv(_Part):
+    """params/env.json, as far as records depend on it."""
+
+    num_envs: int
+    """Parallel environments in training."""
+
+
+class SnapshotAgent(_Part):
+    """params/agent.json, as far as records depend on it."""
+
+    algorithm: str
+    """Learning algorithm."""
+    trainer: str
+    """Library that implements it."""
+    num_steps_per_env: int | None = None
+    """Control steps per environment and iteration; None for learners that have no such number."""
+
+
+class Snapshot(_Part):
+    """The configuration that a run was launched with."""
+
+    sha256: str
+    """Digest of the stored data."""
+    task: SnapshotTask
+    """The task."""
+    env: SnapshotEnv
+    """The environment."""
+    agent: SnapshotAgent
+    """The learner."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +103,8 @@ class SeedFiles:
     """Its stamps."""
     eval: EvalRecord
     """eval.json."""
-    snapshot: dict[str, Any]
-    """params/ as {task, env, agent}."""
+    snapshot: Snapshot
+    """params/"""
     curve: Curve
     """curve.jsonl."""
 
@@ -52,17 +117,18 @@ def train_stamps(run: RunRecord) -> TrainStamps:
     return TrainStamps(run.code, run.packages, run.hardware, run.backend, run.timing)
 
 
-def read_snapshot(params: Path) -> dict[str, Any]:
-    """Read `params/{task,env,agent}.json`. Raises RunError naming the file."""
-    snapshot: dict[str, Any] = {}
+def read_snapshot(params: Path) -> Snapshot:
+    """Read `params/{task,env,agent}.json`. Raises RunError naming the file, or the field that is wrong."""
+    data: dict[str, Any] = {}
     for part in PARTS:
         try:
-            snapshot[part] = read_json(params / f"{part}.json")
+            data[part] = read_json(params / f"{part}.json")
         except RunError as error:
             raise RunError(f"{part}.json: {error}") from error
-        if not isinstance(snapshot[part], dict):
-            raise RunError(f"{part}.json: no JSON object")
-    return snapshot
+    try:
+        return Snapshot(sha256=config_sha256(data), **data)
+    except ValidationError as error:
+        raise RunError(short_problem(error)) from error
 
 
 def read_curve(path: Path, budget: int) -> Curve:

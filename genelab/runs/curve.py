@@ -10,7 +10,7 @@ Row = dict[str, float | int | None]
 
 
 class CurveWriter:
-    """Appends rows to curve.jsonl and to the events file. Rows that a killed attempt left from `start` on are dropped."""
+    """Appends rows to curve.jsonl and to the events file. Rows a killed attempt left from `start` on are dropped."""
 
     def __init__(self, path: Path, start: int) -> None:
         """Open for appending after iteration `start - 1`.

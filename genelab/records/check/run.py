@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from genelab.config.snapshot import config_sha256
 from genelab.errors import GenelabError
 from genelab.records.check.compare import changed, shown
 from genelab.records.check.episodes import check_eval
@@ -13,7 +12,7 @@ from genelab.records.check.finding import Finding, attempt
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record, sha256_file
 from genelab.records.run import RunRecord, TrainedCheckpoint
-from genelab.records.seed_files import SeedFiles, TrainStamps, read_curve, read_snapshot, train_stamps
+from genelab.records.seed_files import SeedFiles, Snapshot, TrainStamps, read_curve, read_snapshot, train_stamps
 
 WeightsHash = Callable[[Path], str]
 """Digest of the tensors in a checkpoint file. Needs torch, so it is handed in."""
@@ -45,8 +44,8 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
     if record:
         findings += [Finding(eval_file, problem) for problem in check_eval(record)]
         findings += [Finding(eval_file, problem) for problem in _check_against_run(record, run)]
-    if record and snapshot and record.return_ceiling != snapshot["task"].get("return_ceiling"):
-        findings.append(Finding(eval_file, f"return_ceiling: {record.return_ceiling}, the snapshot has another one"))
+    if record and snapshot:
+        findings += [Finding(eval_file, problem) for problem in _check_against_snapshot(record, snapshot)]
     if not (snapshot and record and train and curve):
         return None, findings
     return SeedFiles(path, run, train, record, snapshot, curve), findings
@@ -77,27 +76,39 @@ def _stamps_of(_: Path, run: RunRecord) -> TrainStamps:
     return train_stamps(run)
 
 
-def _check_snapshot(snapshot: dict[str, Any], run: RunRecord) -> Iterator[str]:
-    found = config_sha256(snapshot)
-    if found != run.config_sha256:
-        yield f"config_sha256 is {found}, run.json has {run.config_sha256}"
-    for field, value in {"id": run.task, "task_version": run.task_version}.items():
-        if snapshot["task"].get(field) != value:
-            yield f"task.{field} is {snapshot['task'].get(field)!r}, run.json has {value!r}"
+def _check_snapshot(snapshot: Snapshot, run: RunRecord) -> Iterator[str]:
+    if snapshot.sha256 != run.config_sha256:
+        yield f"config_sha256 is {snapshot.sha256}, run.json has {run.config_sha256}"
+    pairs = {"id": (snapshot.task.id, run.task), "task_version": (snapshot.task.task_version, run.task_version)}
+    for field, (stored, claimed) in pairs.items():
+        if stored != claimed:
+            yield f"task.{field} is {stored!r}, run.json has {claimed!r}"
 
 
-def _check_timing(snapshot: dict[str, Any], run: RunRecord, train: TrainStamps) -> Iterator[str]:
-    timing = train.timing
-    budget = snapshot["task"].get("budget", {}).get("iterations")
+def _check_timing(snapshot: Snapshot, run: RunRecord, train: TrainStamps) -> Iterator[str]:
+    timing, budget = train.timing, snapshot.task.budget.iterations
     if timing.iterations != budget:
         yield f"timing.iterations: {timing.iterations}, the snapshot's budget is {budget}"
     if run.checkpoint and run.checkpoint.iteration != timing.iterations:
         yield f"checkpoint.iteration: {run.checkpoint.iteration} of {timing.iterations}"
-    per_iteration = snapshot["env"].get("num_envs", 0) * snapshot["agent"].get("num_steps_per_env", 0)
-    if per_iteration and timing.env_steps != timing.iterations * per_iteration:
-        yield f"timing.env_steps: {timing.env_steps}, the snapshot gives {timing.iterations * per_iteration}"
+    if snapshot.agent.num_steps_per_env is not None:
+        steps = timing.iterations * snapshot.env.num_envs * snapshot.agent.num_steps_per_env
+        if timing.env_steps != steps:
+            yield f"timing.env_steps: {timing.env_steps}, the snapshot gives {steps}"
     if not math.isclose(timing.steps_per_s * timing.train_wall_s, timing.env_steps, rel_tol=1e-6):
         yield f"timing.steps_per_s: {timing.steps_per_s} is not env_steps / train_wall_s"
+
+
+def _check_against_snapshot(record: EvalRecord, snapshot: Snapshot) -> Iterator[str]:
+    pairs: dict[str, tuple[Any, Any]] = {
+        "run.algorithm": (record.run.algorithm, snapshot.agent.algorithm),
+        "run.trainer": (record.run.trainer, snapshot.agent.trainer),
+        "timing.train_num_envs": (record.timing.train_num_envs, snapshot.env.num_envs),
+        "return_ceiling": (record.return_ceiling, snapshot.task.return_ceiling),
+    }
+    for where, (claimed, stored) in pairs.items():
+        for path, old, new in changed(claimed, stored, where):
+            yield f"{path}: {shown(old)}, the snapshot has {shown(new)}"
 
 
 def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:

@@ -1,0 +1,126 @@
+"""The named lines below an entry's table."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from genelab.config.snapshot import canonical_json
+from genelab.publish.text import cell, number, single
+from genelab.records.build_entry import protocol_changes
+from genelab.records.check import CheckedEntry
+from genelab.records.entry import EntryRecord
+from genelab.records.seed_files import SeedFiles
+from genelab.records.stamps import CodeStamp, HardwareStamp
+
+
+def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
+    """Named lines on an entry, in the order of the page."""
+    record, seeds = entry.record, entry.seeds
+    facts = [
+        ("Over seeds", _over_seeds(record)),
+        ("Doing nothing earns", _baseline(seeds, "idle")),
+        ("Random actions earn", _baseline(seeds, "random")),
+    ]
+    if record.return_ceiling is not None:
+        facts.append(("Largest possible return", number(record.return_ceiling)))
+    facts += [("Protocol", _protocol(record, seeds)), ("Reload check", _round_trip(seeds))]
+    changes = [f"{o.path} {canonical_json(o.old)} → {canonical_json(o.new)}" for o in record.overrides]
+    registry = {d.path for s in seeds for d in s.eval.differences_from_registry}
+    guards = [f"seed {s.run.seed} {name} {count}" for s in seeds for name, count in s.eval.guards.items() if count]
+    resumed = [f"seed {s.run.seed} in {len(s.run.attempts)} attempts" for s in seeds if len(s.run.attempts) > 1]
+    optional = {
+        "Changed by the command line": changes,
+        "Differs from the installed task in": sorted(registry),
+        "Guards counted": guards,
+        "Training was resumed": resumed,
+    }
+    facts += [(name, cell(", ".join(parts))) for name, parts in optional.items() if parts]
+    return [
+        *facts,
+        ("Hardware", cell("; ".join(_machine(machine) for machine in record.machines))),
+        ("Software", cell("; ".join(_versions(packages) for packages in record.packages))),
+        ("Flags", cell("; ".join(dict.fromkeys(_flags(seed) for seed in seeds)))),
+        ("Code", cell(", ".join(_code(stamp) for stamp in record.code))),
+        ("Config", f"`{record.config_sha256}`"),
+        ("Records", _records(entry, page)),
+        ("Reproduce", f"`{record.reproduce}`"),
+    ]
+
+
+def _over_seeds(record: EntryRecord) -> str:
+    over = record.aggregate
+    if over is None:
+        finished, planned = len(record.seeds.finished), len(record.seeds.planned)
+        lost = [f"seed {s.seed} {s.state}" + (f" ({s.reason})" if s.reason else "") for s in record.seeds.failed]
+        return f"**{finished}/{planned} seeds**, so no mean: {cell(', '.join(lost))}"
+    spread = "no interval for one seed"
+    if over.ci95 is not None:
+        low, high = over.ci95
+        spread = f"95 % interval {number(low)} to {number(high)} (Student-t over seeds), std {number(over.std)}"
+    text = f"n = {over.n_seeds}, mean {number(over.mean)}, {spread}, min {number(over.min)}, max {number(over.max)}"
+    if over.success_wilson95 is not None:
+        low, high = over.success_wilson95
+        text += f"; success rate {number(low)} to {number(high)} (95 % Wilson over all episodes)"
+    return text
+
+
+def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
+    metrics = [getattr(seed.eval.baselines, name).metrics for seed in seeds]
+    mean, std = single([m.return_mean for m in metrics]), single([m.return_std for m in metrics])
+    return f"{mean} (std {std}), {single([m.length_mean for m in metrics], 1)} steps"
+
+
+def _protocol(record: EntryRecord, seeds: Sequence[SeedFiles]) -> str:
+    p = record.protocol
+    noise, pushes = ("on" if on else "off" for on in (p.observation_noise, p.disturbances))
+    action = "mean action" if p.deterministic else "sampled action"
+    changes = dict.fromkeys(f"{field} {old} → {new}" for s in seeds for field, old, new in protocol_changes(s))
+    changed = f"; **changed from the task's own: {', '.join(changes)}**" if changes else ""
+    return (
+        f"{p.id} {p.version}: {p.episodes} episodes, {p.num_envs} environments, seed {p.seed}, {action}, "
+        f"observation noise {noise}, disturbances {pushes}, at most {p.max_steps} steps{changed}"
+    )
+
+
+def _round_trip(seeds: Sequence[SeedFiles]) -> str:
+    made = [seed.eval.round_trip for seed in seeds if seed.eval.round_trip]
+    if len(made) < len(seeds):
+        return f"**made on {len(made)} of {len(seeds)} seeds only**"
+    largest = max(trip.max_abs_difference for trip in made)
+    episodes = min(trip.episodes for trip in made)
+    return f"in-memory and reloaded policy on {episodes} episodes a seed, largest difference of a return {largest:g}"
+
+
+def _machine(machine: HardwareStamp) -> str:
+    gpu = f"{machine.gpu.name}, driver {machine.gpu.driver}; " if machine.gpu else ""
+    cores, memory = machine.cpu.usable_cores, machine.ram_bytes / 2**30
+    return f"{gpu}{machine.cpu.model}, {cores} cores, {memory:.1f} GiB, {machine.os} (`{machine.machine_hash}`)"
+
+
+def _versions(packages: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in packages.items())
+
+
+def _flags(seed: SeedFiles) -> str:
+    backend = seed.train.backend
+    parts = [f"genesis {backend.genesis}", f"{backend.precision} bit", f"{backend.torch.num_threads} torch thread(s)"]
+    parts.append("deterministic" if backend.torch.deterministic else "not deterministic")
+    return ", ".join(parts + [f"{name}={value}" for name, value in backend.env.items()])
+
+
+def _code(stamp: CodeStamp) -> str:
+    source = f"commit {stamp.commit[:12]}" if stamp.commit else "installed"
+    return f"{stamp.name} {stamp.version} ({source}{', **with uncommitted changes**' if stamp.dirty else ''})"
+
+
+def _records(entry: CheckedEntry, page: Path) -> str:
+    links = [f"[seed {seed.run.seed}]({link(seed.path / 'eval.json', page)})" for seed in entry.seeds]
+    links.append(f"[entry]({link(entry.path / 'entry.json', page)})")
+    if (entry.path / "policy").is_dir():
+        links.append(f"[exported policy]({link(entry.path / 'policy', page)})")
+    return ", ".join(links)
+
+
+def link(path: Path, page: Path) -> str:
+    """A link from the page to a file."""
+    return Path(os.path.relpath(path, page.parent)).as_posix()

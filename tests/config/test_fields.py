@@ -1,0 +1,23 @@
+from genelab.config.env import ActionCfg, TerminationCfg
+from genelab.config.fields import leaves
+from genelab.registry import all_tasks
+
+
+def test_a_leaf_has_value_default_and_meaning() -> None:
+    by_path = {leaf.path: leaf for leaf in leaves(ActionCfg(joints=("a",), scale=2.0))}
+    assert list(by_path) == ["joints", "scale", "offset"]
+    assert by_path["joints"].required
+    assert by_path["joints"].value == ["a"]
+    assert (by_path["scale"].value, by_path["scale"].default) == (2.0, 1.0)
+    assert by_path["scale"].meaning == "Target change per unit of action, m or rad."
+
+
+def test_an_entry_of_a_mapping_has_the_meaning_of_the_mapping_and_no_default() -> None:
+    leaf = list(leaves(TerminationCfg(func="a:b", params={"limit": 0.4}), "x."))[1]
+    assert (leaf.path, leaf.value, leaf.required) == ("x.params.limit", 0.4, True)
+    assert leaf.meaning == "Keyword arguments of the function."
+
+
+def test_every_field_of_every_task_is_documented() -> None:
+    undocumented = [f"{task.id} {leaf.path}" for task in all_tasks() for leaf in leaves(task) if not leaf.meaning]
+    assert undocumented == []

@@ -1,0 +1,129 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genelab.config.fields import leaves
+from genelab.config.overrides import PARTS, Override, apply_overrides
+from genelab.config.snapshot import dump_task, load_task
+from genelab.errors import InputError
+from genelab.registry import all_tasks, get_task
+
+TASK = get_task("GeneLab-Double-Inverted-Pendulum-v1")
+VALUES = {leaf.path: leaf.value for leaf in leaves(TASK) if leaf.path.startswith(PARTS) and leaf.value != {}}
+
+tasks = st.sampled_from(all_tasks())
+json_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+json_values = json_scalars | st.lists(json_scalars, max_size=3) | st.dictionaries(st.text(max_size=3), json_scalars)
+
+
+def test_changes_one_value_and_reports_it() -> None:
+    changed, overrides = apply_overrides(TASK, ["env.rewards.alive.weight=2", "agent.actor.activation=tanh"])
+    assert overrides == [
+        Override(path="env.rewards.alive.weight", old=1.0, new=2.0),
+        Override(path="agent.actor.activation", old="elu", new="tanh"),
+    ]
+    assert changed.env.rewards["alive"].weight == 2.0
+    assert changed.agent.actor.activation == "tanh"
+    assert TASK.env.rewards["alive"].weight == 1.0
+    assert changed.env.rewards["poles_upright"] == TASK.env.rewards["poles_upright"]
+
+
+def test_a_list_replaces_a_tuple() -> None:
+    changed, _ = apply_overrides(TASK, ["agent.actor.hidden_dims=[64, 32]", "env.sim.gravity=[0, 0, -1]"])
+    assert changed.agent.actor.hidden_dims == (64, 32)
+    assert changed.env.sim.gravity == (0.0, 0.0, -1.0)
+
+
+def test_without_effect_is_kept() -> None:
+    changed, overrides = apply_overrides(TASK, ["env.rewards.alive.weight=1"])
+    assert changed == TASK
+    assert [override.effective for override in overrides] == [False]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("env.reward.alive.weight=2", "unknown path; nearest: env.rewards.alive.weight"),
+        ("env.rewards.alive.wieght=2", "unknown path; nearest: env.rewards.alive.weight"),
+        ("env.rewards.new_term.weight=2", "unknown path"),
+        ("env.sim.collision.x=1", "unknown path; nearest: env.sim.collision"),
+        ("=1", "must be path=value"),
+        ("env.num_envs", "must be path=value"),
+        ("env.rewards=1", "env.rewards: holds several values (alive, "),
+        ("env.rewards.alive={}", "env.rewards.alive: holds several values"),
+        ("id=Other-v0", "id: says which task it is; only env, agent, budget, protocol can change"),
+        ("task_version=2", "task_version: says which task it is"),
+        ("env.num_envs=0", "env.num_envs = 0: Input should be greater than 0"),
+        ("env.num_envs=64.5", "env.num_envs = 64.5: Input should be a valid integer"),
+        ('env.num_envs="64"', "env.num_envs = '64': Input should be a valid integer"),
+        ("env.num_envs=true", "env.num_envs = True: Input should be a valid integer"),
+        ("env.num_envs=many", "env.num_envs = 'many': Input should be a valid integer"),
+        ("env.num_envs=", "env.num_envs = '': Input should be a valid integer"),
+        ("agent.gamma=1.5", "agent.gamma = 1.5: Input should be less than or equal to 1"),
+        ("agent.gamma=NaN", "agent.gamma=NaN: must be a finite number"),
+        ("env.sim.dt=1e999", "env.sim.dt=1e999: must be a finite number"),
+        ("env.sim.gravity=[0, 0, -Infinity]", "env.sim.gravity.2 = "),
+        ("agent.actor.activation=elo", "agent.actor.activation = 'elo': Input should be 'elu'"),
+        ("env.terminations.pole_1_angle.params.limit=0,5", "limit = '0,5': must be a number"),
+        ("env.terminations.pole_1_angle.params.limit=null", "limit = None: must be a number"),
+        ("env.terminations.pole_1_angle.params.joints=[1]", "joints = 1: must be a string"),
+        ("env.rewards.alive.func=alive", "env.rewards.alive.func = 'alive': String should match pattern"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(assignment: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        apply_overrides(TASK, [assignment])
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("--set ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_given_twice_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"--set env.num_envs: given twice"):
+        apply_overrides(TASK, ["env.num_envs=1", "agent.gamma=0.9", "env.num_envs=1"])
+
+
+@given(tasks, st.data())
+def test_setting_every_value_to_itself_changes_nothing(task, data) -> None:
+    values = {leaf.path: leaf.value for leaf in leaves(task) if leaf.path.startswith(PARTS) and leaf.value != {}}
+    paths = data.draw(st.lists(st.sampled_from(sorted(values)), unique=True, max_size=10))
+    changed, overrides = apply_overrides(task, [f"{path}={json.dumps(values[path])}" for path in paths])
+    assert changed == task
+    assert not any(override.effective for override in overrides)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_float_arrives_exactly(weight: float) -> None:
+    changed, [override] = apply_overrides(TASK, [f"env.rewards.alive.weight={weight!r}"])
+    assert changed.env.rewards["alive"].weight == weight
+    assert override.new == weight
+
+
+@given(st.sampled_from(sorted(VALUES)), json_values)
+def test_any_value_is_refused_or_gives_a_valid_task_with_that_value(path: str, value) -> None:
+    try:
+        changed, [override] = apply_overrides(TASK, [f"{path}={json.dumps(value)}"])
+    except InputError as error:
+        assert path in str(error)
+        return
+    assert load_task(dump_task(changed), "test") == changed
+    assert override.new == value
+    assert {leaf.path for leaf in leaves(changed)} == {leaf.path for leaf in leaves(TASK)}
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_refused_cleanly(text: str) -> None:
+    with pytest.raises(InputError):
+        apply_overrides(TASK, [text])
+
+
+@given(st.sampled_from(sorted(VALUES)), st.integers(0, 100), st.characters(categories=["L"]))
+def test_a_misspelt_path_is_refused_with_valid_paths(path: str, position: int, character: str) -> None:
+    cut = position % len(path)
+    misspelt = path[:cut] + character + path[cut:]
+    with pytest.raises(InputError) as caught:
+        apply_overrides(TASK, [f"{misspelt}=1"])
+    _, _, nearest = str(caught.value).partition("; nearest: ")
+    assert set(nearest.split(", ")) <= set(VALUES)

@@ -1,0 +1,24 @@
+import pytest
+import torch
+
+from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.policy import build_actor, build_critic
+
+
+@pytest.fixture
+def ppo_cfg() -> PpoCfg:
+    network = NetworkCfg(hidden_dims=(32, 16))
+    return PpoCfg(actor=network, critic=network, save_interval=1)
+
+
+@pytest.fixture
+def trained(ppo_cfg: PpoCfg) -> Checkpoint:
+    """A checkpoint with random weights and a normaliser that is not the identity."""
+    torch.manual_seed(0)
+    actor, critic = build_actor(ppo_cfg, 8, 1), build_critic(ppo_cfg, 8)
+    for model in (actor, critic):
+        model.train()
+        model.obs_normalizer.update(torch.randn(500, 8) * 3 + 1)  # pyright: ignore
+    layout = {group: [{"name": "all", "start": 0, "stop": 8}] for group in ("policy", "critic")}
+    return Checkpoint("a" * 64, 3, layout, actor.state_dict(), critic.state_dict())

@@ -1,0 +1,117 @@
+import dataclasses
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from genelab.config.agent import PpoCfg
+from genelab.errors import InputError, RunError
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.policy import load_actor
+
+
+def test_reload_gives_equal_weights_normaliser_and_hash(trained: Checkpoint, tmp_path: Path):
+    checkpoints.save(tmp_path / "a.pt", trained)
+    loaded = checkpoints.load(tmp_path / "a.pt")
+    assert loaded.weights_sha256 == trained.weights_sha256
+    assert (loaded.config_sha256, loaded.iteration, loaded.layout) == (
+        trained.config_sha256,
+        trained.iteration,
+        trained.layout,
+    )
+    assert torch.equal(loaded.actor["obs_normalizer._mean"], trained.actor["obs_normalizer._mean"])
+    assert loaded.actor["obs_normalizer.count"] == 500
+
+
+def test_equal_weights_give_equal_bytes_under_any_name(trained: Checkpoint, tmp_path: Path):
+    checkpoints.save(tmp_path / "a.pt", trained)
+    checkpoints.save(tmp_path / "some_other_name.pt", trained)
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "some_other_name.pt").read_bytes()
+
+
+def test_weights_hash_sees_names_types_shapes_and_bytes():
+    base = {"a": torch.arange(4.0), "b": torch.ones(2)}
+    digest = checkpoints.weights_sha256(base)
+    assert digest == checkpoints.weights_sha256(dict(reversed(base.items())))
+    others = [
+        {"a": torch.arange(4.0), "c": torch.ones(2)},
+        {"a": torch.arange(4.0).reshape(2, 2), "b": torch.ones(2)},
+        {"a": torch.arange(4.0), "b": torch.ones(2).double()},
+        {"a": torch.arange(4.0), "b": torch.tensor([1.0, 1.0000001])},
+    ]
+    assert digest not in {checkpoints.weights_sha256(other) for other in others}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tmp_path: Path, value: float):
+    path = tmp_path / "model.pt"
+    checkpoints.save(path, trained)
+    before = path.read_bytes()
+    poisoned = {name: tensor.clone() for name, tensor in trained.critic.items()}
+    poisoned["mlp.2.weight"][1, 1] = value
+    with pytest.raises(RunError, match="critic tensor 'mlp.2.weight' holds non-finite"):
+        checkpoints.save(path, dataclasses.replace(trained, critic=poisoned))
+    assert path.read_bytes() == before
+    data = {"format": checkpoints.FORMAT, "config_sha256": "a" * 64, "iteration": 3, "layout": "{}"}
+    checkpoints.save_tensors(path, {**data, "actor": trained.actor, "critic": poisoned})
+    with pytest.raises(InputError, match="critic tensor 'mlp.2.weight' holds non-finite"):
+        checkpoints.load(path)
+
+
+def test_a_torn_file_is_refused_at_every_length(trained: Checkpoint, tmp_path: Path):
+    checkpoints.save(tmp_path / "whole.pt", trained)
+    data = (tmp_path / "whole.pt").read_bytes()
+    torn = tmp_path / "torn.pt"
+    for length in (0, 1, 100, len(data) // 2, len(data) - 1):
+        torn.write_bytes(data[:length])
+        with pytest.raises(InputError, match="torn or no checkpoint"):
+            checkpoints.load(torn)
+
+
+def test_a_flipped_byte_is_refused(trained: Checkpoint, tmp_path: Path):
+    path = tmp_path / "model.pt"
+    checkpoints.save(path, trained)
+    with zipfile.ZipFile(path) as archive:
+        member = max(archive.infolist(), key=lambda item: item.file_size)
+    data = bytearray(path.read_bytes())
+    data[member.header_offset + 400] ^= 0x01
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="damaged|torn"):
+        checkpoints.load(path)
+
+
+class _Payload:
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self):
+        return (Path.touch, (self._marker,))
+
+
+@pytest.mark.parametrize("plain_pickle", [True, False])
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, plain_pickle: bool):
+    path, marker = tmp_path / "model.pt", tmp_path / "ran"
+    if plain_pickle:
+        path.write_bytes(pickle.dumps(_Payload(marker)))
+    else:
+        torch.save({"format": checkpoints.FORMAT, "actor": _Payload(marker)}, path)
+    with pytest.raises(InputError, match="holds code|torn or no checkpoint"):
+        checkpoints.load(path)
+    assert not marker.exists()
+
+
+def test_missing_and_foreign_files(tmp_path: Path):
+    with pytest.raises(InputError, match="does not exist"):
+        checkpoints.load(tmp_path / "none.pt")
+    torch.save({"actor_state_dict": {}}, tmp_path / "foreign.pt")
+    with pytest.raises(InputError, match="no genelab checkpoint"):
+        checkpoints.load(tmp_path / "foreign.pt")
+
+
+def test_weights_of_another_shape_name_the_tensor(trained: Checkpoint, ppo_cfg: PpoCfg):
+    wider = ppo_cfg.model_copy(update={"actor": ppo_cfg.actor.model_copy(update={"hidden_dims": (64, 16)})})
+    with pytest.raises(InputError, match=r"x.pt: actor tensor 'mlp.0.weight': shape \(32, 8\), the config needs \(64"):
+        load_actor(trained, wider, 1, "x.pt")

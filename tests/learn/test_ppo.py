@@ -1,0 +1,57 @@
+import pytest
+import torch
+from rsl_rl.algorithms import PPO
+from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
+
+from genelab.config.agent import PpoCfg
+from genelab.learn.policy import build_actor, build_critic
+from genelab.learn.ppo import MicrobatchPPO
+
+NUM_ENVS, STEPS = 64, 24
+
+
+def _observations() -> TensorDict:
+    return TensorDict({"policy": torch.randn(NUM_ENVS, 8), "critic": torch.randn(NUM_ENVS, 8)}, batch_size=[NUM_ENVS])
+
+
+def _with_rollout(cls: type[PPO], cfg: PpoCfg, schedule: str) -> PPO:
+    """An algorithm with one rollout collected, the same for every class."""
+    torch.manual_seed(0)
+    observations = _observations()
+    storage = RolloutStorage("rl", NUM_ENVS, STEPS, observations, [1], "cpu")
+    algorithm = cls(build_actor(cfg, 8, 1), build_critic(cfg, 8), storage, entropy_coef=0.005, schedule=schedule)
+    with torch.inference_mode():
+        for _ in range(STEPS):
+            actions = algorithm.act(observations)
+            reward = -(actions[:, 0] - observations["policy"][:, 0]).square()
+            observations = _observations()
+            done = (torch.rand(NUM_ENVS) < 0.05).float()
+            algorithm.process_env_step(observations, reward, done, {"time_outs": done * (torch.rand(NUM_ENVS) < 0.5)})
+        algorithm.compute_returns(observations)
+    return algorithm
+
+
+@pytest.mark.parametrize("schedule", ["adaptive", "fixed"])
+@pytest.mark.parametrize("microbatch_rows", [37, 384, 100_000])
+def test_update_equals_that_of_rsl_rl(ppo_cfg: PpoCfg, schedule: str, microbatch_rows: int):
+    theirs = _with_rollout(PPO, ppo_cfg, schedule)
+    ours = _with_rollout(MicrobatchPPO, ppo_cfg, schedule)
+    assert isinstance(ours, MicrobatchPPO)
+    ours.microbatch_rows = microbatch_rows
+    before = {name: tensor.clone() for name, tensor in ours.actor.state_dict().items()}
+    torch.manual_seed(5)
+    their_losses = theirs.update()
+    torch.manual_seed(5)
+    our_losses = ours.update()
+
+    for name, loss in their_losses.items():
+        assert our_losses[name] == pytest.approx(loss, rel=1e-4, abs=1e-6)
+    assert ours.learning_rate == theirs.learning_rate
+    if schedule == "adaptive":
+        assert ours.learning_rate != 1e-3
+    for mine, other in ((ours.actor, theirs.actor), (ours.critic, theirs.critic)):
+        for name, tensor in other.state_dict().items():
+            torch.testing.assert_close(mine.state_dict()[name], tensor, rtol=1e-4, atol=1e-6)
+    moved = (ours.actor.state_dict()["mlp.0.weight"] - before["mlp.0.weight"]).abs().max()
+    assert moved > 1e-3

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from genelab.errors import RunError
+from genelab.records.files import parse_json, read_json, read_record, read_rows
+from genelab.records.sweep import SeedEntry
+
+
+@pytest.mark.parametrize("text", ["NaN", '{"a": NaN}', "[Infinity]", "[-Infinity]", "[1e999]", "[-1e999]"])
+def test_non_finite_numbers_are_no_json(text: str) -> None:
+    with pytest.raises(ValueError, match="holds"):
+        parse_json(text)
+
+
+def test_a_key_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="'mean' twice"):
+        parse_json('{"mean": 1.0, "other": 0, "mean": 2.0}')
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "missing"),
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe{}", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_unreadable_files_are_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RunError, match=message) as caught:
+        read_json(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('{"seed": "1"}', "seed"),
+        ('{"seed": 1.0}', "seed"),
+        ('{"seed": true}', "seed"),
+        ('{"seed": -1}', "seed"),
+        ('{"seed": 1, "state": "done"}', "state"),
+        ('{"seed": 1, "unknown": 2}', "unknown"),
+        ("{}", "seed"),
+    ],
+)
+def test_records_are_read_strictly(tmp_path: Path, text: str, field: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(RunError, match=field):
+        read_record(path, SeedEntry)
+
+
+def test_rows_name_the_bad_line(tmp_path: Path) -> None:
+    path = tmp_path / "curve.jsonl"
+    path.write_text('{"iteration": 0}\n{"iteration": 1, "episode_return": NaN}\n')
+    with pytest.raises(RunError, match="line 2"):
+        read_rows(path)
+    path.write_text('{"iteration": 0}\n[1]\n')
+    with pytest.raises(RunError, match="line 2"):
+        read_rows(path)

@@ -1,0 +1,120 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from genelab.config.overrides import apply_overrides
+from genelab.config.run import ExecutionCfg
+from genelab.errors import InputError
+from genelab.records.run import Failure
+from genelab.records.stamps import BackendStamp, TorchStamp
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir, train_wall_s
+from genelab.runs.stamps import Stamps, collect
+
+TASK, OVERRIDES = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ["env.num_envs=8"])
+
+
+@pytest.fixture(scope="module")
+def stamps() -> Stamps:
+    torch = TorchStamp(deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1)
+    backend = BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)
+    return collect(TASK.package, "cpu", backend)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> RunDir:
+    return create(tmp_path / "seed_2")
+
+
+def create(path: Path) -> RunDir:
+    return RunDir.create(
+        path,
+        TASK,
+        seed=2,
+        seeds_planned=(1, 2),
+        command=("genelab", "train"),
+        overrides=OVERRIDES,
+        execution=ExecutionCfg(device="cpu"),
+    )
+
+
+def test_a_new_run_holds_its_snapshot(run_dir: RunDir) -> None:
+    assert run_dir.task() == TASK
+    record = run_dir.load()
+    assert (record.status, record.overrides[0].path, record.overrides[0].new) == ("planned", "env.num_envs", 8)
+    assert json.loads(run_dir.record_file.read_text())["schema"] == "genelab/run/1"
+    with pytest.raises(InputError, match="holds a run already"):
+        create(run_dir.path)
+
+
+def test_a_changed_snapshot_is_refused(run_dir: RunDir) -> None:
+    env = run_dir.params / "env.json"
+    env.write_text(env.read_text().replace('"num_envs": 8', '"num_envs": 9'))
+    with pytest.raises(InputError, match="was changed after the launch"):
+        run_dir.task()
+
+
+def test_a_broken_record_names_field_and_rule(run_dir: RunDir) -> None:
+    data = json.loads(run_dir.record_file.read_text())
+    run_dir.record_file.write_text(json.dumps({**data, "seed": -2}))
+    with pytest.raises(InputError, match=r"run\.json': seed = -2: .*greater than or equal to 0"):
+        run_dir.load()
+
+
+def test_a_record_that_contradicts_itself_is_never_written(run_dir: RunDir) -> None:
+    with pytest.raises(ValueError, match="failure must be given"):
+        run_dir.update(status="failed")
+    with pytest.raises(ValueError, match="needs a checkpoint"):
+        run_dir.update(status="finished")
+    assert run_dir.load().status == "planned"
+
+
+def test_a_killed_attempt_is_closed_by_the_next(run_dir: RunDir, stamps: Stamps) -> None:
+    run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
+    run_dir.note_progress(to_iteration=20, wall_s=2.0)
+    leftover = run_dir.path / ".model_9.pt.1.tmp"
+    leftover.write_text("half")
+
+    run_dir.begin_attempt(from_iteration=20, device="cpu", stamps=stamps)
+    assert not leftover.exists()
+    record = run_dir.end_attempt("interrupted", to_iteration=30, wall_s=1.0, status="interrupted")
+    first, second = record.attempts
+    assert (first.end, first.to_iteration, first.ended_at) == ("killed", 20, None)
+    assert (second.end, second.from_iteration, second.to_iteration) == ("interrupted", 20, 30)
+    assert train_wall_s(record) == 3.0
+    assert record.status == "interrupted"
+
+
+def test_a_resume_elsewhere_is_refused(run_dir: RunDir, stamps: Stamps) -> None:
+    run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
+    other = replace(stamps, packages={**stamps.packages, "torch": "1.0"})
+    with pytest.raises(InputError, match=r"torch: .* -> 1\.0; device: cpu -> cuda:0"):
+        run_dir.begin_attempt(from_iteration=20, device="cuda:0", stamps=other)
+    # From the start there are no sums to change.
+    assert run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=other).packages == other.packages
+
+
+def test_every_state_of_the_code_is_kept(run_dir: RunDir, stamps: Stamps) -> None:
+    run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
+    changed = tuple(code.replace(version="9.9.9") for code in stamps.code)
+    run_dir.begin_attempt(from_iteration=5, device="cpu", stamps=replace(stamps, code=changed))
+    assert run_dir.load().code == stamps.code + changed
+
+
+def test_a_dead_process_leaves_a_failure_and_a_relaunch_forgets_it(run_dir: RunDir, stamps: Stamps) -> None:
+    run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
+    record = run_dir.mark_dead("killed", Failure(reason="crashed", detail="killed by SIGKILL"))
+    assert (record.status, record.attempts[0].end) == ("failed", "killed")
+    record = run_dir.relaunch(seeds_planned=(1, 2, 3), command=("again",), execution=ExecutionCfg(threads=2))
+    assert (record.status, record.failure, record.seeds_planned) == ("planned", None, (1, 2, 3))
+    assert record.execution.requested == ExecutionCfg(device="cpu")
+
+
+def test_a_read_only_folder_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write"):
+        create(tmp_path / "file" / "seed_2")
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,96 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genelab.records.stamps import REQUIRED_PACKAGES
+from genelab.runs.code import code_stamp, package_versions
+from genelab.runs.gpu import visible_gpus
+from genelab.runs.hardware import hardware_stamp
+from genelab.runs.stamps import environment_flags
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    return subprocess.run(
+        ["git", *identity, "-C", str(folder), *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package `stamped_pkg` in a folder on the path."""
+    folder = tmp_path / "stamped_pkg"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return folder
+
+
+def test_code_outside_a_checkout_has_no_commit(package: Path) -> None:
+    stamp = code_stamp("stamped_pkg")
+    assert (stamp.commit, stamp.dirty, stamp.diff_sha256) == (None, None, None)
+    assert "stamped_pkg" not in sys.modules
+
+
+def test_code_in_a_checkout_that_does_not_track_it_has_no_commit(package: Path) -> None:
+    git(package.parent, "init", "-q")
+    git(package.parent, "commit", "-q", "--allow-empty", "-m", "first")
+    assert code_stamp("stamped_pkg").commit is None
+
+
+def test_commit_dirt_and_difference(package: Path) -> None:
+    git(package.parent, "init", "-q")
+    git(package.parent, "add", ".")
+    git(package.parent, "commit", "-q", "-m", "first")
+    clean = code_stamp("stamped_pkg")
+    assert clean.commit == git(package, "rev-parse", "HEAD")
+    assert (clean.dirty, clean.diff_sha256) == (False, None)
+
+    (package.parent / "notes.txt").write_text("outside the package")
+    assert code_stamp("stamped_pkg") == clean
+
+    (package / "__init__.py").write_text("x = 2\n")
+    changed = code_stamp("stamped_pkg")
+    assert changed.dirty
+    (package / "new.py").write_text("y = 1\n")
+    extended = code_stamp("stamped_pkg")
+    assert len({clean.diff_sha256, changed.diff_sha256, extended.diff_sha256}) == 3
+
+
+def test_versions_name_what_a_record_needs() -> None:
+    assert set(REQUIRED_PACKAGES) <= set(package_versions())
+
+
+def test_flags_in_force_without_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QD_GRAPH", "0")
+    monkeypatch.setenv("CUDA_HOME", "/opt/cuda")
+    flags = environment_flags()
+    assert flags["QD_GRAPH"] == "0"
+    assert flags["CUDA_HOME"] == "<path>"
+    assert "PATH" not in flags
+
+
+def test_the_machine_is_told_without_its_name() -> None:
+    stamp = hardware_stamp("cpu")
+    assert stamp.gpu is None
+    assert stamp.cpu.usable_cores >= 1
+    assert stamp.ram_bytes > 0
+    assert stamp == hardware_stamp("cpu")
+
+
+def test_gpus_are_those_left_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0, 2")
+    assert visible_gpus() == ["0", "2"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert visible_gpus() == []
+
+
+def test_collecting_imports_no_torch() -> None:
+    script = (
+        "import sys; from genelab.runs.hardware import hardware_stamp; from genelab.runs.run_dir import RunDir\n"
+        "import genelab.sweep.launcher, genelab.cli.train; hardware_stamp('cpu')\n"
+        "print(sorted({'torch', 'genesis'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout == "[]\n"

@@ -1,0 +1,153 @@
+import math
+from collections.abc import Callable
+
+import mujoco
+import pytest
+import torch
+
+from genelab.config.base import resolve_asset
+from genelab.config.env import EnvCfg
+from genelab.errors import InputError, RunError
+from genelab.registry import get_task
+from genelab.sim.session import Session
+from genelab.sim.simulation import Simulation
+
+pytestmark = pytest.mark.sim
+
+Build = Callable[[str, int], Simulation]
+V0, V1 = "GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"
+DOUBLE = "GeneLab-Double-Inverted-Pendulum-v1"
+
+
+def _with_joint(env: EnvCfg, joint: str, **changes: object) -> EnvCfg:
+    joints = {**env.robot.joints, joint: env.robot.joints[joint].model_copy(update=changes)}
+    return env.model_copy(update={"robot": env.robot.model_copy(update={"joints": joints})})
+
+
+@pytest.mark.parametrize(
+    ("task_id", "changes", "told"),
+    [
+        # The published traps: a loader that adds 0.1, and ranges read as degrees.
+        (V0, {"armature": 0.0}, r"joint 'hinge': the simulator holds armature = 0.1\d*, the config says 0.0"),
+        (V0, {"range": (-1.2, 1.2)}, r"joint 'hinge': the simulator holds range\[0\] = -0.0209"),
+    ],
+)
+def test_a_joint_that_is_not_what_the_config_says_is_an_error(
+    sim_session: Session, task_id: str, changes: dict[str, object], told: str
+):
+    with pytest.raises(RunError, match=told):
+        Simulation(_with_joint(get_task(task_id).env, "hinge", **changes), 2, sim_session)
+
+
+def test_a_loader_default_that_slips_in_is_an_error(sim_session: Session):
+    env = get_task(V1).env
+    published = env.model_copy(update={"robot": env.robot.model_copy(update={"default_armature": 0.1})})
+    with pytest.raises(RunError, match=r"holds armature = 0.1\d*, the config says 0.0"):
+        Simulation(published, 2, sim_session)
+
+
+def test_an_edited_model_is_refused(sim_session: Session):
+    env = get_task(V1).env
+    edited = env.model_copy(update={"robot": env.robot.model_copy(update={"model_sha256": "0" * 64})})
+    with pytest.raises(InputError, match="the file has sha256"):
+        Simulation(edited, 2, sim_session)
+
+
+def test_joints_without_an_actuator_group_are_refused(sim_session: Session):
+    env = get_task(V1).env
+    alone = {"cart": env.robot.actuators["cart"]}
+    with pytest.raises(InputError, match="env.robot.actuators"):
+        Simulation(env.model_copy(update={"robot": env.robot.model_copy(update={"actuators": alone})}), 2, sim_session)
+
+
+@pytest.mark.parametrize("task_id", [V1, DOUBLE])
+def test_the_pole_falls_as_in_mujoco(build: Build, task_id: str):
+    """0.2 s from a tilted start, the cart under its PD law, against MuJoCo with a fine explicit integration."""
+    robot = get_task(task_id).env.robot
+    model = mujoco.MjModel.from_xml_path(str(resolve_asset(robot.model)))
+    model.opt.timestep = 1e-4
+    data = mujoco.MjData(model)
+    joints = len(robot.joints)
+    start = [0.02, 0.1, -0.05][:joints]
+    data.qpos[:] = start
+    cart = robot.actuators["cart"]
+    for _ in range(2000):
+        data.qfrc_applied[0] = cart.kp * (-0.1 - data.qpos[0]) - cart.kv * data.qvel[0]
+        mujoco.mj_step(model, data)
+
+    sim = build(task_id, 4)
+    everywhere = torch.ones(4, dtype=torch.bool)
+    sim.reset(everywhere)
+    sim.write_joint_pos(torch.tensor(start).expand(4, joints).contiguous(), everywhere)
+    sim.write_joint_vel(torch.zeros(4, joints), everywhere)
+    sim.set_targets(torch.full((4, 1), -0.1))
+    for _ in range(40):
+        sim.step()
+    assert abs(float(data.qpos[1])) > 0.2
+    assert sim.joint_pos()[2].tolist() == pytest.approx(list(data.qpos), rel=0.03, abs=0.003)
+
+
+def test_the_armature_slows_the_published_pole(build: Build):
+    """Angle after 0.2 s within the stops: about 2.4 times slower fall rate with armature 0.1 than without."""
+    tilt = math.radians(0.2)
+    angles = {}
+    for task_id in (V0, V1):
+        sim = build(task_id, 2)
+        everywhere = torch.ones(2, dtype=torch.bool)
+        sim.reset(everywhere)
+        sim.write_joint_pos(torch.tensor([[0.0, tilt]] * 2), everywhere)
+        sim.write_joint_vel(torch.zeros(2, 2), everywhere)
+        sim.set_targets(torch.zeros(2, 1))
+        for _ in range(40):
+            sim.step()
+        angles[task_id] = float(sim.joint_pos()[0, 1])
+    # cosh(rate t) with rates 1.79 and 4.24 1/s, the cart nearly held.
+    assert angles[V0] / tilt == pytest.approx(math.cosh(1.79 * 0.2), rel=0.02)
+    assert angles[V1] / tilt == pytest.approx(math.cosh(4.24 * 0.2), rel=0.04)
+
+
+def test_writes_touch_masked_environments_only(build: Build):
+    sim = build(V1, 4)
+    everywhere = torch.ones(4, dtype=torch.bool)
+    sim.reset(everywhere)
+    sim.write_joint_pos(torch.full((4, 2), 0.1), everywhere)
+    sim.write_joint_vel(torch.full((4, 2), 0.2), everywhere)
+    some = torch.tensor([False, True, False, True])
+    sim.write_joint_pos(torch.arange(8.0).reshape(4, 2) / 100, some)
+    # A position write must not clear velocities.
+    assert torch.equal(sim.joint_vel(), torch.full((4, 2), 0.2))
+    assert sim.joint_pos()[:, 0].tolist() == pytest.approx([0.1, 0.02, 0.1, 0.06])
+    sim.write_joint_vel(torch.full((4, 2), -1.0), some)
+    assert sim.joint_vel()[:, 1].tolist() == pytest.approx([0.2, -1.0, 0.2, -1.0])
+    sim.reset(some)
+    assert sim.joint_pos()[:, 0].tolist() == pytest.approx([0.1, 0.0, 0.1, 0.0])
+
+
+def test_angular_velocity_of_the_link_follows_a_velocity_write(build: Build):
+    sim = build(DOUBLE, 4)
+    everywhere = torch.ones(4, dtype=torch.bool)
+    sim.reset(everywhere)
+    sim.write_joint_vel(torch.tensor([[0.0, 1.0, 0.5]] * 4), everywhere)
+    assert sim.link_ang_vel_w()[0, 0].tolist() == pytest.approx([0.0, 1.5, 0.0], abs=1e-6)
+    assert sim.link_quat_w()[0, 0].tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
+
+
+def test_a_restored_state_goes_on_bit_equal(build: Build):
+    sim = build(V0, 8)
+
+    def roll() -> list[torch.Tensor]:
+        states = []
+        for k in range(60):
+            sim.set_targets(torch.linspace(-1, 1, 8)[:, None] * (-1) ** (k // 7))
+            sim.step()
+            states.append(torch.cat([sim.joint_pos(), sim.joint_vel()], dim=1).clone())
+        return states
+
+    roll()
+    saved = sim.state_dict()
+    first = roll()
+    sim.load_state_dict(saved)
+    assert all(torch.equal(a, b) for a, b in zip(first, roll(), strict=True))
+    del saved["steps"]
+    with pytest.raises(InputError, match="arrays differ"):
+        sim.load_state_dict(saved)

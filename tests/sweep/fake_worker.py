@@ -1,0 +1,165 @@
+"""A worker that does what it is told, without a simulator: `fake_worker.py train|evaluate RUN_DIR`.
+
+It reads its behaviour by seed from GENELAB_TEST_BEHAVIOUR, a JSON object; the default is `ok`.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from genelab.records.derived import above_idle_of, baseline_of, metrics_of
+from genelab.records.eval import (
+    Baselines,
+    Checkpoint,
+    ConfigRef,
+    Episodes,
+    EvalRecord,
+    RunRef,
+    Timing,
+    protocol_as_used,
+)
+from genelab.records.run import Failure, TrainedCheckpoint, TrainTiming
+from genelab.records.stamps import BackendStamp, CodeStamp, TorchStamp
+from genelab.runs.code import package_versions
+from genelab.runs.files import sha256_file, write_atomic, write_record
+from genelab.runs.hardware import hardware_stamp
+from genelab.runs.run_dir import RunDir
+from genelab.runs.stamps import Stamps
+
+SAVED = 3
+"""Iterations that a run has saved when it starts to wait."""
+
+
+def train(run_dir: RunDir, behaviour: str) -> int:
+    task, record = run_dir.task(), run_dir.load()
+    torch = TorchStamp(deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1)
+    backend = BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)
+    code = (CodeStamp(name="genelab", version="0.1.0", commit=None, dirty=None),)
+    stamps = Stamps(code, package_versions(), hardware_stamp("cpu"), backend)
+    last = record.attempts[-1] if record.attempts else None
+    start = (last.to_iteration or 0) if last else 0
+    run_dir.begin_attempt(from_iteration=start, device="cpu", stamps=stamps)
+    total = task.budget.iterations
+    with run_dir.curve.open("a") as curve:
+        for i in range(start, SAVED if behaviour in ("wait", "stubborn") else total):
+            row = {"iteration": i, "episode_return": None if i < 2 else i / 2, "steps_per_s": 1000.0, "loss": 0.1}
+            curve.write(json.dumps(row) + "\n")
+    if behaviour == "wait":
+        run_dir.note_progress(to_iteration=SAVED, wall_s=1.0)
+        return wait(run_dir)
+    if behaviour == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("deaf", flush=True)
+        time.sleep(60)
+    write_atomic(run_dir.final_checkpoint, f"weights of {record.seed}")
+    weights = hashlib.sha256(run_dir.final_checkpoint.read_bytes()).hexdigest()
+    run_dir.end_attempt(
+        "finished",
+        to_iteration=total,
+        wall_s=1.0,
+        status="trained",
+        checkpoint=TrainedCheckpoint(
+            path=run_dir.final_checkpoint.name,
+            sha256=sha256_file(run_dir.final_checkpoint),
+            bytes=run_dir.final_checkpoint.stat().st_size,
+            weights_sha256=weights,
+            iteration=total,
+        ),
+        timing=TrainTiming(
+            train_wall_s=1.0, compile_s=None, env_steps=10, iterations=total, steps_per_s=10.0, peak_memory_bytes=None
+        ),
+    )
+    return 0
+
+
+def wait(run_dir: RunDir) -> int:
+    """Wait for SIGTERM, then save and say so."""
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        run_dir.end_attempt("interrupted", to_iteration=SAVED, wall_s=1.0, status="interrupted")
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, stop)
+    print("waiting", flush=True)
+    time.sleep(60)
+    return 1
+
+
+def evaluate(run_dir: RunDir) -> int:
+    task, run = run_dir.task(), run_dir.update(status="evaluating")
+    count = task.protocol.episodes
+    columns = {"index": tuple(range(count)), "length": (100,) * count, "end": ("truncated",) * count}
+    episodes = Episodes.model_validate({**columns, "return": (39.5, 38.5) * (count // 2)})
+    # Seed 2 earns what doing nothing earns.
+    idle = episodes if run.seed == 2 else Episodes.model_validate({**columns, "return": (1.0,) * count})
+    assert run.checkpoint and run.code and run.packages and run.hardware and run.backend
+    write_record(
+        run_dir.eval_file,
+        EvalRecord(
+            schema="genelab/eval/1",
+            run=RunRef(
+                **{name: getattr(run, name) for name in RunRef.model_fields if hasattr(run, name)},
+                algorithm=task.agent.algorithm,
+                trainer=task.agent.trainer,
+            ),
+            config=ConfigRef(sha256=run.config_sha256, source="run"),
+            checkpoint=Checkpoint(**run.checkpoint.model_dump(), selection="last"),
+            code=run.code,
+            packages=run.packages,
+            hardware=run.hardware,
+            backend=run.backend,
+            protocol=protocol_as_used(task.protocol, 100),
+            episodes=episodes,
+            metrics=metrics_of(episodes),
+            baselines=Baselines(idle=baseline_of(idle), random=baseline_of(idle)),
+            above_idle=above_idle_of(episodes, idle),
+            round_trip=None,
+            return_ceiling=task.return_ceiling,
+            guards={},
+            timing=Timing(train=run.timing, train_num_envs=task.env.num_envs, eval_wall_s=1.0, attempts=run.attempts),
+            differences_from_registry=(),
+            finished_at=datetime.now(UTC),
+        ),
+    )
+    run_dir.update(status="finished")
+    return 0
+
+
+def main() -> int:
+    phase, run_dir = sys.argv[1], RunDir(Path(sys.argv[2]))
+    seed = run_dir.load().seed
+    behaviour = json.loads(os.environ.get("GENELAB_TEST_BEHAVIOUR", "{}")).get(str(seed), "ok")
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+    print(
+        f"pid {os.getpid()} threads {os.environ['OMP_NUM_THREADS']} {os.environ['MKL_NUM_THREADS']} gpu {gpu}",
+        flush=True,
+    )
+    with run_dir.lock():
+        if behaviour == "fail":
+            run_dir.mark_dead("crashed", Failure(reason="diverged", detail="loss is not finite"))
+            return 1
+        if behaviour == "silent":
+            print("ValueError: boom", file=sys.stderr)
+            return 3
+        if behaviour == "empty":
+            return 0
+        if behaviour == "die":
+            orphan = subprocess.Popen(["sleep", "60"])
+            print(f"orphan {orphan.pid}\nabout to die", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if behaviour == "sleep":
+            begin = time.monotonic()
+            time.sleep(0.4)
+            print(f"busy {begin} {time.monotonic()}", flush=True)
+        return train(run_dir, behaviour) if phase == "train" else evaluate(run_dir)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Runs a sweep of fake workers in a process of its own: `launch.py LAUNCH_CFG_JSON`."""
+
+import sys
+from pathlib import Path
+
+from genelab.config.overrides import apply_overrides
+from genelab.config.run import ExecutionCfg
+from genelab.registry import get_task
+from genelab.sweep.cfg import LaunchCfg
+from genelab.sweep.launcher import launch
+from genelab.sweep.live import LineView
+from genelab.sweep.plan import make_plan
+
+WORKER = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
+ASSIGNMENTS = ["budget.iterations=10", "env.num_envs=8", "protocol.episodes=4"]
+
+
+def run(cfg: LaunchCfg, execution: ExecutionCfg) -> int:
+    """Launch the pendulum on a small budget."""
+    task, overrides = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ASSIGNMENTS)
+    plan = make_plan(task, overrides, execution, cfg)
+    return launch(plan, ["genelab", "train"], LineView(plan), WORKER)
+
+
+if __name__ == "__main__":
+    sys.exit(run(LaunchCfg.model_validate_json(sys.argv[1]), ExecutionCfg()))

@@ -1,0 +1,158 @@
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from genelab.config.run import ExecutionCfg
+from genelab.errors import InputError, RunError
+from genelab.runs.run_dir import RunDir
+
+from .harness import Sweep, alive, wait_for
+
+
+def test_so_many_at_a_time_until_all_are_finished(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep.behave(s1="sleep", s2="sleep", s3="sleep")
+    assert sweep.run(seeds=(1, 2, 3), parallel=2, execution=ExecutionCfg(threads=3)) == 0
+    assert sweep.states() == {1: "finished", 2: "finished", 3: "finished"}
+    busy = [tuple(map(float, span)) for seed in (1, 2, 3) for span in re.findall(r"busy (\S+) (\S+)", sweep.log(seed))]
+    assert len(busy) == 6
+    at_a_time = [sum(begin <= start < end for begin, end in busy) for start, _ in busy]
+    assert max(at_a_time) == 2
+    assert "threads 3 3" in sweep.log(1)
+    told = capsys.readouterr().out
+    assert "seed 1: finished, return 39.000 ± 0.500, length 100.0, idle 1.000\n" in told
+    assert "seed 2: finished, return 39.000 ± 0.500, length 100.0, idle 39.000  ** not clearly above idle **" in told
+
+
+def test_failures_are_named_and_retried_while_the_rest_goes_on(
+    sweep: Sweep, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep.behave(s1="fail", s2="die", s3="silent", s4="empty")
+    assert sweep.run(seeds=(1, 2, 3, 4, 5), parallel=3, evaluate=False) == 1
+    entries = sweep.entries()
+    assert {seed: (e.state, e.exit_code, e.reason) for seed, e in entries.items()} == {
+        1: ("failed", 1, "diverged: loss is not finite"),
+        2: ("crashed", -9, "killed by SIGKILL; last line: about to die"),
+        3: ("crashed", 3, "exit code 3; last line: ValueError: boom"),
+        4: ("crashed", 0, f"ended without a result; last line: {sweep.log(4).splitlines()[-1]}"),
+        5: ("trained", 0, None),
+    }
+    assert "seed 2: crashed, killed by SIGKILL; last line: about to die" in capsys.readouterr().out
+    wait_for(lambda: not alive(sweep.worker_pids()))
+    record = RunDir(sweep.log_dir / "seed_2").load()
+    assert (record.status, record.failure and record.failure.reason) == ("failed", "crashed")
+
+    done = sweep.log(5)
+    sweep.behave()
+    assert sweep.run(seeds=(2, 5), evaluate=False) == 0
+    assert sweep.states() == {1: "failed", 2: "trained", 3: "crashed", 4: "crashed", 5: "trained"}
+    assert sweep.log(5) == done
+    assert [sweep.entries()[seed].attempts for seed in (2, 5)] == [2, 1]
+
+
+def test_a_stop_lets_every_child_save_and_the_same_command_goes_on(sweep: Sweep) -> None:
+    sweep.behave(s1="wait", s2="wait")
+    parent = sweep.start(seeds=(1, 2, 3), parallel=2, evaluate=False)
+    wait_for(lambda: "waiting" in sweep.log(1) and "waiting" in sweep.log(2))
+    with pytest.raises(InputError, match=f"is in use by process {parent.pid} "):
+        sweep.run(seeds=(1,))
+
+    begin = time.monotonic()
+    parent.send_signal(signal.SIGTERM)
+    output = parent.communicate(timeout=10)[0].decode()
+    assert parent.returncode == 143
+    assert time.monotonic() - begin < 5
+    assert not alive(sweep.worker_pids())
+    assert sweep.states() == {1: "interrupted", 2: "interrupted", 3: "planned"}
+    assert "seed 1: interrupted, exit code 143 while training" in output
+
+    sweep.behave()
+    assert sweep.run(seeds=(1, 2, 3), parallel=2, evaluate=False) == 0
+    attempts = RunDir(sweep.log_dir / "seed_1").load().attempts
+    assert [(a.end, a.from_iteration, a.to_iteration) for a in attempts] == [("interrupted", 0, 3), ("finished", 3, 10)]
+
+
+@pytest.mark.parametrize(("grace_s", "signum", "code"), [(0.3, signal.SIGTERM, 143), (60.0, signal.SIGINT, 130)])
+def test_a_deaf_child_is_killed_after_the_grace_or_by_a_second_signal(
+    sweep: Sweep, grace_s: float, signum: int, code: int
+) -> None:
+    sweep.behave(s1="stubborn")
+    parent = sweep.start(seeds=(1,), grace_s=grace_s)
+    wait_for(lambda: "deaf" in sweep.log(1))
+    parent.send_signal(signum)
+    if grace_s > 1:
+        time.sleep(0.3)
+        assert alive(sweep.worker_pids())
+        parent.send_signal(signum)
+    parent.communicate(timeout=10)
+    assert parent.returncode == code
+    assert not alive(sweep.worker_pids())
+    assert sweep.entries()[1].reason == "killed by SIGKILL while training"
+    record = RunDir(sweep.log_dir / "seed_1").load()
+    assert (record.status, record.attempts[0].end) == ("interrupted", "killed")
+
+
+def test_children_do_not_outlive_a_killed_parent(sweep: Sweep) -> None:
+    sweep.behave(s1="wait", s2="wait")
+    parent = sweep.start(seeds=(1, 2), parallel=2)
+    wait_for(lambda: "waiting" in sweep.log(1) and "waiting" in sweep.log(2))
+    parent.kill()
+    wait_for(lambda: not alive(sweep.worker_pids()), timeout_s=5)
+    assert RunDir(sweep.log_dir / "seed_1").load().status == "interrupted"
+
+
+def test_a_seed_that_an_orphan_still_holds_stops_the_launch_before_it_writes(sweep: Sweep) -> None:
+    sweep.behave(s1="fail")
+    assert sweep.run(seeds=(1,), evaluate=False) == 1
+    before = sweep.record()
+    hold = (
+        "import pathlib, sys; from genelab.runs.lock import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])): print(flush=True); input()"
+    )
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", hold, str(sweep.log_dir / "seed_1")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert orphan.stdout
+    orphan.stdout.readline()
+    with pytest.raises(InputError, match=f"seed_1' is in use by process {orphan.pid}"):
+        sweep.run(seeds=(1, 2), evaluate=False)
+    assert not (sweep.log_dir / "seed_2").exists()
+    orphan.communicate(b"\n")
+    assert sweep.record() == before
+
+
+def test_several_gpus_are_shared_out(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    sweep.behave(s1="sleep", s2="sleep")
+    assert sweep.run(seeds=(1, 2), parallel=2, evaluate=False) == 0
+    assert {re.findall(r"gpu (\S+)", sweep.log(seed))[0] for seed in (1, 2)} == {"4", "6"}
+
+
+def test_a_full_disk_is_one_error_and_leaves_no_half_record(sweep: Sweep) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
+    try:
+        with pytest.raises(RunError, match="file size limit exceeded"):
+            sweep.run(seeds=(1,))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert os.listdir(sweep.log_dir) == [".lock"]
+
+
+def test_a_disk_that_fills_up_stops_the_children(sweep: Sweep) -> None:
+    sweep.behave(s1="wait", s2="wait")
+    parent = sweep.start(seeds=(1, 2), parallel=2)
+    wait_for(lambda: "waiting" in sweep.log(1) and "waiting" in sweep.log(2))
+    psutil.Process(parent.pid).rlimit(psutil.RLIMIT_FSIZE, (200, 200))
+    os.kill(sweep.worker_pids()[0], signal.SIGKILL)
+    output = parent.communicate(timeout=10)[0].decode()
+    assert parent.returncode == 1
+    assert "RunError: cannot write" in output
+    assert not alive(sweep.worker_pids())
+    assert sweep.states() == {1: "training", 2: "training"}
