@@ -4,13 +4,21 @@ BIN := $(VENV)/bin
 # One seed per core, at most the three of the quickstart.
 PARALLEL ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 3 ] && echo "$$n" || echo 3)
 QUICKSTART := runs/quickstart
+# A store and a page of its own, made anew each time: what anyone trains here is not published by itself.
+PAGE := runs/quickstart-page
 SOURCES := genelab tasks tests scripts
 
 .PHONY: quickstart test test-fast format type check build clean
 
 quickstart: $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
 	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log_dir $(QUICKSTART)
-	$(BIN)/genelab render --sweep $(QUICKSTART)
+	rm -rf $(PAGE)
+	mkdir -p $(PAGE)/reference
+	cp -R reference/upstream $(PAGE)/reference/
+	$(BIN)/genelab reference add $(QUICKSTART) --entry quickstart --store $(PAGE)/reference
+	$(BIN)/genelab render --store $(PAGE)/reference --docs $(PAGE)/docs
+	@cat $(PAGE)/docs/reference-runs.md
+	@echo "This page: $(PAGE)/docs/reference-runs.md"
 
 test: check ## everything that CI runs
 	$(BIN)/pytest -n auto
@@ -25,7 +33,7 @@ check: type ## all but the tests
 	$(BIN)/genelab render --check
 
 type: $(VENV)/.dev
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format $(SOURCES)

@@ -1,4 +1,4 @@
-"""Makes a virtual environment with what a bare machine has: `python3 scripts/make_venv.py .venv`. Standard library only."""
+"""Makes a virtual environment with the standard library alone: `python3 scripts/make_venv.py .venv`."""
 
 import ctypes
 import importlib.util
@@ -36,14 +36,14 @@ def main(target: Path) -> str | None:
         return f"genelab needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.12 ..."
     if missing := missing_libraries():
         packages = " ".join(SHARED_LIBRARIES[name] for name in missing)
-        return f"Genesis needs {' and '.join(missing)}: install the system packages (Debian: apt-get install {packages})"
+        return f"Genesis needs {' and '.join(missing)}: install the system package (Debian: apt-get install {packages})"
     if has_module("ensurepip"):
         venv.create(target, with_pip=True, clear=True)
     elif has_module("pip"):
         venv.create(target, with_pip=False, clear=True)
         python = str(target / "bin" / "python")
-        installed = subprocess.run([sys.executable, "-m", "pip", "--python", python, "install", "-q", "pip"], check=False)
-        if installed.returncode != 0:
+        install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "pip"]
+        if subprocess.run(install, check=False).returncode != 0:
             shutil.rmtree(target)
             return "pip could not install itself into the environment; its message stands above"
     else:

@@ -15,11 +15,14 @@ COMMANDS = {
     "list": ("genelab.cli.list", "List the registered tasks."),
     "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
-    "eval": ("genelab.cli.eval", "Evaluate a checkpoint under the fixed protocol."),
+    "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
-    "reference": ("genelab.cli.reference", "Add a checked sweep to the reference store."),
-    "render": ("genelab.cli.render", "Render the reference tables from the records."),
+    "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
+    "render": (
+        "genelab.cli.render",
+        "Render docs/reference-runs.md and the learning curves from the checked entries of the store.",
+    ),
 }
 """Module and first help line of each command. The module's attribute `command` is the click command."""
 
@@ -32,7 +35,8 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table."""
-        return list(COMMANDS)
+        # Not list(): in this package that is the module of the command.
+        return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; None if there is none of that name."""
@@ -46,7 +50,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command of a line; an unknown one is an error that names the nearest."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            nearest = get_close_matches(args[0], COMMANDS, n=2) or list(COMMANDS)
+            nearest = get_close_matches(args[0], COMMANDS, n=2) or [*COMMANDS]
             raise click.UsageError(f"no command '{args[0]}'; nearest: {', '.join(nearest)}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -17,7 +17,8 @@ class FieldType(click.ParamType[Any]):
     def __init__(self, model: type[Cfg], field: str) -> None:
         info = model.model_fields[field]
         self.name = getattr(info.annotation, "__name__", "value")
-        self._adapter: TypeAdapter[Any] = TypeAdapter(Annotated[info.annotation, info])
+        annotated: Any = Annotated[info.annotation, info]  # pyright: ignore[reportInvalidTypeForm]
+        self._adapter: TypeAdapter[Any] = TypeAdapter(annotated)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Validate the text of an option."""

@@ -53,8 +53,10 @@ def load_task(snapshot: dict[str, Any], source: str) -> TaskSpec:
 def first_problem(error: ValidationError) -> str:
     """One line on the first problem of a validation error: path, value and rule."""
     problem = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in problem["loc"]) or "value"
-    return f"{path} = {problem['input']!r}: {problem['msg']}"
+    if not problem["loc"]:
+        # A rule over the whole model: its input is the whole document.
+        return problem["msg"]
+    return f"{'.'.join(str(part) for part in problem['loc'])} = {problem['input']!r}: {problem['msg']}"
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:

@@ -8,10 +8,17 @@ from pydantic.json_schema import GenerateJsonSchema
 from genelab.records.base import Record
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import EvalRecord
+from genelab.records.export import ExportRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 
-MODELS: dict[str, type[Record]] = {"eval": EvalRecord, "run": RunRecord, "sweep": SweepRecord, "entry": EntryRecord}
+MODELS: dict[str, type[Record]] = {
+    "eval": EvalRecord,
+    "run": RunRecord,
+    "sweep": SweepRecord,
+    "entry": EntryRecord,
+    "export": ExportRecord,
+}
 """Record models by file stem."""
 
 

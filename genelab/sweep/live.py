@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.records.sweep import SeedEntry, SeedState, SweepRecord
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.plan import SweepPlan, seed_dir
 from genelab.sweep.progress import Progress, describe_evaluation, read_progress
@@ -47,7 +47,7 @@ class LineView:
 
     def __init__(self, plan: SweepPlan) -> None:
         self.plan = plan
-        self._entries: dict[int, SeedEntry] = {}
+        self._states: dict[int, SeedState] = {}
         self._tenths: dict[int, int] = {}
         self._devices: set[int] = set()
         self._next_look = 0.0
@@ -64,12 +64,11 @@ class LineView:
 
     def refresh(self, record: SweepRecord) -> None:
         """Print the changes of state, and now and then the progress."""
-        for entry in record.seeds:
-            before = self._entries.get(entry.seed)
-            self._entries[entry.seed] = entry
-            if entry.state != (before.state if before else "planned"):
-                self.say(self.describe(entry))
-        if time.monotonic() >= self._next_look:
+        changed = [entry for entry in record.seeds if entry.state != self._states.get(entry.seed, "planned")]
+        for entry in changed:
+            self._states[entry.seed] = entry.state
+            self.say(self.describe(entry))
+        if changed or time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.interval_s
             self._say_devices(record)
             self.look(record)
@@ -135,7 +134,7 @@ class TableView(LineView):
 
     def say(self, line: str) -> None:
         """Print above the table."""
-        self._live.console.print(line, markup=False, highlight=False)
+        self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def look(self, record: SweepRecord) -> None:
         """Draw the table anew."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genelab.config.task import TaskSpec
-from genelab.records.run import RunRecord, TrainedCheckpoint, TrainTiming
+from genelab.records.run import TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import sha256_file
 from genelab.runs.run_dir import RunDir, train_wall_s
@@ -37,6 +37,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     trainer = PpoTrainer(task, record.config_sha256, env)
     _restore(run_dir, trainer)
     first = trainer.iteration
+    spent_before = train_wall_s(record)
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
     print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
 
@@ -46,7 +47,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     total = task.budget.iterations
     while trainer.iteration < total and not stop.is_set:
         row = trainer.iterate()
-        curve.append({**row, "wall_s": time.perf_counter() - begin})
+        curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
         print(_progress_line(row, total), flush=True)
         if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
             _save(run_dir, trainer)
@@ -58,7 +59,8 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
         run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
         return False
     stop.deferred = False
-    _finish(run_dir, task, trainer, session, wall_s, compile_s=session.start_s + sim.build_s)
+    compile_s = session.start_s + sim.build_s
+    _finish(run_dir, task, trainer, session, wall_s=wall_s, spent_s=spent_before + wall_s, compile_s=compile_s)
     return True
 
 
@@ -94,7 +96,14 @@ def _save_resume_state(run_dir: RunDir, trainer: "PpoTrainer") -> None:
 
 
 def _finish(
-    run_dir: RunDir, task: TaskSpec, trainer: "PpoTrainer", session: "Session", wall_s: float, compile_s: float
+    run_dir: RunDir,
+    task: TaskSpec,
+    trainer: "PpoTrainer",
+    session: "Session",
+    *,
+    wall_s: float,
+    spent_s: float,
+    compile_s: float,
 ) -> None:
     """Save the final policy, note what it earns before it leaves memory, and close the attempt."""
     from genelab.learn import checkpoint
@@ -102,7 +111,6 @@ def _finish(
     final = trainer.checkpoint()
     checkpoint.save(run_dir.final_checkpoint, final)
     _write_round_trip(run_dir.round_trip_file, task, trainer, session, final.weights_sha256)
-    spent = train_wall_s(run_dir.load()) - _running_wall_s(run_dir.load()) + wall_s
     env_steps = trainer.iteration * task.agent.num_steps_per_env * task.env.num_envs
     run_dir.end_attempt(
         "finished",
@@ -117,19 +125,14 @@ def _finish(
             iteration=trainer.iteration,
         ),
         timing=TrainTiming(
-            train_wall_s=spent,
+            train_wall_s=spent_s,
             compile_s=compile_s,
             env_steps=env_steps,
             iterations=trainer.iteration,
-            steps_per_s=env_steps / spent,
+            steps_per_s=env_steps / spent_s,
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         ),
     )
-
-
-def _running_wall_s(record: RunRecord) -> float:
-    """What `note_progress` has already counted for the running attempt, s."""
-    return record.attempts[-1].wall_s or 0.0
 
 
 def _write_round_trip(path: Path, task: TaskSpec, trainer: "PpoTrainer", session: "Session", weights: str) -> None:

@@ -105,8 +105,7 @@ def test_a_float_arrives_exactly(weight: float) -> None:
 def test_any_value_is_refused_or_gives_a_valid_task_with_that_value(path: str, value) -> None:
     try:
         changed, [override] = apply_overrides(TASK, [f"{path}={json.dumps(value)}"])
-    except InputError as error:
-        assert path in str(error)
+    except InputError:
         return
     assert load_task(dump_task(changed), "test") == changed
     assert override.new == value

@@ -41,6 +41,7 @@ def test_it_is_free_again_after_an_error(tmp_path: Path) -> None:
         with locked(tmp_path):
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail)
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with locked(tmp_path):
         assert str(os.getpid()) in (tmp_path / ".lock").read_text()

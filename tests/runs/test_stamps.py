@@ -28,7 +28,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_code_outside_a_checkout_has_no_commit(package: Path) -> None:
+@pytest.mark.usefixtures("package")
+def test_code_outside_a_checkout_has_no_commit() -> None:
     stamp = code_stamp("stamped_pkg")
     assert (stamp.commit, stamp.dirty, stamp.diff_sha256) == (None, None, None)
     assert "stamped_pkg" not in sys.modules

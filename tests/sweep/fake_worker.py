@@ -3,6 +3,7 @@
 It reads its behaviour by seed from GENELAB_TEST_BEHAVIOUR, a JSON object; the default is `ok`.
 """
 
+# ruff: noqa: T201 (what a worker prints is its log)
 import hashlib
 import json
 import os
@@ -48,16 +49,19 @@ def train(run_dir: RunDir, behaviour: str) -> int:
     run_dir.begin_attempt(from_iteration=start, device="cpu", stamps=stamps)
     total = task.budget.iterations
     with run_dir.curve.open("a") as curve:
-        for i in range(start, SAVED if behaviour in ("wait", "stubborn") else total):
+        for i in range(start, SAVED if behaviour in ("wait", "stubborn", "selfstop") else total):
             row = {"iteration": i, "episode_return": None if i < 2 else i / 2, "steps_per_s": 1000.0, "loss": 0.1}
             curve.write(json.dumps(row) + "\n")
     if behaviour == "wait":
         run_dir.note_progress(to_iteration=SAVED, wall_s=1.0)
         return wait(run_dir)
+    if behaviour == "selfstop":
+        run_dir.end_attempt("interrupted", to_iteration=SAVED, wall_s=1.0, status="interrupted")
+        return 143
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("deaf", flush=True)
-        time.sleep(60)
+        time.sleep(300)
     write_atomic(run_dir.final_checkpoint, f"weights of {record.seed}")
     weights = hashlib.sha256(run_dir.final_checkpoint.read_bytes()).hexdigest()
     run_dir.end_attempt(
@@ -79,6 +83,17 @@ def train(run_dir: RunDir, behaviour: str) -> int:
     return 0
 
 
+def meet(run_dir: RunDir) -> None:
+    """Be busy for a while, from when another seed is or was busy too."""
+    begin = time.monotonic()
+    print("here", flush=True)
+    while sum("here" in log.read_text() for log in run_dir.path.parent.glob("seed_*/train.log")) < 2:
+        assert time.monotonic() < begin + 60, "alone"
+        time.sleep(0.01)
+    time.sleep(0.3)
+    print(f"busy {begin} {time.monotonic()}", flush=True)
+
+
 def wait(run_dir: RunDir) -> int:
     """Wait for SIGTERM, then save and say so."""
 
@@ -88,7 +103,7 @@ def wait(run_dir: RunDir) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     print("waiting", flush=True)
-    time.sleep(60)
+    time.sleep(300)
     return 1
 
 
@@ -99,7 +114,7 @@ def evaluate(run_dir: RunDir) -> int:
     episodes = Episodes.model_validate({**columns, "return": (39.5, 38.5) * (count // 2)})
     # Seed 2 earns what doing nothing earns.
     idle = episodes if run.seed == 2 else Episodes.model_validate({**columns, "return": (1.0,) * count})
-    assert run.checkpoint and run.code and run.packages and run.hardware and run.backend
+    assert run.checkpoint
     write_record(
         run_dir.eval_file,
         EvalRecord(
@@ -151,13 +166,11 @@ def main() -> int:
         if behaviour == "empty":
             return 0
         if behaviour == "die":
-            orphan = subprocess.Popen(["sleep", "60"])
+            orphan = subprocess.Popen(["sleep", "300"])
             print(f"orphan {orphan.pid}\nabout to die", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
-        if behaviour == "sleep":
-            begin = time.monotonic()
-            time.sleep(0.4)
-            print(f"busy {begin} {time.monotonic()}", flush=True)
+        if behaviour == "meet":
+            meet(run_dir)
         return train(run_dir, behaviour) if phase == "train" else evaluate(run_dir)
 
 

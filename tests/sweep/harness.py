@@ -64,7 +64,7 @@ class Sweep:
         return [int(line.split()[1]) for line in logs.splitlines() if line.startswith(("pid ", "orphan "))]
 
 
-def wait_for(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+def wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -17,14 +17,14 @@ from .harness import Sweep, alive, wait_for
 
 
 def test_so_many_at_a_time_until_all_are_finished(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
-    sweep.behave(s1="sleep", s2="sleep", s3="sleep")
+    sweep.behave(s1="meet", s2="meet", s3="meet")
     assert sweep.run(seeds=(1, 2, 3), parallel=2, execution=ExecutionCfg(threads=3)) == 0
     assert sweep.states() == {1: "finished", 2: "finished", 3: "finished"}
     busy = [tuple(map(float, span)) for seed in (1, 2, 3) for span in re.findall(r"busy (\S+) (\S+)", sweep.log(seed))]
     assert len(busy) == 6
     at_a_time = [sum(begin <= start < end for begin, end in busy) for start, _ in busy]
-    assert max(at_a_time) == 2
-    assert "threads 3 3" in sweep.log(1)
+    assert max(at_a_time) == 2  # each waits for a second one, so fewer would have failed
+    assert "threads 3" in sweep.log(1)
     told = capsys.readouterr().out
     assert "seed 1: finished, return 39.000 ± 0.500, length 100.0, idle 1.000\n" in told
     assert "seed 2: finished, return 39.000 ± 0.500, length 100.0, idle 39.000  ** not clearly above idle **" in told
@@ -65,9 +65,9 @@ def test_a_stop_lets_every_child_save_and_the_same_command_goes_on(sweep: Sweep)
 
     begin = time.monotonic()
     parent.send_signal(signal.SIGTERM)
-    output = parent.communicate(timeout=10)[0].decode()
+    output = parent.communicate(timeout=60)[0].decode()
     assert parent.returncode == 143
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 10
     assert not alive(sweep.worker_pids())
     assert sweep.states() == {1: "interrupted", 2: "interrupted", 3: "planned"}
     assert "seed 1: interrupted, exit code 143 while training" in output
@@ -90,7 +90,7 @@ def test_a_deaf_child_is_killed_after_the_grace_or_by_a_second_signal(
         time.sleep(0.3)
         assert alive(sweep.worker_pids())
         parent.send_signal(signum)
-    parent.communicate(timeout=10)
+    parent.communicate(timeout=60)
     assert parent.returncode == code
     assert not alive(sweep.worker_pids())
     assert sweep.entries()[1].reason == "killed by SIGKILL while training"
@@ -103,7 +103,7 @@ def test_children_do_not_outlive_a_killed_parent(sweep: Sweep) -> None:
     parent = sweep.start(seeds=(1, 2), parallel=2)
     wait_for(lambda: "waiting" in sweep.log(1) and "waiting" in sweep.log(2))
     parent.kill()
-    wait_for(lambda: not alive(sweep.worker_pids()), timeout_s=5)
+    wait_for(lambda: not alive(sweep.worker_pids()), timeout_s=10)
     assert RunDir(sweep.log_dir / "seed_1").load().status == "interrupted"
 
 
@@ -129,7 +129,7 @@ def test_a_seed_that_an_orphan_still_holds_stops_the_launch_before_it_writes(swe
 
 def test_several_gpus_are_shared_out(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    sweep.behave(s1="sleep", s2="sleep")
+    sweep.behave(s1="meet", s2="meet")
     assert sweep.run(seeds=(1, 2), parallel=2, evaluate=False) == 0
     assert {re.findall(r"gpu (\S+)", sweep.log(seed))[0] for seed in (1, 2)} == {"4", "6"}
 
@@ -142,7 +142,7 @@ def test_a_full_disk_is_one_error_and_leaves_no_half_record(sweep: Sweep) -> Non
             sweep.run(seeds=(1,))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert os.listdir(sweep.log_dir) == [".lock"]
+    assert [path.name for path in sweep.log_dir.iterdir()] == [".lock"]
 
 
 def test_a_disk_that_fills_up_stops_the_children(sweep: Sweep) -> None:
@@ -151,7 +151,7 @@ def test_a_disk_that_fills_up_stops_the_children(sweep: Sweep) -> None:
     wait_for(lambda: "waiting" in sweep.log(1) and "waiting" in sweep.log(2))
     psutil.Process(parent.pid).rlimit(psutil.RLIMIT_FSIZE, (200, 200))
     os.kill(sweep.worker_pids()[0], signal.SIGKILL)
-    output = parent.communicate(timeout=10)[0].decode()
+    output = parent.communicate(timeout=60)[0].decode()
     assert parent.returncode == 1
     assert "RunError: cannot write" in output
     assert not alive(sweep.worker_pids())

@@ -1,0 +1,25 @@
+"""Finds the run behind a checkpoint named on the command line."""
+
+from pathlib import Path
+
+from genelab.errors import InputError
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
+
+
+def run_of(task_id: str, checkpoint: Path) -> RunDir:
+    """The run directory that a checkpoint lies in.
+
+    Raises:
+        InputError: if there is no such task or checkpoint, no run around it, or the run is of another task.
+    """
+    get_task(task_id)
+    if not checkpoint.is_file():
+        raise InputError(f"checkpoint '{checkpoint}' does not exist")
+    run_dir = RunDir(checkpoint.parent)
+    if not run_dir.exists():
+        raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")
+    found = run_dir.load().task
+    if found != task_id:
+        raise InputError(f"checkpoint '{checkpoint}' was trained on '{found}', not on '{task_id}'")
+    return run_dir

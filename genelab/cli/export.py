@@ -1,0 +1,40 @@
+"""`genelab export`."""
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from genelab.cli.checkpoint import run_of
+from genelab.records.export import ExportFormat
+
+
+@click.command
+@click.argument("task_id", metavar="TASK")
+@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(get_args(ExportFormat)),
+    required=True,
+    help="Format of the policy file.",
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Write the policy here.")
+def command(task_id: str, checkpoint: Path, file_format: ExportFormat, out: Path) -> None:
+    """Export a policy with its contract.
+
+    CKPT lies in its run directory. FILE takes observations and returns mean actions, its normaliser included;
+    FILE.metadata.json says how to fill the one, what the other means, and how well FILE agrees with CKPT on recorded
+    observations. A FILE that does not agree is not written, and the exit code is 1.
+    """
+    run_dir = run_of(task_id, checkpoint)
+
+    from genelab.export.export import export_policy, metadata_path
+
+    record = export_policy(run_dir, checkpoint, file_format, out)
+    parity = record.parity
+    click.echo(f"wrote {out} and {metadata_path(out).name}")
+    click.echo(
+        f"parity  {parity.max_abs_difference:.3g} at most, allowed {parity.tolerance:.3g}, on {parity.recorded_rows} "
+        f"recorded and {parity.random_rows} random observations"
+    )

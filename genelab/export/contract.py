@@ -1,0 +1,113 @@
+"""Fills the contract of an exported policy from the run's snapshot and the checkpoint."""
+
+import inspect
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from genelab import __version__
+from genelab.config.base import resolve_function
+from genelab.config.env import EnvCfg
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+from genelab.export.onnx import INPUT, OUTPUT
+from genelab.learn.checkpoint import Checkpoint
+from genelab.records.export import (
+    Action,
+    ActionJoint,
+    ControlTiming,
+    ExportedFile,
+    ExportRecord,
+    Observation,
+    ObservationSlice,
+    Parity,
+    TensorSpec,
+)
+from genelab.records.run import RunRecord, TrainedCheckpoint
+
+
+def observation(task: TaskSpec, checkpoint: Checkpoint, source: str) -> Observation:
+    """How to fill the input, from the layout in the checkpoint.
+
+    Raises:
+        InputError: if the layout is not that of the task's policy observations; names `source`.
+    """
+    group = task.env.observations["policy"]
+    rows: list[dict[str, Any]] = checkpoint.layout["policy"]
+    told = [{key: row[key] for key in row if key not in ("start", "stop")} for row in rows]
+    if told != [{"name": n, "scale": c.scale, "func": c.func, "params": c.params} for n, c in group.terms.items()]:
+        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    return Observation(
+        input=TensorSpec(name=INPUT, dtype="float32", shape=("batch", rows[-1]["stop"])),
+        formula="obs[start:stop] = scale * value",
+        noise="none",
+        normalization=task.agent.normalization,
+        terms=tuple(
+            ObservationSlice(
+                **row,
+                training_noise=group.terms[row["name"]].noise if group.noise else None,
+                meaning=_first_line(row["func"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+def action(env: EnvCfg) -> Action:
+    """What the output means."""
+    groups = {joint: group for group in env.robot.actuators.values() for joint in group.joints}
+    return Action(
+        output=TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(env.action.joints))),
+        kind="joint_position_target",
+        formula="target = default_pos + offset + scale * action",
+        unit="m for a sliding joint, rad for a turning one",
+        scale=env.action.scale,
+        offset=env.action.offset,
+        joints=tuple(
+            ActionJoint(
+                name=name,
+                default_pos=env.robot.joints[name].default_pos,
+                range=env.robot.joints[name].range,
+                kp=groups[name].kp,
+                kv=groups[name].kv,
+                effort_limit=groups[name].effort_limit,
+            )
+            for name in env.action.joints
+        ),
+    )
+
+
+def contract(
+    run: RunRecord,
+    env: EnvCfg,
+    checkpoint: TrainedCheckpoint,
+    file: ExportedFile,
+    observation: Observation,
+    parity: Parity,
+    packages: Sequence[str],
+) -> ExportRecord:
+    """The contract. packages: distributions that wrote and checked the file."""
+    return ExportRecord(
+        schema="genelab/export/1",
+        task=run.task,
+        task_version=run.task_version,
+        seed=run.seed,
+        config_sha256=run.config_sha256,
+        checkpoint=checkpoint,
+        file=file,
+        observation=observation,
+        action=action(env),
+        timing=ControlTiming(control_dt=env.control_dt, physics_dt=env.sim.dt, decimation=env.decimation),
+        parity=parity,
+        versions={
+            "python": platform.python_version(),
+            "genelab": __version__,
+            **{name: version(name) for name in packages},
+        },
+    )
+
+
+def _first_line(ref: str) -> str | None:
+    documentation = inspect.getdoc(resolve_function(ref))
+    return documentation.splitlines()[0] if documentation else None

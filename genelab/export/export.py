@@ -1,0 +1,133 @@
+"""Writes a policy file and its contract, after the file has shown that it acts as the policy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rsl_rl.models import MLPModel
+from torch import Tensor
+
+from genelab.errors import InputError, RunError
+from genelab.export import onnx, torchscript
+from genelab.export.contract import contract, observation
+from genelab.export.parity import Runner, measure
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.policy import DeterministicPolicy, load_actor
+from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
+from genelab.records.run import TrainedCheckpoint
+from genelab.runs.files import atomic_path, require_writable, sha256_file, write_record
+from genelab.runs.run_dir import RunDir
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A file format."""
+
+    serialise: Callable[[MLPModel], bytes]
+    load: Callable[[Path], Runner]
+    packages: tuple[str, ...]
+    """Distributions that write and check its files."""
+
+
+BACKENDS: dict[ExportFormat, Backend] = {
+    "torchscript": Backend(torchscript.serialise, torchscript.load, ("rsl-rl-lib", "torch")),
+    "onnx": Backend(onnx.serialise, onnx.load, ("rsl-rl-lib", "torch", "onnx", "onnxscript", "onnxruntime")),
+}
+
+
+def metadata_path(out: Path) -> Path:
+    """Where the contract of a policy file lies."""
+    return out.with_name(f"{out.name}.metadata.json")
+
+
+def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, out: Path) -> ExportRecord:
+    """Export the deterministic policy of a checkpoint, its normaliser included, with its contract beside it.
+
+    Raises:
+        InputError: if the checkpoint is missing, torn or of another config, the run holds no recorded observations, or
+            `out` cannot be written or is something else than an export.
+        RunError: if the file does not act as the policy; nothing is written.
+    """
+    _require_place(out)
+    run, task = run_dir.load(), run_dir.task()
+    loaded = checkpoints.load(checkpoint)
+    if loaded.config_sha256 != run.config_sha256:
+        raise InputError(
+            f"checkpoint '{checkpoint}' belongs to config {loaded.config_sha256[:12]}, "
+            f"'{run_dir.path}' holds {run.config_sha256[:12]}"
+        )
+    source = f"checkpoint '{checkpoint}'"
+    expected = observation(task, loaded, source)
+    actor = load_actor(loaded, task.agent, len(task.env.action.joints), source)
+    recorded = _recorded_observations(run_dir.round_trip_file, expected.input.shape[1])
+    trained = TrainedCheckpoint(
+        path=checkpoint.resolve().relative_to(run_dir.path.resolve()).as_posix(),
+        sha256=sha256_file(checkpoint),
+        bytes=checkpoint.stat().st_size,
+        weights_sha256=loaded.weights_sha256,
+        iteration=loaded.iteration,
+    )
+    backend = BACKENDS[file_format]
+    data = backend.serialise(actor)
+    policy = DeterministicPolicy(actor, torch.device("cpu"))
+
+    def describe(written: Path, parity: Parity) -> ExportRecord:
+        file = ExportedFile(name=out.name, format=file_format, sha256=sha256_file(written), bytes=len(data))
+        return contract(run, task.env, trained, file, expected, parity, backend.packages)
+
+    return write_checked(out, data, backend.load, lambda rows: policy({"policy": rows}), recorded, describe)
+
+
+def write_checked(
+    out: Path,
+    data: bytes,
+    load: Callable[[Path], Runner],
+    native: Runner,
+    recorded: Tensor,
+    describe: Callable[[Path, Parity], ExportRecord],
+) -> ExportRecord:
+    """Write a policy file and its contract, both or neither.
+
+    Raises:
+        RunError: if the file as loaded does not act as `native`; what stood at `out` before is intact.
+    """
+    # Left in reverse order: the contract appears last, and does not if the policy file could not.
+    with atomic_path(metadata_path(out)) as metadata, atomic_path(out) as model:
+        model.write_bytes(data)
+        parity = measure(native, load(model), recorded)
+        if not parity.passed:
+            raise RunError(
+                f"parity: actions of '{out.name}' differ by up to {parity.max_abs_difference:.3g} from those of the "
+                f"checkpoint; allowed: {parity.tolerance:.3g}"
+            )
+        record = describe(model, parity)
+        write_record(metadata, record)
+    return record
+
+
+def _require_place(out: Path) -> None:
+    """Check that `out` can be written and that nothing but an export would be replaced."""
+    folder, metadata = out.parent, metadata_path(out)
+    if not folder.is_dir():
+        raise InputError(f"cannot write '{out}': '{folder}' is no directory")
+    require_writable(folder)
+    for path in (out, metadata):
+        if path.is_dir():
+            raise InputError(f"cannot write '{path}': it is a directory")
+    if out.exists() and not metadata.exists():
+        raise InputError(f"'{out}' exists and is no export: there is no '{metadata.name}' beside it")
+
+
+def _recorded_observations(path: Path, width: int) -> Tensor:
+    """The observations that training left. Shape: (rows, width)."""
+    if not path.is_file():
+        raise InputError(
+            f"'{path}' is missing: it holds the observations, recorded when training ends, that the exported policy "
+            "is compared on"
+        )
+    data = checkpoints.load_tensors(path)
+    rows = data.get("observations") if isinstance(data, dict) else None
+    if not isinstance(rows, Tensor) or rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+        raise InputError(f"'{path}' holds no observations of width {width}")
+    return rows

@@ -1,0 +1,181 @@
+"""`<policy>.metadata.json`: what an exported policy expects and returns, where it comes from, and how true it is."""
+
+from typing import Literal, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from genelab.config.base import FuncRef, Param, Sha256
+from genelab.records.base import Record
+from genelab.records.run import TrainedCheckpoint
+
+ExportFormat = Literal["torchscript", "onnx"]
+"""File formats of an exported policy."""
+
+
+class ExportedFile(Record):
+    """The policy file."""
+
+    name: str
+    """File name; the file lies beside this one."""
+    format: ExportFormat
+    """File format."""
+    sha256: Sha256
+    """Digest of the file."""
+    bytes: PositiveInt
+    """Size of the file."""
+
+
+class TensorSpec(Record):
+    """The input or the output of the policy file."""
+
+    name: str
+    """Name in an ONNX file. A TorchScript module takes and returns the tensor by position."""
+    dtype: Literal["float32"]
+    """Element type."""
+    shape: tuple[Literal["batch"], PositiveInt]
+    """Any number of rows, and the width of a row."""
+
+
+class ObservationSlice(Record):
+    """Where one observation term stands in the input."""
+
+    name: str
+    """Name of the term."""
+    start: NonNegativeInt
+    """First column."""
+    stop: PositiveInt
+    """Column after the last."""
+    scale: float
+    """Factor from the value to the input."""
+    training_noise: NonNegativeFloat | None
+    """Half width of the uniform noise that the policy was trained with, in the unit of the value; null for none."""
+    func: FuncRef
+    """Function that computes the value in simulation."""
+    params: dict[str, Param]
+    """Its arguments: joints and links in the order of the columns."""
+    meaning: str | None
+    """What the function returns, with unit and frame; null if it does not say."""
+
+
+class Observation(Record):
+    """How to fill the input."""
+
+    input: TensorSpec
+    """The input."""
+    formula: Literal["obs[start:stop] = scale * value"]
+    """How a term fills its columns."""
+    noise: Literal["none"]
+    """Noise to add: the values are expected as measured."""
+    normalization: Literal["running", "none"]
+    """Normaliser inside the file: feed the input as the formula gives it. `none`: the policy has no normaliser."""
+    terms: tuple[ObservationSlice, ...] = Field(min_length=1)
+    """Terms in the order of the columns, without gaps."""
+
+    @model_validator(mode="after")
+    def _without_gaps(self) -> Self:
+        starts = (0, *(term.stop for term in self.terms))
+        ends = (*(term.start for term in self.terms), self.input.shape[1])
+        if starts != ends or any(term.stop <= term.start for term in self.terms):
+            raise ValueError(f"the terms do not cover {self.input.shape[1]} columns one after the other")
+        return self
+
+
+class ActionJoint(Record):
+    """One driven joint, and the PD law that turned its target into a force in simulation."""
+
+    name: str
+    """Joint name."""
+    default_pos: float
+    """Default position, m or rad."""
+    range: tuple[float, float]
+    """Joint limits, m or rad. Targets were not clipped to them."""
+    kp: NonNegativeFloat
+    """Position gain, N/m or N m/rad."""
+    kv: NonNegativeFloat
+    """Velocity gain towards zero velocity, N s/m or N m s/rad."""
+    effort_limit: PositiveFloat | None
+    """Largest absolute force or torque, N or N m; null for none."""
+
+
+class Action(Record):
+    """What the output means."""
+
+    output: TensorSpec
+    """The output. Column k belongs to joint k."""
+    kind: Literal["joint_position_target"]
+    """What the output commands."""
+    formula: Literal["target = default_pos + offset + scale * action"]
+    """From the output to the target."""
+    unit: Literal["m for a sliding joint, rad for a turning one"]
+    """Unit of a target."""
+    scale: float
+    """Target change per unit of action."""
+    offset: float
+    """Constant added to the target."""
+    joints: tuple[ActionJoint, ...] = Field(min_length=1)
+    """Driven joints, in the order of the columns."""
+
+    @model_validator(mode="after")
+    def _one_column_each(self) -> Self:
+        if len(self.joints) != self.output.shape[1]:
+            raise ValueError(f"{len(self.joints)} joints for {self.output.shape[1]} columns")
+        return self
+
+
+class ControlTiming(Record):
+    """When to run the policy."""
+
+    control_dt: PositiveFloat
+    """Time between two actions, s. A target holds until the next one."""
+    physics_dt: PositiveFloat
+    """Physics time step of the simulation, s."""
+    decimation: PositiveInt
+    """Physics steps per action."""
+
+
+class Parity(Record):
+    """The file as a deployer loads it, against the policy as evaluation runs it."""
+
+    recorded_rows: PositiveInt
+    """Observations recorded when the policy was evaluated at the end of its training."""
+    random_rows: NonNegativeInt
+    """Random observations around them."""
+    batch_sizes: tuple[PositiveInt, ...] = Field(min_length=1)
+    """Rows per call, each size over all rows."""
+    largest_action: NonNegativeFloat
+    """Largest absolute action on the recorded observations."""
+    max_abs_difference: NonNegativeFloat
+    """Largest absolute difference of an action."""
+    tolerance: PositiveFloat
+    """Largest difference allowed: 1e-5 times the largest action, and at least 1e-5."""
+    passed: bool
+    """Whether the difference is within the tolerance. A file that does not pass is not kept."""
+
+
+class ExportRecord(Record):
+    """`<policy>.metadata.json`."""
+
+    schema_: Literal["genelab/export/1"] = Field(alias="schema")
+    """Name and version of this schema."""
+    task: str
+    """Task identifier."""
+    task_version: PositiveInt
+    """Version of the task under its identifier."""
+    seed: NonNegativeInt
+    """Training seed."""
+    config_sha256: Sha256
+    """Digest of the configuration that the policy was trained with."""
+    checkpoint: TrainedCheckpoint
+    """The checkpoint exported."""
+    file: ExportedFile
+    """The policy file."""
+    observation: Observation
+    """How to fill the input."""
+    action: Action
+    """What the output means."""
+    timing: ControlTiming
+    """When to run the policy."""
+    parity: Parity
+    """That the file is the policy."""
+    versions: dict[str, str]
+    """Versions of what wrote and checked the file, by distribution name, `python` among them."""

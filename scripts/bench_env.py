@@ -1,0 +1,73 @@
+"""Environment overhead: `env.step` against the simulator steps inside it, for few and for many environments."""
+
+import time
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import torch
+from bench_common import SEED, parser, print_ratio
+from torch import Tensor
+
+from genelab.config.task import TaskSpec
+from genelab.envs.environment import Environment
+from genelab.registry import get_task
+from genelab.sim.session import Session, resolve_device, start
+from genelab.sim.simulation import Simulation
+
+NUM_ENVS = (64, 4096)
+BLOCK = 10
+"""Control steps per block."""
+ACTION_STD = 0.1
+"""So small that no pole of a bare block, which resets nothing, reaches its stop, where the solver has more to do."""
+WARM_UP = 2
+"""Blocks not counted."""
+
+
+def step_ms(advance: Callable[[Tensor], object], actions: Sequence[Tensor]) -> float:
+    """Wall-clock per control step, ms."""
+    begin = time.perf_counter()
+    for action in actions:
+        advance(action)
+    if actions[0].is_cuda:
+        torch.cuda.synchronize()
+    return (time.perf_counter() - begin) / len(actions) * 1e3
+
+
+@torch.inference_mode()
+def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tuple[float, float]:
+    """Medians over interleaved blocks from the same states: `env.step` and bare physics, ms per control step."""
+    sim = Simulation(task.env, num_envs, session)
+    env = Environment(task.env, sim, SEED, numbering="environment")
+    env.reset()
+
+    def physics(_: Tensor) -> None:
+        for _ in range(task.env.decimation):
+            sim.step()
+
+    times: list[tuple[float, float]] = []
+    for _ in range(WARM_UP + blocks):
+        actions = list(ACTION_STD * torch.randn(BLOCK, num_envs, env.num_actions, device=session.device))
+        before = env.state_dict()
+        stepped = step_ms(env.step, actions)
+        after = env.state_dict()
+        env.load_state_dict(before)
+        sim.set_targets(actions[0])
+        times.append((stepped, step_ms(physics, actions)))
+        env.load_state_dict(after)
+    stepped, bare = (median(column) for column in zip(*times[WARM_UP:], strict=True))
+    return stepped, bare
+
+
+def main(args: Namespace) -> None:
+    """Print a line per number of environments."""
+    task = get_task(args.task)
+    session = start(SEED, resolve_device(args.device), args.threads)
+    print(f"{args.task}, {args.device}, {args.threads} thread(s), {args.repeats} blocks of {BLOCK} control steps")
+    print(f"{'':28}{'env.step':>10}{'physics':>10} {'':4}{'ratio':>8}")
+    for num_envs in NUM_ENVS:
+        print_ratio(f"{num_envs} environments", *measure(task, num_envs, session, args.repeats), "ms")
+
+
+if __name__ == "__main__":
+    main(parser(__doc__, repeats=30).parse_args())

@@ -1,0 +1,54 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TASK = "GeneLab-Inverted-Pendulum-v1"
+SMALL = (
+    *("--num-envs", "64", "--iterations", "7"),
+    *("--set", "agent.save_interval=2"),
+    *("--set", "protocol.episodes=20", "--set", "protocol.num_envs=16"),
+)
+"""A budget of seconds; everything else as registered."""
+
+
+def command(*args: str) -> list[str]:
+    return [sys.executable, "-m", "genelab", *args]
+
+
+def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,)) -> list[str]:
+    return ["train", TASK, "--seeds", ",".join(map(str, seeds)), *SMALL, "--log_dir", str(log_dir), *more]
+
+
+def genelab(*args: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONHASHSEED": "0"}
+    return subprocess.run(command(*args), capture_output=True, text=True, check=False, timeout=timeout, env=env)
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def curve(seed_dir: Path) -> list[dict[str, Any]]:
+    """The learning curve without the columns that hold times."""
+    clock = {"wall_s", "collect_s", "update_s", "steps_per_s"}
+    rows = [json.loads(line) for line in (seed_dir / "curve.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name not in clock} for row in rows]
+
+
+def weights(seed_dir: Path) -> str:
+    return read(seed_dir / "run.json")["checkpoint"]["weights_sha256"]
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep of seeds 1 and 2, trained at the same time."""
+    log_dir = tmp_path_factory.mktemp("sweep") / "runs"
+    done = genelab(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return log_dir
