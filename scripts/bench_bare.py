@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import genesis
 import torch
+from genesis.utils.geom import inv_quat, transform_by_quat
 from rsl_rl.env import VecEnv
 from rsl_rl.runners import OnPolicyRunner
 from tensordict import TensorDict
@@ -24,6 +26,7 @@ from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
 from genelab.registry import get_task
 
+gs: Any = genesis  # its back ends are added at run time
 PPO_FIELDS = {
     "num_learning_epochs",
     "num_mini_batches",
@@ -44,10 +47,6 @@ class BarePendulum(VecEnv):
     """A cart with one pole, or with two."""
 
     def __init__(self, cfg: EnvCfg, device: str) -> None:
-        import genesis as gs
-        from genesis.utils import geom
-
-        self._to_link_frame = lambda vector, quat: geom.transform_by_quat(vector, geom.inv_quat(quat))
         self.cfg = {}
         self.num_envs, self.num_actions, self.device = cfg.num_envs, 1, device
         self.max_episode_length = cfg.max_episode_steps
@@ -85,7 +84,7 @@ class BarePendulum(VecEnv):
     def get_observations(self) -> TensorDict:
         """Policy group with noise, critic group without."""
         position, velocity = self.robot.get_dofs_position(), self.robot.get_dofs_velocity()
-        pole = self._to_link_frame(self.pole.get_ang(), self.pole.get_quat())
+        pole: Any = transform_by_quat(self.pole.get_ang(), inv_quat(self.pole.get_quat()))
         clean = torch.cat([position, velocity, pole, self.actions], dim=1)
         noisy = clean + (2.0 * torch.rand_like(clean) - 1.0) * self.noise
         groups = {"policy": noisy * self.scale, "critic": clean * self.scale}
@@ -158,11 +157,8 @@ def train_cfg(agent: PpoCfg) -> dict[str, Any]:
 
 def main(task_id: str, seed: int, iterations: int, threads: int, device: str, log_dir: Path) -> None:
     """Train, and write the times to `report.json`."""
-    import genesis as gs
-
     torch.set_num_threads(threads)
-    backend: Any = gs.cpu if device == "cpu" else gs.cuda  # type: ignore
-    gs.init(backend=backend, seed=seed, precision="32", logging_level="warning")
+    gs.init(backend=gs.cpu if device == "cpu" else gs.cuda, seed=seed, precision="32", logging_level="warning")
     task = get_task(task_id)
     runner = OnPolicyRunner(BarePendulum(task.env, device), train_cfg(task.agent), str(log_dir), device)
 
@@ -193,5 +189,4 @@ def main(task_id: str, seed: int, iterations: int, threads: int, device: str, lo
 
 
 if __name__ == "__main__":
-    _, task, *numbers, device, directory = sys.argv
-    main(task, *map(int, numbers), device, Path(directory))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], Path(sys.argv[6]))

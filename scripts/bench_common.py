@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -33,6 +34,8 @@ class SeedRun:
     """Wall-clock of the training loop with logging and saves, s."""
     process_s: float
     """Wall-clock of the process, s."""
+    cpu_s: float
+    """CPU time of the process, s."""
     peak_memory_bytes: int
     """Largest resident memory of the process, bytes."""
     episode_return: float | None
@@ -63,13 +66,13 @@ def train_genelab(path: Path, args: argparse.Namespace, iterations: int) -> Seed
         overrides=overrides,
         execution=ExecutionCfg(device=args.device, threads=args.threads),
     )
-    seconds = process_seconds([*WORKER, "train", str(path)], args.threads, run_dir.train_log)
+    wall_s, cpu_s = process_seconds([*WORKER, "train", str(path)], args.threads, run_dir.train_log)
     record = run_dir.load()
     assert record.timing is not None
     assert record.timing.peak_memory_bytes is not None
     rows = [json.loads(line) for line in run_dir.curve.read_text(encoding="utf-8").splitlines()]
     return SeedRun(
-        rows, record.timing.train_wall_s, seconds, record.timing.peak_memory_bytes, rows[-1]["episode_return"]
+        rows, record.timing.train_wall_s, wall_s, cpu_s, record.timing.peak_memory_bytes, rows[-1]["episode_return"]
     )
 
 
@@ -78,22 +81,27 @@ def train_bare(path: Path, args: argparse.Namespace, iterations: int) -> SeedRun
     path.mkdir()
     numbers = [str(number) for number in (SEED, iterations, args.threads)]
     command = [sys.executable, str(BARE), args.task, *numbers, args.device, str(path)]
-    seconds = process_seconds(command, args.threads, path / "train.log")
+    wall_s, cpu_s = process_seconds(command, args.threads, path / "train.log")
     report: dict[str, Any] = json.loads((path / "report.json").read_text(encoding="utf-8"))
-    return SeedRun(process_s=seconds, **report)
+    return SeedRun(process_s=wall_s, cpu_s=cpu_s, **report)
 
 
-def process_seconds(command: Sequence[str], threads: int, log: Path) -> float:
-    """Wall-clock of a process with the environment that the launcher gives to a worker, s. Exits if it fails."""
+def process_seconds(command: Sequence[str], threads: int, log: Path) -> tuple[float, float]:
+    """Wall-clock and CPU time, s, of a process with the environment that a worker gets. Exits if it fails."""
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)) | {"PYTHONUNBUFFERED": "1"}
     with log.open("ab") as output:
-        begin = time.perf_counter()
+        begin, cpu_before = time.perf_counter(), _children_cpu_s()
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env)
-        seconds = time.perf_counter() - begin
+        spent = time.perf_counter() - begin, _children_cpu_s() - cpu_before
     if ended.returncode != 0:
         tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
         sys.exit(f"{tail}\n{' '.join(command)}: exit code {ended.returncode}")
-    return seconds
+    return spent
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def print_ratio(name: str, ours: float, other: float, unit: str) -> None:

@@ -27,7 +27,7 @@ def sweep(path: Path, args: Namespace, parallel: int, iterations: int) -> tuple[
     }
     command = [sys.executable, "-m", "genelab", "train", args.task, "--no-eval"]
     command += [str(word) for option in options.items() for word in option]
-    seconds = process_seconds(command, args.threads, path.with_suffix(".log"))
+    seconds, _ = process_seconds(command, args.threads, path.with_suffix(".log"))
     checkpoints = [RunDir(seed_dir(path, seed)).load().checkpoint for seed in SEEDS]
     return seconds, [checkpoint.weights_sha256 for checkpoint in checkpoints if checkpoint]
 
@@ -50,7 +50,8 @@ def main() -> int:
         f"{args.task}, {args.device}, {len(SEEDS)} seeds x {args.iterations} iterations, {args.threads} thread(s) each"
     )
     print(f"{'':28}" + "".join(f"{f'-P {parallel}':>10}" for parallel in PARALLEL) + f" {'':4}{'ratio':>8}")
-    print_ratio("wall-clock", *(median(times[parallel]) for parallel in PARALLEL), "s")
+    two, one = (median(times[parallel]) for parallel in PARALLEL)
+    print_ratio("wall-clock", two, one, "s")
     equal = len(weights) == 1
     print(f"weights_sha256: {'equal' if equal else 'DIFFERENT'}")
     for seed, *digests in zip(SEEDS, *sorted(weights), strict=True):

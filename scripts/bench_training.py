@@ -54,6 +54,9 @@ def report(sides: Sides, budget: int) -> float:
     ratio = compare(
         f"one seed of {budget} iterations", per_run(lambda run: outside(run) + budget * mean_iteration(run))
     )
+    # Far below the wall-clock of the process, it tells of a busy machine.
+    compare("process, CPU time", per_run(lambda run: run.cpu_s))
+    compare("process, wall-clock", per_run(lambda run: run.process_s))
     compare("peak memory", per_run(lambda run: run.peak_memory_bytes / MIB), "MiB")
     # So short a training proves little, but two tasks that differ would show.
     if all(run.episode_return is not None for runs in sides for run in runs):

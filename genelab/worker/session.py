@@ -19,6 +19,7 @@ def start_session(seed: int, execution: ExecutionCfg, task_package: str) -> "tup
     """
     import torch
 
+    from genelab.learn.linear import uses_onednn
     from genelab.sim.session import resolve_device, start
 
     session = start(seed, resolve_device(execution.device), execution.threads)
@@ -32,6 +33,7 @@ def start_session(seed: int, execution: ExecutionCfg, task_package: str) -> "tup
                 allow_tf32=bool(torch.backends.cuda.matmul.allow_tf32),
                 cudnn_benchmark=torch.backends.cudnn.benchmark,
                 num_threads=session.threads,
+                linear="onednn" if uses_onednn(session.device) else "torch",
             ),
             "genesis_options": session.genesis_options(),
         }

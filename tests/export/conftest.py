@@ -1,0 +1,101 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import torch
+
+from genelab.config.run import ExecutionCfg
+from genelab.config.snapshot import config_sha256, dump_task
+from genelab.config.task import TaskSpec
+from genelab.envs.terms import ObservationGroup
+from genelab.export.export import export_policy
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.policy import build_actor, build_critic, layout_dim
+from genelab.mdp.state import Names, StateView
+from genelab.records.export import ExportFormat
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
+
+TASK = "GeneLab-Inverted-Pendulum-v1"
+ROWS = 120
+
+MakeRun = Callable[..., RunDir]
+Exported = Callable[[ExportFormat], Path]
+
+
+@pytest.fixture(scope="session")
+def observations() -> torch.Tensor:
+    """Observations whose columns differ in mean and width. Shape: (ROWS, 8)."""
+    torch.manual_seed(3)
+    return torch.randn(ROWS, 8) * torch.linspace(0.02, 2.0, 8) + torch.linspace(-1.0, 1.0, 8)
+
+
+def layout_of(task: TaskSpec) -> dict[str, object]:
+    """What the environment tells: measured on one state, without a simulator."""
+    names = Names(tuple(task.env.robot.joints), task.env.robot.links)
+    joints, links = torch.zeros(1, len(names.joints)), torch.zeros(1, len(names.links), 3)
+    action = torch.zeros(1, len(task.env.action.joints))
+    upright = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, len(names.links), 4)
+    state = StateView(
+        names, joints, joints, joints[0], upright, links, action, action, torch.zeros(1, dtype=torch.int64)
+    )
+    groups = [ObservationGroup(name, cfg, noise=False) for name, cfg in task.env.observations.items()]
+    for group in groups:
+        group.measure(state)
+    return {group.name: group.layout() for group in groups}
+
+
+def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: int = 1) -> Checkpoint:
+    """Random weights and a normaliser that has seen the observations."""
+    torch.manual_seed(weights_seed)
+    layout = layout_of(task)
+    actor = build_actor(task.agent, layout_dim(layout, "policy"), len(task.env.action.joints))
+    critic = build_critic(task.agent, layout_dim(layout, "critic"))
+    if task.agent.normalization == "running":
+        actor.train().obs_normalizer.update(observations)  # pyright: ignore
+    return Checkpoint(config_sha256(dump_task(task)), 150, layout, actor.state_dict(), critic.state_dict())
+
+
+@pytest.fixture(scope="session")
+def make_run(observations: torch.Tensor) -> MakeRun:
+    """Writes a run directory as training leaves it, as far as an export reads it."""
+
+    def make(folder: Path, normalization: Literal["running", "none"] = "running") -> RunDir:
+        task = get_task(TASK)
+        task = task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": normalization})})
+        run_dir = RunDir.create(
+            folder,
+            task,
+            seed=5,
+            seeds_planned=(5,),
+            command=("genelab", "train"),
+            overrides=(),
+            execution=ExecutionCfg(),
+        )
+        checkpoints.save(run_dir.final_checkpoint, make_checkpoint(task, observations))
+        checkpoints.save_tensors(run_dir.round_trip_file, {"observations": observations})
+        return run_dir
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run_dir(make_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """A run that tests only read."""
+    return make_run(tmp_path_factory.mktemp("run") / "seed_5")
+
+
+@pytest.fixture(scope="session")
+def exported(run_dir: RunDir, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The policy file of that run by format, exported once."""
+    made: dict[ExportFormat, Path] = {}
+
+    def get(file_format: ExportFormat) -> Path:
+        if file_format not in made:
+            made[file_format] = tmp_path_factory.mktemp(file_format) / f"policy.{file_format}"
+            export_policy(run_dir, run_dir.final_checkpoint, file_format, made[file_format])
+        return made[file_format]
+
+    return get

@@ -1,0 +1,169 @@
+"""`genelab export`: what it writes, and one line for each kind of bad input."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from genelab.cli import run
+from genelab.errors import GenelabError
+from genelab.export.export import export_policy
+from genelab.learn import checkpoint as checkpoints
+from genelab.runs.run_dir import RunDir
+
+from .conftest import TASK, Exported, MakeRun, make_checkpoint
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+
+Refused = Callable[..., str]
+NOBODY = 65534
+
+
+@pytest.fixture
+def refused(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Refused:
+    """Runs an export that must fail and leave nothing; returns its one line."""
+
+    def call(checkpoint: Path, *, task: str = TASK, out: Path | None = None, code: int = 2) -> str:
+        out = out or tmp_path / "policy.pt"
+        before = sorted(tmp_path.rglob("*"))
+        capfd.readouterr()
+        assert run(["export", task, str(checkpoint), "--format", "torchscript", "--out", str(out)]) == code
+        printed = capfd.readouterr()
+        assert printed.out == ""
+        assert printed.err.count("\n") == 1
+        assert printed.err.startswith("error: ")
+        assert sorted(tmp_path.rglob("*")) == before
+        return printed.err
+
+    return call
+
+
+@pytest.mark.parametrize("file_format", ["torchscript", "onnx"])
+def test_a_process_of_its_own_prints_two_lines(
+    file_format: str, genelab: Callable[..., object], exported: Exported, run_dir: RunDir, tmp_path: Path
+):
+    out = tmp_path / f"policy.{file_format}"
+    done = genelab("export", TASK, str(run_dir.final_checkpoint), "--format", file_format, "--out", str(out))
+    assert (done.returncode, done.stderr) == (0, "")  # pyright: ignore
+    wrote, parity = done.stdout.splitlines()  # pyright: ignore
+    assert wrote == f"wrote {out} and {out.name}.metadata.json"
+    assert parity.startswith("parity  ")
+    assert "on 120 recorded and 64 random observations" in parity
+    if file_format == "onnx":
+        assert out.read_bytes() == exported("onnx").read_bytes()
+
+
+def test_an_earlier_export_is_replaced_with_its_contract(run_dir: RunDir, tmp_path: Path):
+    out, metadata = tmp_path / "policy.pt", tmp_path / "policy.pt.metadata.json"
+    out.write_text("old")
+    metadata.write_text("old")
+    held = metadata.open()
+    assert run(["export", TASK, str(run_dir.final_checkpoint), "--format", "torchscript", "--out", str(out)]) == 0
+    # A reader that had the old file keeps it: it was replaced, not rewritten.
+    assert held.read() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [out.name, metadata.name]
+    assert "genelab/export/1" in metadata.read_text()
+    assert len(out.read_bytes()) > 1000
+
+
+def test_format_and_file_are_required(run_dir: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    base, out = ["export", TASK, str(run_dir.final_checkpoint)], ["--out", str(tmp_path / "p")]
+    assert run([*base, *out]) == 2
+    assert run([*base, "--format", "onnx"]) == 2
+    assert run([*base, *out, "--format", "tflite"]) == 2
+    assert "'tflite' is not one of 'torchscript', 'onnx'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_or_unknown_task(refused: Refused, run_dir: RunDir):
+    other = refused(run_dir.final_checkpoint, task="GeneLab-Inverted-Pendulum-v0")
+    assert "was trained on 'GeneLab-Inverted-Pendulum-v1', not on 'GeneLab-Inverted-Pendulum-v0'" in other
+    assert f"nearest: {TASK}" in refused(run_dir.final_checkpoint, task="GeneLab-Inverted-Pendulum-v9")
+
+
+def test_checkpoint_missing_torn_or_without_a_run(refused: Refused, make_run: MakeRun, tmp_path: Path):
+    run_dir = make_run(tmp_path / "seed_5")
+    assert "does not exist" in refused(run_dir.path / "model_7.pt")
+    torn = run_dir.path / "model_8.pt"
+    torn.write_bytes(run_dir.final_checkpoint.read_bytes()[:1000])
+    assert "torn or no checkpoint" in refused(torn)
+    stray = tmp_path / "stray.pt"
+    shutil.copyfile(run_dir.final_checkpoint, stray)
+    assert "no run.json beside it" in refused(stray)
+
+
+def test_foreign_checkpoint(refused: Refused, make_run: MakeRun, observations: torch.Tensor, tmp_path: Path):
+    run_dir = make_run(tmp_path / "seed_5")
+    foreign = make_run(tmp_path / "other", normalization="none")
+    shutil.copyfile(foreign.final_checkpoint, run_dir.path / "model_9.pt")
+    assert "belongs to config" in refused(run_dir.path / "model_9.pt")
+    # The right config, but trained on observations in another order.
+    twisted = make_checkpoint(run_dir.task(), observations)
+    twisted.layout["policy"].reverse()
+    checkpoints.save(run_dir.path / "model_10.pt", twisted)
+    assert "laid out otherwise than the task's" in refused(run_dir.path / "model_10.pt")
+
+
+def test_recorded_observations_missing_or_of_another_width(refused: Refused, make_run: MakeRun, tmp_path: Path):
+    run_dir = make_run(tmp_path / "seed_5")
+    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": torch.zeros(4, 7)})
+    assert "holds no observations of width 8" in refused(run_dir.final_checkpoint)
+    run_dir.round_trip_file.unlink()
+    assert "round_trip.pt' is missing" in refused(run_dir.final_checkpoint)
+
+
+def test_a_failed_parity_exits_1(refused: Refused, make_run: MakeRun, tmp_path: Path):
+    run_dir = make_run(tmp_path / "seed_5")
+    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": torch.full((4, 8), 3e38)})
+    assert "parity" in refused(run_dir.final_checkpoint, code=1)
+
+
+def test_nothing_but_an_export_is_overwritten(refused: Refused, make_run: MakeRun, tmp_path: Path):
+    run_dir = make_run(tmp_path / "seed_5")
+    before = run_dir.final_checkpoint.read_bytes()
+    assert "is no export" in refused(run_dir.final_checkpoint, out=run_dir.final_checkpoint)
+    assert run_dir.final_checkpoint.read_bytes() == before
+
+
+def test_out_in_the_wrong_place(refused: Refused, run_dir: RunDir, tmp_path: Path):
+    model = run_dir.final_checkpoint
+    assert "'missing' is no directory" in refused(model, out=tmp_path / "missing" / "p.pt").replace(f"{tmp_path}/", "")
+    (tmp_path / "file").write_text("x")
+    assert "is no directory" in refused(model, out=tmp_path / "file" / "p.pt")
+    assert "it is a directory" in refused(model, out=tmp_path)
+    (tmp_path / "p.pt.metadata.json").mkdir()
+    assert "it is a directory" in refused(model, out=tmp_path / "p.pt")
+
+
+def test_out_in_a_read_only_directory(run_dir: RunDir, tmp_path: Path):
+    frozen = tmp_path / "frozen"
+    frozen.mkdir(mode=0o555)
+    for parent in frozen.parents:
+        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    told = unprivileged(lambda: export_policy(run_dir, run_dir.final_checkpoint, "onnx", frozen / "p.onnx"))
+    assert told == f"InputError: cannot write to '{frozen}': '{frozen}' is read-only"
+    assert not list(frozen.iterdir())
+
+
+def unprivileged(function: Callable[[], object]) -> str:
+    """The error of `function` without root's right to write anywhere, as `Type: message`."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        told = ""
+        if os.getuid() == 0:
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+        try:
+            function()
+        except GenelabError as error:
+            told = f"{type(error).__name__}: {error}"
+        finally:
+            os.write(writer, told.encode())
+            os._exit(0)
+    os.close(writer)
+    os.wait()
+    with os.fdopen(reader) as pipe:
+        return pipe.read()
