@@ -41,7 +41,7 @@ def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tup
     env = Environment(task.env, sim, SEED, numbering="environment")
     env.reset()
 
-    def physics(unused: Tensor) -> None:
+    def physics(_action: Tensor) -> None:
         for _ in range(task.env.decimation):
             sim.step()
 

@@ -5,13 +5,11 @@ from typing import Any
 
 import click
 
+from genelab.cli.checkpoint import run_of
 from genelab.cli.options import field_option
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import ProtocolCfg
-from genelab.errors import InputError
-from genelab.registry import get_task
 from genelab.runs.files import require_writable, write_record
-from genelab.runs.run_dir import RunDir
 from genelab.worker.assessment import ConfigSource, assess
 
 
@@ -47,15 +45,7 @@ def command(
     CKPT lies in its run directory, whose snapshot says what to evaluate. What is not given here is as in the protocol
     of that snapshot.
     """
-    get_task(task_id)
-    if not checkpoint.is_file():
-        raise InputError(f"checkpoint '{checkpoint}' does not exist")
-    run_dir = RunDir(checkpoint.parent)
-    if not run_dir.exists():
-        raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")
-    found = run_dir.load().task
-    if found != task_id:
-        raise InputError(f"checkpoint '{checkpoint}' was trained on '{found}', not on '{task_id}'")
+    run_dir = run_of(task_id, checkpoint)
     if out is not None:
         require_writable(out.parent)
     given: dict[str, Any] = {"num_envs": num_envs, "episodes": episodes, "seed": seed}

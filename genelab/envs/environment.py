@@ -128,7 +128,7 @@ class Environment:
             self._streams[stream] = Stream.of(self._seed, f"{domain}/{stream}")
         if self._by_episode:
             return self._streams[stream].uniform(self.episode_number, self.episode_step, dim)
-        step = torch.tensor(self._num_steps, device=self.device).expand(self.num_envs)
+        step = torch.full_like(self._environment, self._num_steps)
         return self._streams[stream].uniform(self._environment, step, dim)
 
     def reset(self) -> Observations:
@@ -142,8 +142,7 @@ class Environment:
         """Apply raw actions for one control step. Shape: (num_envs, num_actions)."""
         self._previous_action, self._action = self._action, action.detach().to(torch.float32).clone()
         cfg = self.cfg.action
-        default = self._sim.default_joint_pos[self._sim.driven]
-        self._sim.set_targets(default + cfg.offset + cfg.scale * self._action)
+        self._sim.set_targets(self._sim.default_targets + cfg.offset + cfg.scale * self._action)
         for _ in range(self.cfg.decimation):
             self._sim.step()
         self._num_steps += 1

@@ -20,8 +20,8 @@ def uniform_joint_state(
 
 def set_joint_velocity(context: EventContext, joints: Sequence[str], velocity_range: tuple[float, float]) -> StateWrite:
     """Replace the velocity of some joints by a uniform draw, m/s or rad/s; the others keep theirs."""
-    ids = context.state.names.joint_ids(joints)
+    joint_vel = context.state.joint_vel
+    columns = context.state.names.joint_columns(joints, joint_vel.device)
     low, high = velocity_range
-    joint_vel = context.state.joint_vel.clone()
-    joint_vel[:, ids] = low + (high - low) * context.uniform(len(ids))
-    return StateWrite(joint_vel=joint_vel)
+    drawn = low + (high - low) * context.uniform(len(joints))
+    return StateWrite(joint_vel=joint_vel.index_copy(1, columns, drawn))

@@ -9,13 +9,13 @@ from genelab.mdp.state import StateView, quat_apply_inverse
 
 def joint_pos_rel(state: StateView, joints: Sequence[str]) -> Tensor:
     """Joint positions minus their defaults, m or rad."""
-    ids = state.names.joint_ids(joints)
-    return state.joint_pos[:, ids] - state.default_joint_pos[ids]
+    columns = state.names.joint_columns(joints, state.joint_pos.device)
+    return state.joint_pos_of(joints) - state.default_joint_pos[columns]
 
 
 def joint_vel_rel(state: StateView, joints: Sequence[str]) -> Tensor:
     """Joint velocities minus their defaults, which are zero, m/s or rad/s."""
-    return state.joint_vel[:, state.names.joint_ids(joints)]
+    return state.joint_vel_of(joints)
 
 
 def link_ang_vel(state: StateView, link: str) -> Tensor:

@@ -1,5 +1,6 @@
 """What terms read: the state after a control step, by joint and link name."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,19 @@ class Names:
         """Columns of the named joints. Raises ValueError on an unknown name."""
         return _ids(joints, self.joints, "joint")
 
+    def joint_columns(self, joints: Sequence[str], device: torch.device) -> Tensor:
+        """Columns of the named joints as an index tensor, int64. Raises ValueError on an unknown name."""
+        return _columns(self, tuple(joints), device)
+
     def link_id(self, link: str) -> int:
         """Column of the named link. Raises ValueError on an unknown name."""
         return _ids([link], self.links, "link")[0]
+
+
+@functools.cache
+def _columns(names: Names, joints: tuple[str, ...], device: torch.device) -> Tensor:
+    # Kept: indexing with a list would copy it to the device in every step, and a GPU would wait for that.
+    return torch.tensor(names.joint_ids(joints), device=device)
 
 
 def _ids(wanted: Sequence[str], known: tuple[str, ...], kind: str) -> list[int]:
@@ -52,6 +63,14 @@ class StateView:
     """Raw action of the step before, zero at the start of an episode. Shape: (num_envs, num_actions)."""
     episode_step: Tensor
     """Control steps since the episode began, int64. Shape: (num_envs,)."""
+
+    def joint_pos_of(self, joints: Sequence[str]) -> Tensor:
+        """Positions of the named joints, m or rad. Shape: (num_envs, len(joints))."""
+        return self.joint_pos.index_select(1, self.names.joint_columns(joints, self.joint_pos.device))
+
+    def joint_vel_of(self, joints: Sequence[str]) -> Tensor:
+        """Velocities of the named joints, m/s or rad/s. Shape: (num_envs, len(joints))."""
+        return self.joint_vel.index_select(1, self.names.joint_columns(joints, self.joint_vel.device))
 
 
 @dataclass(frozen=True)

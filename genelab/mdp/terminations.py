@@ -9,4 +9,4 @@ from genelab.mdp.state import StateView
 
 def joint_abs_above(state: StateView, joints: Sequence[str], limit: float) -> Tensor:
     """Whether any of the joints is further than `limit` from zero, m or rad."""
-    return (state.joint_pos[:, state.names.joint_ids(joints)].abs() > limit).any(dim=1)
+    return (state.joint_pos_of(joints).abs() > limit).any(dim=1)

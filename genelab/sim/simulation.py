@@ -55,8 +55,9 @@ class Simulation:
         self.default_joint_pos = torch.tensor(
             [joint.default_pos for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
         )
-        self.driven = self._names.joint_ids(cfg.action.joints)
-        self._driven_dofs = [self._dofs[column] for column in self.driven]
+        driven = self._names.joint_ids(cfg.action.joints)
+        self.default_targets = self.default_joint_pos[driven]
+        self._driven_dofs = [self._dofs[column] for column in driven]
         self._check_state_writes()
         self.build_s = time.perf_counter() - begin
 

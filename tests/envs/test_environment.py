@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -191,3 +193,25 @@ def test_a_wrong_parameter_names_the_term(build: Build):
     broken = cfg.model_copy(update={"terminations": {"pole_angle": missing}})
     with pytest.raises(InputError, match="has no function 'no_such'"):
         Environment(broken, build(V1, 16), 1, numbering="environment")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="watches a GPU")
+def test_a_step_never_waits_for_the_gpu():
+    """Run in a process of its own: the session of the other tests is on the CPU."""
+    script = """
+import torch
+from genelab.envs.environment import Environment
+from genelab.registry import get_task
+from genelab.sim.session import start
+from genelab.sim.simulation import Simulation
+session = start(1, "cuda:0", 1)
+cfg = get_task("GeneLab-Double-Inverted-Pendulum-v1").env
+env = Environment(cfg, Simulation(cfg, 64, session), 1, numbering="environment")
+env.reset()
+action = torch.zeros(64, 1, device="cuda")
+env.step(action)
+torch.cuda.set_sync_debug_mode("error")
+for _ in range(20):
+    env.step(action)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
