@@ -9,6 +9,7 @@ from genelab.cli.checkpoint import run_of
 from genelab.cli.options import field_option
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import ProtocolCfg
+from genelab.errors import InputError
 from genelab.runs.files import require_writable, write_record
 from genelab.worker.assessment import ConfigSource, assess
 
@@ -47,6 +48,8 @@ def command(
     """
     run_dir = run_of(task_id, checkpoint)
     if out is not None:
+        if not out.parent.is_dir():
+            raise InputError(f"--out {out}: '{out.parent}' is not a directory")
         require_writable(out.parent)
     given: dict[str, Any] = {"num_envs": num_envs, "episodes": episodes, "seed": seed}
     changes = {name: value for name, value in given.items() if value is not None}

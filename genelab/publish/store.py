@@ -21,6 +21,8 @@ UPSTREAM = "upstream"
 """Folder of the store that holds other people's published numbers, not entries."""
 SEED_FILES = ("eval.json", "run.json", "curve.jsonl", "params/task.json", "params/env.json", "params/agent.json")
 """What an entry keeps of a seed, besides its checkpoint."""
+RECORDED = "round_trip.pt"
+"""Recorded observations, without which a published policy cannot be exported. A run from elsewhere may have none."""
 
 
 def add_entry(
@@ -128,6 +130,7 @@ def _copy(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None, draf
     names = ["sweep.json"]
     for seed in seeds:
         names += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
+        names += [f"{seed.path.name}/{RECORDED}"] * (sweep_dir / seed.path.name / RECORDED).is_file()
     sources = {name: sweep_dir / name for name in names}
     if policy:
         found = (path for path in policy.rglob("*") if path.is_file())

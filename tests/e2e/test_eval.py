@@ -53,6 +53,7 @@ def test_bad_checkpoints_are_refused_in_one_line(sweep: Path, tmp_path: Path):
     assert "was trained on" in _refused(sweep, final, task="GeneLab-Inverted-Pendulum-v0")
     assert "nearest: GeneLab-Inverted-Pendulum-v" in _refused(sweep, final, task="GeneLab-Inverted-Pendulum-v7")
     assert "--episodes" in _refused(sweep, final, "--episodes", "0")
+    assert "is not a directory" in _refused(sweep, final, "--out", str(tmp_path / "missing" / "eval.json"))
     final.write_bytes(whole[: len(whole) // 2])
     assert "torn" in _refused(sweep, final)
     final.write_bytes(whole)
