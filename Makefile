@@ -21,7 +21,7 @@ quickstart: $(VENV)/.installed ## train, evaluate and print the table of the sin
 	@echo "This page: $(PAGE)/docs/reference-runs.md"
 
 test: check ## everything that CI runs
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 test-fast: $(VENV)/.dev ## the tests without the simulator
 	$(BIN)/pytest -n auto -m "not sim and not e2e"

@@ -11,7 +11,7 @@ from genelab.errors import InputError
 from genelab.registry import get_task
 from genelab.sim.simulation import Simulation
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
 Build = Callable[[str, int], Simulation]
 V0, V1 = "GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"
