@@ -13,8 +13,9 @@ SOURCES := genelab tasks tests scripts
 quickstart: $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
 	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log_dir $(QUICKSTART)
 	rm -rf $(PAGE)
-	mkdir -p $(PAGE)/reference
+	mkdir -p $(PAGE)/reference $(PAGE)/docs
 	cp -R reference/upstream $(PAGE)/reference/
+	cp docs/statistics.md $(PAGE)/docs/
 	$(BIN)/genelab reference add $(QUICKSTART) --entry quickstart --store $(PAGE)/reference
 	$(BIN)/genelab render --store $(PAGE)/reference --docs $(PAGE)/docs
 	@cat $(PAGE)/docs/reference-runs.md

@@ -23,9 +23,10 @@ def main(wheel: Path) -> None:
 
         run("python", "-m", "pip", "install", "-q", "-c", str(CONSTRAINTS), str(wheel.resolve()))
         run("genelab", "list")
-        run("genelab", "train", TASK, "--seeds", "1", "--iterations", "2", "--num-envs", "16", "--log_dir", "sweep")
+        small = ["--iterations", "2", "--num-envs", "16", "--set", "protocol.episodes=8"]
+        run("genelab", "train", TASK, "--seeds", "1", *small, "--log_dir", "sweep")
         run("genelab", "eval", TASK, "sweep/seed_1/model_final.pt", "--episodes", "2", "--out", "eval.json")
-        run("genelab", "check", "eval.json")
+        run("genelab", "check", "sweep", "eval.json")
     print("the wheel works")
 
 
