@@ -47,7 +47,7 @@ def observations(joints: list[str], pole: str) -> dict[str, ObservationGroupCfg]
     }
 
 
-def agent(hidden_dims: tuple[int, ...], lam: float, save_interval: int) -> PpoCfg:
-    """The published PPO settings, which are the defaults but for network, lambda and save interval."""
+def agent(hidden_dims: tuple[int, ...], save_interval: int) -> PpoCfg:
+    """The published PPO settings, which are the defaults but for the network and the save interval."""
     network = NetworkCfg(hidden_dims=hidden_dims)
-    return PpoCfg(actor=network, critic=network, lam=lam, save_interval=save_interval)
+    return PpoCfg(actor=network, critic=network, save_interval=save_interval)

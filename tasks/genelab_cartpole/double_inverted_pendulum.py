@@ -138,6 +138,6 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
                 )
             },
         ),
-        agent=common.agent(hidden_dims=(256, 128), lam=0.95, save_interval=50),
+        agent=common.agent(hidden_dims=(256, 128), save_interval=50),
         budget=BudgetCfg(iterations=300),
     )
