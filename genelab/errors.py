@@ -17,3 +17,7 @@ class RunError(GenelabError):
     """A run or a check failed although the input was right. Exit code 1."""
 
     exit_code = 1
+
+
+class DivergedError(RunError):
+    """A reward, a loss, a return or a weight is not finite."""

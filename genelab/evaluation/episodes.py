@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genelab.envs.environment import Observations, Step
-from genelab.errors import RunError
+from genelab.errors import DivergedError
 
 Policy = Callable[[Observations], Tensor]
 """Actions for observations. Shape of the result: (num_envs, num_actions)."""
@@ -60,7 +60,7 @@ def run_episodes(
         observe: called with the observations of every step before the policy acts.
 
     Raises:
-        RunError: if an episode's return is not finite.
+        DivergedError: if an episode's return is not finite.
     """
     device = env.device
     returns = torch.full((count + 1,), float("nan"), dtype=torch.float64, device=device)
@@ -83,5 +83,5 @@ def run_episodes(
     table = EpisodeTable(returns[:count].tolist(), lengths[:count].tolist(), terminated[:count].tolist())
     bad = next((k for k, value in enumerate(table.returns) if value != value or abs(value) == float("inf")), None)
     if bad is not None:
-        raise RunError(f"evaluation episode {bad}: the return is {table.returns[bad]}")
+        raise DivergedError(f"evaluation episode {bad}: the return is {table.returns[bad]}")
     return table

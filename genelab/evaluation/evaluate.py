@@ -52,7 +52,7 @@ def evaluate(
 
     Raises:
         InputError: if the weights or the observation layout of the checkpoint do not fit the task; names `source`.
-        RunError: if a return is not finite.
+        DivergedError: if a return is not finite.
     """
     actor = load_actor(checkpoint, task.agent, len(task.env.action.joints), source)
     sim = Simulation(task.env, protocol.num_envs, session)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genelab.errors import InputError, RunError
+from genelab.errors import DivergedError, InputError
 from genelab.runs.files import write_atomic
 
 FORMAT = "genelab/checkpoint/1"
@@ -62,12 +62,12 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically. Equal checkpoints give equal bytes under any file name.
 
     Raises:
-        RunError: if a tensor holds a non-finite value; nothing is written.
+        DivergedError: if a tensor holds a non-finite value; nothing is written.
     """
     for part in ("actor", "critic"):
         bad = non_finite(getattr(checkpoint, part))
         if bad:
-            raise RunError(f"refusing to save '{path.name}': {part} tensor '{bad}' holds non-finite values")
+            raise DivergedError(f"refusing to save '{path.name}': {part} tensor '{bad}' holds non-finite values")
     save_tensors(
         path,
         {

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment, Observations
-from genelab.errors import RunError
+from genelab.errors import DivergedError
 from genelab.learn.checkpoint import Checkpoint, non_finite
 from genelab.learn.policy import build_actor, build_critic, layout_dim
 from genelab.learn.ppo import MicrobatchPPO
@@ -70,7 +70,7 @@ class PpoTrainer:
             the stochastic policy (null before the first), mean reward per control step, losses, times in s.
 
         Raises:
-            RunError: if a reward, an observation, a loss or a weight is not finite.
+            DivergedError: if a reward, an observation, a loss or a weight is not finite.
         """
         begin = time.perf_counter()
         self.algorithm.train_mode()
@@ -91,7 +91,7 @@ class PpoTrainer:
         episodes = self._count_episodes(ended)
         mean_reward = float(reward_sum) / (self._steps * self.env.num_envs)
         if not np.isfinite(mean_reward):
-            raise RunError(f"iteration {self.iteration}: the mean reward of the rollout is {mean_reward}")
+            raise DivergedError(f"iteration {self.iteration}: the mean reward of the rollout is {mean_reward}")
         losses = self.algorithm.update()
         self._check_finite(losses)
         end = time.perf_counter()
@@ -175,8 +175,8 @@ class PpoTrainer:
     def _check_finite(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():
             if not np.isfinite(value):
-                raise RunError(f"iteration {self.iteration}: the {name} loss is {value}")
+                raise DivergedError(f"iteration {self.iteration}: the {name} loss is {value}")
         for part in (self.algorithm.actor, self.algorithm.critic):
             bad = non_finite(part.state_dict())
             if bad:
-                raise RunError(f"iteration {self.iteration}: tensor '{bad}' is not finite after the update")
+                raise DivergedError(f"iteration {self.iteration}: tensor '{bad}' is not finite after the update")

@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from genelab.errors import GenelabError, InputError, RunError
+from genelab.errors import DivergedError, GenelabError, InputError
 from genelab.records.run import Failure
 from genelab.runs.run_dir import RunDir
 from genelab.worker.stop import STOPPED, StopFlag
@@ -20,37 +20,33 @@ def main(argv: list[str] | None = None) -> int:
     run_dir = RunDir(Path(path))
     # Ctrl-C reaches the whole terminal; the launcher decides and sends SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stop = StopFlag()
     try:
         with run_dir.lock():
-            return _run_phase(phase, run_dir, stop)
+            return _run_phase(phase, run_dir)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
 
 
-def _run_phase(phase: str, run_dir: RunDir, stop: StopFlag) -> int:
+def _run_phase(phase: str, run_dir: RunDir) -> int:
     try:
         if phase == "train":
             from genelab.worker.training import train
 
-            return 0 if train(run_dir, stop) else STOPPED
+            return 0 if train(run_dir, StopFlag()) else STOPPED
         from genelab.worker.assessment import evaluate_run
 
         evaluate_run(run_dir)
         return 0
     except GenelabError as error:
         print(f"error: {error}", file=sys.stderr)
-        reason = "diverged" if isinstance(error, RunError) and "finite" in str(error) else "error"
-        _record_failure(run_dir, Failure(reason=reason, detail=str(error)))
+        reason = "diverged" if isinstance(error, DivergedError) else "error"
+        run_dir.mark_dead("crashed", Failure(reason=reason, detail=str(error)))
     except Exception as error:  # noqa: BLE001 the last resort: told in the log and in run.json
         traceback.print_exc()
-        _record_failure(run_dir, Failure(reason="crashed", detail=f"{type(error).__name__}: {error}".splitlines()[0]))
+        detail = f"{type(error).__name__}: {error}".splitlines()[0]
+        run_dir.mark_dead("crashed", Failure(reason="crashed", detail=detail))
     return 1
-
-
-def _record_failure(run_dir: RunDir, failure: Failure) -> None:
-    run_dir.mark_dead("crashed", failure)
 
 
 if __name__ == "__main__":

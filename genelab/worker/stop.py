@@ -1,23 +1,31 @@
 """SIGTERM, for a process that may have a state to save first."""
 
 import signal
-import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import FrameType
 
 STOPPED = 128 + signal.SIGTERM
-"""Exit code after SIGTERM."""
+"""Exit code after SIGTERM with the state saved."""
 
 
 class StopFlag:
-    """What SIGTERM does: end the process at once, or, where there is a state to save first, wait to be asked."""
+    """Whether SIGTERM has come while it was deferred."""
 
     def __init__(self) -> None:
         self.is_set = False
-        self.deferred = False
-        """Whether the process looks at `is_set` between two iterations."""
-        signal.signal(signal.SIGTERM, self._stop)
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    @contextmanager
+    def deferred(self) -> Generator[None]:
+        """While this lasts, SIGTERM only sets the flag, to be asked between two iterations.
+
+        Otherwise it ends the process at once, by the kernel: a handler would have to wait for a kernel that compiles.
+        """
+        before = signal.signal(signal.SIGTERM, self._set)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
         self.is_set = True
-        if not self.deferred:
-            sys.exit(STOPPED)

@@ -41,24 +41,23 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
     print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
 
-    stop.deferred = True
-    begin = time.perf_counter()
-    curve = CurveWriter(run_dir.curve, first)
-    total = task.budget.iterations
-    while trainer.iteration < total and not stop.is_set:
-        row = trainer.iterate()
-        curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
-        print(_progress_line(row, total), flush=True)
-        if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
-            _save(run_dir, trainer)
-            run_dir.note_progress(to_iteration=trainer.iteration, wall_s=time.perf_counter() - begin)
-    curve.close()
-    wall_s = time.perf_counter() - begin
-    if trainer.iteration < total:
-        _save_resume_state(run_dir, trainer)
-        run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
-        return False
-    stop.deferred = False
+    with stop.deferred():
+        begin = time.perf_counter()
+        curve = CurveWriter(run_dir.curve, first)
+        total = task.budget.iterations
+        while trainer.iteration < total and not stop.is_set:
+            row = trainer.iterate()
+            curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
+            print(_progress_line(row, total), flush=True)
+            if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
+                _save(run_dir, trainer)
+                run_dir.note_progress(to_iteration=trainer.iteration, wall_s=time.perf_counter() - begin)
+        curve.close()
+        wall_s = time.perf_counter() - begin
+        if trainer.iteration < total:
+            _save_resume_state(run_dir, trainer)
+            run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
+            return False
     compile_s = session.start_s + sim.build_s
     _finish(run_dir, task, trainer, session, wall_s=wall_s, spent_s=spent_before + wall_s, compile_s=compile_s)
     return True

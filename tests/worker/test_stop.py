@@ -1,13 +1,16 @@
+import signal
 import subprocess
 import sys
 
 SCRIPT = """
-import os, signal, sys, time
+import contextlib, os, signal
 from genelab.worker.stop import StopFlag
 stop = StopFlag()
-stop.deferred = {deferred}
+with stop.deferred() if {deferred} else contextlib.nullcontext():
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("going on", stop.is_set, flush=True)
 os.kill(os.getpid(), signal.SIGTERM)
-print("going on", stop.is_set, flush=True)
+print("never reached", flush=True)
 """
 
 
@@ -18,5 +21,5 @@ def _run(deferred: bool) -> subprocess.CompletedProcess[str]:
 
 def test_sigterm_ends_the_process_unless_there_is_a_state_to_save():
     at_once, later = _run(deferred=False), _run(deferred=True)
-    assert (at_once.returncode, at_once.stdout) == (143, "")
-    assert (later.returncode, later.stdout) == (0, "going on True\n")
+    assert (at_once.returncode, at_once.stdout) == (-signal.SIGTERM, "")
+    assert (later.returncode, later.stdout) == (-signal.SIGTERM, "going on True\n")
