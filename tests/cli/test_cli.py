@@ -112,7 +112,7 @@ def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert row == {
         "id": TASK,
         "task_version": 1,
-        "iterations": 150,
+        "iterations": 200,
         "num_envs": 4096,
         "package": "genelab_cartpole",
         "summary": "Balance one pole on a cart.",

@@ -50,7 +50,7 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(
     told = capsys.readouterr().out
     for shown in (
         f"task       {TASK} (version 1)",
-        "override   budget.iterations: 150 -> 7",
+        "override   budget.iterations: 200 -> 7",
         "override   env.num_envs: 4096 -> 64",
         "budget     7 iterations x 24 steps x 64 environments",
         "device     cpu, 2 CPU thread(s) per seed",
