@@ -1,5 +1,6 @@
 import functools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from genelab.sim.session import Session
     from genelab.sim.simulation import Simulation
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell that starts the tests in the background ignores it for every process below; some tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

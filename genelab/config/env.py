@@ -37,7 +37,7 @@ class ActuatorCfg(Cfg):
 
 
 class JointCfg(Cfg):
-    """What the simulator must hold for one joint. Read back after the build; a difference is an error."""
+    """One joint. Range, armature and damping are read back after the build; a difference is an error."""
 
     default_pos: float = 0.0
     """Default position, m or rad."""

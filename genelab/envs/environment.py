@@ -134,8 +134,7 @@ class Environment:
     def reset(self) -> Observations:
         """Start episode i in environment i and draw the first disturbance times. Call once, before the first step."""
         self._write_initial_state(self._everywhere)
-        for name in self._timers:
-            self._timers[name] = self._draw_timer(name)
+        self._draw_timers(self._everywhere)
         return self._observe(self._read())
 
     def step(self, action: Tensor) -> Step:
@@ -166,6 +165,9 @@ class Environment:
         if self._needed(ended):
             self._number_episodes(ended)
             self._write_initial_state(ended)
+            if self._by_episode:
+                # In training a timer runs on across episodes; a numbered episode has its own.
+                self._draw_timers(ended)
             written = True
         return Step(self._observe(self._read() if written else state), reward, terminated, truncated, finished)
 
@@ -249,12 +251,18 @@ class Environment:
             timer = self._timers[name] - 1
             due = timer <= 0
             if self._needed(due):
-                context = EventContext(state, lambda dim, name=name: self.draw(f"disturbance/{name}", dim))
+                # Read again after a write, or one disturbance would undo another.
+                current = self._read() if written else state
+                context = EventContext(current, lambda dim, name=name: self.draw(f"disturbance/{name}", dim))
                 self._write(event(context), due)
                 timer = torch.where(due, self._draw_timer(name), timer)
                 written = True
             self._timers[name] = timer
         return written
+
+    def _draw_timers(self, mask: Tensor) -> None:
+        for name, timer in self._timers.items():
+            self._timers[name] = torch.where(mask, self._draw_timer(name), timer)
 
     def _draw_timer(self, name: str) -> Tensor:
         """Control steps until the next disturbance, int64. Shape: (num_envs,)."""

@@ -5,6 +5,7 @@ import io
 import json
 import pickle
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from genelab.errors import DivergedError, InputError
 from genelab.runs.files import write_atomic
 
 FORMAT = "genelab/checkpoint/1"
+
+_FIELDS = {"config_sha256": str, "iteration": int, "layout": str, "actor": dict, "critic": dict}
 
 Tensors = dict[str, Tensor]
 
@@ -91,16 +94,26 @@ def load(path: Path) -> Checkpoint:
     data = load_tensors(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f"'{path}' is no genelab checkpoint: its format is not '{FORMAT}'")
+    for name, kind in _FIELDS.items():
+        if not isinstance(data.get(name), kind):
+            raise InputError(f"'{path}' is no genelab checkpoint: its {name} is no {kind.__name__}")
+    for part in ("actor", "critic"):
+        if not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in data[part].items()):
+            raise InputError(f"'{path}' is no genelab checkpoint: its {part} holds other things than tensors")
     try:
-        checkpoint = Checkpoint(
-            config_sha256=data["config_sha256"],
-            iteration=data["iteration"],
-            layout=json.loads(data["layout"]),
-            actor=data["actor"],
-            critic=data["critic"],
-        )
-    except (KeyError, ValueError) as error:
-        raise InputError(f"'{path}' is no genelab checkpoint: {error!r}") from error
+        layout = json.loads(data["layout"])
+        widths = {group: layout[group][-1]["stop"] for group in ("policy", "critic")}
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"'{path}' is no genelab checkpoint: its layout is broken ({error!r})") from error
+    if not all(isinstance(width, int) for width in widths.values()):
+        raise InputError(f"'{path}' is no genelab checkpoint: its layout has widths {widths}")
+    checkpoint = Checkpoint(
+        config_sha256=data["config_sha256"],
+        iteration=data["iteration"],
+        layout=layout,
+        actor=data["actor"],
+        critic=data["critic"],
+    )
     for part in ("actor", "critic"):
         bad = non_finite(getattr(checkpoint, part))
         if bad:
@@ -130,7 +143,7 @@ def load_tensors(path: Path) -> Any:
         if damaged:
             raise InputError(f"checkpoint '{path}' is damaged: its member '{damaged}' fails its checksum")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError) as error:
         raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {_first_line(error)}") from error
     except pickle.UnpicklingError as error:
         raise InputError(f"checkpoint '{path}' holds code, not only tensors, and was not loaded") from error

@@ -70,7 +70,7 @@ class PpoTrainer:
             the stochastic policy (null before the first), mean reward per control step, losses, times in s.
 
         Raises:
-            DivergedError: if a reward, an observation, a loss or a weight is not finite.
+            DivergedError: if the mean reward, a loss or a weight is not finite.
         """
         begin = time.perf_counter()
         self.algorithm.train_mode()
@@ -128,7 +128,6 @@ class PpoTrainer:
         numpy_state: Any = np.random.get_state(legacy=True)
         numpy_name, numpy_words, *numpy_rest = numpy_state
         return {
-            "config_sha256": self._config_sha256,
             "iteration": self.iteration,
             "algorithm": self.algorithm.save(),
             "learning_rate": self.algorithm.learning_rate,

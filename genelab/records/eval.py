@@ -47,8 +47,8 @@ class ConfigRef(Record):
 class Checkpoint(TrainedCheckpoint):
     """The file evaluated. `path` is relative to the run directory."""
 
-    selection: Literal["last", "best_train_return", "best_validation"]
-    """How it was picked among the run's checkpoints."""
+    selection: Literal["last", "chosen"]
+    """`last`: the policy after the whole budget. `chosen`: another one, named on the command line."""
 
 
 class Protocol(ProtocolCfg):
@@ -210,7 +210,7 @@ class EvalRecord(Record):
     return_ceiling: float | None
     """Largest possible return of an episode; null if unknown."""
     guards: dict[str, NonNegativeInt]
-    """Counters of what went wrong on the way, by name: non-finite values, environments reset for it, fallbacks."""
+    """Counters of what went wrong on the way, by name. Nothing is counted yet: whatever goes wrong ends the run."""
     timing: Timing
     """Wall-clock and cost."""
     differences_from_registry: tuple[RegistryDifference, ...]

@@ -36,6 +36,10 @@ class CurveWriter:
             if name != "iteration" and value is not None:
                 self._events.add_scalar(name if "/" in name else f"train/{name}", value, row["iteration"])
 
+    def flush(self) -> None:
+        """Put everything on disk. Call before a state is saved: rows before it are not written again."""
+        self._events.flush()
+
     def close(self) -> None:
         """Flush and close both files."""
         with disk_errors(self._path):

@@ -152,7 +152,12 @@ class Simulation:
 
     def _check_robot(self, robot: RobotCfg) -> None:
         """Compare what the simulator holds with what the config says, joint by joint."""
+        if self._robot.n_dofs != len(robot.joints):
+            raise RunError(
+                f"the model has {self._robot.n_dofs} degrees of freedom, env.robot.joints names {len(robot.joints)}"
+            )
         low, high = (bound.tolist() for bound in self._robot.get_dofs_limit(self._dofs))
+        force_low, force_high = (bound.tolist() for bound in self._robot.get_dofs_force_range(self._dofs))
         held = {
             "armature": self._robot.get_dofs_armature(self._dofs).tolist(),
             "damping": self._robot.get_dofs_damping(self._dofs).tolist(),
@@ -160,11 +165,13 @@ class Simulation:
             "range[1]": high,
             "kp": self._robot.get_dofs_kp(self._dofs).tolist(),
             "kv": self._robot.get_dofs_kv(self._dofs).tolist(),
-            "effort_limit": self._robot.get_dofs_force_range(self._dofs)[1].tolist(),
+            "effort_limit[0]": force_low,
+            "effort_limit[1]": force_high,
         }
         groups = {name: group for group in robot.actuators.values() for name in group.joints}
         for column, (name, joint) in enumerate(robot.joints.items()):
             group = groups[name]
+            limit = float("inf") if group.effort_limit is None else group.effort_limit
             wanted = {
                 "armature": joint.armature,
                 "damping": joint.damping,
@@ -172,7 +179,8 @@ class Simulation:
                 "range[1]": joint.range[1],
                 "kp": group.kp,
                 "kv": group.kv,
-                "effort_limit": float("inf") if group.effort_limit is None else group.effort_limit,
+                "effort_limit[0]": -limit,
+                "effort_limit[1]": limit,
             }
             for quantity, value in wanted.items():
                 if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):

@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one phase of one seed and return the exit code."""
     phase, path = argv or sys.argv[1:]
     run_dir = RunDir(Path(path))
-    # Ctrl-C reaches the whole terminal; the launcher decides and sends SIGTERM.
+    # Started by hand, Ctrl-C would end it without its state; SIGTERM saves it, and the launcher sends that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with run_dir.lock():

@@ -138,12 +138,12 @@ def assess(
 
 def _checkpoint(path: Path, loaded: "LoadedCheckpoint", run_dir: RunDir) -> Checkpoint:
     return Checkpoint(
-        path=path.resolve().relative_to(run_dir.path.resolve()).as_posix(),
+        path=path.name,
         sha256=sha256_file(path),
         bytes=path.stat().st_size,
         weights_sha256=loaded.weights_sha256,
         iteration=loaded.iteration,
-        selection="last",
+        selection="last" if loaded.iteration == run_dir.task().budget.iterations else "chosen",
     )
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genelab.config.task import TaskSpec
+from genelab.errors import InputError
 from genelab.records.run import TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
-from genelab.runs.files import sha256_file
-from genelab.runs.run_dir import RunDir, train_wall_s
+from genelab.runs.files import disk_errors, sha256_file
+from genelab.runs.run_dir import RunDir
 from genelab.worker.session import start_session
 
 if TYPE_CHECKING:
@@ -35,9 +36,8 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     sim = Simulation(task.env, task.env.num_envs, session)
     env = Environment(task.env, sim, record.seed, numbering="environment")
     trainer = PpoTrainer(task, record.config_sha256, env)
-    _restore(run_dir, trainer)
+    spent_before = _restore(run_dir, trainer)
     first = trainer.iteration
-    spent_before = train_wall_s(record)
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
     print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
 
@@ -50,12 +50,13 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
             curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
             print(_progress_line(row, total), flush=True)
             if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
-                _save(run_dir, trainer)
+                curve.flush()
+                _save(run_dir, trainer, spent_before + time.perf_counter() - begin)
                 run_dir.note_progress(to_iteration=trainer.iteration, wall_s=time.perf_counter() - begin)
         curve.close()
         wall_s = time.perf_counter() - begin
         if trainer.iteration < total:
-            _save_resume_state(run_dir, trainer)
+            _save_resume_state(run_dir, trainer, spent_before + wall_s)
             run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
             return False
     compile_s = session.start_s + sim.build_s
@@ -63,35 +64,39 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     return True
 
 
-def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> None:
-    """Continue from the newest training state, if there is one."""
-    from genelab.errors import InputError
+def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> float:
+    """Continue from the newest training state, if there is one; returns the wall-clock spent on it so far, s."""
     from genelab.learn.checkpoint import load_tensors
 
     path = run_dir.resume / "state.pt"
     if not path.is_file():
-        return
+        return 0.0
     state = load_tensors(path)
-    if state["config_sha256"] != run_dir.load().config_sha256:
+    if not isinstance(state, dict) or state.get("config_sha256") != run_dir.load().config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
-    trainer.load_state_dict(state)
+    trainer.load_state_dict(state["trainer"])
+    return state["train_wall_s"]
 
 
-def _save(run_dir: RunDir, trainer: "PpoTrainer") -> None:
+def _save(run_dir: RunDir, trainer: "PpoTrainer", spent_s: float) -> None:
     from genelab.learn import checkpoint
 
     # rsl_rl's numbering: model_<it> is the policy after iteration number <it>, counted from 0.
     checkpoint.save(run_dir.checkpoint(trainer.iteration - 1), trainer.checkpoint())
-    _save_resume_state(run_dir, trainer)
+    _save_resume_state(run_dir, trainer, spent_s)
 
 
-def _save_resume_state(run_dir: RunDir, trainer: "PpoTrainer") -> None:
+def _save_resume_state(run_dir: RunDir, trainer: "PpoTrainer", spent_s: float) -> None:
     from genelab.learn.checkpoint import save_tensors
-    from genelab.runs.files import disk_errors
 
     with disk_errors(run_dir.resume):
         run_dir.resume.mkdir(exist_ok=True)
-    save_tensors(run_dir.resume / "state.pt", trainer.state_dict())
+    state = {
+        "config_sha256": run_dir.load().config_sha256,
+        "train_wall_s": spent_s,
+        "trainer": trainer.state_dict(),
+    }
+    save_tensors(run_dir.resume / "state.pt", state)
 
 
 def _finish(

@@ -36,6 +36,16 @@ def test_another_evaluation_seed_gives_other_episodes(sweep: Path, tmp_path: Pat
     assert "differs from the registry: task.budget.iterations: run 7, registry 200" in done.stdout
 
 
+def test_a_checkpoint_from_the_way_is_not_called_the_last(sweep: Path, tmp_path: Path):
+    out = tmp_path / "eval.json"
+    done = genelab("eval", TASK, str(sweep / "seed_1" / "model_1.pt"), "--episodes", "2", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    record = read(out)
+    assert (record["checkpoint"]["selection"], record["checkpoint"]["iteration"]) == ("chosen", 2)
+    assert record["round_trip"] is None
+    assert read(sweep / "seed_1" / "eval.json")["checkpoint"]["selection"] == "last"
+
+
 def _refused(sweep: Path, checkpoint: Path, *more: str, task: str = TASK) -> str:
     done = genelab("eval", task, str(checkpoint), *more)
     assert done.returncode == 2, done.stdout + done.stderr

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.e2e.conftest import command, curve, genelab, read, train_args, weights
 
@@ -52,6 +53,13 @@ def _wait_until_gone(folder: Path) -> None:
     while pids := _pids_in(folder):
         assert time.monotonic() < end, f"still running: {pids}"
         time.sleep(0.05)
+
+
+def _logged_iterations(seed_dir: Path) -> list[int]:
+    """Iterations that the TensorBoard events of all attempts hold together."""
+    events = EventAccumulator(str(seed_dir), size_guidance={"scalars": 0})
+    events.Reload()
+    return sorted({event.step for event in events.Scalars("train/step_reward")})
 
 
 def _kill_workers(log_dir: Path, parent: subprocess.Popen[str]) -> None:
@@ -119,6 +127,7 @@ def test_the_same_seed_alone_and_killed_on_the_way_gives_equal_weights(sweep: Pa
     first, second, *_ = run["attempts"]
     assert (first["end"], first["from_iteration"]) == ("killed", 0)
     assert second["from_iteration"] in (4, 6)
+    assert _logged_iterations(log_dir / "seed_1") == list(range(7))
     theirs, ours = (read(d / "seed_1" / "eval.json") for d in (sweep, log_dir))
     assert ours["episodes"] == theirs["episodes"]
     assert ours["baselines"] == theirs["baselines"]

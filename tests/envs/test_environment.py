@@ -128,11 +128,16 @@ def test_no_push_without_disturbances(build: Build):
     assert _cart_jumps(env, 600).abs().max() < 0.06
 
 
-def test_an_episode_is_the_same_in_any_environment_of_any_batch(build: Build):
-    """Numbered episodes: 16 and 64 environments give the same observations and rewards, bit for bit."""
+@pytest.mark.parametrize("disturbances", [False, True])
+def test_an_episode_is_the_same_in_any_environment_of_any_batch(build: Build, disturbances: bool):
+    """Numbered episodes: 16 and 64 environments give the same observations, bit for bit."""
 
     def trace(num_envs: int) -> dict[int, list[torch.Tensor]]:
-        env = _env(build, V1, num_envs, numbering="episode", disturbances=False)
+        # An interval that several pushes fit into, since these episodes are short.
+        cfg = get_task(V1).env
+        push = cfg.disturbances["push"].model_copy(update={"interval_s": (0.1, 0.3)})
+        cfg = cfg.model_copy(update={"disturbances": {"push": push}})
+        env = Environment(cfg, build(V1, num_envs), 1, numbering="episode", disturbances=disturbances)
         observations = env.reset()["policy"]
         found: dict[int, list[torch.Tensor]] = {}
         for _ in range(260):
@@ -153,6 +158,20 @@ def test_an_episode_is_the_same_in_any_environment_of_any_batch(build: Build):
             checked += 1
     assert len(few) > 20
     assert checked > 1500
+
+
+def test_one_disturbance_does_not_undo_another(build: Build):
+    cfg = get_task(V1).env
+    push = cfg.disturbances["push"].model_copy(update={"interval_s": (0.02, 0.02)})
+    both = {
+        name: push.model_copy(update={"params": {"joints": [joint], "velocity_range": [speed, speed]}})
+        for name, joint, speed in (("cart", "slider", 0.3), ("pole", "hinge", 0.2))
+    }
+    env = Environment(cfg.model_copy(update={"disturbances": both}), build(V1, 16), 1, numbering="environment")
+    env.reset()
+    env.step(torch.zeros(16, 1))
+    observed = env.step(torch.zeros(16, 1)).observations["critic"][:, 2:4] * 10
+    torch.testing.assert_close(observed, torch.tensor([[0.3, 0.2]]).expand(16, 2))
 
 
 def test_training_draws_depend_on_the_seed(build: Build):

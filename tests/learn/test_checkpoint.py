@@ -55,8 +55,7 @@ def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tm
     with pytest.raises(RunError, match="critic tensor 'mlp.2.weight' holds non-finite"):
         checkpoints.save(path, dataclasses.replace(trained, critic=poisoned))
     assert path.read_bytes() == before
-    data = {"format": checkpoints.FORMAT, "config_sha256": "a" * 64, "iteration": 3, "layout": "{}"}
-    checkpoints.save_tensors(path, {**data, "actor": trained.actor, "critic": poisoned})
+    checkpoints.save_tensors(path, {**torch.load(path, weights_only=True), "critic": poisoned})
     with pytest.raises(InputError, match="critic tensor 'mlp.2.weight' holds non-finite"):
         checkpoints.load(path)
 
@@ -109,6 +108,27 @@ def test_missing_and_foreign_files(tmp_path: Path):
     torch.save({"actor_state_dict": {}}, tmp_path / "foreign.pt")
     with pytest.raises(InputError, match="no genelab checkpoint"):
         checkpoints.load(tmp_path / "foreign.pt")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("config_sha256", 7, "config_sha256 is no str"),
+        ("iteration", "3", "iteration is no int"),
+        ("layout", "{}", "layout is broken"),
+        ("layout", '{"policy": [], "critic": []}', "layout is broken"),
+        ("layout", '{"policy": [{"stop": "x"}], "critic": [{"stop": 8}]}', "layout has widths"),
+        ("actor", [1, 2], "actor is no dict"),
+        ("critic", {"mlp": 3}, "critic holds other things than tensors"),
+    ],
+)
+def test_a_malformed_checkpoint_is_refused(trained: Checkpoint, tmp_path: Path, field: str, value: object, told: str):
+    path = tmp_path / "model.pt"
+    checkpoints.save(path, trained)
+    data = torch.load(path, weights_only=True)
+    torch.save({**data, field: value}, path)
+    with pytest.raises(InputError, match=told):
+        checkpoints.load(path)
 
 
 def test_weights_of_another_shape_name_the_tensor(trained: Checkpoint, ppo_cfg: PpoCfg):

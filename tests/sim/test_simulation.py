@@ -106,6 +106,22 @@ def test_the_armature_slows_the_published_pole(build: Build):
     assert angles[V1] / tilt == pytest.approx(math.cosh(4.24 * 0.2), rel=0.04)
 
 
+@pytest.mark.parametrize("setter", ["set_qpos", "set_dofs_velocity"])
+def test_a_setter_that_does_nothing_is_an_error(sim_session: Session, setter: str):
+    sim = Simulation(get_task(V1).env, 2, sim_session)
+    setattr(sim._robot, setter, lambda *_, **__: None)
+    with pytest.raises(RunError, match="read back from the simulator are not those written"):
+        sim._check_state_writes()
+
+
+def test_a_gain_that_was_not_taken_is_an_error(sim_session: Session):
+    env = get_task(V1).env
+    sim = Simulation(env, 2, sim_session)
+    sim._robot.set_dofs_kv([7.0], sim._driven_dofs)
+    with pytest.raises(RunError, match="joint 'slider': the simulator holds kv = 7.0, the config says 8.0"):
+        sim._check_robot(env.robot)
+
+
 def test_writes_touch_masked_environments_only(build: Build):
     sim = build(V1, 4)
     everywhere = torch.ones(4, dtype=torch.bool)

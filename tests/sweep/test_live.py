@@ -22,7 +22,7 @@ def row(iteration: int, **changes: object) -> str:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> SweepPlan:
-    """150 iterations of 98304 steps on seeds 1 and 2, and the curve of seed 1 after 30."""
+    """200 iterations of 98304 steps on seeds 1 and 2, and the curve of seed 1 after 30."""
     cfg = LaunchCfg(seeds=(1, 2), log_dir=str(tmp_path))
     made = make_plan(get_task("GeneLab-Inverted-Pendulum-v1"), [], ExecutionCfg(), cfg)
     (tmp_path / "seed_1").mkdir()
@@ -68,7 +68,7 @@ def test_lines_tell_changes_and_tenths_once(plan: SweepPlan, capsys: pytest.Capt
         view.refresh(record(plan, state="crashed", reason="killed by SIGKILL"))
     assert capsys.readouterr().out.splitlines() == [
         "seed 1: training",
-        "seed 1: iteration 30/150, return 7.250, 98,304 steps/s, 2:00 left",
+        "seed 1: iteration 30/200, return 7.250, 98,304 steps/s, 2:50 left",
         "seed 1: crashed, killed by SIGKILL",
     ]
 
@@ -80,5 +80,5 @@ def test_the_table_shows_every_seed(plan: SweepPlan) -> None:
         view.say("a line [that] stays")
     text = output.getvalue()
     assert "a line [that] stays" in text
-    for shown in ("iteration", "steps/s", "time left", "training", "30/150", "7.250", "2:00", "planned", "0/150"):
+    for shown in ("iteration", "steps/s", "time left", "training", "30/200", "7.250", "2:50", "planned", "0/200"):
         assert shown in text
