@@ -1,10 +1,10 @@
 """The `genelab` command. Commands are imported when they run, so that help and listing stay fast."""
 
-import errno
 import importlib
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 import click
 
@@ -27,7 +27,6 @@ COMMANDS = {
 """Module and first help line of each command. The module's attribute `command` is the click command."""
 
 INTERRUPTED = 130
-STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class LazyGroup(click.Group):
@@ -91,9 +90,14 @@ def run(args: Sequence[str] | None = None) -> int:
     except GenelabError as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:
-        if error.errno not in STORAGE_ERRNOS:
+        from genelab.runs.files import disk_error
+
+        where = error.filename or "no file named"
+        told = disk_error(error, Path(str(where)))
+        if told is None:
             raise
-        return _fail(f"{error.strerror}: {error.filename or 'no file named'}", GenelabError.exit_code)
+        # Not its words: the file may have been read.
+        return _fail(f"{error.strerror}: {where}", told.exit_code)
     return code if isinstance(code, int) else 0
 
 

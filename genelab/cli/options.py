@@ -1,6 +1,7 @@
 """Command options whose type, range, default and help are those of a config field."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import click
@@ -9,6 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from genelab.config.base import Cfg
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+STORE = click.option(
+    "--store", type=click.Path(path_type=Path), default=Path("reference"), help="Root of the reference store."
+)
 
 
 class FieldType(click.ParamType[Any]):

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import click
 
-STORE = click.option(
-    "--store", type=click.Path(path_type=Path), default=Path("reference"), help="Root of the reference store."
-)
+from genelab.cli.options import STORE
 
 
 @click.group()

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import click
 
+from genelab.cli.options import STORE
 from genelab.errors import InputError, RunError
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page or a picture differs from the records.")
-@click.option(
-    "--store", type=click.Path(path_type=Path), default=Path("reference"), help="Root of the reference store."
-)
+@STORE
 @click.option("--docs", type=click.Path(path_type=Path), default=Path("docs"), help="Folder of the rendered page.")
 def command(check: bool, store: Path, docs: Path) -> None:
     """Render docs/reference-runs.md and the learning curves from the checked entries of the store."""

@@ -6,7 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from genelab.errors import InputError
 
@@ -32,8 +33,25 @@ AssetRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[\w][\w./
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 digest in lower-case hexadecimal."""
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""A seed. NumPy's generators take no larger one."""
+
 Param = bool | int | float | str | list[float] | list[str] | None
 """What a term parameter may be: plain JSON."""
+
+BROKEN_RULE = "broken_rule"
+"""Error type of a rule over several fields: its message already names field, value and rule."""
+
+
+def broken_rule(field: str, value: object, rule: str) -> PydanticCustomError:
+    """The error to raise in a model's validator.
+
+    Args:
+        field: dotted path from that model. `first_problem` puts the model's own path in front.
+    """
+    return PydanticCustomError(
+        BROKEN_RULE, "{field} = {value}: {rule}", {"field": field, "value": repr(value), "rule": rule}
+    )
 
 
 def resolve_function(ref: str) -> Callable[..., Any]:

@@ -1,11 +1,29 @@
 """The environment: simulator, robot, observations, actions, rewards, terminations and events."""
 
 import math
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from genelab.config.base import AssetRef, Cfg, FuncRef, Param, Sha256
+from genelab.config.base import AssetRef, Cfg, FuncRef, Param, Sha256, broken_rule
+
+GROUPS = ("policy", "critic")
+"""Observation groups that every environment has."""
+
+LOW_TO_HIGH = "must be [low, high] with low not above high"
+
+
+def _low_to_high(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError(LOW_TO_HIGH)
+    return bounds
+
+
+def _check_names(field: str, value: Param, names: Sequence[Param], kind: str, known: Iterable[str]) -> None:
+    unknown = [name for name in names if name not in tuple(known)]
+    if unknown:
+        raise broken_rule(field, value, f"unknown {kind} {unknown[0]!r}; known: {', '.join(known)}")
 
 
 class SimCfg(Cfg):
@@ -41,7 +59,7 @@ class JointCfg(Cfg):
 
     default_pos: float = 0.0
     """Default position, m or rad."""
-    range: tuple[float, float]
+    range: Annotated[tuple[float, float], AfterValidator(_low_to_high)]
     """Lower and upper limit, m or rad."""
     armature: NonNegativeFloat
     """Rotor inertia added to the joint, kg or kg m^2."""
@@ -66,6 +84,21 @@ class RobotCfg(Cfg):
     """Links whose state the terms read."""
     actuators: dict[str, ActuatorCfg] = Field(min_length=1)
     """Actuator groups by name. Every joint belongs to exactly one; a passive joint has zero gains."""
+
+    @model_validator(mode="after")
+    def _every_joint_has_one_actuator_group(self) -> Self:
+        group_of: dict[str, str] = {}
+        for name, group in self.actuators.items():
+            field, value = f"actuators.{name}.joints", list(group.joints)
+            _check_names(field, value, value, "joint", self.joints)
+            for joint in value:
+                if joint in group_of:
+                    raise broken_rule(field, value, f"joint {joint!r} stands in group {group_of[joint]!r} already")
+                group_of[joint] = name
+        missing = [joint for joint in self.joints if joint not in group_of]
+        if missing:
+            raise broken_rule("actuators", list(self.actuators), f"no group holds joint {missing[0]!r}")
+        return self
 
 
 class ActionCfg(Cfg):
@@ -137,8 +170,11 @@ class IntervalEventCfg(Cfg):
     """Function of the event context; returns the state to write."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
-    interval_s: tuple[PositiveFloat, PositiveFloat]
+    interval_s: Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_low_to_high)]
     """Shortest and longest time between two events, s, drawn uniformly."""
+
+
+_TermCfg = ObservationTermCfg | RewardTermCfg | TerminationCfg | ResetEventCfg | IntervalEventCfg
 
 
 class EnvCfg(Cfg):
@@ -166,6 +202,48 @@ class EnvCfg(Cfg):
     """What is written when an episode starts, in order."""
     disturbances: dict[str, IntervalEventCfg] = {}
     """Interval events of training. Off in evaluation unless the protocol says otherwise."""
+
+    @model_validator(mode="after")
+    def _names_and_parameters_fit_the_robot(self) -> Self:
+        missing = [name for name in GROUPS if name not in self.observations]
+        if missing:
+            raise broken_rule("observations", list(self.observations), f"must hold the group {missing[0]!r}")
+        driven = list(self.action.joints)
+        _check_names("action.joints", driven, driven, "joint", self.robot.joints)
+        for field, params in self._params():
+            for name, value in params.items():
+                self._check_param(f"{field}.params.{name}", name, value)
+        return self
+
+    def _params(self) -> list[tuple[str, Mapping[str, Param]]]:
+        """Parameters of every term, each with the path of its term."""
+        terms: dict[str, Mapping[str, _TermCfg]] = {
+            **{f"observations.{name}.terms": group.terms for name, group in self.observations.items()},
+            "rewards": self.rewards,
+            "terminations": self.terminations,
+            "reset_events": self.reset_events,
+            "disturbances": self.disturbances,
+        }
+        return [(f"{part}.{name}", term.params) for part, group in terms.items() for name, term in group.items()]
+
+    def _check_param(self, field: str, name: str, value: Param) -> None:
+        """The rules of the parameter names that mean the same in every term. A null is the function's business."""
+        if value is None:
+            return
+        if name == "joints":
+            if not isinstance(value, list) or not value:
+                raise broken_rule(field, value, "must be a list of one or more joints")
+            _check_names(field, value, value, "joint", self.robot.joints)
+        elif name in ("joint_a", "joint_b"):
+            _check_names(field, value, [value], "joint", self.robot.joints)
+        elif name == "link":
+            _check_names(field, value, [value], "link", self.robot.links)
+        elif name in ("position_range", "velocity_range"):
+            match value:
+                case [int() | float() as low, int() | float() as high] if low <= high:
+                    pass
+                case _:
+                    raise broken_rule(field, value, LOW_TO_HIGH)
 
     @property
     def control_dt(self) -> float:

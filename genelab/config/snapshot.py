@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genelab.config.base import Cfg
+from genelab.config.base import BROKEN_RULE, Cfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
@@ -56,7 +56,10 @@ def first_problem(error: ValidationError) -> str:
     if not problem["loc"]:
         # A rule over the whole model: its input is the whole document.
         return problem["msg"]
-    return f"{'.'.join(str(part) for part in problem['loc'])} = {problem['input']!r}: {problem['msg']}"
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == BROKEN_RULE:
+        return f"{path}.{problem['msg']}"
+    return f"{path} = {problem['input']!r}: {problem['msg']}"
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:

@@ -1,11 +1,11 @@
 """A task: environment, learner, budget and evaluation protocol under one identifier."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints
+from pydantic import PositiveFloat, PositiveInt, StringConstraints, model_validator
 
 from genelab.config.agent import PpoCfg
-from genelab.config.base import Cfg
+from genelab.config.base import Cfg, Seed, broken_rule
 from genelab.config.env import EnvCfg
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
@@ -29,7 +29,7 @@ class ProtocolCfg(Cfg):
     """Numbered episodes."""
     num_envs: PositiveInt = 64
     """Parallel environments; changes speed, not results."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Evaluation seed, in a stream of its own."""
     max_episode_s: PositiveFloat = 30.0
     """Cap on an episode, s, if the task's own limit is longer."""
@@ -66,3 +66,11 @@ class TaskSpec(Cfg):
     """How long a seed trains."""
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
+
+    @model_validator(mode="after")
+    def _a_mini_batch_has_rows(self) -> Self:
+        rows, batches = self.env.num_envs * self.agent.num_steps_per_env, self.agent.num_mini_batches
+        if rows < batches:
+            rule = f"must not be above the {rows} rows of a rollout (env.num_envs x agent.num_steps_per_env)"
+            raise broken_rule("agent.num_mini_batches", batches, rule)
+        return self

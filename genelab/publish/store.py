@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from genelab.config.snapshot import first_problem
 from genelab.errors import InputError, RunError
 from genelab.records.build_entry import ENTRY_NAME, build_entry
-from genelab.records.check import CheckedEntry, Finding, check_entry, check_sweep
+from genelab.records.check import CheckedEntry, Finding, check_entry, check_policy, check_sweep
 from genelab.records.entry import EntryHeader
 from genelab.records.seed_files import SeedFiles
 from genelab.runs.files import disk_errors, write_record
@@ -48,7 +48,8 @@ def add_entry(
 
     Raises:
         InputError: if there is no sweep, the name is no entry name, or the entry exists.
-        RunError: if the check of the sweep has findings, no seed finished, or a file names a path of this machine.
+        RunError: if the check of the sweep or the policy has findings, no seed finished, or a file names a path of this
+            machine.
     """
     if not (sweep_dir / "sweep.json").is_file():
         raise InputError(f"'{sweep_dir}' is no sweep directory: it has no sweep.json")
@@ -59,6 +60,8 @@ def add_entry(
     _require_clean(sweep_dir, findings, allow_missing=allow_missing)
     if sweep is None or not seeds:
         raise RunError(f"'{sweep_dir}': no seed finished")
+    if policy:
+        _require_clean(policy, check_policy(policy, seeds), allow_missing=False)
     target = store / sweep.task / entry_id
     if target.exists():
         raise InputError(f"entry '{target}' exists, and the store is append-only: choose another name")

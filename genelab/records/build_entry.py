@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, TypeVar
 
-from genelab.config.snapshot import differences
+from genelab.config.snapshot import canonical_json, differences
 from genelab.config.task import ProtocolCfg
 from genelab.records.curve import consistency, convergence_iteration, final_average, stability, strength
 from genelab.records.entry import (
@@ -72,7 +72,7 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
             env_steps_per_seed=first.train.timing.env_steps,
             steps_per_s_median=median(seed.train.timing.steps_per_s for seed in seeds),
         ),
-        reproduce=shlex.join(["genelab", *sweep.command[1:]]),
+        reproduce=_reproduce(sweep, first),
         files=list_files(folder),
     )
 
@@ -120,6 +120,29 @@ def _result(seed: SeedFiles) -> SeedResult:
         train_wall_s=seed.train.timing.train_wall_s,
         eval_wall_s=record.timing.eval_wall_s,
     )
+
+
+def _reproduce(sweep: SweepRecord, first: SeedFiles) -> str:
+    """One command for every planned seed: the last launch may have trained only some, or evaluated none."""
+    requested = first.run.execution.requested
+    words = ["genelab", "train", sweep.task, "--seeds", ",".join(map(str, sweep.seeds_planned))]
+    for override in first.run.overrides:
+        words += ["--set", f"{override.path}={canonical_json(override.new)}"]
+    if requested.device != "auto":
+        words += ["--device", requested.device]
+    if requested.threads != 1:
+        words += ["--threads", str(requested.threads)]
+    return shlex.join([*words, *_log_dir(sweep.command)])
+
+
+def _log_dir(command: Sequence[str]) -> list[str]:
+    """The option as recorded, the last one if given twice; empty if not given."""
+    found: list[str] = []
+    for k, word in enumerate(command):
+        name, equals, value = word.partition("=")
+        if name in ("--log_dir", "--log-dir"):
+            found = [name, value] if equals else [name, *command[k + 1 : k + 2]]
+    return found
 
 
 def _aggregate(runs: Sequence[SeedResult], seeds: Sequence[SeedFiles]) -> Aggregate:

@@ -24,7 +24,7 @@ class CodeStamp(Record):
     commit: Commit | None
     """Git commit of the checkout; null for an installed wheel."""
     dirty: bool | None
-    """Whether tracked files differed from the commit; null without a checkout."""
+    """Whether tracked files differed from the commit; null without a checkout, or if git failed."""
     diff_sha256: Sha256 | None = None
     """Digest of that difference; null if there is none."""
 
@@ -111,7 +111,8 @@ class BackendStamp(Record):
     precision: Literal["32", "64"]
     """Float width of the simulator, bits."""
     env: dict[str, str]
-    """Every QD_*, GS_*, CUDA_*, OMP_*, MKL_* variable in force. Values that name a directory are left out."""
+    """Every variable in force named QD_*, GS_*, CUDA_*, CUBLAS_*, OMP_*, MKL_*, ONEDNN_*, DNNL_*, ATEN_*, KMP_* or
+    TORCH_*. Values that name a directory are left out."""
     torch: TorchStamp
     """torch."""
     genesis_options: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])

@@ -25,9 +25,13 @@ def code_stamp(package: str) -> CodeStamp:
     # Tracked files only: a wheel installed below some checkout is not that checkout's code.
     if not _git(folder, "ls-files", "--", "."):
         return CodeStamp(name=package, version=version, commit=None, dirty=None)
-    commit = (_git(folder, "rev-parse", "HEAD") or b"").decode().strip() or None
-    diff = _git(folder, "diff", "--binary", "--no-ext-diff", "--no-textconv", "HEAD", "--", ".") or b""
-    untracked = (_git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".") or b"").split(b"\0")
+    head = _git(folder, "rev-parse", "HEAD")
+    commit = (head or b"").decode().strip() or None
+    diff = _git(folder, "diff", "--binary", "--no-ext-diff", "--no-textconv", "HEAD", "--", ".")
+    others = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
+    if head is None or diff is None or others is None:
+        return CodeStamp(name=package, version=version, commit=commit, dirty=None)
+    untracked = others.split(b"\0")
     digest = hashlib.sha256(diff)
     for name in filter(None, untracked):
         digest.update(name + b"\0" + (folder / os.fsdecode(name)).read_bytes())

@@ -15,6 +15,9 @@ from genelab.records.files import sha256_file as sha256_file
 
 R = TypeVar("R", bound=Record)
 
+TEMPORARIES = ".*.tmp"
+"""What an atomic write leaves if its process is killed."""
+
 _FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "disk quota exceeded", errno.EFBIG: "file size limit exceeded"}
 _REFUSED = {
     errno.EROFS: "file system is read-only",
@@ -109,7 +112,7 @@ def read_record(path: Path, model: type[R]) -> R:
 def remove_temporaries(*folders: Path) -> None:
     """Remove what atomic writes of killed processes left in these folders. The caller holds their lock."""
     for folder in folders:
-        for leftover in folder.glob(".*.tmp"):
+        for leftover in folder.glob(TEMPORARIES):
             leftover.unlink()
 
 

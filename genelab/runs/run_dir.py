@@ -8,11 +8,11 @@ from typing import Any
 
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg
-from genelab.config.snapshot import config_sha256, dump_task, load_task
+from genelab.config.snapshot import config_sha256, differences, dump_task, load_task
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, RunRecord
-from genelab.records.stamps import REQUIRED_PACKAGES
+from genelab.records.stamps import REQUIRED_PACKAGES, BackendStamp, HardwareStamp
 from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
 from genelab.runs.lock import locked
 from genelab.runs.stamps import Stamps
@@ -135,7 +135,8 @@ class RunDir:
         """Start training on resolved `device` after `from_iteration` iterations; clean up behind a killed attempt.
 
         Raises:
-            InputError: if a resume would continue on another device or with other package versions.
+            InputError: if a resume would continue on another device, processor or backend, or with other
+                package versions.
         """
         record = self.load()
         if from_iteration > 0:
@@ -194,8 +195,24 @@ def _require_same(record: RunRecord, device: str, stamps: Stamps) -> None:
     new: dict[str, str | None] = {**stamps.packages, "device": device}
     names = (*REQUIRED_PACKAGES, "rsl-rl-lib", "device")
     changed = [f"{name}: {old.get(name)} -> {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+    if record.backend and record.hardware:
+        changed += [
+            f"{path}: {a} -> {b}"
+            for path, a, b in differences(
+                _deciding(record.backend, record.hardware), _deciding(stamps.backend, stamps.hardware)
+            )
+        ]
     if changed:
         raise InputError(
             f"seed {record.seed} cannot resume, since its sums would change: {'; '.join(changed)}. "
             "Go back, or delete its directory to start afresh"
         )
+
+
+def _deciding(backend: BackendStamp, hardware: HardwareStamp) -> dict[str, Any]:
+    """Backend and processors, as far as sums depend on them."""
+    stamp = backend.model_dump(mode="json")
+    # The launcher deals the slots anew at each launch; what lies in a slot is compared instead.
+    stamp["env"].pop("CUDA_VISIBLE_DEVICES", None)
+    gpu = hardware.gpu and hardware.gpu.name
+    return {"backend": stamp, "hardware": {"cpu": {"model": hardware.cpu.model}, "gpu": gpu}}

@@ -9,7 +9,10 @@ from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
 from genelab.runs.code import code_stamp, package_versions
 from genelab.runs.hardware import hardware_stamp
 
-FLAG_PREFIXES = ("QD_", "GS_", "CUDA_", "CUBLAS_", "OMP_", "MKL_")
+FLAG_PREFIXES = (
+    *("QD_", "GS_", "CUDA_", "CUBLAS_", "OMP_", "MKL_"),
+    *("ONEDNN_", "DNNL_", "ATEN_", "KMP_", "TORCH_"),
+)
 
 
 @dataclass(frozen=True)

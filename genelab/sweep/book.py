@@ -26,7 +26,8 @@ class Book:
             for seed in active:
                 if seed.path.is_dir():
                     locks.enter_context(seed.run_dir.lock())
-            remove_temporaries(plan.log_dir)
+            folders = (folder for seed in active for folder in (seed.path, seed.run_dir.params))
+            remove_temporaries(plan.log_dir, *folders)
             self.record = self._opening_record(argv)
             write_record(plan.sweep_file, self.record)
             for seed in active:

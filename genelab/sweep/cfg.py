@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat
 
+from genelab.config.base import Seed
 from genelab.config.run import SweepCfg
 
 
@@ -18,7 +19,6 @@ def _unique(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_split), AfterValidator(_unique), Field(min_length=1)]
 
 

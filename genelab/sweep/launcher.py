@@ -26,8 +26,8 @@ from genelab.sweep.process import Child, Phase, describe_exit
 WORKER = (sys.executable, "-m", "genelab.worker")
 """The child command; phase and run directory follow."""
 POLL_S = 0.1
-INTERRUPTED_CODES = (130, 143)
-"""Exit codes of a worker that saved its state on SIGINT or SIGTERM."""
+INTERRUPTED_CODE = 143
+"""Exit code of a worker that saved its state on SIGTERM."""
 
 _RUNNING: dict[Phase, SeedState] = {"train": "training", "evaluate": "evaluating"}
 _DONE: dict[Phase, RunStatus] = {"train": "trained", "evaluate": "finished"}
@@ -144,7 +144,7 @@ class _Launcher:
             self._change(seed, state=record.status, exit_code=code)
             if child.phase == "train" and self._plan.cfg.evaluate and not stop:
                 self._start(child.plan, "evaluate")
-        elif code in INTERRUPTED_CODES or (stop and code < 0):
+        elif code == INTERRUPTED_CODE or (stop and code < 0):
             # A child that stops by itself has said so already; one that was killed has not.
             run_dir.mark_dead("killed" if code < 0 else "interrupted", None)
             reason = f"{describe_exit(code)} while {_RUNNING[child.phase]}"

@@ -85,9 +85,9 @@ class LineView:
                 self.say(f"seed {entry.seed}: iteration {iteration}, return {value}, {speed} steps/s, {left} left")
 
     def _say_devices(self, record: SweepRecord) -> None:
-        for seed in record.seeds_planned:
-            run_dir = RunDir(seed_dir(self.plan.log_dir, seed))
-            if seed in self._devices or not run_dir.exists():
+        for entry in record.seeds:
+            seed, run_dir = entry.seed, self._run_dir(entry)
+            if entry.state not in ("training", "evaluating") or seed in self._devices or not run_dir.exists():
                 continue
             execution = run_dir.load().execution
             if execution.resolved_device:
@@ -97,14 +97,17 @@ class LineView:
 
     def describe(self, entry: SeedEntry) -> str:
         """One line on where a seed stands."""
-        eval_file = seed_dir(self.plan.log_dir, entry.seed) / "eval.json"
+        eval_file = self._run_dir(entry).eval_file
         if entry.state == "finished" and eval_file.is_file():
             return f"seed {entry.seed}: finished, {describe_evaluation(eval_file)}"
         return f"seed {entry.seed}: {entry.state}" + (f", {entry.reason}" if entry.reason else "")
 
     def progress(self, entry: SeedEntry) -> Progress | None:
         """Newest row of the seed's learning curve."""
-        return read_progress(seed_dir(self.plan.log_dir, entry.seed) / "curve.jsonl")
+        return read_progress(self._run_dir(entry).curve)
+
+    def _run_dir(self, entry: SeedEntry) -> RunDir:
+        return RunDir(seed_dir(self.plan.log_dir, entry.seed))
 
     def columns(self, entry: SeedEntry, progress: Progress | None) -> tuple[str, str, str, str]:
         """Iteration, return, steps per second and time left, as text."""

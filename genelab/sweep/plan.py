@@ -13,7 +13,7 @@ from genelab.errors import InputError
 from genelab.records.eval import EvalRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
-from genelab.runs.files import read_record, require_writable
+from genelab.runs.files import TEMPORARIES, read_record, require_writable
 from genelab.runs.hardware import usable_cores
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.cfg import LaunchCfg
@@ -125,7 +125,8 @@ def seed_dir(log_dir: Path, seed: int) -> Path:
 def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) -> SeedPlan:
     run_dir = RunDir(path)
     if record is None:
-        foreign = sorted(p.name for p in path.iterdir() if p.name not in _LEFTOVERS) if path.is_dir() else []
+        found = path.iterdir() if path.is_dir() else ()
+        foreign = sorted(p.name for p in found if p.name not in _LEFTOVERS and not p.match(TEMPORARIES))
         if foreign:
             raise InputError(f"'{path}' holds no run.json but {foreign[0]}; move it away or choose another --log_dir")
         return SeedPlan(seed, path, "train", "new")

@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "no-such-task", "--dry-run"], "unknown task 'no-such-task'"),
         (["train", TASK, "--dry-run", "--parallel", "0"], "'--parallel': 0: Input should be greater than 0"),
         (["train", TASK, "--dry-run", "--set", "env.nm_envs=1"], "unknown path; nearest: env.num_envs"),
+        (["eval", TASK, "x.pt", "--seed", "4294967296"], "'--seed': 4294967296: Input should be less than 4294967296"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(
@@ -101,6 +103,18 @@ def test_a_full_disk_is_one_line() -> None:
     assert result.stderr == "error: No space left on device: no file named\n"
 
 
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 1), (errno.EROFS, 2), (errno.EACCES, 2)])
+def test_disk_trouble_has_the_exit_code_it_has_elsewhere(
+    number: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, "no", "place")
+
+    monkeypatch.setattr(group, "main", refuse)
+    assert run(["list"]) == code
+    assert capsys.readouterr().err == "error: no: place\n"
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == task_ids()
@@ -112,7 +126,7 @@ def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert row == {
         "id": TASK,
         "task_version": 1,
-        "iterations": 200,
+        "iterations": 150,
         "num_envs": 4096,
         "package": "genelab_cartpole",
         "summary": "Balance one pole on a cart.",

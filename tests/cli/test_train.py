@@ -23,6 +23,23 @@ TASK = "GeneLab-Inverted-Pendulum-v1"
         (["--threads", "0"], "greater than 0"),
         (["--device", "gpu"], "--device"),
         (["--log_dir", "{file}/x"], "is not a directory"),
+        (
+            ["--set", 'env.action.joints=["wheel"]'],
+            "env.action.joints = ['wheel']: unknown joint 'wheel'; known: slider",
+        ),
+        (["--set", 'env.robot.actuators.cart.joints=["hinge"]'], "joint 'hinge' stands in group 'cart' already"),
+        (
+            ["--set", 'env.rewards.pole_angle.params.joints=["wheel"]'],
+            "params.joints = ['wheel']: unknown joint 'wheel'",
+        ),
+        (["--set", "env.robot.joints.hinge.range=[1, -1]"], "env.robot.joints.hinge.range = [1, -1]: "),
+        (["--set", "env.disturbances.push.interval_s=[5, 2]"], "env.disturbances.push.interval_s = [5, 2]: "),
+        (["--set", "env.disturbances.push.params.velocity_range=[1, -1]"], "velocity_range = [1.0, -1.0]: must be"),
+        (
+            ["--num-envs", "1", "--set", "agent.num_mini_batches=25"],
+            "num_mini_batches = 25: must not be above the 24 rows",
+        ),
+        (["--set", "protocol.seed=4294967296"], "protocol.seed = 4294967296: Input should be less than 4294967296"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -50,7 +67,7 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(
     told = capsys.readouterr().out
     for shown in (
         f"task       {TASK} (version 1)",
-        "override   budget.iterations: 200 -> 7",
+        "override   budget.iterations: 150 -> 7",
         "override   env.num_envs: 4096 -> 64",
         "budget     7 iterations x 24 steps x 64 environments",
         "device     cpu, 2 CPU thread(s) per seed",

@@ -70,6 +70,44 @@ def test_without_effect_is_kept() -> None:
         ("env.terminations.pole_1_angle.params.limit=null", "limit = None: must be a number"),
         ("env.terminations.pole_1_angle.params.joints=[1]", "joints = 1: must be a string"),
         ("env.rewards.alive.func=alive", "env.rewards.alive.func = 'alive': String should match pattern"),
+        ("protocol.seed=4294967296", "protocol.seed = 4294967296: Input should be less than 4294967296"),
+        (
+            'env.action.joints=["wheel"]',
+            "env.action.joints = ['wheel']: unknown joint 'wheel'; known: slider, hinge_1, hinge_2",
+        ),
+        ('env.robot.actuators.cart.joints=["wheel"]', "env.robot.actuators.cart.joints = ['wheel']: unknown joint"),
+        (
+            'env.robot.actuators.passive.joints=["hinge_1", "slider"]',
+            "passive.joints = ['hinge_1', 'slider']: joint 'slider' stands in group 'cart' already",
+        ),
+        (
+            'env.robot.actuators.passive.joints=["hinge_1"]',
+            "env.robot.actuators = ['cart', 'passive']: no group holds joint 'hinge_2'",
+        ),
+        (
+            'env.observations.critic.terms.joint_pos.params.joints=["slider", "wheel"]',
+            "env.observations.critic.terms.joint_pos.params.joints = ['slider', 'wheel']: unknown joint 'wheel'",
+        ),
+        (
+            "env.observations.policy.terms.pole_ang_vel.params.link=pole",
+            "params.link = 'pole': unknown link 'pole'; known: pole_2",
+        ),
+        ('env.rewards.poles_upright.params.joints=["wheel"]', "poles_upright.params.joints = ['wheel']: unknown joint"),
+        ("env.rewards.poles_upright.params.joints=[]", "joints = []: must be a list of one or more joints"),
+        ('env.terminations.pole_1_angle.params.joints=["wheel"]', "params.joints = ['wheel']: unknown joint 'wheel'"),
+        ('env.disturbances.push.params.joints=["wheel"]', "env.disturbances.push.params.joints = ['wheel']: unknown"),
+        (
+            "env.disturbances.push.params.velocity_range=[0.3, -0.3]",
+            "velocity_range = [0.3, -0.3]: must be [low, high]",
+        ),
+        ("env.disturbances.push.interval_s=[6, 3]", "env.disturbances.push.interval_s = [6, 3]: "),
+        (
+            "env.reset_events.joint_state.params.position_range=[1, 0]",
+            "position_range = [1.0, 0.0]: must be [low, high]",
+        ),
+        ("env.reset_events.joint_state.params.position_range=[1]", "position_range = [1.0]: must be [low, high]"),
+        ("env.robot.joints.hinge_1.range=[1.2, -1.2]", "env.robot.joints.hinge_1.range = [1.2, -1.2]: "),
+        ("agent.num_mini_batches=98305", "agent.num_mini_batches = 98305: must not be above the 98304 rows"),
     ],
 )
 def test_wrong_input_is_one_clear_line(assignment: str, message: str) -> None:

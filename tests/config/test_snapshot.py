@@ -1,6 +1,8 @@
 import pytest
+from pydantic import ValidationError
 
-from genelab.config.snapshot import config_sha256, differences, dump_task, load_task
+from genelab.config.env import EnvCfg
+from genelab.config.snapshot import config_sha256, differences, dump_task, first_problem, load_task
 from genelab.errors import InputError
 from genelab.registry import all_tasks, get_task
 
@@ -33,3 +35,40 @@ def test_a_spoilt_snapshot_is_one_clear_line() -> None:
     snapshot["env"]["num_envs"] = -1
     with pytest.raises(InputError, match=r"^params: env.num_envs = -1: Input should be greater than 0$"):
         load_task(snapshot, "params")
+
+
+@pytest.mark.parametrize(("missing", "left"), [("policy", "critic"), ("critic", "policy")])
+def test_both_observation_groups_are_required(missing: str, left: str) -> None:
+    snapshot = dump_task(TASK)
+    del snapshot["env"]["observations"][missing]
+    with pytest.raises(InputError) as caught:
+        load_task(snapshot, "params")
+    assert str(caught.value) == f"params: env.observations = ['{left}']: must hold the group '{missing}'"
+
+
+@pytest.mark.parametrize("name", ["joint_a", "joint_b"])
+@pytest.mark.parametrize("value", ["wheel", ["hinge_1"], 1])
+def test_a_single_joint_must_be_one_of_the_robot(name: str, value: object) -> None:
+    snapshot = dump_task(get_task("GeneLab-Double-Inverted-Pendulum-v0"))
+    snapshot["env"]["rewards"]["poles_aligned"]["params"][name] = value
+    with pytest.raises(InputError) as caught:
+        load_task(snapshot, "params")
+    start = f"params: env.rewards.poles_aligned.params.{name} = "
+    assert str(caught.value).startswith(start)
+    assert str(caught.value).endswith("; known: slider, hinge_1, hinge_2")
+
+
+def test_a_rule_over_several_fields_names_the_path_from_the_model_that_is_built() -> None:
+    env = dump_task(TASK)["env"]
+    env["action"]["joints"] = ["wheel"]
+    with pytest.raises(ValidationError) as caught:
+        EnvCfg.model_validate(env)
+    assert first_problem(caught.value) == "action.joints = ['wheel']: unknown joint 'wheel'; known: slider, hinge"
+
+
+def test_equal_bounds_and_one_row_per_mini_batch_are_allowed() -> None:
+    snapshot = dump_task(TASK)
+    snapshot["env"]["disturbances"]["push"]["interval_s"] = [2.0, 2.0]
+    snapshot["env"]["reset_events"]["joint_state"]["params"]["position_range"] = [0.0, 0.0]
+    snapshot["env"]["num_envs"], snapshot["agent"]["num_mini_batches"] = 1, TASK.agent.num_steps_per_env
+    assert dump_task(load_task(snapshot, "params")) == snapshot

@@ -33,7 +33,7 @@ def test_another_evaluation_seed_gives_other_episodes(sweep: Path, tmp_path: Pat
     assert other["episodes"]["return"] != usual["episodes"]["return"][:4]
     assert other["round_trip"] is None
     # The small budget of these tests is a difference from the registered task, and is told.
-    assert "differs from the registry: task.budget.iterations: run 7, registry 200" in done.stdout
+    assert "differs from the registry: task.budget.iterations: run 7, registry 150" in done.stdout
 
 
 def test_a_checkpoint_from_the_way_is_not_called_the_last(sweep: Path, tmp_path: Path):

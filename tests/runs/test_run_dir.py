@@ -96,6 +96,19 @@ def test_a_resume_elsewhere_is_refused(run_dir: RunDir, stamps: Stamps) -> None:
     assert run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=other).packages == other.packages
 
 
+def test_a_resume_on_another_backend_is_refused(run_dir: RunDir, stamps: Stamps) -> None:
+    run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
+    slot = replace(stamps, backend=stamps.backend.replace(env={"CUDA_VISIBLE_DEVICES": "1"}))
+    run_dir.begin_attempt(from_iteration=10, device="cpu", stamps=slot)
+    backend = stamps.backend.replace(precision="64", env={"QD_X": "1"})
+    cpu = stamps.hardware.cpu.replace(model="Other")
+    other = replace(stamps, backend=backend, hardware=stamps.hardware.replace(cpu=cpu))
+    with pytest.raises(
+        InputError, match=r"precision: 32 -> 64; backend\.env\.QD_X: None -> 1; .*cpu\.model: .* -> Other"
+    ):
+        run_dir.begin_attempt(from_iteration=20, device="cpu", stamps=other)
+
+
 def test_every_state_of_the_code_is_kept(run_dir: RunDir, stamps: Stamps) -> None:
     run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
     changed = tuple(code.replace(version="9.9.9") for code in stamps.code)

@@ -60,15 +60,23 @@ def test_commit_dirt_and_difference(package: Path) -> None:
     assert len({clean.diff_sha256, changed.diff_sha256, extended.diff_sha256}) == 3
 
 
+def test_a_failing_git_is_not_a_clean_checkout(package: Path) -> None:
+    git(package.parent, "init", "-q")
+    git(package.parent, "add", ".")
+    stamp = code_stamp("stamped_pkg")
+    assert (stamp.commit, stamp.dirty, stamp.diff_sha256) == (None, None, None)
+
+
 def test_versions_name_what_a_record_needs() -> None:
     assert set(REQUIRED_PACKAGES) <= set(package_versions())
 
 
 def test_flags_in_force_without_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QD_GRAPH", "0")
+    monkeypatch.setenv("ONEDNN_VERBOSE", "1")
     monkeypatch.setenv("CUDA_HOME", "/opt/cuda")
     flags = environment_flags()
-    assert flags["QD_GRAPH"] == "0"
+    assert (flags["QD_GRAPH"], flags["ONEDNN_VERBOSE"]) == ("0", "1")
     assert flags["CUDA_HOME"] == "<path>"
     assert "PATH" not in flags
 

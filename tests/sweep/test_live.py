@@ -10,6 +10,7 @@ from rich.console import Console
 from genelab.config.run import ExecutionCfg
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
 from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.live import LineView, TableView
 from genelab.sweep.plan import SweepPlan, make_plan
@@ -22,7 +23,7 @@ def row(iteration: int, **changes: object) -> str:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> SweepPlan:
-    """200 iterations of 98304 steps on seeds 1 and 2, and the curve of seed 1 after 30."""
+    """150 iterations of 98304 steps on seeds 1 and 2, and the curve of seed 1 after 30."""
     cfg = LaunchCfg(seeds=(1, 2), log_dir=str(tmp_path))
     made = make_plan(get_task("GeneLab-Inverted-Pendulum-v1"), [], ExecutionCfg(), cfg)
     (tmp_path / "seed_1").mkdir()
@@ -68,9 +69,26 @@ def test_lines_tell_changes_and_tenths_once(plan: SweepPlan, capsys: pytest.Capt
         view.refresh(record(plan, state="crashed", reason="killed by SIGKILL"))
     assert capsys.readouterr().out.splitlines() == [
         "seed 1: training",
-        "seed 1: iteration 30/200, return 7.250, 98,304 steps/s, 2:50 left",
+        "seed 1: iteration 30/150, return 7.250, 98,304 steps/s, 2:00 left",
         "seed 1: crashed, killed by SIGKILL",
     ]
+
+
+def test_only_running_seeds_tell_their_device(plan: SweepPlan, capsys: pytest.CaptureFixture[str]) -> None:
+    run = RunDir.create(
+        plan.log_dir / "seed_1",
+        plan.task,
+        seed=1,
+        seeds_planned=(1, 2),
+        command=("genelab",),
+        overrides=(),
+        execution=plan.execution,
+    )
+    run.update(execution=run.load().execution.replace(resolved_device="cpu"))
+    LineView(plan).refresh(record(plan, state="finished"))
+    assert "chose" not in capsys.readouterr().out
+    LineView(plan).refresh(record(plan, state="training"))
+    assert "seed 1: device auto chose cpu" in capsys.readouterr().out
 
 
 def test_the_table_shows_every_seed(plan: SweepPlan) -> None:
@@ -80,5 +98,5 @@ def test_the_table_shows_every_seed(plan: SweepPlan) -> None:
         view.say("a line [that] stays")
     text = output.getvalue()
     assert "a line [that] stays" in text
-    for shown in ("iteration", "steps/s", "time left", "training", "30/200", "7.250", "2:50", "planned", "0/200"):
+    for shown in ("iteration", "steps/s", "time left", "training", "30/150", "7.250", "2:00", "planned", "0/150"):
         assert shown in text

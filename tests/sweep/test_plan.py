@@ -118,6 +118,16 @@ def test_a_seed_directory_with_foreign_files_is_refused(tmp_path: Path) -> None:
         plan(tmp_path)
 
 
+def test_what_a_killed_launch_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leftovers = [tmp_path / "seed_1" / ".run.json.7.tmp", tmp_path / "seed_1" / "params" / ".env.json.7.tmp"]
+    leftovers[1].parent.mkdir(parents=True)
+    for path in leftovers:
+        path.write_text("half")
+    assert plan(tmp_path).seeds[0].action == "train"
+    assert Sweep(tmp_path, monkeypatch).run(seeds=(1,)) == 0
+    assert not any(path.exists() for path in leftovers)
+
+
 def test_a_directory_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is not a directory"):

@@ -10,12 +10,23 @@ from genelab.records.build_entry import ENTRY_NAME
 from genelab.records.check.entry import CheckedEntry, check_entry
 from genelab.records.check.episodes import check_eval
 from genelab.records.check.finding import Finding, attempt
+from genelab.records.check.policy import check_policy
 from genelab.records.check.run import WeightsHash, check_checkpoint, check_run
 from genelab.records.check.seeds import check_sweep
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 
-__all__ = ["CheckedEntry", "Finding", "Report", "WeightsHash", "check_entry", "check_path", "check_run", "check_sweep"]
+__all__ = [
+    "CheckedEntry",
+    "Finding",
+    "Report",
+    "WeightsHash",
+    "check_entry",
+    "check_path",
+    "check_policy",
+    "check_run",
+    "check_sweep",
+]
 
 MARKS = (ENTRY_NAME, "sweep.json", "run.json")
 """Files that say what a directory is, the outermost first."""
