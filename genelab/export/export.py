@@ -51,12 +51,7 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     """
     _require_place(out)
     run, task = run_dir.load(), run_dir.task()
-    loaded = checkpoints.load(checkpoint)
-    if loaded.config_sha256 != run.config_sha256:
-        raise InputError(
-            f"checkpoint '{checkpoint}' belongs to config {loaded.config_sha256[:12]}, "
-            f"'{run_dir.path}' holds {run.config_sha256[:12]}"
-        )
+    loaded = checkpoints.load_of_run(checkpoint, run_dir)
     source = f"checkpoint '{checkpoint}'"
     expected = observation(task, loaded, source)
     actor = load_actor(loaded, task.agent, len(task.env.action.joints), source)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genelab.errors import DivergedError, InputError
 from genelab.runs.files import write_atomic
+from genelab.runs.run_dir import RunDir
 
 FORMAT = "genelab/checkpoint/1"
 
@@ -119,6 +120,20 @@ def load(path: Path) -> Checkpoint:
         if bad:
             raise InputError(f"'{path}': {part} tensor '{bad}' holds non-finite values")
     return checkpoint
+
+
+def load_of_run(path: Path, run_dir: RunDir) -> Checkpoint:
+    """Read a checkpoint of `run_dir`.
+
+    Raises:
+        InputError: as `load`, or if the checkpoint belongs to another config than the run.
+    """
+    loaded, expected = load(path), run_dir.load().config_sha256
+    if loaded.config_sha256 != expected:
+        raise InputError(
+            f"checkpoint '{path}' belongs to config {loaded.config_sha256[:12]}, '{run_dir.path}' holds {expected[:12]}"
+        )
+    return loaded
 
 
 def save_tensors(path: Path, data: dict[str, Any]) -> None:

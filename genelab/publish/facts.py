@@ -6,6 +6,7 @@ from pathlib import Path
 
 from genelab.config.snapshot import canonical_json
 from genelab.publish.text import cell, number, single
+from genelab.records import names
 from genelab.records.build_entry import protocol_changes
 from genelab.records.check import CheckedEntry
 from genelab.records.entry import EntryRecord
@@ -115,7 +116,7 @@ def _code(stamp: CodeStamp) -> str:
 
 def _records(entry: CheckedEntry, page: Path) -> str:
     links = [f"[seed {seed.run.seed}]({link(seed.path / 'eval.json', page)})" for seed in entry.seeds]
-    links.append(f"[entry]({link(entry.path / 'entry.json', page)})")
+    links.append(f"[entry]({link(entry.path / names.ENTRY, page)})")
     if (entry.path / "policy").is_dir():
         links.append(f"[exported policy]({link(entry.path / 'policy', page)})")
     return ", ".join(links)

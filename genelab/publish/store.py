@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from genelab.config.snapshot import first_problem
 from genelab.errors import InputError, RunError
-from genelab.records.build_entry import ENTRY_NAME, build_entry
+from genelab.records import names
+from genelab.records.build_entry import build_entry
 from genelab.records.check import CheckedEntry, Finding, check_entry, check_policy, check_sweep
 from genelab.records.entry import EntryHeader
 from genelab.records.seed_files import SeedFiles
@@ -19,10 +20,8 @@ from genelab.runs.files import disk_errors, write_record
 
 UPSTREAM = "upstream"
 """Folder of the store that holds other people's published numbers, not entries."""
-SEED_FILES = ("eval.json", "run.json", "curve.jsonl", "params/task.json", "params/env.json", "params/agent.json")
+SEED_FILES = (names.EVAL, names.RUN, names.CURVE, *(f"{names.PARAMS}/{part}.json" for part in names.PARTS))
 """What an entry keeps of a seed, besides its checkpoint."""
-RECORDED = "round_trip.pt"
-"""Recorded observations, without which a published policy cannot be exported. A run from elsewhere may have none."""
 
 
 def add_entry(
@@ -51,8 +50,8 @@ def add_entry(
         RunError: if the check of the sweep or the policy has findings, no seed finished, or a file names a path of this
             machine.
     """
-    if not (sweep_dir / "sweep.json").is_file():
-        raise InputError(f"'{sweep_dir}' is no sweep directory: it has no sweep.json")
+    if not (sweep_dir / names.SWEEP).is_file():
+        raise InputError(f"'{sweep_dir}' is no sweep directory: it has no {names.SWEEP}")
     if policy and not any(path.is_file() for path in policy.rglob("*")):
         raise InputError(f"policy directory '{policy}' holds no file")
     header = _header(entry_id, reason, publisher)
@@ -77,7 +76,7 @@ def add_entry(
             _require_clean(sweep_dir, findings, allow_missing=allow_missing)
             if sweep is None:
                 raise RunError(f"'{sweep_dir}' changed while it was copied")
-            write_record(draft / ENTRY_NAME, build_entry(header, sweep, seeds, draft))
+            write_record(draft / names.ENTRY, build_entry(header, sweep, seeds, draft))
             draft.chmod(0o755)
             draft.rename(target)
         finally:
@@ -130,11 +129,12 @@ def _require_clean(path: Path, findings: Sequence[Finding], *, allow_missing: bo
 
 
 def _copy(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None, draft: Path) -> None:
-    names = ["sweep.json"]
+    copied = [names.SWEEP]
     for seed in seeds:
-        names += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
-        names += [f"{seed.path.name}/{RECORDED}"] * (sweep_dir / seed.path.name / RECORDED).is_file()
-    sources = {name: sweep_dir / name for name in names}
+        copied += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
+        # A run from elsewhere may have none; then its policy cannot be exported.
+        copied += [f"{seed.path.name}/{names.ROUND_TRIP}"] * (sweep_dir / seed.path.name / names.ROUND_TRIP).is_file()
+    sources = {name: sweep_dir / name for name in copied}
     if policy:
         found = (path for path in policy.rglob("*") if path.is_file())
         sources |= {f"policy/{path.relative_to(policy).as_posix()}": path for path in found}

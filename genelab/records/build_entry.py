@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from genelab.config.snapshot import canonical_json, differences
 from genelab.config.task import ProtocolCfg
+from genelab.records import names
 from genelab.records.curve import consistency, convergence_iteration, final_average, stability, strength
 from genelab.records.entry import (
     Aggregate,
@@ -25,9 +26,6 @@ from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
 from genelab.records.statistics import seed_interval, wilson
 from genelab.records.sweep import SweepRecord
-
-ENTRY_NAME = "entry.json"
-"""The file that makes a directory an entry."""
 
 T = TypeVar("T")
 
@@ -84,7 +82,7 @@ def list_files(folder: Path) -> tuple[FileRef, ...]:
     return tuple(
         FileRef(path=name, sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
         for name in relative
-        if name != ENTRY_NAME
+        if name != names.ENTRY
     )
 
 

@@ -8,14 +8,12 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from genelab.config.snapshot import config_sha256
 from genelab.errors import RunError
+from genelab.records import names
 from genelab.records.curve import Curve, curve_of
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_json, read_rows, short_problem
 from genelab.records.run import RunRecord, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
-
-PARTS = ("task", "env", "agent")
-"""Files of the snapshot in `params/`."""
 
 
 class _Part(BaseModel):
@@ -120,7 +118,7 @@ def train_stamps(run: RunRecord) -> TrainStamps:
 def read_snapshot(params: Path) -> Snapshot:
     """Read `params/{task,env,agent}.json`. Raises RunError naming the file, or the field that is wrong."""
     data: dict[str, Any] = {}
-    for part in PARTS:
+    for part in names.PARTS:
         try:
             data[part] = read_json(params / f"{part}.json")
         except RunError as error:

@@ -11,13 +11,12 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task, load_task
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.records import names
 from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, RunRecord
 from genelab.records.stamps import REQUIRED_PACKAGES, BackendStamp, HardwareStamp
 from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
 from genelab.runs.lock import locked
 from genelab.runs.stamps import Stamps
-
-PARTS = ("task", "env", "agent")
 
 
 class RunDir:
@@ -25,14 +24,14 @@ class RunDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.record_file = path / "run.json"
-        self.params = path / "params"
+        self.record_file = path / names.RUN
+        self.params = path / names.PARAMS
         self.train_log = path / "train.log"
-        self.curve = path / "curve.jsonl"
+        self.curve = path / names.CURVE
         self.resume = path / "resume"
-        self.final_checkpoint = path / "model_final.pt"
-        self.eval_file = path / "eval.json"
-        self.round_trip_file = path / "round_trip.pt"
+        self.final_checkpoint = path / names.FINAL_CHECKPOINT
+        self.eval_file = path / names.EVAL
+        self.round_trip_file = path / names.ROUND_TRIP
 
     def checkpoint(self, iteration: int) -> Path:
         """Path of the policy saved after iteration number `iteration`."""
@@ -70,7 +69,7 @@ class RunDir:
         snapshot = dump_task(task)
         with disk_errors(run_dir.params):
             run_dir.params.mkdir(parents=True, exist_ok=True)
-        for part in PARTS:
+        for part in names.PARTS:
             write_json(run_dir.params / f"{part}.json", snapshot[part])
         record = RunRecord(
             schema="genelab/run/1",
@@ -107,7 +106,7 @@ class RunDir:
         Raises:
             InputError: if a file is missing or broken, or the hash differs.
         """
-        snapshot = {part: read_json(self.params / f"{part}.json") for part in PARTS}
+        snapshot = {part: read_json(self.params / f"{part}.json") for part in names.PARTS}
         found, expected = config_sha256(snapshot), self.load().config_sha256
         if found != expected:
             raise InputError(

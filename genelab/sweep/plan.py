@@ -10,6 +10,7 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import canonical_json, config_sha256, differences, dump_task
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.records import names
 from genelab.records.eval import EvalRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
@@ -21,7 +22,7 @@ from genelab.sweep.cfg import LaunchCfg
 Action = Literal["train", "resume", "retry", "evaluate", "skip"]
 
 # What a launch that died before it wrote run.json may leave.
-_LEFTOVERS = {"params", ".lock"}
+_LEFTOVERS = {names.PARAMS, ".lock"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class SweepPlan:
     @property
     def sweep_file(self) -> Path:
         """Path of sweep.json."""
-        return self.log_dir / "sweep.json"
+        return self.log_dir / names.SWEEP
 
     def lines(self) -> list[str]:
         """The plan as text."""
@@ -92,7 +93,7 @@ def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: Executio
     require_writable(log_dir)
     snapshot = dump_task(task)
     sha256 = config_sha256(snapshot)
-    sweep_file = log_dir / "sweep.json"
+    sweep_file = log_dir / names.SWEEP
     earlier = read_record(sweep_file, SweepRecord) if sweep_file.exists() else None
     planned = tuple(dict.fromkeys((*(earlier.seeds_planned if earlier else ()), *cfg.seeds)))
     found = {seed: run for seed in planned if (run := RunDir(seed_dir(log_dir, seed))).exists()}

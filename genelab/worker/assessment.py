@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.errors import InputError, RunError
+from genelab.errors import RunError
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -79,12 +79,7 @@ def assess(
     from genelab.learn import checkpoint as checkpoints
 
     record, snapshot = run_dir.load(), run_dir.snapshot()
-    loaded = checkpoints.load(path)
-    if loaded.config_sha256 != record.config_sha256:
-        raise InputError(
-            f"checkpoint '{path}' belongs to config {loaded.config_sha256[:12]}, "
-            f"'{run_dir.path}' holds {record.config_sha256[:12]}"
-        )
+    loaded = checkpoints.load_of_run(path, run_dir)
     registered = get_task(record.task)
     task = run_dir.task() if config_source == "run" else registered
     session, stamps = start_session(protocol.seed, execution, task.package)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genelab.errors import InputError
-from genelab.records.build_entry import ENTRY_NAME
+from genelab.records import names
 from genelab.records.check.entry import CheckedEntry, check_entry
 from genelab.records.check.episodes import check_eval
 from genelab.records.check.finding import Finding, attempt
@@ -28,7 +28,7 @@ __all__ = [
     "check_sweep",
 ]
 
-MARKS = (ENTRY_NAME, "sweep.json", "run.json")
+MARKS = (names.ENTRY, names.SWEEP, names.RUN)
 """Files that say what a directory is, the outermost first."""
 
 
@@ -57,12 +57,12 @@ def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
         return _check_file(path, weights_hash)
     folders, strays = _find(path)
     if not folders and not strays:
-        raise InputError(f"'{path}' holds no record: no entry.json, sweep.json, run.json or eval.json")
+        raise InputError(f"'{path}' holds no record: no {', '.join(MARKS)} or {names.EVAL}")
     report = Report([], [Finding(stray, "lies outside any run directory") for stray in strays])
-    entries = {folder for folder, mark in folders.items() if mark == ENTRY_NAME}
+    entries = {folder for folder, mark in folders.items() if mark == names.ENTRY}
     for folder, mark in folders.items():
-        if entries and mark != ENTRY_NAME:
-            report.findings.append(Finding(folder, f"has no {ENTRY_NAME}, the others here have"))
+        if entries and mark != names.ENTRY:
+            report.findings.append(Finding(folder, f"has no {names.ENTRY}, the others here have"))
         summary, findings = _check_folder(folder, mark, weights_hash)
         report.findings.extend(findings)
         if not findings:
@@ -74,22 +74,22 @@ def _find(path: Path) -> tuple[dict[Path, str], list[Path]]:
     """Outermost record directories below `path` with their mark, and eval.json files outside them."""
     folders: dict[Path, str] = {}
     strays: list[Path] = []
-    for root, below, names in os.walk(path):
-        mark = next((mark for mark in MARKS if mark in names), None)
+    for root, below, files in os.walk(path):
+        mark = next((mark for mark in MARKS if mark in files), None)
         if mark:
             folders[Path(root)] = mark
             below.clear()
-        elif "eval.json" in names:
-            strays.append(Path(root, "eval.json"))
+        elif names.EVAL in files:
+            strays.append(Path(root, names.EVAL))
         below.sort()
     return folders, strays
 
 
 def _check_folder(folder: Path, mark: str, weights_hash: WeightsHash | None) -> tuple[str, list[Finding]]:
-    if mark == ENTRY_NAME:
+    if mark == names.ENTRY:
         entry, findings = check_entry(folder, weights_hash)
         seeds, planned = (entry.seeds, len(entry.record.seeds.planned)) if entry else ((), 0)
-    elif mark == "sweep.json":
+    elif mark == names.SWEEP:
         sweep, found, findings = check_sweep(folder, weights_hash)
         seeds, planned = tuple(found), len(sweep.seeds) if sweep else 0
     else:

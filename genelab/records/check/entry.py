@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from genelab.records.build_entry import ENTRY_NAME, build_entry, list_files
+from genelab.records import names
+from genelab.records.build_entry import build_entry, list_files
 from genelab.records.check.compare import unequal
 from genelab.records.check.finding import Finding, attempt
 from genelab.records.check.policy import check_policy
@@ -28,7 +29,7 @@ class CheckedEntry:
 
 def check_entry(path: Path, weights_hash: WeightsHash | None) -> tuple[CheckedEntry | None, list[Finding]]:
     """Check a directory with an entry.json. Seeds that the entry itself declares as failed are no finding."""
-    entry_file = path / ENTRY_NAME
+    entry_file = path / names.ENTRY
     findings: list[Finding] = []
     entry = attempt(findings, entry_file, read_record, EntryRecord)
     sweep, seeds, problems = check_sweep(path, weights_hash)

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from genelab.errors import GenelabError
+from genelab.records import names
 from genelab.records.check.compare import changed, shown
 from genelab.records.check.episodes import check_eval
 from genelab.records.check.finding import Finding, attempt
@@ -21,7 +22,7 @@ WeightsHash = Callable[[Path], str]
 def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles | None, list[Finding]]:
     """Check a directory `seed_<S>`. Returns what it holds if it can be read whole, and the findings."""
     findings: list[Finding] = []
-    run_file, eval_file = path / "run.json", path / "eval.json"
+    run_file, eval_file = path / names.RUN, path / names.EVAL
     run = attempt(findings, run_file, read_record, RunRecord)
     if run is None:
         return None, findings
@@ -31,12 +32,12 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
         why = f" ({run.failure.reason}: {run.failure.detail})" if run.failure else ""
         message = f"seed {run.seed} is not finished: its status is '{run.status}'{why}"
         return None, [*findings, Finding(run_file, message, missing_seed=True)]
-    snapshot = attempt(findings, path / "params", read_snapshot)
+    snapshot = attempt(findings, path / names.PARAMS, read_snapshot)
     record = attempt(findings, eval_file, read_record, EvalRecord)
     train = attempt(findings, run_file, _stamps_of, run)
-    curve = train and attempt(findings, path / "curve.jsonl", read_curve, train.timing.iterations)
+    curve = train and attempt(findings, path / names.CURVE, read_curve, train.timing.iterations)
     if snapshot:
-        findings += [Finding(path / "params", problem) for problem in _check_snapshot(snapshot, run)]
+        findings += [Finding(path / names.PARAMS, problem) for problem in _check_snapshot(snapshot, run)]
     if snapshot and train:
         findings += [Finding(run_file, problem) for problem in _check_timing(snapshot, run, train)]
     if run.checkpoint:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from genelab.records import names
 from genelab.records.check.finding import Finding, attempt
 from genelab.records.check.run import WeightsHash, check_run
 from genelab.records.files import read_record
@@ -16,7 +17,7 @@ def check_sweep(
 ) -> tuple[SweepRecord | None, list[SeedFiles], list[Finding]]:
     """Check a directory with a sweep.json. Returns it, the seeds that could be read whole, and the findings."""
     findings: list[Finding] = []
-    sweep_file = path / "sweep.json"
+    sweep_file = path / names.SWEEP
     sweep = attempt(findings, sweep_file, read_record, SweepRecord)
     if sweep is None:
         return None, [], findings
@@ -26,7 +27,7 @@ def check_sweep(
         findings += problems
         if found:
             seeds.append(found)
-            findings += [Finding(found.path / "run.json", text) for text in _check_against_sweep(found, sweep)]
+            findings += [Finding(found.path / names.RUN, text) for text in _check_against_sweep(found, sweep)]
     planned_names = {f"seed_{seed}" for seed in sweep.seeds_planned}
     strays = (folder for folder in sorted(path.glob("seed_*")) if folder.name not in planned_names)
     findings += [Finding(folder, "is no planned seed of the sweep") for folder in strays]
