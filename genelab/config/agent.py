@@ -27,8 +27,9 @@ class PpoCfg(Cfg):
     """Policy network, reads the `policy` observations."""
     critic: NetworkCfg
     """Value network, reads the `critic` observations."""
-    normalization: Literal["running", "none"] = "running"
-    """Observation normalisation: `running` keeps mean and variance inside the checkpoint, frozen for evaluation."""
+    normalization: Literal["running", "fixed", "none"] = "running"
+    """Observation normalisation: `running` keeps mean and variance inside the checkpoint, frozen for evaluation;
+    `fixed` maps the bounds of every observation term to -1 and 1."""
     init_std: PositiveFloat = 1.0
     """Initial standard deviation of the action noise, in action units."""
     num_steps_per_env: PositiveInt = 24

@@ -20,6 +20,12 @@ def _low_to_high(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError("must be [low, high] with low below high")
+    return bounds
+
+
 def _check_names(field: str, value: Param, names: Sequence[Param], kind: str, known: Iterable[str]) -> None:
     unknown = [name for name in names if name not in tuple(known)]
     if unknown:
@@ -123,6 +129,12 @@ class ObservationTermCfg(Cfg):
     """Half width of the uniform noise added before the scale, in the unit of the value; null for none."""
     scale: float = 1.0
     """Factor applied after the noise."""
+    bounds: tuple[Annotated[tuple[float, float], AfterValidator(_rising)], ...] | None = Field(
+        default=None, min_length=1
+    )
+    """Lowest and highest value that physics allows or the task expects, in the unit of the value, before noise and
+    scale: one pair per dimension, or one for all. `agent.normalization = fixed` maps it to -1 and 1, without clipping.
+    Null where none is known."""
 
 
 class ObservationGroupCfg(Cfg):

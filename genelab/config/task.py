@@ -68,6 +68,15 @@ class TaskSpec(Cfg):
     """How a checkpoint is evaluated."""
 
     @model_validator(mode="after")
+    def _fixed_normalization_has_bounds(self) -> Self:
+        for group, cfg in self.env.observations.items():
+            missing = [name for name, term in cfg.terms.items() if term.bounds is None]
+            if missing and self.agent.normalization == "fixed":
+                rule = f"needs env.observations.{group}.terms.{missing[0]}.bounds"
+                raise broken_rule("agent.normalization", "fixed", rule)
+        return self
+
+    @model_validator(mode="after")
     def _a_mini_batch_has_rows(self) -> Self:
         rows, batches = self.env.num_envs * self.agent.num_steps_per_env, self.agent.num_mini_batches
         if rows < batches:

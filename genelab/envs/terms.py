@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.base import Param, resolve_function
-from genelab.config.env import ObservationGroupCfg
+from genelab.config.env import ObservationGroupCfg, ObservationTermCfg
 from genelab.errors import InputError
 from genelab.mdp.state import StateView
 
@@ -42,6 +42,15 @@ def bind(path: str, cfg: TermCfg) -> Callable[..., Any]:
     return functools.partial(function, **cfg.params)
 
 
+def layout_row(name: str, cfg: ObservationTermCfg, start: int, stop: int) -> dict[str, Any]:
+    """Where a term stands in its group, how it is scaled, and its bounds if it has any, one pair per column."""
+    row: dict[str, Any] = {"name": name, "start": start, "stop": stop}
+    row |= {"scale": cfg.scale, "func": cfg.func, "params": cfg.params}
+    if cfg.bounds is not None:
+        row["bounds"] = [list(pair) for pair in cfg.bounds] * (stop - start if len(cfg.bounds) == 1 else 1)
+    return row
+
+
 class ObservationGroup:
     """One observation group: (value + noise) x scale, concatenated in order."""
 
@@ -55,10 +64,18 @@ class ObservationGroup:
         self._scale = self._half_width = torch.empty(0)
 
     def measure(self, state: StateView) -> None:
-        """Learn the width of every term from one state."""
+        """Learn the width of every term from one state.
+
+        Raises:
+            InputError: if a term has neither one pair of bounds nor one per dimension.
+        """
         values = {name: term(state) for name, term in self._terms.items()}
         self.dims = {name: value.shape[1] for name, value in values.items()}
         terms = self.cfg.terms
+        for name, term in terms.items():
+            if term.bounds is not None and len(term.bounds) not in (1, self.dims[name]):
+                path = f"env.observations.{self.name}.terms.{name}.bounds"
+                raise InputError(f"{path}: {len(term.bounds)} pairs, the term has {self.dims[name]} dimensions")
 
         def column(attribute: str) -> Tensor:
             widths = [getattr(terms[name], attribute) or 0.0 for name in terms for _ in range(self.dims[name])]
@@ -74,13 +91,11 @@ class ObservationGroup:
         return value * self._scale
 
     def layout(self) -> list[dict[str, Any]]:
-        """Where each term stands in the vector, and how it is scaled, for checkpoints and exports."""
+        """One row per term, for checkpoints and exports."""
         rows: list[dict[str, Any]] = []
         start = 0
         for name, cfg in self.cfg.terms.items():
             stop = start + self.dims[name]
-            rows.append(
-                {"name": name, "start": start, "stop": stop, "scale": cfg.scale, "func": cfg.func, "params": cfg.params}
-            )
+            rows.append(layout_row(name, cfg, start, stop))
             start = stop
         return rows

@@ -10,6 +10,7 @@ from genelab import __version__
 from genelab.config.base import resolve_function
 from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
+from genelab.envs.terms import layout_row
 from genelab.errors import InputError
 from genelab.export.onnx import INPUT, OUTPUT
 from genelab.learn.checkpoint import Checkpoint
@@ -35,8 +36,8 @@ def observation(task: TaskSpec, checkpoint: Checkpoint, source: str) -> Observat
     """
     group = task.env.observations["policy"]
     rows: list[dict[str, Any]] = checkpoint.layout["policy"]
-    told = [{key: row[key] for key in row if key not in ("start", "stop")} for row in rows]
-    if told != [{"name": n, "scale": c.scale, "func": c.func, "params": c.params} for n, c in group.terms.items()]:
+    spans = [(row["start"], row["stop"]) for row in rows]
+    if rows != [layout_row(name, cfg, *span) for (name, cfg), span in zip(group.terms.items(), spans, strict=False)]:
         raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
     return Observation(
         input=TensorSpec(name=INPUT, dtype="float32", shape=("batch", rows[-1]["stop"])),

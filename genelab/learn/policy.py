@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from rsl_rl.models import MLPModel
 from tensordict import TensorDict
-from torch import Tensor
+from torch import Tensor, nn
 
 from genelab.config.agent import PpoCfg
 from genelab.errors import InputError
@@ -16,22 +16,50 @@ BLOCK_ROWS = 16
 count, padded, makes an action independent of how many environments run."""
 
 
-def build_actor(cfg: PpoCfg, obs_dim: int, num_actions: int) -> MLPModel:
+Layout = dict[str, Any]
+"""Columns of the observation groups, as `Environment.layout` tells them."""
+
+
+class FixedNormalizer(nn.Module):
+    """Maps the bounds of every observation to -1 and 1. Has no weights: the layout holds the bounds."""
+
+    offset: Tensor
+    factor: Tensor
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        """Take the bounds, given in the unit of the value, over to the scaled observation.
+
+        Args:
+            rows: layout of one observation group; every row has bounds.
+        """
+        super().__init__()
+        scaled = [[row["scale"] * low, row["scale"] * high] for row in rows for low, high in row["bounds"]]
+        low, high = torch.tensor(scaled, dtype=torch.float64).T
+        # Not part of the state: a second copy of the bounds could drift from the layout in the same file.
+        self.register_buffer("offset", ((high + low) / 2.0).float().unsqueeze(0), persistent=False)
+        self.register_buffer("factor", (2.0 / (high - low)).float().unsqueeze(0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shapes: (rows, obs_dim) -> (rows, obs_dim)."""
+        return (x - self.offset) * self.factor
+
+
+def build_actor(cfg: PpoCfg, layout: Layout, num_actions: int) -> MLPModel:
     """The policy network: mean by a multi-layer perceptron, state-independent standard deviation."""
     return _build(
         cfg.actor.hidden_dims,
         cfg.actor.activation,
         cfg,
         "policy",
-        obs_dim,
+        layout,
         num_actions,
         {"class_name": "GaussianDistribution", "init_std": cfg.init_std, "std_type": "scalar"},
     )
 
 
-def build_critic(cfg: PpoCfg, obs_dim: int) -> MLPModel:
+def build_critic(cfg: PpoCfg, layout: Layout) -> MLPModel:
     """The value network."""
-    return _build(cfg.critic.hidden_dims, cfg.critic.activation, cfg, "critic", obs_dim, 1, None)
+    return _build(cfg.critic.hidden_dims, cfg.critic.activation, cfg, "critic", layout, 1, None)
 
 
 def _build(
@@ -39,11 +67,11 @@ def _build(
     activation: str,
     cfg: PpoCfg,
     group: str,
-    obs_dim: int,
+    layout: Layout,
     outputs: int,
     distribution: dict[str, Any] | None,
 ) -> MLPModel:
-    example = TensorDict({group: torch.zeros(1, obs_dim)}, batch_size=[1])
+    example = TensorDict({group: torch.zeros(1, layout_dim(layout, group))}, batch_size=[1])
     model = MLPModel(
         example,
         {group: [group]},
@@ -54,14 +82,16 @@ def _build(
         obs_normalization=cfg.normalization == "running",
         distribution_cfg=distribution,
     )
+    if cfg.normalization == "fixed":
+        model.obs_normalizer = FixedNormalizer(layout[group])  # pyright: ignore[reportAttributeAccessIssue]
     for layer in model.mlp:
-        if isinstance(layer, torch.nn.ELU):
+        if isinstance(layer, nn.ELU):
             # The gradient then comes from the result, without a second exponential.
             layer.inplace = True
     return model
 
 
-def layout_dim(layout: dict[str, Any], group: str) -> int:
+def layout_dim(layout: Layout, group: str) -> int:
     """Width of an observation group according to its layout."""
     return layout[group][-1]["stop"]
 
@@ -72,12 +102,12 @@ def load_actor(checkpoint: Checkpoint, cfg: PpoCfg, num_actions: int, source: st
     Raises:
         InputError: if the weights do not fit the config; names the first tensor that differs.
     """
-    actor = build_actor(cfg, layout_dim(checkpoint.layout, "policy"), num_actions)
+    actor = build_actor(cfg, checkpoint.layout, num_actions)
     load_weights(actor, checkpoint.actor, f"{source}: actor")
     return actor.eval()
 
 
-def load_weights(module: torch.nn.Module, tensors: Tensors, source: str) -> None:
+def load_weights(module: nn.Module, tensors: Tensors, source: str) -> None:
     """Copy tensors into a module after comparing names and shapes.
 
     Raises:

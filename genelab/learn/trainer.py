@@ -15,7 +15,7 @@ from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment, Observations
 from genelab.errors import DivergedError
 from genelab.learn.checkpoint import Checkpoint, non_finite
-from genelab.learn.policy import build_actor, build_critic, layout_dim
+from genelab.learn.policy import build_actor, build_critic
 from genelab.learn.ppo import MicrobatchPPO
 
 RETURN_WINDOW = 100
@@ -41,8 +41,8 @@ class PpoTrainer:
         self._observations = self._tensordict(env.reset())
         storage = RolloutStorage("rl", env.num_envs, self._steps, self._observations, [env.num_actions], device)
         self.algorithm = MicrobatchPPO(
-            build_actor(cfg, layout_dim(layout, "policy"), env.num_actions),
-            build_critic(cfg, layout_dim(layout, "critic")),
+            build_actor(cfg, layout, env.num_actions),
+            build_critic(cfg, layout),
             storage,
             num_learning_epochs=cfg.num_learning_epochs,
             num_mini_batches=cfg.num_mini_batches,

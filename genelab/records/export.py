@@ -53,6 +53,8 @@ class ObservationSlice(Record):
     """Function that computes the value in simulation."""
     params: dict[str, Param]
     """Its arguments: joints and links in the order of the columns."""
+    bounds: tuple[tuple[float, float], ...] | None = None
+    """Lowest and highest value of every column, in the unit of the value, before the scale; null if none is known."""
     meaning: str | None
     """What the function returns, with unit and frame; null if it does not say."""
 
@@ -66,7 +68,7 @@ class Observation(Record):
     """How a term fills its columns."""
     noise: Literal["none"]
     """Noise to add: the values are expected as measured."""
-    normalization: Literal["running", "none"]
+    normalization: Literal["running", "fixed", "none"]
     """Normaliser inside the file: feed the input as the formula gives it. `none`: the policy has no normaliser."""
     terms: tuple[ObservationSlice, ...] = Field(min_length=1)
     """Terms in the order of the columns, without gaps."""

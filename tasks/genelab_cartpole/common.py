@@ -9,6 +9,8 @@ DECIMATION = 2
 """100 Hz control."""
 POS = (0.0, 0.0, 0.12)
 """On top of 0.12 m in the file: the published tasks lifted the robot twice."""
+CART_SPEED = 5.0
+"""Bound of the cart's velocity, m/s: a step of the target by 1 m moves it at up to 4 m/s."""
 RESET_EVENTS = {
     "joint_state": ResetEventCfg(
         func="genelab.mdp.events:uniform_joint_state",
@@ -27,19 +29,43 @@ def hinge(limit: float, armature: float) -> JointCfg:
     return JointCfg(range=(-limit, limit), armature=armature, damping=0.002)
 
 
-def observations(joints: list[str], pole: str) -> dict[str, ObservationGroupCfg]:
-    """Both groups over the same terms; `pole` is the link whose angular velocity is measured."""
+def observations(
+    joints: dict[str, JointCfg], limits: dict[str, float], hinge_speed: float, pole: str
+) -> dict[str, ObservationGroupCfg]:
+    """Both groups over the same terms.
+
+    Args:
+        joints: the joints, the cart's first.
+        limits: absolute position at which the episode ends, by joint, m or rad. Bounds with the joint's own range.
+        hinge_speed: bound of a hinge's velocity, rad/s.
+        pole: link whose angular velocity is measured.
+    """
+    names = list(joints)
+    positions = [(max(cfg.range[0], -limits[name]), min(cfg.range[1], limits[name])) for name, cfg in joints.items()]
+    speeds = [CART_SPEED] + [hinge_speed] * (len(joints) - 1)
     terms = {
         "joint_pos": ObservationTermCfg(
-            func="genelab.mdp.observations:joint_pos_rel", params={"joints": joints}, noise=0.005
+            func="genelab.mdp.observations:joint_pos_rel",
+            params={"joints": names},
+            noise=0.005,
+            bounds=tuple(positions),
         ),
         "joint_vel": ObservationTermCfg(
-            func="genelab.mdp.observations:joint_vel_rel", params={"joints": joints}, noise=0.05, scale=0.1
+            func="genelab.mdp.observations:joint_vel_rel",
+            params={"joints": names},
+            noise=0.05,
+            scale=0.1,
+            bounds=tuple((-speed, speed) for speed in speeds),
         ),
         "pole_ang_vel": ObservationTermCfg(
-            func="genelab.mdp.observations:link_ang_vel", params={"link": pole}, noise=0.1, scale=0.2
+            func="genelab.mdp.observations:link_ang_vel",
+            params={"link": pole},
+            noise=0.1,
+            scale=0.2,
+            bounds=((-hinge_speed, hinge_speed),),
         ),
-        "last_action": ObservationTermCfg(func="genelab.mdp.observations:last_action"),
+        # The cart's target, of which only the rail makes sense.
+        "last_action": ObservationTermCfg(func="genelab.mdp.observations:last_action", bounds=(positions[0],)),
     }
     return {
         "policy": ObservationGroupCfg(terms=terms, noise=True),

@@ -31,6 +31,8 @@ from genelab.config.task import BudgetCfg, TaskSpec
 from genelab_cartpole import common
 
 CART: dict[str, Param] = {"joints": ["slider"]}
+LIMITS = {"slider": 2.4, "hinge_1": 0.5, "hinge_2": 0.7}
+"""Absolute positions at which an episode ends, m and rad."""
 POLES: dict[str, Param] = {"joints": ["hinge_1", "hinge_2"]}
 
 
@@ -106,7 +108,7 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
             sim=common.SIM,
             robot=robot,
             action=ActionCfg(joints=("slider",)),
-            observations=common.observations(["slider", "hinge_1", "hinge_2"], pole="pole_2"),
+            observations=common.observations(robot.joints, LIMITS, hinge_speed=10.0, pole="pole_2"),
             rewards={
                 "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),
                 "poles_upright": upright,
@@ -120,13 +122,15 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
             },
             terminations={
                 "pole_1_angle": TerminationCfg(
-                    func="genelab.mdp.terminations:joint_abs_above", params={"joints": ["hinge_1"], "limit": 0.5}
+                    func="genelab.mdp.terminations:joint_abs_above",
+                    params={"joints": ["hinge_1"], "limit": LIMITS["hinge_1"]},
                 ),
                 "pole_2_angle": TerminationCfg(
-                    func="genelab.mdp.terminations:joint_abs_above", params={"joints": ["hinge_2"], "limit": 0.7}
+                    func="genelab.mdp.terminations:joint_abs_above",
+                    params={"joints": ["hinge_2"], "limit": LIMITS["hinge_2"]},
                 ),
                 "cart_position": TerminationCfg(
-                    func="genelab.mdp.terminations:joint_abs_above", params={**CART, "limit": 2.4}
+                    func="genelab.mdp.terminations:joint_abs_above", params={**CART, "limit": LIMITS["slider"]}
                 ),
             },
             reset_events=common.RESET_EVENTS,

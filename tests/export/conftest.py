@@ -12,7 +12,7 @@ from genelab.envs.terms import ObservationGroup
 from genelab.export.export import export_policy
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import build_actor, build_critic, layout_dim
+from genelab.learn.policy import build_actor, build_critic
 from genelab.mdp.state import Names, StateView
 from genelab.records.export import ExportFormat
 from genelab.registry import get_task
@@ -51,8 +51,8 @@ def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: in
     """Random weights and a normaliser that has seen the observations."""
     torch.manual_seed(weights_seed)
     layout = layout_of(task)
-    actor = build_actor(task.agent, layout_dim(layout, "policy"), len(task.env.action.joints))
-    critic = build_critic(task.agent, layout_dim(layout, "critic"))
+    actor = build_actor(task.agent, layout, len(task.env.action.joints))
+    critic = build_critic(task.agent, layout)
     if task.agent.normalization == "running":
         actor.train().obs_normalizer.update(observations)  # pyright: ignore
     return Checkpoint(config_sha256(dump_task(task)), 150, layout, actor.state_dict(), critic.state_dict())
@@ -62,7 +62,7 @@ def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: in
 def make_run(observations: torch.Tensor) -> MakeRun:
     """Writes a run directory as training leaves it, as far as an export reads it."""
 
-    def make(folder: Path, normalization: Literal["running", "none"] = "running") -> RunDir:
+    def make(folder: Path, normalization: Literal["running", "fixed", "none"] = "running") -> RunDir:
         task = get_task(TASK)
         task = task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": normalization})})
         run_dir = RunDir.create(

@@ -3,7 +3,12 @@ import torch
 
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import build_actor, build_critic
+from genelab.learn.policy import Layout, build_actor, build_critic
+
+
+def layout_of_width(width: int) -> Layout:
+    """One term per group."""
+    return {group: [{"name": "all", "start": 0, "stop": width}] for group in ("policy", "critic")}
 
 
 @pytest.fixture
@@ -16,9 +21,9 @@ def ppo_cfg() -> PpoCfg:
 def trained(ppo_cfg: PpoCfg) -> Checkpoint:
     """A checkpoint with random weights and a normaliser that is not the identity."""
     torch.manual_seed(0)
-    actor, critic = build_actor(ppo_cfg, 8, 1), build_critic(ppo_cfg, 8)
+    layout = layout_of_width(8)
+    actor, critic = build_actor(ppo_cfg, layout, 1), build_critic(ppo_cfg, layout)
     for model in (actor, critic):
         model.train()
         model.obs_normalizer.update(torch.randn(500, 8) * 3 + 1)  # pyright: ignore
-    layout = {group: [{"name": "all", "start": 0, "stop": 8}] for group in ("policy", "critic")}
     return Checkpoint("a" * 64, 3, layout, actor.state_dict(), critic.state_dict())

@@ -5,13 +5,14 @@ from tensordict import TensorDict
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy, build_actor, load_actor
+from tests.learn.conftest import layout_of_width
 
 
 @pytest.mark.parametrize("hidden_dims", [(128, 128), (256, 128)])
 def test_an_action_does_not_depend_on_how_many_environments_run(hidden_dims: tuple[int, ...]):
     torch.manual_seed(1)
     network = NetworkCfg(hidden_dims=hidden_dims)
-    actor = build_actor(PpoCfg(actor=network, critic=network, save_interval=1), 10, 2)
+    actor = build_actor(PpoCfg(actor=network, critic=network, save_interval=1), layout_of_width(10), 2)
     policy = DeterministicPolicy(actor, torch.device("cpu"))
     rows = torch.randn(203, 10)
     whole = policy({"policy": rows})

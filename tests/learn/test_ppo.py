@@ -7,8 +7,10 @@ from tensordict import TensorDict
 from genelab.config.agent import PpoCfg
 from genelab.learn.policy import build_actor, build_critic
 from genelab.learn.ppo import MicrobatchPPO
+from tests.learn.conftest import layout_of_width
 
 NUM_ENVS, STEPS = 64, 24
+LAYOUT = layout_of_width(8)
 
 
 def _observations() -> TensorDict:
@@ -20,7 +22,9 @@ def _with_rollout(cls: type[PPO], cfg: PpoCfg, schedule: str) -> PPO:
     torch.manual_seed(0)
     observations = _observations()
     storage = RolloutStorage("rl", NUM_ENVS, STEPS, observations, [1], "cpu")
-    algorithm = cls(build_actor(cfg, 8, 1), build_critic(cfg, 8), storage, entropy_coef=0.005, schedule=schedule)
+    algorithm = cls(
+        build_actor(cfg, LAYOUT, 1), build_critic(cfg, LAYOUT), storage, entropy_coef=0.005, schedule=schedule
+    )
     with torch.inference_mode():
         for _ in range(STEPS):
             actions = algorithm.act(observations)
