@@ -16,6 +16,11 @@ COMMANDS = {
     "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
     "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),
+    "replay-guard": ("genelab.cli.replay_guard", "Step from the state that a guard saved to the fault that it found."),
+    "inspect": (
+        "genelab.cli.inspect",
+        "Show what every dimension of observations and actions really holds, and flag what looks wrong.",
+    ),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),

@@ -8,7 +8,7 @@ from click.core import ParameterSource
 from genelab.cli.options import FieldType, field_option
 from genelab.config.env import EnvCfg
 from genelab.config.overrides import apply_overrides
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, NanPolicy
 from genelab.config.task import BudgetCfg
 from genelab.registry import get_task
 from genelab.sweep.cfg import LaunchCfg
@@ -23,6 +23,8 @@ from genelab.sweep.plan import make_plan
 @field_option("--log-dir", LaunchCfg, "log_dir", metavar="DIR")
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
+@field_option("--nan-policy", ExecutionCfg, "nan_policy", metavar="stop|reset-env")
+@field_option("--max-env-resets", ExecutionCfg, "max_env_resets")
 @field_option("--iterations", BudgetCfg, "iterations")
 @field_option("--num-envs", EnvCfg, "num_envs")
 @click.option(
@@ -38,6 +40,8 @@ def command(
     log_dir: str,
     device: str,
     threads: int,
+    nan_policy: NanPolicy,
+    max_env_resets: int,
     iterations: int | None,
     num_envs: int | None,
     assignments: tuple[str, ...],
@@ -49,11 +53,12 @@ def command(
     The same command again finishes what is unfinished and skips what is done. `genelab info TASK` lists the paths that
     --set takes; --iterations and --num-envs are short for two of them.
     """
-    short = {"budget.iterations": iterations, "env.num_envs": num_envs}
-    extra = [f"{path}={value}" for path, value in short.items() if value is not None]
-    task, overrides = apply_overrides(get_task(task_id), [*assignments, *extra])
+    short = {"--iterations": ("budget.iterations", iterations), "--num-envs": ("env.num_envs", num_envs)}
+    options = {name: (path, value) for name, (path, value) in short.items() if value is not None}
+    task, overrides = apply_overrides(get_task(task_id), assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
-    plan = make_plan(task, overrides, ExecutionCfg(device=device, threads=threads), cfg)
+    execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
+    plan = make_plan(task, overrides, execution, cfg)
     for line in plan.lines():
         click.echo(line)
     if dry_run:

@@ -1,6 +1,6 @@
 """The environment: one class for training and evaluation, after gymnasium's vector API with same-step autoreset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.envs.terms import ObservationGroup, bind
+from genelab.envs.terms import ObservationGroup, Tap, bind
 from genelab.mdp.state import EventContext, StateView, StateWrite
 from genelab.rng import Stream
 from genelab.sim.simulation import Simulation
@@ -42,6 +42,8 @@ class Step:
     """Ended by a termination term, bool. Shape: (num_envs,)."""
     truncated: Tensor
     """Ended by the time limit alone, bool. Shape: (num_envs,)."""
+    broken: Tensor
+    """Where the simulator reports an error, or a state or the reward is not finite, bool. Shape: (num_envs,)."""
     finished: Finished
 
 
@@ -67,6 +69,8 @@ class Environment:
         observation_noise: bool = True,
         disturbances: bool = True,
         final_observations: bool = False,
+        reset_broken: bool = False,
+        environments: Sequence[int] | None = None,
     ) -> None:
         """Bind the terms to the simulation.
 
@@ -79,6 +83,9 @@ class Environment:
             observation_noise: whether the noise of noisy groups applies.
             disturbances: whether interval events happen.
             final_observations: whether steps deliver the observations of final states.
+            reset_broken: whether an episode whose state, reward or observation is not finite ends at once, as
+                terminated and with a reward of 0 in that step, and is counted.
+            environments: numbers that the draws of training belong to, if these are some of a larger batch.
 
         Raises:
             InputError: if a term's function or parameters are wrong.
@@ -92,6 +99,10 @@ class Environment:
         self._seed = seed
         self._by_episode = numbering == "episode"
         self._final_observations = final_observations
+        self.resets_broken = reset_broken
+        """Whether broken environments are reset."""
+        self.tap: Tap | None = None
+        """Is shown every tensor of a step in the order in which it is computed, to find the first that is wrong."""
         self._streams: dict[str, Stream] = {}
         self._groups = [ObservationGroup(n, c, noise=observation_noise) for n, c in cfg.observations.items()]
         self._rewards = {n: (bind(f"env.rewards.{n}", c), c.weight * cfg.control_dt) for n, c in cfg.rewards.items()}
@@ -101,15 +112,17 @@ class Environment:
         self._disturbances = {n: bind(f"env.disturbances.{n}", c) for n, c in events.items()}
 
         self._num_steps = 0
-        self._environment = torch.arange(self.num_envs, device=self.device)
+        self._environment = torch.tensor(environments or range(self.num_envs), device=self.device)
         self._everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
-        self.episode_number = self._environment.clone()
+        self.episode_number = torch.arange(self.num_envs, device=self.device)
         self.episode_step = torch.zeros_like(self._environment)
         self._next_episode = torch.tensor(self.num_envs, device=self.device)
         self._return = torch.zeros(self.num_envs, dtype=torch.float64, device=self.device)
         self._action = torch.zeros(self.num_envs, self.num_actions, device=self.device)
         self._previous_action = self._action.clone()
         self._timers = {n: torch.zeros_like(self._environment) for n in self._disturbances}
+        self.broken_count = torch.zeros_like(self._environment)
+        """How often each environment was reset because it was broken, int64. Shape: (num_envs,)."""
         self.term_sums = {n: torch.zeros((), dtype=torch.float64, device=self.device) for n in self._rewards}
         """Sum over environments and steps of each weighted reward term, until `term_means` empties it."""
         self._term_steps = 0
@@ -148,9 +161,13 @@ class Environment:
         self.episode_step = self.episode_step + 1
 
         state = self._read()
-        reward = self._reward(state)
+        broken = self._broken(state)
+        reward, broken = self._reward(state, broken)
         self._return = self._return + reward
         terminated = torch.zeros_like(self._everywhere)
+        if self.resets_broken:
+            terminated = broken
+            self.broken_count = self.broken_count + broken
         for term in self._terminations.values():
             terminated = terminated | term(state)
         truncated = (self.episode_step >= self.max_steps) & ~terminated
@@ -169,7 +186,8 @@ class Environment:
                 # In training a timer runs on across episodes; a numbered episode has its own.
                 self._draw_timers(ended)
             written = True
-        return Step(self._observe(self._read() if written else state), reward, terminated, truncated, finished)
+        observations = self._observe(self._read() if written else state)
+        return Step(observations, reward, terminated, truncated, broken, finished)
 
     def layout(self) -> dict[str, Any]:
         """What the observation vectors and the actions mean, for checkpoints and exports."""
@@ -194,6 +212,7 @@ class Environment:
             "return": self._return,
             "action": self._action,
             "previous_action": self._previous_action,
+            "broken_count": self.broken_count,
             **{f"timer/{name}": timer for name, timer in self._timers.items()},
         }
         return own | {f"sim/{name}": value for name, value in self._sim.state_dict().items()}
@@ -208,6 +227,7 @@ class Environment:
         self._return = own["return"]
         self._action = own["action"]
         self._previous_action = own["previous_action"]
+        self.broken_count = own["broken_count"]
         self._timers = {name: own[f"timer/{name}"] for name in self._timers}
         self._sim.load_state_dict({n.removeprefix("sim/"): v for n, v in state.items() if n.startswith("sim/")})
 
@@ -232,17 +252,47 @@ class Environment:
         def uniform(group: str) -> Callable[[int], Tensor]:
             return lambda dim: self.draw(f"{prefix}noise/{group}", dim)
 
-        return {group.name: group.compute(state, uniform(group.name)) for group in self._groups}
+        return {group.name: group.compute(state, uniform(group.name), self.tap) for group in self._groups}
 
-    def _reward(self, state: StateView) -> Tensor:
+    def _broken(self, state: StateView) -> Tensor:
+        """Where the physics went wrong. Shape: (num_envs,) bool."""
+        physics = {
+            "joint_pos": state.joint_pos,
+            "joint_vel": state.joint_vel,
+            "link_quat_w": state.link_quat_w,
+            "link_ang_vel_w": state.link_ang_vel_w,
+        }
+        broken = self._sim.error()
+        if self.tap is not None:
+            self.tap("action", self._action)
+            for name, value in physics.items():
+                self.tap(f"state/{name}", value)
+            self.tap("simulator error", broken)
+        for value in physics.values():
+            broken = broken | ~torch.isfinite(value).flatten(1).all(dim=1)
+        return broken
+
+    def _reward(self, state: StateView, broken: Tensor) -> tuple[Tensor, Tensor]:
+        """The reward, and where it or what came before is broken. Shapes: (num_envs,), (num_envs,) bool."""
+        values = {name: weight * term(state) for name, (term, weight) in self._rewards.items()}
+        if self.tap is not None:
+            for name, value in values.items():
+                self.tap(f"reward/{name}", value)
         # One term after the other: a matrix product would sum in an order that depends on the batch size.
         total = torch.zeros(self.num_envs, device=self.device)
-        for name, (term, weight) in self._rewards.items():
-            value = weight * term(state)
-            self.term_sums[name] += value.sum(dtype=torch.float64)
+        for value in values.values():
             total = total + value
+        broken = broken | ~torch.isfinite(total)
+        if self.resets_broken:
+            # The state is that of the end of an episode: what it shows to the policy must be finite too.
+            for observation in self._observe(state).values():
+                broken = broken | ~torch.isfinite(observation).all(dim=1)
+            values = {name: value.masked_fill(broken, 0.0) for name, value in values.items()}
+            total = total.masked_fill(broken, 0.0)
+        for name, value in values.items():
+            self.term_sums[name] += value.sum(dtype=torch.float64)
         self._term_steps += 1
-        return total
+        return total, broken
 
     def _disturb(self, state: StateView) -> bool:
         """Write the disturbances that are due; returns whether any was."""

@@ -8,10 +8,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from genelab.config.base import Param, resolve_function
+from genelab.config.base import Choice, Param, resolve_function
 from genelab.config.env import ObservationGroupCfg, ObservationTermCfg
 from genelab.errors import InputError
 from genelab.mdp.state import StateView
+
+Tap = Callable[[str, Tensor], None]
+"""Is shown a tensor and its name. Shape: (num_envs, ...)."""
 
 
 class TermCfg(Protocol):
@@ -32,20 +35,31 @@ def bind(path: str, cfg: TermCfg) -> Callable[..., Any]:
     """The term's function with its parameters filled in; takes the state view or the event context.
 
     Raises:
-        InputError: if the function cannot be imported or does not take exactly these parameters.
+        InputError: if the function cannot be imported or does not take exactly these parameters, or a choice among them
+            is not made, or its file is not the chosen one.
     """
     function = resolve_function(cfg.func)
+    params = {name: _resolved(f"{path}.params.{name}", value) for name, value in cfg.params.items()}
     try:
-        inspect.signature(function).bind(None, **cfg.params)
+        inspect.signature(function).bind(None, **params)
     except TypeError as error:
         raise InputError(f"{path}.params = {cfg.params!r}: {cfg.func} {error}") from error
-    return functools.partial(function, **cfg.params)
+    return functools.partial(function, **params)
+
+
+def _resolved(path: str, value: Param) -> Any:
+    if not isinstance(value, Choice):
+        return value
+    try:
+        return value.resolve()
+    except InputError as error:
+        raise InputError(f"{path} {error}") from error
 
 
 def layout_row(name: str, cfg: ObservationTermCfg, start: int, stop: int) -> dict[str, Any]:
     """Where a term stands in its group, how it is scaled, and its bounds if it has any, one pair per column."""
     row: dict[str, Any] = {"name": name, "start": start, "stop": stop}
-    row |= {"scale": cfg.scale, "func": cfg.func, "params": cfg.params}
+    row |= {"scale": cfg.scale, "func": cfg.func, "params": cfg.model_dump(mode="json")["params"]}
     if cfg.bounds is not None:
         row["bounds"] = [list(pair) for pair in cfg.bounds] * (stop - start if len(cfg.bounds) == 1 else 1)
     return row
@@ -83,12 +97,19 @@ class ObservationGroup:
 
         self._scale, self._half_width = column("scale"), column("noise")
 
-    def compute(self, state: StateView, uniform: Callable[[int], Tensor]) -> Tensor:
+    def compute(self, state: StateView, uniform: Callable[[int], Tensor], tap: Tap | None = None) -> Tensor:
         """The group's observation. Shape: (num_envs, sum of dims)."""
-        value = torch.cat([term(state) for term in self._terms.values()], dim=1)
+        values = [term(state) for term in self._terms.values()]
+        if tap is not None:
+            for name, term in zip(self._terms, values, strict=True):
+                tap(f"observation/{self.name}/{name}", term)
+        value = torch.cat(values, dim=1)
         if self._noisy:
             value = value + (2.0 * uniform(value.shape[1]) - 1.0) * self._half_width
-        return value * self._scale
+        value = value * self._scale
+        if tap is not None:
+            tap(f"observation/{self.name}", value)
+        return value
 
     def layout(self) -> list[dict[str, Any]]:
         """One row per term, for checkpoints and exports."""

@@ -4,8 +4,9 @@ import hashlib
 import io
 import json
 import pickle
+import re
+import textwrap
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from genelab.errors import DivergedError, InputError
+from genelab.records.files import MAX_LINE, parse_json
 from genelab.runs.files import write_atomic
 from genelab.runs.run_dir import RunDir
 
@@ -101,13 +103,20 @@ def load(path: Path) -> Checkpoint:
     for part in ("actor", "critic"):
         if not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in data[part].items()):
             raise InputError(f"'{path}' is no genelab checkpoint: its {part} holds other things than tensors")
+        if strange := next((n for n, t in data[part].items() if not _is_plain(t)), None):
+            raise InputError(f"'{path}' is no genelab checkpoint: its {part} tensor {strange!a} is not as it was saved")
+    if not re.fullmatch("[0-9a-f]{64}", data["config_sha256"]) or type(data["iteration"]) is not int:
+        raise InputError(f"'{path}' is no genelab checkpoint: its config_sha256 or its iteration is none")
+    if data["iteration"] < 0:
+        raise InputError(f"'{path}' is no genelab checkpoint: its iteration is negative")
     try:
-        layout = json.loads(data["layout"])
+        layout = parse_json(data["layout"])
         widths = {group: layout[group][-1]["stop"] for group in ("policy", "critic")}
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise InputError(f"'{path}' is no genelab checkpoint: its layout is broken ({error!r})") from error
-    if not all(isinstance(width, int) for width in widths.values()):
-        raise InputError(f"'{path}' is no genelab checkpoint: its layout has widths {widths}")
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        raise InputError(f"'{path}' is no genelab checkpoint: its layout is broken ({reason})") from error
+    if not all(type(width) is int and width > 0 for width in widths.values()):
+        raise InputError(f"'{path}' is no genelab checkpoint: its layout has widths {_shown(widths)}")
     checkpoint = Checkpoint(
         config_sha256=data["config_sha256"],
         iteration=data["iteration"],
@@ -158,10 +167,12 @@ def load_tensors(path: Path) -> Any:
         if damaged:
             raise InputError(f"checkpoint '{path}' is damaged: its member '{damaged}' fails its checksum")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError) as error:
-        raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {_first_line(error)}") from error
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
         raise InputError(f"checkpoint '{path}' holds code, not only tensors, and was not loaded") from error
+    except Exception as error:  # damaged data makes zip, pickle and torch raise nearly anything
+        raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {_first_line(error)}") from error
 
 
 def non_finite(tensors: Tensors) -> str | None:
@@ -169,9 +180,20 @@ def non_finite(tensors: Tensors) -> str | None:
     return next((n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())), None)
 
 
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor is stored as `save` stores it. A view may claim more elements than any memory holds."""
+    plain = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    return plain and tensor.is_contiguous() and not tensor.is_complex()
+
+
+def _shown(value: object) -> str:
+    return textwrap.shorten(ascii(value), MAX_LINE, placeholder=" ...")
+
+
 def _on_cpu(tensors: Tensors) -> Tensors:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    words = " ".join(str(error).partition("\n")[0].split())
+    return textwrap.shorten(ascii(words)[1:-1], MAX_LINE, placeholder=" ...") or type(error).__name__

@@ -2,9 +2,14 @@
 
 import torch
 from rsl_rl.algorithms import PPO
+from rsl_rl.models import MLPModel
+from rsl_rl.modules.distribution import GaussianDistribution
 from torch import Tensor, nn
 
+from genelab.learn.guard import UpdateGuard
 from genelab.learn.linear import forward
+
+LOSSES = ("value", "surrogate", "entropy", "kl")
 
 
 class MicrobatchPPO(PPO):
@@ -19,7 +24,11 @@ class MicrobatchPPO(PPO):
     """Rows per forward and backward pass."""
 
     def update(self) -> dict[str, float]:
-        """Run the optimisation epochs over the rollout and return the mean losses."""
+        """Run the optimisation epochs over the rollout and return the mean losses.
+
+        Raises:
+            FaultError: on the first value that is not finite, or an action noise on its bound.
+        """
         st = self.storage
         size = st.num_envs * st.num_transitions_per_env // self.num_mini_batches
         observations = st.observations.flatten(0, 1)
@@ -38,22 +47,56 @@ class MicrobatchPPO(PPO):
         ]
         order = torch.randperm(self.num_mini_batches * size, device=self.device)
         sums = torch.zeros(4, device=self.device)
-        for _ in range(self.num_learning_epochs):
-            for rows in order.split(size):
+        guard = UpdateGuard()
+        guard.by_environment(self._collected())
+        for epoch in range(self.num_learning_epochs):
+            for batch, rows in enumerate(order.split(size)):
+                guard.mini_batch = epoch * self.num_mini_batches + batch
                 self.optimizer.zero_grad()
                 losses = torch.zeros(4, device=self.device)
                 for piece in rows.split(self.microbatch_rows):
                     losses += self._accumulate([c[piece] for c in (*latents, *columns)], 1.0 / size)
+                guard.finite([(f"loss/{name}", value) for name, value in zip(LOSSES, losses, strict=True)])
                 self._adapt_learning_rate(losses[3])
-                nn.utils.clip_grad_norm_(self.actor.parameters(), self.max_grad_norm)
-                nn.utils.clip_grad_norm_(self.critic.parameters(), self.max_grad_norm)
+                for part, model in self._models():
+                    self._clip_gradient(guard, part, model)
                 self.optimizer.step()
+                self._check_weights(guard)
                 sums += losses
         self.actor.update_normalization(observations)
         self.critic.update_normalization(observations)
+        for part, model in self._models():
+            guard.finite([(f"normaliser/{part}/{n}", value) for n, value in model.obs_normalizer.named_buffers()])
         st.clear()
-        value, surrogate, entropy, kl = (sums / (self.num_learning_epochs * self.num_mini_batches)).tolist()
-        return {"value": value, "surrogate": surrogate, "entropy": entropy, "kl": kl}
+        means = (sums / (self.num_learning_epochs * self.num_mini_batches)).tolist()
+        return dict(zip(LOSSES, means, strict=True))
+
+    def _models(self) -> list[tuple[str, MLPModel]]:
+        return [("actor", self.actor), ("critic", self.critic)]  # pyright: ignore
+
+    def _collected(self) -> list[tuple[str, Tensor]]:
+        """What the update reads, in the order in which it was computed. Shape of each: (steps, num_envs, dim)."""
+        st = self.storage
+        names = ("mean", "std")
+        parameters = [(f"action/{n}", value) for n, value in zip(names, st.distribution_params, strict=True)]  # pyright: ignore
+        own = ("actions", "values", "actions_log_prob", "rewards", "returns", "advantages")
+        return [*parameters, *((f"rollout/{name}", getattr(st, name)) for name in own)]
+
+    def _clip_gradient(self, guard: UpdateGuard, part: str, model: MLPModel) -> None:
+        """Limit the norm of a network's gradient. The same as clip_grad_norm_, which would spread one NaN to all."""
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if not bool(torch.isfinite(norm)):
+            named = [(f"gradient/{part}/{n}", p.grad) for n, p in model.named_parameters() if p.grad is not None]
+            guard.finite([*named, (f"gradient/{part}/norm", norm)])
+        nn.utils.clip_grads_with_norm_(model.parameters(), self.max_grad_norm, norm)
+
+    def _check_weights(self, guard: UpdateGuard) -> None:
+        """Every weight is finite, and the action noise lies strictly within the bounds it is clamped to."""
+        guard.finite([(f"weight/{part}/{n}", w) for part, model in self._models() for n, w in model.named_parameters()])
+        distribution = self.actor.distribution
+        assert isinstance(distribution, GaussianDistribution)
+        guard.within("action/std", distribution.std_param, *distribution.std_range)
 
     def _accumulate(self, batch: list[Tensor], weight: float) -> Tensor:
         """Add one piece's share of the gradient; returns its share of (value loss, surrogate, entropy, KL)."""

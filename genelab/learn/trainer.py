@@ -1,5 +1,6 @@
 """The training loop of one seed, and the exact state that a resume needs."""
 
+import math
 import random
 import time
 from collections import deque
@@ -12,9 +13,11 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment, Observations
+from genelab.envs.environment import Environment, Observations, Step
 from genelab.errors import DivergedError
-from genelab.learn.checkpoint import Checkpoint, non_finite
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.diagnosis import first_culprit
+from genelab.learn.guard import FINITE, START, Fault, FaultError, all_finite, clone_tree
 from genelab.learn.policy import build_actor, build_critic
 from genelab.learn.ppo import MicrobatchPPO
 
@@ -27,14 +30,24 @@ Metrics = dict[str, float | int | None]
 class PpoTrainer:
     """Trains one policy, one iteration at a time."""
 
-    def __init__(self, task: TaskSpec, config_sha256: str, env: Environment) -> None:
-        """Build networks, optimiser and rollout storage. Seed the global generators before."""
+    def __init__(self, task: TaskSpec, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> None:
+        """Build networks, optimiser and rollout storage. Seed the global generators before.
+
+        Args:
+            task: the task.
+            config_sha256: digest of its config, for checkpoints.
+            env: its environment.
+            max_env_resets: broken environments that may be reset in all, if `env` resets them.
+        """
         cfg = task.agent
         layout = env.layout()
         self.env = env
         self.iteration = 0
         """Iterations done."""
         self._config_sha256 = config_sha256
+        self._max_env_resets = max_env_resets
+        self.checks_each_step = env.device.type == "cpu"
+        """Whether a rollout stops at the step of a fault. A GPU is asked once a rollout, so that it never waits."""
         self._layout = layout
         self._steps = cfg.num_steps_per_env
         device = str(env.device)
@@ -70,15 +83,34 @@ class PpoTrainer:
             the stochastic policy (null before the first), mean reward per control step, losses, times in s.
 
         Raises:
-            DivergedError: if the mean reward, a loss or a weight is not finite.
+            FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
         """
+        start = clone_tree(self.state_dict())
+        actions: list[Tensor] = []
+        try:
+            return self._iterate(actions)
+        except FaultError as error:
+            error.start, error.actions = start, actions
+            if error.fault.phase == "rollout":
+                self._find_first_culprit(error)
+            error.fault.iteration = start["iteration"]
+            self.load_state_dict(start)
+            raise
+
+    def _iterate(self, actions: list[Tensor]) -> Metrics:
+        """One iteration. Fills `actions` as it goes."""
         begin = time.perf_counter()
         self.algorithm.train_mode()
         reward_sum = torch.zeros((), dtype=torch.float64, device=self.env.device)
         ended: list[tuple[Tensor, Tensor, Tensor]] = []
+        normal: list[Tensor] = []
         with torch.inference_mode():
             for _ in range(self._steps):
-                step = self.env.step(self.algorithm.act(self._observations))
+                actions.append(self.algorithm.act(self._observations))
+                step = self._step(actions)
+                normal.append(self._is_normal(step))
+                if self.checks_each_step:
+                    self._require_normal(normal)
                 self._observations = self._tensordict(step.observations)
                 done = step.terminated | step.truncated
                 self.algorithm.process_env_step(
@@ -86,21 +118,19 @@ class PpoTrainer:
                 )
                 reward_sum += step.reward.sum(dtype=torch.float64)
                 ended.append((done, step.finished.episode_return, step.finished.length))
+            self._require_normal(normal)
+            self._require_few_resets()
             self.algorithm.compute_returns(self._observations)
         collected = time.perf_counter()
         episodes = self._count_episodes(ended)
-        mean_reward = float(reward_sum) / (self._steps * self.env.num_envs)
-        if not np.isfinite(mean_reward):
-            raise DivergedError(f"iteration {self.iteration}: the mean reward of the rollout is {mean_reward}")
         losses = self.algorithm.update()
-        self._check_finite(losses)
         end = time.perf_counter()
         row: Metrics = {
             "iteration": self.iteration,
             "episode_return": float(np.mean(self._returns)) if self._returns else None,
             "episode_length": float(np.mean(self._lengths)) if self._lengths else None,
             "episodes_finished": episodes,
-            "step_reward": mean_reward,
+            "step_reward": float(reward_sum) / (self._steps * self.env.num_envs),
             **{f"loss/{name}": value for name, value in losses.items()},
             "learning_rate": self.algorithm.learning_rate,
             "action_std": float(self.algorithm.actor.state_dict()["distribution.std_param"].mean()),
@@ -111,6 +141,11 @@ class PpoTrainer:
         }
         self.iteration += 1
         return row
+
+    @property
+    def env_resets(self) -> int:
+        """Broken environments that were reset so far."""
+        return int(self.env.broken_count.sum())
 
     def checkpoint(self) -> Checkpoint:
         """The policy as it stands."""
@@ -171,11 +206,38 @@ class PpoTrainer:
         self._lengths.extend(torch.stack([entry[2] for entry in ended])[done].tolist())
         return int(done.sum())
 
-    def _check_finite(self, losses: dict[str, float]) -> None:
-        for name, value in losses.items():
-            if not np.isfinite(value):
-                raise DivergedError(f"iteration {self.iteration}: the {name} loss is {value}")
-        for part in (self.algorithm.actor, self.algorithm.critic):
-            bad = non_finite(part.state_dict())
-            if bad:
-                raise DivergedError(f"iteration {self.iteration}: tensor '{bad}' is not finite after the update")
+    def _step(self, actions: list[Tensor]) -> Step:
+        try:
+            return self.env.step(actions[-1])
+        except DivergedError as error:
+            raise _rollout_fault("simulator", len(actions) - 1, str(error)) from error
+
+    def _is_normal(self, step: Step) -> Tensor:
+        """Whether nothing is wrong in any environment. A bool scalar on the device."""
+        finite = all_finite((step.reward, *step.observations.values()))
+        return finite if self.env.resets_broken else finite & ~step.broken.any()
+
+    def _require_normal(self, normal: list[Tensor]) -> None:
+        wrong = ~torch.stack(normal)
+        if bool(wrong.any()):
+            raise _rollout_fault("a state, reward or observation", int(torch.nonzero(wrong)[0]), FINITE)
+
+    def _require_few_resets(self) -> None:
+        if self.env.resets_broken and (count := self.env_resets) > self._max_env_resets:
+            rule = f"at most {self._max_env_resets} broken environments may be reset (--max-env-resets)"
+            fault = Fault("resets", "resets of broken environments", count, rule, START)
+            fault.environments = torch.nonzero(self.env.broken_count).flatten().tolist()
+            raise FaultError(fault, {"broken_count": self.env.broken_count.clone()})
+
+    def _find_first_culprit(self, error: FaultError) -> None:
+        """Repeat the rollout from its start and look at every tensor in the order in which it is computed."""
+        watch = first_culprit(self.env, error.start["env"], error.actions)
+        error.fault.reproduced = watch.fault is not None
+        if watch.fault is not None:
+            error.fault, error.tensors = watch.fault, {watch.fault.tensor: watch.tensor}
+            error.fault.reproduced = True
+
+
+def _rollout_fault(tensor: str, step: int, rule: str) -> FaultError:
+    """A fault of which only the step is known so far."""
+    return FaultError(Fault("rollout", tensor, math.nan, rule, START, step=step), {})

@@ -210,7 +210,7 @@ class EvalRecord(Record):
     return_ceiling: float | None
     """Largest possible return of an episode; null if unknown."""
     guards: dict[str, NonNegativeInt]
-    """Counters of what went wrong on the way, by name. Nothing is counted yet: whatever goes wrong ends the run."""
+    """Counters of what went wrong in training and was let pass, by name, as in run.json. Empty where nothing is."""
     timing: Timing
     """Wall-clock and cost."""
     differences_from_registry: tuple[RegistryDifference, ...]

@@ -124,6 +124,8 @@ class RunRecord(Record):
     """What training cost; null until it is done."""
     checkpoint: TrainedCheckpoint | None = None
     """The final policy; null until training is done."""
+    guards: dict[str, NonNegativeInt] = {}
+    """Counters of what went wrong in training and was let pass, by name: `env_resets` with --nan-policy reset-env."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

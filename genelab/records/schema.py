@@ -9,6 +9,7 @@ from genelab.records.base import Record
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import EvalRecord
 from genelab.records.export import ExportRecord
+from genelab.records.guard import GuardRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 
@@ -18,6 +19,7 @@ MODELS: dict[str, type[Record]] = {
     "sweep": SweepRecord,
     "entry": EntryRecord,
     "export": ExportRecord,
+    "guard": GuardRecord,
 }
 """Record models by file stem."""
 

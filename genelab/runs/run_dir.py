@@ -126,8 +126,7 @@ class RunDir:
             failure=None,
             seeds_planned=tuple(seeds_planned),
             command=tuple(command),
-            # A started seed keeps what it started with.
-            execution=record.execution if record.attempts else ExecutionRecord(requested=execution),
+            execution=_relaunched(record, execution),
         )
 
     def begin_attempt(self, *, from_iteration: int, device: str, stamps: Stamps) -> RunRecord:
@@ -182,6 +181,14 @@ class RunDir:
         if last.end != "running":
             raise ValueError(f"the last attempt of '{self.path}' is not running but {last.end}")
         return self.update(attempts=(*past, last.replace(**closing)), **changes)
+
+
+def _relaunched(record: RunRecord, asked: ExecutionCfg) -> ExecutionRecord:
+    """A started seed keeps its device and threads. What is done about a fault may change before it is tried again."""
+    if not record.attempts:
+        return ExecutionRecord(requested=asked)
+    guards = {"nan_policy": asked.nan_policy, "max_env_resets": asked.max_env_resets}
+    return record.execution.replace(requested=record.execution.requested.model_copy(update=guards))
 
 
 def train_wall_s(record: RunRecord) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg, RobotCfg
-from genelab.errors import InputError, RunError
+from genelab.errors import DivergedError, InputError, RunError
 from genelab.mdp.state import Names
 from genelab.sim.session import Session
 
@@ -71,8 +71,27 @@ class Simulation:
         self._robot.control_dofs_position(targets, self._driven_dofs)
 
     def step(self) -> None:
-        """Advance one physics step."""
-        self._scene.step()
+        """Advance one physics step.
+
+        Raises:
+            DivergedError: if the simulator gives up on the whole batch, which it does some steps after one environment
+                met an error. Look at `error` after each step to be earlier.
+        """
+        import genesis as gs
+
+        try:
+            self._scene.step()
+        except gs.GenesisException as error:
+            environments = torch.nonzero(self.error()).flatten().tolist()
+            shown = f"{environments[:5]}{' and more' if len(environments) > 5 else ''}"
+            raise DivergedError(f"the simulator stopped in environment(s) {shown}: {error}") from error
+
+    def error(self) -> Tensor:
+        """Where the simulator met an error: non-finite forces or accelerations, more contacts than it holds.
+
+        A reset clears it. Shape: (num_envs,) bool.
+        """
+        return self._scene.sim.rigid_solver.get_error_envs_mask()
 
     def joint_pos(self) -> Tensor:
         """Joint positions, m or rad. Shape: (num_envs, num_joints)."""
@@ -117,6 +136,8 @@ class Simulation:
         Raises:
             InputError: if the state was taken from a scene with other arrays.
         """
+        # Errors are no part of the state. A state is restored after one, too.
+        self.reset(self.error())
         state = self._scene.sim.__getstate__()
         expected = {"steps"} | {f"{s}/{name}" for s, record in state.solvers.items() for name in record.arrays}
         if expected != set(tensors):

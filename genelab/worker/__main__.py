@@ -6,10 +6,12 @@ Exit codes: 0 done, 1 failed with the reason in run.json, 2 wrong input, 143 sto
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from genelab.errors import DivergedError, GenelabError, InputError
 from genelab.records.run import Failure
+from genelab.runs.files import disk_error
 from genelab.runs.run_dir import RunDir
 from genelab.worker.stop import STOPPED, StopFlag
 
@@ -38,15 +40,30 @@ def _run_phase(phase: str, run_dir: RunDir) -> int:
 
         evaluate_run(run_dir)
         return 0
-    except GenelabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        reason = "diverged" if isinstance(error, DivergedError) else "error"
-        run_dir.mark_dead("crashed", Failure(reason=reason, detail=str(error)))
     except Exception as error:  # noqa: BLE001 the last resort: told in the log and in run.json
-        traceback.print_exc()
-        detail = f"{type(error).__name__}: {error}".splitlines()[0]
-        run_dir.mark_dead("crashed", Failure(reason="crashed", detail=detail))
+        _fail(run_dir, error)
     return 1
+
+
+def _fail(run_dir: RunDir, error: Exception) -> None:
+    """Tell it in run.json and in the log. A full disk may take neither; then the launcher meets it too and says so."""
+    told: Exception = error
+    if isinstance(error, OSError):
+        # Only a print fails without naming its file, and what a worker prints goes to the log.
+        told = disk_error(error, Path(str(error.filename or run_dir.train_log))) or error
+    with suppress(OSError, GenelabError):
+        if isinstance(told, GenelabError):
+            print(f"error: {told}", file=sys.stderr)
+        else:
+            traceback.print_exception(told)
+    with suppress(OSError, GenelabError):
+        run_dir.mark_dead("crashed", _failure(told))
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, GenelabError):
+        return Failure(reason="diverged" if isinstance(error, DivergedError) else "error", detail=str(error))
+    return Failure(reason="crashed", detail=f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 if __name__ == "__main__":

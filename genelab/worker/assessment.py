@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from genelab.config.choices import with_choices_of
+from genelab.config.commands import ConfigSource
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
 GPU_TOLERANCE = 1e-4
 """Largest difference of a return after the round trip on a GPU, relative to the largest return. On a CPU it is 0."""
-
-ConfigSource = Literal["run", "registry"]
 
 
 def evaluate_run(run_dir: RunDir) -> None:
@@ -74,20 +74,24 @@ def assess(
 
     Raises:
         InputError: if the checkpoint is missing, torn, or belongs to another config.
-        RunError: if a return is not finite.
+        RunError: if a return is not finite, or the checkpoint was replaced meanwhile.
     """
     from genelab.learn import checkpoint as checkpoints
 
-    record, snapshot = run_dir.load(), run_dir.snapshot()
+    record, snapshot, trained = run_dir.load(), run_dir.snapshot(), run_dir.task()
     loaded = checkpoints.load_of_run(path, run_dir)
-    registered = get_task(record.task)
-    task = run_dir.task() if config_source == "run" else registered
+    checkpoint = _checkpoint(path, loaded, trained)
+    # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
+    registered = with_choices_of(get_task(record.task), trained)
+    task = trained if config_source == "run" else registered
     session, stamps = start_session(protocol.seed, execution, task.package)
     print(f"evaluating on {session.device}", flush=True)
 
     from genelab.evaluation.evaluate import evaluate
 
     found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
+    if sha256_file(path) != checkpoint.sha256:
+        raise RunError(f"checkpoint '{path}' was replaced while it was evaluated")
     episodes, idle = _episodes(found.policy), _episodes(found.idle)
     return EvalRecord(
         schema="genelab/eval/1",
@@ -104,7 +108,7 @@ def assess(
         config=ConfigRef(
             sha256=config_sha256(dump_task(task) if config_source == "registry" else snapshot), source=config_source
         ),
-        checkpoint=_checkpoint(path, loaded, run_dir),
+        checkpoint=checkpoint,
         code=stamps.code,
         packages=stamps.packages,
         hardware=stamps.hardware,
@@ -116,7 +120,7 @@ def assess(
         above_idle=above_idle_of(episodes, idle),
         round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, str(session.device), config_source),
         return_ceiling=task.return_ceiling,
-        guards={},
+        guards=record.guards,
         timing=Timing(
             train=record.timing,
             train_num_envs=task.env.num_envs,
@@ -131,14 +135,14 @@ def assess(
     )
 
 
-def _checkpoint(path: Path, loaded: "LoadedCheckpoint", run_dir: RunDir) -> Checkpoint:
+def _checkpoint(path: Path, loaded: "LoadedCheckpoint", task: TaskSpec) -> Checkpoint:
     return Checkpoint(
         path=path.name,
         sha256=sha256_file(path),
         bytes=path.stat().st_size,
         weights_sha256=loaded.weights_sha256,
         iteration=loaded.iteration,
-        selection="last" if loaded.iteration == run_dir.task().budget.iterations else "chosen",
+        selection="last" if loaded.iteration == task.budget.iterations else "chosen",
     )
 
 

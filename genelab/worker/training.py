@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genelab.config.task import TaskSpec
-from genelab.errors import InputError
+from genelab.errors import DivergedError, InputError
 from genelab.records.run import TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors, sha256_file
 from genelab.runs.run_dir import RunDir
+from genelab.worker.guard_report import ResetLog, write_report
 from genelab.worker.session import start_session
 
 if TYPE_CHECKING:
@@ -19,23 +20,30 @@ if TYPE_CHECKING:
     from genelab.worker.stop import StopFlag
 
 
+RESUME_FORMAT = "genelab/resume/2"
+
+
 def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     """Train the seed of a run directory to its budget; returns False if stopped before the end, with the state saved.
 
     Raises:
         InputError: if the directory or its resume state does not fit.
-        RunError: if something turns non-finite, or the disk is full.
+        DivergedError: if a guard stopped it, with what it found in `guard/`.
+        RunError: if the disk is full.
     """
     record, task = run_dir.load(), run_dir.task()
     session, stamps = start_session(record.seed, record.execution.requested, task.package)
 
     from genelab.envs.environment import Environment
+    from genelab.learn.guard import FaultError
     from genelab.learn.trainer import PpoTrainer
     from genelab.sim.simulation import Simulation
 
     sim = Simulation(task.env, task.env.num_envs, session)
-    env = Environment(task.env, sim, record.seed, numbering="environment")
-    trainer = PpoTrainer(task, record.config_sha256, env)
+    wanted = record.execution.requested
+    resets = wanted.nan_policy == "reset-env"
+    env = Environment(task.env, sim, record.seed, numbering="environment", reset_broken=resets)
+    trainer = PpoTrainer(task, record.config_sha256, env, max_env_resets=wanted.max_env_resets)
     spent_before = _restore(run_dir, trainer)
     first = trainer.iteration
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
@@ -45,8 +53,14 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
         begin = time.perf_counter()
         curve = CurveWriter(run_dir.curve, first)
         total = task.budget.iterations
+        log = ResetLog(trainer)
         while trainer.iteration < total and not stop.is_set:
-            row = trainer.iterate()
+            try:
+                row = trainer.iterate()
+            except FaultError as error:
+                folder = write_report(run_dir, trainer, error)
+                raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent)}/summary.txt") from error
+            log.report()
             curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
             print(_progress_line(row, total), flush=True)
             if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
@@ -74,6 +88,8 @@ def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> float:
     state = load_tensors(path)
     if not isinstance(state, dict) or state.get("config_sha256") != run_dir.load().config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
+    if state.get("format") != RESUME_FORMAT:
+        raise InputError(f"'{path}' was written by another version of genelab, not as '{RESUME_FORMAT}'")
     trainer.load_state_dict(state["trainer"])
     return state["train_wall_s"]
 
@@ -92,6 +108,7 @@ def _save_resume_state(run_dir: RunDir, trainer: "PpoTrainer", spent_s: float) -
     with disk_errors(run_dir.resume):
         run_dir.resume.mkdir(exist_ok=True)
     state = {
+        "format": RESUME_FORMAT,
         "config_sha256": run_dir.load().config_sha256,
         "train_wall_s": spent_s,
         "trainer": trainer.state_dict(),
@@ -128,6 +145,7 @@ def _finish(
             weights_sha256=final.weights_sha256,
             iteration=trainer.iteration,
         ),
+        guards={"env_resets": trainer.env_resets} if trainer.env.resets_broken else {},
         timing=TrainTiming(
             train_wall_s=spent_s,
             compile_s=compile_s,

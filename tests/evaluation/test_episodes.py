@@ -33,7 +33,9 @@ class TwoSpeedEnv:
             self._number[env], self._step[env] = self._next, 0
             self._next += 1
         terminated = ended & is_short
-        return Step(self.reset(), torch.ones(self.num_envs), terminated, ended & ~is_short, finished)
+        return Step(
+            self.reset(), torch.ones(self.num_envs), terminated, ended & ~is_short, torch.zeros_like(ended), finished
+        )
 
 
 def _idle(observations: Observations) -> torch.Tensor:

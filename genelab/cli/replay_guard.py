@@ -1,0 +1,29 @@
+"""`genelab replay-guard`."""
+
+from pathlib import Path
+
+import click
+
+from genelab.cli.options import field_option
+from genelab.config.run import ExecutionCfg
+from genelab.worker.replay import replay
+
+
+@click.command
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@field_option("--device", ExecutionCfg, "device")
+def command(folder: Path, device: str) -> int:
+    """Step from the state that a guard saved to the fault that it found.
+
+    DIR is `guard/<iteration>` in a run directory. Exit code 1 if the fault does not come again.
+    """
+    told, found = replay(folder, device)
+    where = "" if told.step is None else f", step {told.step}"
+    click.echo(f"recorded  iteration {told.iteration}{where}: {told.tensor} is {told.value}")
+    if found is None:
+        click.echo("replayed  nothing is wrong: it depends on something that the state does not hold")
+        return 1
+    click.echo(f"replayed  {found}")
+    same = (found.tensor, found.step, found.mini_batch) == (told.tensor, told.step, told.mini_batch)
+    click.echo("the same fault" if same else "ANOTHER fault than the recorded one")
+    return 0 if same else 1

@@ -1,0 +1,40 @@
+"""Repeats a rollout from a saved state and finds the first tensor that is not normal."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genelab.envs.environment import Environment
+from genelab.errors import DivergedError
+from genelab.learn.guard import Watch, clone_tree
+
+
+def first_culprit(env: Environment, state: dict[str, Tensor], actions: Sequence[Tensor]) -> Watch:
+    """Step an environment from a state until something is not normal.
+
+    Draws depend on environment and step alone, so that the same actions lead to the same place.
+
+    Args:
+        env: an environment of the config and size that the state was taken from. Is left where it stops.
+        state: as `Environment.state_dict` returned it.
+        actions: raw actions. Shape of each: (num_envs, num_actions).
+
+    Returns:
+        A watch, without a fault if nothing was wrong.
+    """
+    watch = Watch()
+    env.load_state_dict(clone_tree(state))
+    env.tap = watch
+    try:
+        with torch.inference_mode():
+            for watch.step, action in enumerate(actions):
+                env.step(action)
+                if watch.fault is not None:
+                    break
+    except DivergedError:
+        # The simulator gave up on a step after the one in which the error arose. The watch saw that one, or nothing.
+        pass
+    finally:
+        env.tap = None
+    return watch

@@ -1,0 +1,45 @@
+"""fault.json: why a guard stopped a training, and what was saved to find out."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, NonNegativeInt
+
+from genelab.config.base import Sha256
+from genelab.records.base import Record
+
+
+class GuardRecord(Record):
+    """The first thing in an iteration that was not normal."""
+
+    schema_: Literal["genelab/guard/1"] = Field(alias="schema")
+    """Name and version of this schema."""
+    task: str
+    """Task identifier."""
+    seed: NonNegativeInt
+    """Training seed."""
+    config_sha256: Sha256
+    """Digest of the run's snapshot."""
+    phase: Literal["rollout", "resets", "update"]
+    """Where it showed."""
+    iteration: NonNegativeInt
+    """Iteration, from 0."""
+    step: NonNegativeInt | None
+    """Control step of the rollout, from 0; null in an update of which it belongs to no step."""
+    mini_batch: NonNegativeInt | None
+    """Mini-batch of the update, counted over its passes from 0; null before the first and in a rollout."""
+    tensor: str
+    """What was not normal."""
+    value: str
+    """Its first such value, as text, since JSON has no NaN."""
+    rule: str
+    """What it breaks."""
+    environments: tuple[NonNegativeInt, ...]
+    """Environments that it showed in; empty where it belongs to none."""
+    last_normal: str
+    """What was checked last before it, and was normal."""
+    reproduced: bool | None
+    """Whether the same steps from the saved state led to it again; null where that was not tried."""
+    saved_environments: tuple[NonNegativeInt, ...]
+    """Environments in environments.pt; empty where the whole training state is in state.pt instead."""
+    found_at: AwareDatetime
+    """Time, UTC."""

@@ -1,0 +1,87 @@
+"""Steps from what a guard saved to the fault that it found."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genelab.config.run import ExecutionCfg
+from genelab.errors import InputError
+from genelab.records import names
+from genelab.records.guard import GuardRecord
+from genelab.runs.files import read_record
+from genelab.runs.run_dir import RunDir
+from genelab.worker.guard_report import ENVIRONMENTS, STATE
+from genelab.worker.session import start_session
+
+if TYPE_CHECKING:
+    from genelab.learn.guard import Fault
+    from genelab.sim.session import Session
+
+
+def replay(folder: Path, device: str) -> "tuple[GuardRecord, Fault | None]":
+    """Repeat what led to a fault. Starts the simulator: call once per process.
+
+    Args:
+        folder: `guard/<iteration>` in a run directory.
+        device: as `--device`.
+
+    Returns:
+        What was recorded, and what was found now; None if nothing was.
+
+    Raises:
+        InputError: if the directory is none of a guard, or belongs to another run than it lies in.
+    """
+    if not (folder / names.FAULT).is_file():
+        raise InputError(f"'{folder}' is no guard directory: it has no {names.FAULT}")
+    told = read_record(folder / names.FAULT, GuardRecord)
+    run_dir = RunDir(folder.resolve().parents[1])
+    if not run_dir.exists() or run_dir.load().config_sha256 != told.config_sha256:
+        raise InputError(f"'{folder}' does not lie in the directory of the run that it belongs to")
+    threads = run_dir.load().execution.requested.threads
+    session, _ = start_session(told.seed, ExecutionCfg(device=device, threads=threads), run_dir.task().package)
+    found = _environments(folder, run_dir, session) if told.saved_environments else _iteration(folder, run_dir, session)
+    if found is not None:
+        found.iteration = told.iteration
+    return told, found
+
+
+def _environments(folder: Path, run_dir: RunDir, session: "Session") -> "Fault | None":
+    """Step the saved environments alone; a broken one does not depend on the others."""
+    from genelab.envs.environment import Environment
+    from genelab.learn.diagnosis import first_culprit
+    from genelab.sim.simulation import Simulation
+
+    saved, task = _load(folder / ENVIRONMENTS), run_dir.task()
+    kept: list[int] = saved["environments"]
+    sim = Simulation(task.env, len(kept), session)
+    env = Environment(task.env, sim, run_dir.load().seed, numbering="environment", environments=kept)
+    fault = first_culprit(env, saved["state"], [action.to(session.device) for action in saved["actions"]]).fault
+    if fault is not None:
+        fault.environments = [kept[row] for row in fault.environments]
+    return fault
+
+
+def _iteration(folder: Path, run_dir: RunDir, session: "Session") -> "Fault | None":
+    """Repeat the whole iteration."""
+    from genelab.envs.environment import Environment
+    from genelab.learn.guard import FaultError
+    from genelab.learn.trainer import PpoTrainer
+    from genelab.sim.simulation import Simulation
+
+    run, task = run_dir.load(), run_dir.task()
+    wanted = run.execution.requested
+    sim = Simulation(task.env, task.env.num_envs, session)
+    resets = wanted.nan_policy == "reset-env"
+    env = Environment(task.env, sim, run.seed, numbering="environment", reset_broken=resets)
+    trainer = PpoTrainer(task, run.config_sha256, env, max_env_resets=wanted.max_env_resets)
+    trainer.load_state_dict(_load(folder / STATE)["trainer"])
+    try:
+        trainer.iterate()
+    except FaultError as error:
+        return error.fault
+    return None
+
+
+def _load(path: Path) -> Any:
+    from genelab.learn.checkpoint import load_tensors
+
+    return load_tensors(path)
