@@ -14,12 +14,22 @@ def run_of(task_id: str, checkpoint: Path) -> RunDir:
         InputError: if there is no such task or checkpoint, no run around it, or the run is of another task.
     """
     get_task(task_id)
+    run_dir = run_around(checkpoint)
+    found = run_dir.load().task
+    if found != task_id:
+        raise InputError(f"checkpoint '{checkpoint}' was trained on '{found}', not on '{task_id}'")
+    return run_dir
+
+
+def run_around(checkpoint: Path) -> RunDir:
+    """The run directory that a checkpoint lies in, whatever its task.
+
+    Raises:
+        InputError: if there is no such checkpoint, or no run around it.
+    """
     if not checkpoint.is_file():
         raise InputError(f"checkpoint '{checkpoint}' does not exist")
     run_dir = RunDir(checkpoint.parent)
     if not run_dir.exists():
         raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")
-    found = run_dir.load().task
-    if found != task_id:
-        raise InputError(f"checkpoint '{checkpoint}' was trained on '{found}', not on '{task_id}'")
     return run_dir

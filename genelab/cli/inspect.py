@@ -1,0 +1,97 @@
+"""`genelab inspect`."""
+
+import json
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from genelab.cli.checkpoint import run_around
+from genelab.cli.options import field_option
+from genelab.config.inspection import InspectCfg
+from genelab.config.run import ExecutionCfg
+from genelab.errors import InputError
+from genelab.records.inspection import Inspection
+from genelab.registry import get_task, task_ids
+from genelab.runs.files import require_writable
+
+DEMOS = ".npz"
+"""Ending of a demonstration file."""
+OF_A_ROLLOUT = ("num_envs", "steps", "seed", "device", "threads")
+"""Options without a meaning for a demonstration file."""
+
+
+@click.command
+@click.argument("target", metavar="TARGET")
+@field_option("--num-envs", InspectCfg, "num_envs")
+@field_option("--steps", InspectCfg, "steps")
+@field_option("--seed", InspectCfg, "seed")
+@field_option("--device", ExecutionCfg, "device")
+@field_option("--threads", ExecutionCfg, "threads")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="DIR", help="Draw one picture per group into DIR.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 if anything is flagged.")
+def command(
+    target: str,
+    num_envs: int,
+    steps: int,
+    seed: int,
+    device: str,
+    threads: int,
+    as_json: bool,
+    plot: Path | None,
+    strict: bool,
+) -> int:
+    """Show what every dimension of observations and actions really holds, and flag what looks wrong.
+
+    TARGET is a task (random actions), a checkpoint in its run directory (its own actions, under the run's snapshot), or
+    a demonstration file (.npz).
+    """
+    if plot is not None:
+        require_writable(plot)
+    cfg = InspectCfg(num_envs=num_envs, steps=steps, seed=seed)
+    inspection = _inspect(target, cfg, ExecutionCfg(device=device, threads=threads))
+    if as_json:
+        click.echo(json.dumps(inspection.model_dump(mode="json"), indent=2))
+    else:
+        from genelab.inspection.table import lines
+
+        for line in lines(inspection):
+            click.echo(line)
+    if plot is not None:
+        from genelab.inspection.picture import write_pictures
+
+        for path in write_pictures(inspection, plot):
+            click.echo(f"wrote {path}", err=as_json)
+    return 1 if strict and inspection.flags() else 0
+
+
+def _inspect(target: str, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
+    path = Path(target)
+    if target in task_ids() or not (path.suffix or path.exists()):
+        task = get_task(target)
+
+        from genelab.inspection.rollout import inspect_task
+
+        return inspect_task(task, cfg, execution)
+    if path.is_dir():
+        raise InputError(f"'{target}' is a directory; name a task, a checkpoint or a demonstration file ({DEMOS})")
+    if path.suffix == DEMOS:
+        _refuse_options_of_a_rollout()
+
+        from genelab.inspection.demos import inspect_demos
+
+        return inspect_demos(path)
+    run_dir = run_around(path)
+
+    from genelab.inspection.rollout import inspect_checkpoint
+
+    return inspect_checkpoint(run_dir, path, cfg, execution)
+
+
+def _refuse_options_of_a_rollout() -> None:
+    context = click.get_current_context()
+    given = [n for n in OF_A_ROLLOUT if context.get_parameter_source(n) != ParameterSource.DEFAULT]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        raise click.UsageError(f"{option} is about a rollout; a demonstration file needs none")

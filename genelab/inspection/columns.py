@@ -1,0 +1,99 @@
+"""What the columns of observations and actions are called, and what is known of them before a value is seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genelab.config.env import EnvCfg, ObservationGroupCfg
+from genelab.records.demos import ActionColumn, Bounds, LayoutRow
+
+LAST_ACTION = "genelab.mdp.observations:last_action"
+"""The term whose columns are those of the actions."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One dimension. A raw number is what the environment hands out or takes; value = shift + factor x raw."""
+
+    name: str
+    factor: float = 1.0
+    shift: float = 0.0
+    bounds: Bounds | None = None
+    """Lowest and highest value expected, in the unit of the value."""
+    clip: Bounds | None = None
+    """Limits that the value is cut to, in its unit; None where nothing cuts it."""
+    noise: float | None = None
+    """Half width of the uniform noise in the raw number; None for none, or where it is not known."""
+    is_action: bool = False
+
+
+def observation_columns(
+    rows: Sequence[LayoutRow],
+    actions: Sequence[str] | None,
+    cfg: ObservationGroupCfg | None = None,
+    *,
+    noise: bool = False,
+    normalized: bool = False,
+) -> list[Column]:
+    """Columns of an observation group.
+
+    Args:
+        rows: its layout.
+        actions: names of the action columns, if they are known.
+        cfg: its config, if it is known.
+        noise: whether the noise of the config is on.
+        normalized: whether the numbers claim to be normalised. They then have no unit, and bounds mean nothing.
+    """
+    columns: list[Column] = []
+    for row in rows:
+        half_width = cfg.terms[row.name].noise if cfg is not None and cfg.noise and noise else None
+        for k, part in enumerate(_parts(row, actions)):
+            name = f"{row.name}[{part}]"
+            if normalized:
+                columns.append(Column(name))
+                continue
+            # A scale of 0 leaves no way back to the value; the column is constant then.
+            lost = row.scale == 0.0
+            columns.append(
+                Column(
+                    name,
+                    factor=1.0 if lost else 1.0 / row.scale,
+                    bounds=row.bounds[k] if row.bounds and not lost else None,
+                    clip=row.clip[k] if row.clip and not lost else None,
+                    noise=abs(row.scale) * half_width if half_width else None,
+                )
+            )
+    return columns
+
+
+def target_columns(env: EnvCfg) -> list[Column]:
+    """Columns of the actions of an environment. The value of each is the joint's target, m or rad."""
+    joints = {name: env.robot.joints[name] for name in env.action.joints}
+    return [
+        Column(
+            name,
+            factor=env.action.scale,
+            shift=joint.default_pos + env.action.offset,
+            bounds=joint.range,
+            is_action=True,
+        )
+        for name, joint in joints.items()
+    ]
+
+
+def demo_action_columns(actions: Sequence[ActionColumn] | None, width: int) -> list[Column]:
+    """Columns of the actions of a demonstration file. The value of each is the action itself."""
+    if actions is None:
+        return [Column(f"action[{k}]", is_action=True) for k in range(width)]
+    return [Column(each.name, bounds=each.bounds, clip=each.clip, is_action=True) for each in actions]
+
+
+def _parts(row: LayoutRow, actions: Sequence[str] | None) -> list[str]:
+    """What each column of a term belongs to: a joint, an axis, an action, or just its number."""
+    width, joints = row.stop - row.start, row.params.get("joints")
+    if isinstance(joints, list) and len(joints) == width:
+        return [str(joint) for joint in joints]
+    if "link" in row.params and width == 3:
+        return ["x", "y", "z"]
+    if row.func == LAST_ACTION and actions is not None and len(actions) == width:
+        return list(actions)
+    return [str(k) for k in range(width)]

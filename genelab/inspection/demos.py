@@ -1,0 +1,52 @@
+"""Inspection of a demonstration file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genelab.inspection.columns import Column, demo_action_columns, observation_columns
+from genelab.inspection.groups import ACTIONS, inspect_group
+from genelab.inspection.statistics import GroupStatistics
+from genelab.records.demos import read_demos
+from genelab.records.inspection import InspectedGroup, Inspection
+
+BLOCK_ROWS = 65536
+"""Rows added up at a time, so that a large file does not also fill the memory in double precision."""
+
+
+def inspect_demos(path: Path) -> Inspection:
+    """Inspect a demonstration file.
+
+    Raises:
+        InputError: as `read_demos`.
+    """
+    demos = read_demos(path)
+    header = demos.header
+    names = [action.name for action in header.actions] if header.actions else None
+    groups: list[InspectedGroup] = []
+    for group, rows in header.layout.items():
+        columns = observation_columns(rows, names, normalized=header.normalized)
+        statistics = _added_up(columns, demos.observations[group])
+        # Raw data meets a normaliser that this file does not know.
+        seen = "declared" if header.normalized else None
+        groups.append(inspect_group(group, statistics, seen=seen, declared=header.normalized))
+    actions = _added_up(demo_action_columns(header.actions, demos.actions.shape[1]), demos.actions)
+    return Inspection(
+        schema="genelab/inspect/1",
+        kind="demos",
+        target=str(path),
+        task=header.task,
+        config_sha256=header.config_sha256,
+        normalized=header.normalized,
+        rollout=None,
+        groups=(*groups, inspect_group(ACTIONS, actions)),
+    )
+
+
+def _added_up(columns: Sequence[Column], rows: NDArray[np.float32]) -> GroupStatistics:
+    statistics = GroupStatistics(columns)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        statistics.add(rows[start : start + BLOCK_ROWS])
+    return statistics

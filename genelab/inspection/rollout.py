@@ -1,0 +1,180 @@
+"""Inspection of a task or a checkpoint, over a rollout in the simulator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from rsl_rl.models import MLPModel
+from torch import nn
+
+from genelab.config.inspection import InspectCfg
+from genelab.config.run import ExecutionCfg
+from genelab.config.snapshot import config_sha256, dump_task
+from genelab.config.task import TaskSpec
+from genelab.envs.environment import Environment
+from genelab.errors import InputError
+from genelab.evaluation.episodes import Policy
+from genelab.evaluation.evaluate import RandomPolicy, evaluation_env
+from genelab.inspection.columns import observation_columns, target_columns
+from genelab.inspection.groups import ACTIONS, inspect_group
+from genelab.inspection.statistics import GroupStatistics
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.policy import DeterministicPolicy, Layout, build_actor, build_critic, load_weights
+from genelab.records.demos import LayoutRow
+from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
+from genelab.runs.run_dir import RunDir
+from genelab.sim.session import Session, resolve_device, start
+from genelab.sim.simulation import Simulation
+
+
+def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
+    """Inspect a registered task under random actions. Starts the simulator: call once per process.
+
+    Raises:
+        InputError: if the device does not exist, or a term is wrong.
+    """
+    session = start(cfg.seed, resolve_device(execution.device), execution.threads)
+    groups = inspect_rollout(task, Simulation(task.env, cfg.num_envs, session), cfg)
+    return _inspection("task", task.id, task, config_sha256(dump_task(task)), cfg, session, groups)
+
+
+def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
+    """Inspect a checkpoint under its own policy and its run's snapshot. Starts the simulator: call once per process.
+
+    Raises:
+        InputError: if the checkpoint is torn or of another config, or the device does not exist.
+    """
+    loaded, task = checkpoints.load_of_run(path, run_dir), run_dir.task()
+    session = start(cfg.seed, resolve_device(execution.device), execution.threads)
+    groups = inspect_rollout(task, Simulation(task.env, cfg.num_envs, session), cfg, loaded, f"checkpoint '{path}'")
+    return _inspection("checkpoint", str(path), task, loaded.config_sha256, cfg, session, groups)
+
+
+def inspect_rollout(
+    task: TaskSpec, sim: Simulation, cfg: InspectCfg, checkpoint: Checkpoint | None = None, source: str = ""
+) -> tuple[InspectedGroup, ...]:
+    """Roll out and judge every observation group, then the actions.
+
+    The episodes are those of the task's protocol under the seed of `cfg`: observation noise and disturbances as there.
+
+    Args:
+        task: what to run.
+        sim: a built simulation of it.
+        cfg: length and seed of the rollout; the number of environments is that of `sim`.
+        checkpoint: whose mean action to take; None for random actions.
+        source: names the checkpoint in errors.
+
+    Raises:
+        InputError: if the weights or the observation layout of the checkpoint do not fit the task; names `source`.
+    """
+    protocol = task.protocol.model_copy(update={"num_envs": sim.num_envs, "seed": cfg.seed})
+    env = evaluation_env(task, protocol, sim)
+    layout = env.layout()
+    if checkpoint is not None and checkpoint.layout != layout:
+        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    networks = _networks(task, layout, env.num_actions, checkpoint, source)
+    joints, noise = task.env.action.joints, protocol.observation_noise
+    readers = {
+        name: _Reader(
+            GroupStatistics(
+                observation_columns(
+                    [LayoutRow.model_validate(row) for row in rows], joints, task.env.observations[name], noise=noise
+                )
+            ),
+            networks.get(name),
+            knows=checkpoint is not None or task.agent.normalization == "fixed",
+        )
+        for name, rows in layout.items()
+    }
+    actions = GroupStatistics(target_columns(task.env))
+    policy = DeterministicPolicy(networks["policy"], env.device) if checkpoint else RandomPolicy(env)
+    _run(env, policy, readers, actions, cfg.steps)
+    found = [reader.judge(name, task) for name, reader in readers.items()]
+    return (*found, inspect_group(ACTIONS, actions, seen="action"))
+
+
+@dataclass
+class _Reader:
+    """An observation group and the network that reads it."""
+
+    statistics: GroupStatistics
+    network: MLPModel | None
+    knows: bool
+    """Whether the normaliser has its numbers."""
+
+    @property
+    def normalizer(self) -> nn.Module | None:
+        """The normaliser if there is one that has its numbers."""
+        network = self.network
+        if network is None or not self.knows or isinstance(network.obs_normalizer, nn.Identity):
+            return None
+        return network.obs_normalizer
+
+    @torch.inference_mode()
+    def add(self, observations: torch.Tensor) -> None:
+        """Shape: (num_envs, columns)."""
+        normalizer = self.normalizer
+        seen = None if normalizer is None else normalizer(observations).cpu().numpy()
+        self.statistics.add(observations.cpu().numpy(), seen)
+
+    def judge(self, name: str, task: TaskSpec) -> InspectedGroup:
+        """The group as it was seen."""
+        if self.network is None:
+            return inspect_group(name, self.statistics)
+        kind = task.agent.normalization
+        seen: Seen = "unnormalised" if kind == "none" else "normaliser" if self.knows else "predicted"
+        eps: Any = getattr(self.network.obs_normalizer, "eps", None)
+        return inspect_group(name, self.statistics, normalization=kind, seen=seen, running_eps=eps)
+
+
+def _networks(
+    task: TaskSpec, layout: Layout, num_actions: int, checkpoint: Checkpoint | None, source: str
+) -> dict[str, MLPModel]:
+    """The networks by the group they read, with the weights of the checkpoint if there is one."""
+    networks = {"policy": build_actor(task.agent, layout, num_actions), "critic": build_critic(task.agent, layout)}
+    if checkpoint is not None:
+        load_weights(networks["policy"], checkpoint.actor, f"{source}: actor")
+        load_weights(networks["critic"], checkpoint.critic, f"{source}: critic")
+    return {group: network.eval() for group, network in networks.items()}
+
+
+def _run(env: Environment, policy: Policy, readers: dict[str, _Reader], actions: GroupStatistics, steps: int) -> None:
+    for reader in readers.values():
+        if reader.network is not None:
+            reader.network.to(env.device)
+    observations = env.reset()
+    for _ in range(steps):
+        for name, reader in readers.items():
+            reader.add(observations[name])
+        action = policy(observations)
+        actions.add(action.cpu().numpy())
+        observations = env.step(action).observations
+
+
+def _inspection(
+    kind: Literal["task", "checkpoint"],
+    target: str,
+    task: TaskSpec,
+    digest: str,
+    cfg: InspectCfg,
+    session: Session,
+    groups: tuple[InspectedGroup, ...],
+) -> Inspection:
+    return Inspection(
+        schema="genelab/inspect/1",
+        kind=kind,
+        target=target,
+        task=task.id,
+        config_sha256=digest,
+        normalized=None,
+        rollout=Rollout(
+            policy="random" if kind == "task" else "checkpoint",
+            num_envs=cfg.num_envs,
+            steps=cfg.steps,
+            seed=cfg.seed,
+            device=str(session.device),
+        ),
+        groups=groups,
+    )

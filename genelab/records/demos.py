@@ -1,0 +1,230 @@
+"""Demonstration files, `genelab/demos/1`: arrays in an .npz, and a header that says what their columns are.
+
+    header                 strict JSON in UTF-8 bytes, uint8, one dimension
+    observations/<group>   float32, (rows, width of the group in the header's layout)
+    actions                float32, (rows, actions), as they were handed to the environment
+    ends                   bool, (rows,), true on the last row of an episode; optional
+
+Nothing in such a file is ever executed: arrays that hold Python objects are refused.
+
+A later writer may add fields to the header and arrays beside these under the same schema; readers keep what they know.
+Whatever changes the meaning of a field or an array that stands here takes a new schema.
+"""
+
+import io
+import json
+import lzma
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, StringConstraints, ValidationError, model_validator
+
+from genelab.config.base import Sha256
+from genelab.errors import InputError
+from genelab.records.base import Record
+from genelab.records.files import MAX_LINE, parse_json, short_problem
+
+OBSERVATIONS = "observations/"
+"""Prefix of the arrays of observation groups."""
+
+GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]\w*$")]
+
+Bounds = tuple[float, float]
+"""Lowest and highest value."""
+
+# Everything that numpy and the zip below it raise on torn or hostile files.
+_BROKEN = (
+    *(ValueError, TypeError, KeyError, EOFError, OSError, RuntimeError, MemoryError, OverflowError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError),
+)
+
+
+class _Open(Record):
+    # Later writers add fields; see the head of this file.
+    model_config = ConfigDict(extra="ignore")
+
+
+class LayoutRow(_Open):
+    """Columns of one observation term, as `Environment.layout` tells them."""
+
+    name: str
+    """Name of the term."""
+    start: NonNegativeInt
+    """First column."""
+    stop: PositiveInt
+    """Column after the last."""
+    scale: float = 1.0
+    """Factor from the value to the observation."""
+    func: str | None = None
+    """Function that computes the value; null if unknown."""
+    params: dict[str, Any] = {}
+    """Its arguments, plain JSON: joints and links in the order of the columns."""
+    bounds: tuple[Bounds, ...] | None = None
+    """Lowest and highest value of every column, before the scale; null if none is known."""
+    clip: tuple[Bounds, ...] | None = None
+    """Limits that the values of every column were cut to, before the scale; null if nothing cuts them."""
+
+    @model_validator(mode="after")
+    def _one_pair_per_column(self) -> Self:
+        width = self.stop - self.start
+        for field in ("bounds", "clip"):
+            pairs: tuple[Bounds, ...] | None = getattr(self, field)
+            if pairs is not None and len(pairs) != width:
+                raise ValueError(f"{field}: {len(pairs)} pairs for {width} columns")
+        return self
+
+
+class ActionColumn(_Open):
+    """One column of the actions."""
+
+    name: str
+    """Driven joint, or what else the action moves."""
+    bounds: Bounds | None = None
+    """Lowest and highest action that makes sense; null if none is known."""
+    clip: Bounds | None = None
+    """Limits that the actions were cut to; null if nothing cuts them."""
+
+
+class DemoHeader(_Open):
+    """The header of a demonstration file."""
+
+    schema_: Literal["genelab/demos/1"] = Field(alias="schema")
+    """Name and version of this schema."""
+    task: str
+    """Task identifier."""
+    config_sha256: Sha256
+    """Digest of the configuration that the demonstrations were recorded under."""
+    layout: dict[GroupName, tuple[LayoutRow, ...]] = Field(min_length=1)
+    """Observation groups of the file, each with its terms in the order of the columns, without gaps."""
+    normalized: bool
+    """Whether every observation column was brought to mean 0 and standard deviation 1. Otherwise the observations are
+    as the environment gives them, scaled and not normalised."""
+    actions: tuple[ActionColumn, ...] | None = None
+    """Columns of the actions; null if the writer does not say."""
+
+    @model_validator(mode="after")
+    def _without_gaps(self) -> Self:
+        for group, rows in self.layout.items():
+            starts, stops = [row.start for row in rows], [row.stop for row in rows]
+            if not rows or starts != [0, *stops[:-1]] or any(row.stop <= row.start for row in rows):
+                raise ValueError(f"layout.{group}: the terms do not cover the columns one after the other")
+        return self
+
+    def widths(self) -> dict[str, int]:
+        """Columns of every observation group."""
+        return {group: rows[-1].stop for group, rows in self.layout.items()}
+
+
+@dataclass(frozen=True)
+class Demos:
+    """What a demonstration file holds."""
+
+    header: DemoHeader
+    observations: dict[str, NDArray[np.float32]]
+    """Observations by group. Shape of each: (rows, width of the group)."""
+    actions: NDArray[np.float32]
+    """Shape: (rows, actions)."""
+    ends: NDArray[np.bool_] | None
+    """Whether a row is the last of its episode; None if the file does not say. Shape: (rows,)."""
+
+
+def encode_demos(demos: Demos) -> bytes:
+    """Bytes of a demonstration file. Equal demonstrations give equal bytes."""
+    header = json.dumps(demos.header.model_dump(mode="json"), allow_nan=False).encode()
+    arrays: dict[str, Any] = {"header": np.frombuffer(header, np.uint8), "actions": demos.actions}
+    arrays |= {f"{OBSERVATIONS}{group}": array for group, array in demos.observations.items()}
+    if demos.ends is not None:
+        arrays["ends"] = demos.ends
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def read_demos(path: Path) -> Demos:
+    """Read a demonstration file. Never runs code from it; values may be non-finite.
+
+    Raises:
+        InputError: if the file is missing, torn, holds Python objects, or breaks the format; one line that names the
+            array and the rule.
+    """
+    if not path.is_file():
+        raise InputError(f"demonstration file '{path}' does not exist")
+    known = _known_arrays(path)
+    try:
+        header = DemoHeader.model_validate_json(_header_bytes(known.pop("header", None)), strict=True)
+        widths = header.widths()
+        found = {name.removeprefix(OBSERVATIONS) for name in known if name.startswith(OBSERVATIONS)}
+        if found != set(widths):
+            raise ValueError(f"holds the observation groups {sorted(found)}, its header's layout {sorted(widths)}")
+        actions = _rows(known, "actions", None)
+        if header.actions is not None and len(header.actions) != actions.shape[1]:
+            raise ValueError(f"'actions' has {actions.shape[1]} columns, its header names {len(header.actions)}")
+        groups = {group: _rows(known, f"{OBSERVATIONS}{group}", width) for group, width in widths.items()}
+        for group, array in groups.items():
+            if len(array) != len(actions):
+                raise ValueError(f"'{OBSERVATIONS}{group}' has {len(array)} rows, 'actions' {len(actions)}")
+        return Demos(header, groups, actions, _ends(known.get("ends"), len(actions)))
+    except ValidationError as error:
+        raise _refusal(path, f"has a wrong header: {short_problem(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise _refusal(path, str(error)) from error
+
+
+def _known_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of the format, unchecked. Others are not even read."""
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"demonstration file '{path}' is torn or no .npz")
+    name = None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            known: dict[str, NDArray[Any]] = {}
+            for name in file.files:
+                if name in ("header", "actions", "ends") or name.startswith(OBSERVATIONS):
+                    known[name] = np.asarray(file[name])
+            return known
+    except _BROKEN as error:
+        where = f"holds an array '{name}' that cannot be read" if name else "is torn or no .npz"
+        raise _refusal(path, f"{where}: {str(error) or type(error).__name__}") from error
+
+
+def _refusal(path: Path, why: str) -> InputError:
+    # The file may have chosen the words: names of arrays, bytes of a broken zip.
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(why.split()))
+    return InputError(f"demonstration file '{path}' {line if len(line) <= MAX_LINE else f'{line[:MAX_LINE]} ...'}")
+
+
+def _header_bytes(array: NDArray[Any] | None) -> bytes:
+    if array is None or array.dtype != np.uint8 or array.ndim != 1:
+        raise ValueError("has no header of UTF-8 bytes: 'header' must be a uint8 array of one dimension")
+    text = array.tobytes()
+    try:
+        parse_json(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"has a header that is not valid JSON: {error}") from error
+    return text
+
+
+def _rows(arrays: Mapping[str, NDArray[Any]], name: str, width: int | None) -> NDArray[np.float32]:
+    array = arrays.get(name)
+    if array is None:
+        raise ValueError(f"has no array '{name}'")
+    wanted = "(rows, columns)" if width is None else f"(rows, {width})"
+    if array.ndim != 2 or 0 in array.shape or array.shape[1] != (width or array.shape[1]):
+        raise ValueError(f"has '{name}' of shape {array.shape}, it must be {wanted} with one row or more")
+    if array.dtype != np.float32:
+        raise ValueError(f"has '{name}' of type {array.dtype}, it must be float32")
+    return array
+
+
+def _ends(array: NDArray[Any] | None, rows: int) -> NDArray[np.bool_] | None:
+    if array is not None and (array.dtype != np.bool_ or array.shape != (rows,)):
+        raise ValueError(f"has 'ends' of type {array.dtype} and shape {array.shape}, it must be bool ({rows},)")
+    return array

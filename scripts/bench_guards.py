@@ -1,0 +1,77 @@
+"""Share of a training iteration that its guards take, by a clock around each of them."""
+
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import torch
+from bench_common import SEED, parser
+
+from genelab.envs.environment import Environment
+from genelab.learn import trainer as trainers
+from genelab.learn.guard import UpdateGuard
+from genelab.registry import get_task
+from genelab.sim.session import resolve_device, start
+from genelab.sim.simulation import Simulation
+
+LIMIT = 0.02
+WARM_UP = 2
+"""Iterations not counted."""
+GUARDS: dict[str, list[tuple[Any, str]]] = {
+    "state at the start": [(trainers.PpoTrainer, "state_dict"), (trainers, "clone_tree")],
+    "after a step": [
+        (Environment, "_broken"),
+        (trainers.PpoTrainer, "_is_normal"),
+        (trainers.PpoTrainer, "_require_normal"),
+    ],
+    "in the update": [(UpdateGuard, "by_environment"), (UpdateGuard, "finite"), (UpdateGuard, "within")],
+}
+
+
+def clocked(function: Callable[..., Any], name: str, spent: dict[str, float], device: torch.device) -> Any:
+    """The function with its wall-clock, s, added to `spent[name]`. Waits for a GPU, so that the guard looks dearer."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        begin = time.perf_counter()
+        result = function(*args, **kwargs)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        spent[name] += time.perf_counter() - begin
+        return result
+
+    return run
+
+
+def main() -> int:
+    """Print the shares; exit code 1 if their sum is over the limit."""
+    args = parser(__doc__, repeats=1, iterations=12).parse_args()
+    task = get_task(args.task)
+    session = start(SEED, resolve_device(args.device), args.threads)
+    env = Environment(task.env, Simulation(task.env, task.env.num_envs, session), SEED, numbering="environment")
+    trainer = trainers.PpoTrainer(task, "0" * 64, env)
+    spent: dict[str, float] = defaultdict(float)
+    for name, functions in GUARDS.items():
+        for owner, attribute in functions:
+            setattr(owner, attribute, clocked(getattr(owner, attribute), name, spent, session.device))
+    shares: list[dict[str, float]] = []
+    for _ in range(WARM_UP + args.iterations):
+        spent.clear()
+        begin = time.perf_counter()
+        trainer.iterate()
+        total = time.perf_counter() - begin
+        shares.append({name: spent[name] / total for name in GUARDS} | {"iteration, s": total})
+    middle = {name: median(row[name] for row in shares[WARM_UP:]) for name in shares[0]}
+    print(f"{args.task}, {task.env.num_envs} environments, {args.iterations} iterations")
+    for name in GUARDS:
+        print(f"{name:<20} {100 * middle[name]:.2f} %")
+    total = sum(middle[name] for name in GUARDS)
+    print(f"{'all guards':<20} {100 * total:.2f} % of {middle['iteration, s']:.2f} s, limit {100 * LIMIT:.0f} %")
+    return int(total > LIMIT)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,130 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from genelab.cli import run
+from genelab.config.run import ExecutionCfg
+from genelab.records.demos import encode_demos
+from genelab.records.inspection import Inspection
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
+from tests.inspection.demo_files import demos, raw_observations, standardised
+
+TASK = "GeneLab-Inverted-Pendulum-v1"
+
+
+@pytest.fixture
+def unnormalised(tmp_path: Path) -> Path:
+    """A demonstration file that claims to be normalised and is not."""
+    path = tmp_path / "demos.npz"
+    path.write_bytes(encode_demos(demos(raw_observations(), normalized=True)))
+    return path
+
+
+def test_json_of_a_demonstration_file(unnormalised: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(unnormalised), "--json"]) == 0
+    found = Inspection.model_validate_json(capsys.readouterr().out)
+    assert (found.kind, found.task, found.normalized, found.rollout) == ("demos", "Example-Reach-v1", True, None)
+    assert found.groups[0].flags == ("never_normalised",)
+
+
+def test_flags_fail_only_where_asked(unnormalised: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(unnormalised)]) == 0
+    assert "NEVER NORMALISED" in capsys.readouterr().out
+    assert run(["inspect", str(unnormalised), "--strict"]) == 1
+    clean = tmp_path / "clean.npz"
+    good = demos(standardised(raw_observations()), normalized=True, actions=None)
+    clean.write_bytes(encode_demos(good))
+    assert run(["inspect", str(clean), "--strict"]) == 0
+    assert "\n0 flags\n" in capsys.readouterr().out
+
+
+def test_pictures(unnormalised: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "pictures"
+    assert run(["inspect", str(unnormalised), "--json", "--plot", str(folder)]) == 0
+    assert {path.name for path in folder.iterdir()} == {"observations_policy.svg", "actions.svg"}
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["kind"] == "demos"
+    assert captured.err.count("wrote") == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["GeneLab-Inverted-Pendulun-v1"], f"unknown task 'GeneLab-Inverted-Pendulun-v1', nearest: {TASK}"),
+        (["missing.npz"], "demonstration file 'missing.npz' does not exist"),
+        (["missing.pt"], "checkpoint 'missing.pt' does not exist"),
+        (["."], "'.' is a directory"),
+        (["{file}", "--steps", "5"], "--steps is about a rollout"),
+        (["{file}", "--num-envs", "64"], "--num-envs is about a rollout"),
+        ([TASK, "--steps", "0"], "'--steps': 0: Input should be greater than 0"),
+        (["{file}", "--plot", "{file}"], "is not a directory"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    args: list[str], message: str, unnormalised: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["inspect", *(arg.format(file=unnormalised) for arg in args)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_a_garbage_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "demos.npz"
+    path.write_bytes(b"PK\x03\x04 garbage")
+    assert run(["inspect", str(path)]) == 2
+    assert capsys.readouterr().err == f"error: demonstration file '{path}' is torn or no .npz\n"
+
+
+SMALL = ("--num-envs", "4", "--steps", "30", "--device", "cpu", "--json")
+
+
+@pytest.mark.e2e
+@pytest.mark.sim
+@pytest.mark.xdist_group("e2e")
+def test_json_of_a_task(genelab, tmp_path: Path) -> None:
+    done = genelab("inspect", TASK, *SMALL, "--seed", "7", "--strict", "--plot", str(tmp_path))
+    # The pole's angular velocity has two dead components, in every rollout.
+    assert done.returncode == 1, done.stderr
+    found = Inspection.model_validate_json(done.stdout)
+    assert (found.kind, found.target, found.task) == ("task", TASK, TASK)
+    assert found.rollout is not None
+    assert found.rollout.model_dump() == {
+        **{"policy": "random", "num_envs": 4, "steps": 30},
+        **{"seed": 7, "device": "cpu"},
+    }
+    assert [group.rows for group in found.groups] == [120] * 3
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("observations_policy.svg", "observations_critic.svg", "actions.svg")
+    }
+
+
+@pytest.mark.e2e
+@pytest.mark.sim
+@pytest.mark.xdist_group("e2e")
+def test_json_of_a_checkpoint(genelab, tmp_path: Path) -> None:
+    from genelab.learn.checkpoint import save
+    from tests.export.conftest import make_checkpoint
+
+    task = get_task(TASK)
+    run_dir = RunDir.create(
+        tmp_path / "seed_5",
+        task,
+        seed=5,
+        seeds_planned=(5,),
+        command=("genelab", "train"),
+        overrides=(),
+        execution=ExecutionCfg(),
+    )
+    torch.manual_seed(0)
+    save(run_dir.final_checkpoint, make_checkpoint(task, torch.randn(100, 8)))
+    done = genelab("inspect", str(run_dir.final_checkpoint), *SMALL)
+    assert done.returncode == 0, done.stderr
+    found = Inspection.model_validate_json(done.stdout)
+    assert (found.kind, found.task, found.config_sha256) == ("checkpoint", TASK, run_dir.load().config_sha256)
+    assert [group.seen for group in found.groups] == ["normaliser", "normaliser", "action"]

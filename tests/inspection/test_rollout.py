@@ -1,0 +1,146 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from genelab.config.inspection import InspectCfg
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+from genelab.inspection.rollout import inspect_rollout
+from genelab.learn.checkpoint import Checkpoint
+from genelab.records.inspection import InspectedColumn, InspectedGroup
+from genelab.registry import get_task
+from genelab.sim.simulation import Simulation
+from tests.export.conftest import make_checkpoint
+
+pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
+
+Build = Callable[[str, int], Simulation]
+TASK = "GeneLab-Inverted-Pendulum-v1"
+NUM_ENVS = 16
+CFG = InspectCfg(steps=80, seed=3)
+
+
+def inspected(
+    build: Build, task: TaskSpec, checkpoint: Checkpoint | None = None
+) -> tuple[InspectedGroup, InspectedGroup, InspectedGroup]:
+    policy, critic, actions = inspect_rollout(task, build(TASK, NUM_ENVS), CFG, checkpoint, "x.pt")
+    assert [group.name for group in (policy, critic, actions)] == ["policy", "critic", "actions"]
+    assert {group.rows for group in (policy, critic, actions)} == {NUM_ENVS * CFG.steps}
+    return policy, critic, actions
+
+
+def by_name(group: InspectedGroup) -> dict[str, InspectedColumn]:
+    return {column.name: column for column in group.columns}
+
+
+def with_bounds(task: TaskSpec, term: str, bounds: tuple[tuple[float, float], ...]) -> TaskSpec:
+    groups = {
+        name: group.model_copy(update={"terms": group.terms | {term: group.terms[term].model_copy(update=bounds_)}})
+        for name, group in task.env.observations.items()
+        for bounds_ in [{"bounds": bounds}]
+    }
+    return task.model_copy(update={"env": task.env.model_copy(update={"observations": groups})})
+
+
+def quiet(task: TaskSpec) -> TaskSpec:
+    return task.model_copy(update={"protocol": task.protocol.model_copy(update={"observation_noise": False})})
+
+
+def test_two_components_of_the_pole_are_noise_alone(build: Build):
+    policy, critic, actions = inspected(build, get_task(TASK))
+    noisy, clean = by_name(policy), by_name(critic)
+    assert [*noisy] == [
+        *("joint_pos[slider]", "joint_pos[hinge]", "joint_vel[slider]", "joint_vel[hinge]"),
+        *("pole_ang_vel[x]", "pole_ang_vel[y]", "pole_ang_vel[z]", "last_action[slider]"),
+    ]
+    for axis in "xz":
+        # Uniform noise of half width 0.1 rad/s.
+        assert noisy[f"pole_ang_vel[{axis}]"].std == pytest.approx(0.1 / 3**0.5, rel=0.05)
+        assert noisy[f"pole_ang_vel[{axis}]"].flags == ("only_noise",)
+        assert clean[f"pole_ang_vel[{axis}]"].flags == ("constant",)
+    # The pole turns about y alone, as fast as the hinge does; both scales are undone.
+    assert clean["pole_ang_vel[y]"].std == pytest.approx(clean["joint_vel[hinge]"].std, rel=1e-4)
+    assert not {"constant", "only_noise"} & {*noisy["pole_ang_vel[y]"].flags, *noisy["joint_pos[hinge]"].flags}
+    # Random actions are targets of the slider: standard normal, within +-3 m but for 0.3 %.
+    [slider] = actions.columns
+    assert (slider.name, slider.bound, slider.flags) == ("slider", (-3.0, 3.0), ())
+    assert slider.std == pytest.approx(1.0, abs=0.1)
+    assert (policy.normalization, policy.seen) == ("running", "predicted")
+
+
+def test_without_noise_they_are_constant(build: Build):
+    policy, critic, _ = inspected(build, quiet(get_task(TASK)))
+    assert policy.columns == critic.columns
+    flags = {name: column.flags for name, column in by_name(policy).items() if "pole" in name}
+    assert flags["pole_ang_vel[x]"] == flags["pole_ang_vel[z]"] == ("constant",)
+
+
+def test_bounds_that_are_too_tight(build: Build):
+    loose, tight = ((-3.0, 3.0), (-1.2, 1.2)), ((-3.0, 3.0), (-0.05, 0.05))
+    task = quiet(get_task(TASK))
+    hinge = by_name(inspected(build, with_bounds(task, "joint_pos", loose))[1])["joint_pos[hinge]"]
+    assert (hinge.share_outside, hinge.flags) == (0.0, ())
+    found = by_name(inspected(build, with_bounds(task, "joint_pos", tight))[1])
+    hinge = found["joint_pos[hinge]"]
+    assert hinge.bound == (-0.05, 0.05)
+    assert "outside_bounds" in hinge.flags
+    assert found["joint_pos[slider]"].share_outside == 0.0
+    # The same rollout, counted by hand.
+    env_rows = torch.cat(_hinge_positions(build, task))
+    assert hinge.share_outside == pytest.approx((env_rows.abs() > 0.05).double().mean().item(), abs=1e-9)
+    assert hinge.share_outside > 0.3
+
+
+def _hinge_positions(build: Build, task: TaskSpec) -> list[torch.Tensor]:
+    from genelab.evaluation.evaluate import RandomPolicy, evaluation_env
+
+    protocol = task.protocol.model_copy(update={"num_envs": NUM_ENVS, "seed": CFG.seed})
+    env = evaluation_env(task, protocol, build(TASK, NUM_ENVS))
+    policy, observations, rows = RandomPolicy(env), env.reset(), []
+    for _ in range(CFG.steps):
+        rows.append(observations["critic"][:, 1].clone())
+        observations = env.step(policy(observations)).observations
+    return rows
+
+
+def test_a_saturated_policy_and_what_its_normaliser_makes_of_the_observations(build: Build):
+    task = get_task(TASK)
+    torch.manual_seed(0)
+    checkpoint = make_checkpoint(task, torch.randn(500, 8) * 0.2 + 0.5)
+    # An output bias far beyond the rail.
+    last = max(name for name in checkpoint.actor if name.startswith("mlp.") and name.endswith(".bias"))
+    checkpoint = replace(checkpoint, actor=checkpoint.actor | {last: torch.full_like(checkpoint.actor[last], 5.0)})
+    policy, critic, actions = inspected(build, task, checkpoint)
+    [slider] = actions.columns
+    assert slider.share_saturated == slider.share_outside == 1.0
+    assert "saturated" in slider.flags
+    assert (policy.normalization, policy.seen) == ("running", "normaliser")
+    mean, std = checkpoint.actor["obs_normalizer._mean"][0], checkpoint.actor["obs_normalizer._std"][0]
+    for k, (column, scale) in enumerate(zip(policy.columns, [1, 1, 0.1, 0.1, 0.2, 0.2, 0.2, 1], strict=True)):
+        assert column.mean is not None
+        expected = (scale * column.mean - float(mean[k])) / (float(std[k]) + 0.01)
+        assert column.seen_mean == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    # The helper's critic never saw a value: its normaliser still is the identity, but for its own 0.01.
+    hinge = by_name(critic)["joint_pos[hinge]"]
+    assert hinge.std is not None
+    assert hinge.seen_std == pytest.approx(hinge.std / 1.01, rel=1e-4)
+
+
+def test_fixed_bounds_are_known_before_training(build: Build):
+    task = get_task(TASK)
+    task = task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": "fixed"})})
+    policy, _, _ = inspected(build, task)
+    assert (policy.normalization, policy.seen) == ("fixed", "normaliser")
+    for column in policy.columns:
+        assert column.bound is not None
+        assert column.std is not None
+        assert column.seen_std == pytest.approx(column.std * 2.0 / (column.bound[1] - column.bound[0]), rel=1e-4)
+
+
+def test_a_checkpoint_of_another_layout_is_refused(build: Build):
+    task = get_task(TASK)
+    checkpoint = make_checkpoint(task, torch.randn(100, 8))
+    with pytest.raises(InputError, match=r"x\.pt: the observations it was trained on are laid out otherwise"):
+        inspected(build, with_bounds(task, "joint_pos", ((-9.0, 9.0), (-9.0, 9.0))), checkpoint)
