@@ -23,6 +23,7 @@ quickstart: $(VENV)/.installed ## train, evaluate and print the table of the sin
 
 test: check ## everything that CI runs
 	$(BIN)/pytest -n auto --dist loadgroup
+	$(MAKE) build
 
 test-fast: $(VENV)/.dev ## the tests without the simulator
 	$(BIN)/pytest -n auto -m "not sim and not e2e"
