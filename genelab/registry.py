@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import ValidationError
 
+from genelab.config.choices import refuse_made
 from genelab.config.snapshot import first_problem
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
@@ -38,8 +39,10 @@ def register_task(spec: TaskSpec) -> None:
     """Add a task to the registry.
 
     Raises:
-        InputError: if a task of that identifier is registered already.
+        InputError: if a task of that identifier is registered already, or the task makes a choice that is the
+            caller's.
     """
+    refuse_made(spec)
     if spec.id in _tasks:
         raise InputError(f"task '{spec.id}' is registered twice, by '{_tasks[spec.id].package}' and '{spec.package}'")
     _tasks[spec.id] = spec.model_copy(deep=True)

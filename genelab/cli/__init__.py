@@ -52,16 +52,36 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of a line; an unknown one is an error that names the nearest."""
+        """Find the command of a line; an unknown one, or an option given twice, is an error."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             nearest = get_close_matches(args[0], COMMANDS, n=2) or [*COMMANDS]
             raise click.UsageError(f"no command '{args[0]}'; nearest: {', '.join(nearest)}", ctx)
-        return super().resolve_command(ctx, args)
+        name, command, words = super().resolve_command(ctx, args)
+        if command is not None:
+            _refuse_repeated(command, words, ctx)
+        return name, command, words
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _refuse_repeated(command: click.Command, words: list[str], parent: click.Context) -> None:
+    """Refuse an option given twice: click would take the last one and say nothing."""
+    context = click.Context(command, parent=parent)
+    try:
+        _, rest, order = command.make_parser(context).parse_args([*words])
+    except click.UsageError:
+        # Told when the command runs.
+        return
+    for option in order:
+        once = isinstance(option, click.Option) and not (option.multiple or option.is_flag)
+        if once and order.count(option) > 1:
+            raise click.UsageError(f"{option.opts[0]}: given twice", context)
+    below = command.get_command(context, rest[0]) if isinstance(command, click.Group) and rest else None
+    if below is not None:
+        _refuse_repeated(below, rest[1:], context)
 
 
 def _dashes(token: str) -> str:

@@ -7,11 +7,12 @@ import click
 
 from genelab.cli.checkpoint import run_of
 from genelab.cli.options import field_option
+from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import ProtocolCfg
 from genelab.errors import InputError
 from genelab.runs.files import require_writable, write_record
-from genelab.worker.assessment import ConfigSource, assess
+from genelab.worker.assessment import assess
 
 
 @click.command
@@ -22,13 +23,7 @@ from genelab.worker.assessment import ConfigSource, assess
 @field_option("--seed", ProtocolCfg, "seed", use_default=False)
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
-@click.option(
-    "--config",
-    "config_source",
-    type=click.Choice(["run", "registry"]),
-    default="run",
-    help="Evaluate the run's own snapshot, or the task as registered now.",
-)
+@field_option("--config", EvalCfg, "config")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the record here.")
 def command(
     task_id: str,
@@ -38,7 +33,7 @@ def command(
     seed: int | None,
     device: str,
     threads: int,
-    config_source: ConfigSource,
+    config: ConfigSource,
     out: Path | None,
 ) -> None:
     """Evaluate a checkpoint on numbered episodes, beside an idle and a random policy.
@@ -54,7 +49,7 @@ def command(
     given: dict[str, Any] = {"num_envs": num_envs, "episodes": episodes, "seed": seed}
     changes = {name: value for name, value in given.items() if value is not None}
     protocol = run_dir.task().protocol.model_copy(update=changes)
-    record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config_source)
+    record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config)
 
     metrics, idle = record.metrics, record.baselines.idle.metrics
     click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}")

@@ -1,19 +1,15 @@
 """Command options whose type, range, default and help are those of a config field."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
 from genelab.config.base import Cfg
+from genelab.config.commands import StoreCfg
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-STORE = click.option(
-    "--store", type=click.Path(path_type=Path), default=Path("reference"), help="Root of the reference store."
-)
 
 
 class FieldType(click.ParamType[Any]):
@@ -33,6 +29,23 @@ class FieldType(click.ParamType[Any]):
             self.fail(f"{value}: {error.errors(include_url=False)[0]['msg']}", param, ctx)
 
 
+class FieldOption(click.Option):
+    """An option whose default is the default of a config field, read here and nowhere written down again.
+
+    A test walks every command: an option with a default must be one of these.
+    """
+
+    home: tuple[type[Cfg], str]
+    """The config model and the name of its field."""
+
+    def __init__(self, *args: Any, home: tuple[type[Cfg], str], use_default: bool, **attributes: Any) -> None:
+        self.home = home
+        info = home[0].model_fields[home[1]]
+        if use_default and not info.is_required():
+            attributes["default"] = info.default
+        super().__init__(*args, type=FieldType(*home), help=info.description, **attributes)
+
+
 def field_option(
     name: str, model: type[Cfg], field: str, *, use_default: bool = True, metavar: str | None = None
 ) -> Callable[[F], F]:
@@ -41,8 +54,12 @@ def field_option(
     Args:
         name: long name, such as `--num-envs`.
         use_default: whether an option not given takes the field's default; otherwise it is None.
-        metavar: placeholder of the value in the help, if the type's name says too little.
+        metavar: placeholder of the value in the help, if the type's name or the literals say too little.
     """
-    info = model.model_fields[field]
-    default = None if info.is_required() or not use_default else info.default
-    return click.option(name, type=FieldType(model, field), default=default, help=info.description, metavar=metavar)
+    annotation = model.model_fields[field].annotation
+    if metavar is None and get_origin(annotation) is Literal:
+        metavar = "|".join(map(str, get_args(annotation)))
+    return click.option(name, cls=FieldOption, home=(model, field), use_default=use_default, metavar=metavar)
+
+
+STORE = field_option("--store", StoreCfg, "store", metavar="DIR")

@@ -33,7 +33,7 @@ def add(
     publisher: str | None,
     store: Path,
 ) -> None:
-    """Check SWEEP_DIR and copy it to <store>/<task>/<entry>/."""
+    """Check SWEEP_DIR and copy it to <store>/<task>/<entry>/. The same command again changes nothing."""
     from genelab.publish.store import add_entry
 
     added = add_entry(
@@ -45,7 +45,7 @@ def add(
         reason=reason,
         publisher=publisher,
     )
-    click.echo(f"added {added}; now run `genelab render`")
+    click.echo(f"{added} holds {sweep_dir}; now run `genelab render`")
 
 
 @command.command(name="list")

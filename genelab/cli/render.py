@@ -4,14 +4,15 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import STORE
+from genelab.cli.options import STORE, field_option
+from genelab.config.commands import StoreCfg
 from genelab.errors import InputError, RunError
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page or a picture differs from the records.")
 @STORE
-@click.option("--docs", type=click.Path(path_type=Path), default=Path("docs"), help="Folder of the rendered page.")
+@field_option("--docs", StoreCfg, "docs", metavar="DIR")
 def command(check: bool, store: Path, docs: Path) -> None:
     """Render docs/reference-runs.md and the learning curves from the checked entries of the store."""
     from genelab.publish.render import compose, differences, write

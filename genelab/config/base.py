@@ -1,12 +1,13 @@
 """The base of every config model, and the reference types that configs hold instead of code."""
 
+import hashlib
 import importlib
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from genelab.errors import InputError
@@ -36,9 +37,6 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """A seed. NumPy's generators take no larger one."""
 
-Param = bool | int | float | str | list[float] | list[str] | None
-"""What a term parameter may be: plain JSON."""
-
 BROKEN_RULE = "broken_rule"
 """Error type of a rule over several fields: its message already names field, value and rule."""
 
@@ -52,6 +50,72 @@ def broken_rule(field: str, value: object, rule: str) -> PydanticCustomError:
     return PydanticCustomError(
         BROKEN_RULE, "{field} = {value}: {rule}", {"field": field, "value": repr(value), "rule": rule}
     )
+
+
+class Choice(Cfg):
+    """A value without a sensible default, such as a motion clip or a demonstration file: whoever trains must give it.
+
+    Stands in a task wherever a config field is declared as one, or as a term's parameter.
+    """
+
+    what: str = Field(min_length=1)
+    """What to choose, in a few words, with the unit of a number."""
+    kind: Literal["file", "number", "string"]
+    """What the value is."""
+    value: int | float | str | None = None
+    """What was chosen; null in a registered task. A file is a path, or `package:relative/path`."""
+    sha256: Sha256 | None = None
+    """Digest of a chosen file: its name alone says nothing about what was trained on."""
+
+    @model_validator(mode="after")
+    def _value_is_of_its_kind(self) -> Self:
+        if self.value is not None and isinstance(self.value, str) == (self.kind == "number"):
+            raise broken_rule("value", self.value, f"must be a {self.kind}")
+        if (self.sha256 is not None) != (self.kind == "file" and self.value is not None):
+            raise broken_rule("sha256", self.sha256, "must be given exactly with a chosen file")
+        return self
+
+    def choose(self, value: object) -> "Choice":
+        """The same choice, made. Reads a file.
+
+        Raises:
+            InputError: if the value is of another kind, or there is no such file.
+        """
+        if type(value) not in ((int, float) if self.kind == "number" else (str,)) or value == "":
+            raise InputError(f"= {value!r}: must be a {self.kind} ({self.what})")
+        sha256 = _digest(_file(value), self.what) if isinstance(value, str) and self.kind == "file" else None
+        return Choice.model_validate({"what": self.what, "kind": self.kind, "value": value, "sha256": sha256})
+
+    def resolve(self) -> int | float | str | Path:
+        """The chosen value; the path of a file whose content is still what was chosen.
+
+        Raises:
+            InputError: if nothing was chosen, or the file is gone or was changed.
+        """
+        if self.value is None:
+            raise InputError(f"must be chosen with --set ({self.kind}: {self.what})")
+        if self.kind != "file":
+            return self.value
+        path = _file(str(self.value))
+        if (found := _digest(path, self.what)) != self.sha256:
+            raise InputError(f"= {self.value!r}: the file was changed since it was chosen: {self.sha256} -> {found}")
+        return path
+
+
+Param = bool | int | float | str | list[float] | list[str] | Choice | None
+"""What a term parameter may be: plain JSON, or a choice, in whose place the function gets what was chosen."""
+
+
+def _file(value: str) -> Path:
+    return resolve_asset(value) if ":" in value else Path(value)
+
+
+def _digest(path: Path, what: str) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"= '{path}': cannot read this file ({what}): {error.strerror}") from error
 
 
 def resolve_function(ref: str) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from genelab.config.base import Cfg
+from genelab.config.base import Cfg, Choice
 
 
 class Leaf(Cfg):
@@ -32,7 +32,10 @@ def leaves(cfg: Cfg, prefix: str = "") -> Iterator[Leaf]:
 
 
 def _walk(value: Any, path: str, field: FieldInfo, entry: bool) -> Iterator[Leaf]:
-    if isinstance(value, Cfg):
+    if isinstance(value, Choice):
+        meaning = f"Has no default, must be chosen with --set ({value.kind}): {value.what}."
+        yield Leaf(path=path, value=value.value, required=True, default=None, meaning=meaning)
+    elif isinstance(value, Cfg):
         yield from leaves(value, f"{path}.")
     elif isinstance(value, dict) and value:
         for key, item in value.items():

@@ -3,12 +3,13 @@
 import difflib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from genelab.config.base import Cfg
+from genelab.config.base import Cfg, Choice
+from genelab.config.choices import choices
 from genelab.config.fields import leaves
 from genelab.config.snapshot import dump, first_problem
 from genelab.config.task import TaskSpec
@@ -36,34 +37,45 @@ class Override(Cfg):
         return self.old != self.new
 
 
-def apply_overrides(task: TaskSpec, assignments: Sequence[str]) -> tuple[TaskSpec, list[Override]]:
+def apply_overrides(
+    task: TaskSpec, assignments: Sequence[str], options: Mapping[str, tuple[str, JsonValue]] | None = None
+) -> tuple[TaskSpec, list[Override]]:
     """Apply `path=value` assignments and validate the whole task again.
 
     Args:
-        assignments: a value is JSON if it parses as JSON, and else a string.
+        assignments: of --set; a value is JSON if it parses as JSON, and else a string.
+        options: other options of the command that set a value of the task, by name: the path and the value.
 
     Returns:
         The new task, and every override in the order given, those without effect included.
 
     Raises:
-        InputError: on an unknown path (names the nearest), a path given twice, or a value of the wrong type or range.
+        InputError: on an unknown path (names the nearest), a path given twice (names both options), a value of the
+            wrong type or range, or a file to be chosen that cannot be read.
     """
-    parsed = [_parse(assignment) for assignment in assignments]
-    old, data = dump(task), dump(task)
-    seen: set[str] = set()
-    for path, value in parsed:
-        if path in seen:
-            raise InputError(f"--set {path}: given twice")
-        seen.add(path)
-        parent, key = _locate(task, data, path)
-        parent[key] = _as_parameter(path, parent[key], value) if path.split(".")[-2] == "params" else value
+    parsed = [("--set", *_parse(assignment)) for assignment in assignments]
+    parsed += [(option, path, value) for option, (path, value) in (options or {}).items()]
+    old, data, open_ = dump(task), dump(task), dict(choices(task))
+    given: dict[str, str] = {}
+    for option, path, value in parsed:
+        if path in given:
+            also = "given twice" if given[path] == option else f"given by {option} too"
+            raise InputError(f"{given[path]} {path}: {also}")
+        given[path] = option
+        parent, key = _locate(task, data, path, open_)
+        if path in open_:
+            parent[key] = _chosen(path, open_[path], value)
+        else:
+            parent[key] = _as_parameter(path, parent[key], value) if path.split(".")[-2] == "params" else value
     try:
         # Strict JSON: "64" is no integer and true no number, but 2 is a float and a list a tuple.
         changed = TaskSpec.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         raise InputError(f"--set {first_problem(error)}") from error
     new = dump(changed)
-    return changed, [Override(path=path, old=_value_at(old, path), new=_value_at(new, path)) for path, _ in parsed]
+    return changed, [
+        Override(path=path, old=_value_at(old, path, open_), new=_value_at(new, path, open_)) for path in given
+    ]
 
 
 def _parse(assignment: str) -> tuple[str, JsonValue]:
@@ -80,8 +92,11 @@ def _parse(assignment: str) -> tuple[str, JsonValue]:
     return path, value
 
 
-def _locate(task: TaskSpec, data: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+def _locate(task: TaskSpec, data: dict[str, Any], path: str, open_: Mapping[str, Choice]) -> tuple[dict[str, Any], str]:
     """The mapping that holds the value at a path, and its key there."""
+    around = next((choice for choice in open_ if path.startswith(f"{choice}.")), None)
+    if around:
+        raise InputError(f"--set {path}: is a part of what you choose; set {around}")
     *parents, key = path.split(".")
     node: Any = data
     for parent in parents:
@@ -89,7 +104,7 @@ def _locate(task: TaskSpec, data: dict[str, Any], path: str) -> tuple[dict[str, 
     if not isinstance(node, dict) or key not in node:
         nearest = difflib.get_close_matches(path, _paths(task), n=3, cutoff=0.0)
         raise InputError(f"--set {path}: unknown path; nearest: {', '.join(nearest)}")
-    if isinstance(node[key], dict):
+    if isinstance(node[key], dict) and path not in open_:
         raise InputError(f"--set {path}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
     if not path.startswith(tuple(f"{part}." for part in PARTS)):
         raise InputError(f"--set {path}: says which task it is; only {', '.join(PARTS)} can change")
@@ -111,8 +126,15 @@ def _as_parameter(path: str, old: JsonValue, new: JsonValue) -> JsonValue:
     return new
 
 
-def _value_at(data: dict[str, Any], path: str) -> Any:
+def _chosen(path: str, choice: Choice, value: JsonValue) -> dict[str, Any]:
+    try:
+        return dump(choice.choose(value))
+    except InputError as error:
+        raise InputError(f"--set {path} {error}") from error
+
+
+def _value_at(data: dict[str, Any], path: str, open_: Mapping[str, Choice]) -> Any:
     node: Any = data
     for key in path.split("."):
         node = node[key]
-    return node
+    return node["value"] if path in open_ else node

@@ -10,6 +10,9 @@ from genelab.config.base import BROKEN_RULE, Cfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
+MAX_MESSAGE = 1000
+"""Longest message about what a file holds, characters."""
+
 
 def canonical_json(value: Any) -> str:
     """Serialise plain JSON data to one line. Key order is kept: the order of terms is part of their meaning."""
@@ -45,9 +48,12 @@ def load_task(snapshot: dict[str, Any], source: str) -> TaskSpec:
         InputError: if the data is no valid task; names `source`, the field, the value and the rule.
     """
     try:
-        return TaskSpec.model_validate({**snapshot["task"], "env": snapshot["env"], "agent": snapshot["agent"]})
+        data = json.dumps({**snapshot["task"], "env": snapshot["env"], "agent": snapshot["agent"]})
+        return TaskSpec.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise InputError(f"{source}: {first_problem(error)}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{source}: is no snapshot: {one_line(str(error))}") from error
 
 
 def first_problem(error: ValidationError) -> str:
@@ -55,11 +61,18 @@ def first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     if not problem["loc"]:
         # A rule over the whole model: its input is the whole document.
-        return problem["msg"]
+        return one_line(problem["msg"])
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == BROKEN_RULE:
-        return f"{path}.{problem['msg']}"
-    return f"{path} = {problem['input']!r}: {problem['msg']}"
+        return one_line(f"{path}.{problem['msg']}")
+    return one_line(f"{path} = {problem['input']!r}: {problem['msg']}")
+
+
+def one_line(text: str, longest: int = MAX_MESSAGE) -> str:
+    """Text as one printable line of bounded length, whatever a file had in it."""
+    plain = "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
+    joined = " ".join(plain.split())
+    return joined if len(joined) <= longest else f"{joined[: longest - 4]} ..."
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:

@@ -47,7 +47,7 @@ def problem(path: Path, entry: CheckedEntry) -> str | None:
     """What is wrong with a picture on disk; None if it is intact and shows the entry's data."""
     if not path.is_file():
         return "missing"
-    text = path.read_text()
+    text = _read(path)
     mark = _MARK.search(text)
     if mark is None:
         return "was not drawn by genelab"
@@ -59,7 +59,12 @@ def problem(path: Path, entry: CheckedEntry) -> str | None:
 
 def is_ours(path: Path) -> bool:
     """Whether a file is a picture that genelab drew."""
-    return _MARK.search(path.read_text()) is not None
+    return _MARK.search(_read(path)) is not None
+
+
+def _read(path: Path) -> str:
+    # As it stands: a changed line ending is a change, and what is not UTF-8 must not end in a traceback.
+    return path.read_bytes().decode(errors="replace")
 
 
 def _digest(head: str, body: str) -> str:

@@ -94,8 +94,10 @@ def _round_trip(seeds: Sequence[SeedFiles]) -> str:
 
 def _machine(machine: HardwareStamp) -> str:
     gpu = f"{machine.gpu.name}, driver {machine.gpu.driver}; " if machine.gpu else ""
-    cores, memory = machine.cpu.usable_cores, machine.ram_bytes / 2**30
-    return f"{gpu}{machine.cpu.model}, {cores} cores, {memory:.1f} GiB, {machine.os} (`{machine.machine_hash}`)"
+    memory = "memory unknown" if machine.ram_bytes is None else f"{machine.ram_bytes / 2**30:.1f} GiB"
+    return (
+        f"{gpu}{machine.cpu.model}, {machine.cpu.usable_cores} cores, {memory}, {machine.os} (`{machine.machine_hash}`)"
+    )
 
 
 def _versions(packages: dict[str, str]) -> str:
@@ -110,8 +112,9 @@ def _flags(seed: SeedFiles) -> str:
 
 
 def _code(stamp: CodeStamp) -> str:
-    source = f"commit {stamp.commit[:12]}" if stamp.commit else "installed"
-    return f"{stamp.name} {stamp.version} ({source}{', **with uncommitted changes**' if stamp.dirty else ''})"
+    source = f"commit {stamp.commit[:12]}" if stamp.commit else "commit unknown" if stamp.problem else "installed"
+    source += ", **with uncommitted changes**" if stamp.dirty else ""
+    return f"{stamp.name} {stamp.version} ({source}{f', **{cell(stamp.problem)}**' if stamp.problem else ''})"
 
 
 def _records(entry: CheckedEntry, page: Path) -> str:

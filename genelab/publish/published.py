@@ -69,7 +69,7 @@ def read_published(store: Path) -> list[PublishedRow]:
     if not path.is_file():
         return []
     try:
-        return TypeAdapter(list[PublishedRow]).validate_python(read_json(path))
+        return TypeAdapter(list[PublishedRow]).validate_python(read_json(path), strict=True)
     except ValidationError as error:
         raise RunError(f"{path}: {first_problem(error)}") from error
     except RunError as error:

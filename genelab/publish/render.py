@@ -8,7 +8,7 @@ from genelab.publish.curves import draw, is_ours, problem
 from genelab.publish.published import read_published
 from genelab.publish.store import load_store
 from genelab.publish.text import cell, number
-from genelab.publish.view import task_view
+from genelab.publish.view import current, task_view
 from genelab.records.check import CheckedEntry
 from genelab.runs.files import write_atomic
 
@@ -42,7 +42,7 @@ def compose(store: Path, docs: Path) -> Rendering:
     for task, group in groupby(load_store(store), key=lambda entry: entry.record.task):
         entries = list(group)
         picture = docs / PICTURES / f"{task}.svg"
-        pictures[picture] = entries[0]
+        pictures[picture] = current(entries)
         tasks.append(task_view(entries, published, page, picture))
     # Markdown, so nothing is escaped; `cell` guards the free text.
     jinja = Environment(
@@ -66,7 +66,8 @@ def write(rendering: Rendering) -> list[Path]:
             write_atomic(path, draw(entry))
             changed.append(path)
     for path in _orphans(rendering):
-        path.unlink()
+        # Another rendering at the same time may have removed it.
+        path.unlink(missing_ok=True)
         changed.append(path)
     return changed
 

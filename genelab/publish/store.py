@@ -1,9 +1,11 @@
 """The reference store: checked sweeps copied to `<store>/<task>/<entry>/`, append-only."""
 
+import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from genelab.errors import InputError, RunError
 from genelab.records import names
 from genelab.records.build_entry import build_entry
 from genelab.records.check import CheckedEntry, Finding, check_entry, check_policy, check_sweep
-from genelab.records.entry import EntryHeader
+from genelab.records.entry import EntryHeader, EntryRecord
 from genelab.records.seed_files import SeedFiles
-from genelab.runs.files import disk_errors, write_record
+from genelab.runs.files import disk_errors, sha256_file, try_lock, write_record
+from genelab.runs.lock import locked
 
 UPSTREAM = "upstream"
 """Folder of the store that holds other people's published numbers, not entries."""
@@ -34,7 +37,9 @@ def add_entry(
     reason: str | None = None,
     publisher: str | None = None,
 ) -> Path:
-    """Copy a checked sweep into the store and return the new entry's directory. Nothing is ever overwritten.
+    """Copy a checked sweep into the store and return the entry's directory. Nothing is ever overwritten.
+
+    Adding the same again, say after a kill at the very end, changes nothing.
 
     Args:
         sweep_dir: directory with a sweep.json.
@@ -46,7 +51,8 @@ def add_entry(
         publisher: who added it.
 
     Raises:
-        InputError: if there is no sweep, the name is no entry name, or the entry exists.
+        InputError: if another process adds to this task, there is no sweep, the name is no entry name, or there is
+            another entry of this name.
         RunError: if the check of the sweep or the policy has findings, no seed finished, or a file names a path of this
             machine.
     """
@@ -62,15 +68,28 @@ def add_entry(
     if policy:
         _require_clean(policy, check_policy(policy, seeds), allow_missing=False)
     target = store / sweep.task / entry_id
-    if target.exists():
-        raise InputError(f"entry '{target}' exists, and the store is append-only: choose another name")
-    earlier = [entry.record.entry_id for entry in load_store(store) if entry.record.task == sweep.task]
-    header = header.replace(supersedes=earlier[0] if earlier else None)
+    sources = _sources(sweep_dir, seeds, policy)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
-        try:
-            _copy(sweep_dir, seeds, policy, draft)
+    # Two at a time would both supersede the same entry.
+    with locked(target.parent):
+        earlier = [entry.record for entry in load_store(store) if entry.record.task == sweep.task]
+        if not target.exists():
+            header = header.replace(supersedes=earlier[0].entry_id if earlier else None, created_at=datetime.now(UTC))
+            _publish(target, header, sources, sweep_dir, allow_missing=allow_missing)
+        elif not any(_is_same(record, header, sources) for record in earlier):
+            raise InputError(f"entry '{target}' exists, and the store is append-only: choose another name")
+    return target
+
+
+def _publish(
+    target: Path, header: EntryHeader, sources: dict[str, Path], sweep_dir: Path, *, allow_missing: bool
+) -> None:
+    """Copy, check and record the files in a draft, and rename it. The caller holds the lock."""
+    with disk_errors(target):
+        _remove_drafts(target.parent)
+        with _draft(target.parent) as draft:
+            _copy(sources, draft)
             _require_portable(draft)
             sweep, seeds, findings = check_sweep(draft, None)
             _require_clean(sweep_dir, findings, allow_missing=allow_missing)
@@ -79,9 +98,6 @@ def add_entry(
             write_record(draft / names.ENTRY, build_entry(header, sweep, seeds, draft))
             draft.chmod(0o755)
             draft.rename(target)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    return target
 
 
 def load_store(store: Path) -> list[CheckedEntry]:
@@ -96,8 +112,20 @@ def load_store(store: Path) -> list[CheckedEntry]:
         _require_clean(path, findings, allow_missing=False)
         if entry:
             entries.append(entry)
-    newest_first = sorted(entries, key=lambda e: (e.record.created_at, e.record.entry_id), reverse=True)
-    return sorted(newest_first, key=lambda e: e.record.task)
+    return _newest_first(entries)
+
+
+def _newest_first(entries: Sequence[CheckedEntry]) -> list[CheckedEntry]:
+    """By task, then by time of creation, but never behind what an entry supersedes: a clock may jump back."""
+    record_of = {(entry.record.task, entry.record.entry_id): entry.record for entry in entries}
+
+    def age(entry: CheckedEntry) -> tuple[datetime, int, str]:
+        record, latest, depth = entry.record, entry.record.created_at, 0
+        while depth < len(entries) and (earlier := record_of.get((record.task, record.supersedes or ""))):
+            record, latest, depth = earlier, max(latest, earlier.created_at), depth + 1
+        return latest, depth, entry.record.entry_id
+
+    return sorted(sorted(entries, key=age, reverse=True), key=lambda entry: entry.record.task)
 
 
 def _entry_folders(store: Path) -> list[Path]:
@@ -128,7 +156,42 @@ def _require_clean(path: Path, findings: Sequence[Finding], *, allow_missing: bo
         raise RunError(f"{serious[0]}{more}")
 
 
-def _copy(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None, draft: Path) -> None:
+@contextmanager
+def _draft(folder: Path) -> Generator[Path]:
+    """A directory of its own, removed unless it was renamed. Its sweep.json is locked from the start."""
+    draft = Path(tempfile.mkdtemp(prefix=names.DRAFT, dir=folder))
+    descriptor = os.open(draft / names.SWEEP, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try_lock(descriptor)
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what killed processes left."""
+    for draft in folder.glob(f"{names.DRAFT}*"):
+        # One that its owner has renamed meanwhile is not there any more.
+        with suppress(FileNotFoundError):
+            descriptor = os.open(draft / names.SWEEP, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                if try_lock(descriptor):
+                    shutil.rmtree(draft, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+
+
+def _is_same(record: EntryRecord, header: EntryHeader, sources: dict[str, Path]) -> bool:
+    """Whether an entry, which is checked, is what adding these files would make."""
+    said = ("entry_id", "reason", "publisher")
+    if any(getattr(record, name) != getattr(header, name) for name in said):
+        return False
+    return {file.path: file.sha256 for file in record.files} == {n: sha256_file(p) for n, p in sources.items()}
+
+
+def _sources(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None) -> dict[str, Path]:
+    """The files to publish, by their path in the entry."""
     copied = [names.SWEEP]
     for seed in seeds:
         copied += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
@@ -138,6 +201,10 @@ def _copy(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None, draf
     if policy:
         found = (path for path in policy.rglob("*") if path.is_file())
         sources |= {f"policy/{path.relative_to(policy).as_posix()}": path for path in found}
+    return sources
+
+
+def _copy(sources: dict[str, Path], draft: Path) -> None:
     for name, source in sources.items():
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
         # Contents only: the modes of a run directory are the user's business.
@@ -148,7 +215,7 @@ def _require_portable(draft: Path) -> None:
     """Refuse text files that name a directory of this machine: it tells strangers nothing and us too much."""
     places = {str(Path(place).resolve()) for place in (Path.home(), Path.cwd(), sys.prefix, tempfile.gettempdir())}
     for path in sorted(draft.rglob("*.json*")):
-        text = path.read_text()
+        text = path.read_text(errors="replace")
         for place in places - {"/"}:
             if f'"{place}' in text or f"={place}" in text:
                 raise RunError(f"{path.relative_to(draft)}: names '{place}...' of this machine; use relative paths")

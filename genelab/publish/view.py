@@ -54,9 +54,11 @@ class TaskView:
     picture: str
     """Path of the learning curves, relative to the page."""
     current: EntryView
-    """Newest entry."""
+    """Newest entry of the registered settings; of others only if there is none of those."""
+    others: list[EntryView]
+    """Entries whose settings the command line changed, the newest first."""
     previous: list[EntryView]
-    """Older entries, the newest first."""
+    """Older entries of the registered settings, the newest first."""
     published: PublishedTable | None
     """Published rows; None for none."""
 
@@ -65,14 +67,21 @@ def task_view(
     entries: Sequence[CheckedEntry], published: Sequence[PublishedRow], page: Path, picture: Path
 ) -> TaskView:
     """View of a task. entries: its entries, the newest first, at least one."""
-    views = [_entry_view(entry, page) for entry in entries]
+    shown = current(entries)
+    rest = [entry for entry in entries if entry is not shown]
     return TaskView(
-        task=entries[0].record.task,
+        task=shown.record.task,
         picture=link(picture, page),
-        current=views[0],
-        previous=views[1:],
-        published=_published_table(entries[0], published),
+        current=_entry_view(shown, page),
+        others=[_entry_view(entry, page) for entry in rest if entry.record.overrides],
+        previous=[_entry_view(entry, page) for entry in rest if not entry.record.overrides],
+        published=_published_table(shown, published),
     )
+
+
+def current(entries: Sequence[CheckedEntry]) -> CheckedEntry:
+    """The entry that stands for a task. entries: the newest first, at least one."""
+    return next((entry for entry in entries if not entry.record.overrides), entries[0])
 
 
 def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:

@@ -3,25 +3,41 @@
 import hashlib
 import json
 import math
-import textwrap
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from genelab.config.snapshot import first_problem
+from genelab.config.snapshot import first_problem, one_line
 from genelab.errors import RunError
 from genelab.records.base import Record
 
 R = TypeVar("R", bound=Record)
 
+LARGEST_FLOAT = 1e150
+"""Largest number in a record: sums of its squares stay within a float, so that no statistic overflows."""
 MAX_LINE = 300
 """Longest message about a broken field, characters."""
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON. Raises ValueError on anything that is not strictly JSON, and on numbers too large for a float."""
-    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float, object_pairs_hook=_unique_keys)
+    """Parse JSON in UTF-8.
+
+    Raises:
+        ValueError: on anything that is not strictly JSON in UTF-8, and on numbers too large to compute with: beyond
+            LARGEST_FLOAT, or beyond 64 bits for an integer.
+        RecursionError: if it is nested too deeply.
+    """
+    if isinstance(text, bytes):
+        # Python's json would take UTF-16 and UTF-32 too.
+        text = text.decode()
+    return json.loads(
+        text,
+        parse_constant=_refuse_constant,
+        parse_float=_finite_float,
+        parse_int=_bounded_int,
+        object_pairs_hook=_unique_keys,
+    )
 
 
 def read_json(path: Path) -> Any:
@@ -64,7 +80,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def short_problem(error: ValidationError) -> str:
     """The first problem of a validation error, on a line of bounded length."""
-    return textwrap.shorten(first_problem(error), MAX_LINE, placeholder=" ...")
+    return one_line(first_problem(error), MAX_LINE)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -87,7 +103,7 @@ def _parse(data: bytes, where: str) -> Any:
     try:
         return parse_json(data)
     except (ValueError, RecursionError) as error:
-        raise RunError(f"{where}not valid JSON: {error}") from error
+        raise RunError(f"{where}not valid JSON: {one_line(str(error), MAX_LINE)}") from error
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -98,6 +114,16 @@ def _finite_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"holds {text}, which no float can hold")
+    if abs(value) > LARGEST_FLOAT:
+        raise ValueError(f"holds {text}, beyond {LARGEST_FLOAT:g}")
+    return value
+
+
+def _bounded_int(text: str) -> int:
+    # No digits beyond: sums and products of what a record holds must stay within a float.
+    value = int(text) if len(text) <= 20 else None
+    if value is None or not -(2**63) <= value < 2**63:
+        raise ValueError(f"holds {text[:20]}..., which no 64-bit integer can hold")
     return value
 
 

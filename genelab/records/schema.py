@@ -24,8 +24,16 @@ MODELS: dict[str, type[Record]] = {
 """Record models by file stem."""
 
 
+LATER = {
+    "CodeStamp": ("problem",),
+    "ExecutionCfg": ("nan_policy", "max_env_resets"),
+    "RunRecord": ("guards",),
+}
+"""Fields by model that older files of the same schema lack; their defaults say what held before."""
+
+
 class _AllRequired(GenerateJsonSchema):
-    """A field that has a default in the model is required in a file, since every file states it."""
+    """A field that has a default in the model is required in a file, since every file states it, but for later ones."""
 
     def field_is_required(self, field: Any, total: bool) -> bool:
         return True
@@ -38,5 +46,9 @@ def json_schemas() -> dict[str, str]:
 
 def _schema(stem: str) -> dict[str, Any]:
     body = MODELS[stem].model_json_schema(mode="serialization", schema_generator=_AllRequired)
+    for definition in (body, *body.get("$defs", {}).values()):
+        later = LATER.get(definition.get("title", ""), ())
+        if later:
+            definition["required"] = [name for name in definition["required"] if name not in later]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"genelab/{stem}/1"}
     return head | body

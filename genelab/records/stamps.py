@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, JsonValue, PositiveFloat, PositiveIn
 from genelab.config.base import Sha256
 from genelab.records.base import Record
 
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-"""A git commit in lower-case hexadecimal."""
+Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+"""A git commit in lower-case hexadecimal, by SHA-1 or SHA-256."""
 
 REQUIRED_PACKAGES = ("python", "genelab", "genesis-world", "quadrants", "torch", "numpy")
 """What the `packages` of a record names at least."""
@@ -22,11 +22,13 @@ class CodeStamp(Record):
     version: str
     """Installed version."""
     commit: Commit | None
-    """Git commit of the checkout; null for an installed wheel."""
+    """Git commit of the checkout; null for an installed wheel, or if git did not tell."""
     dirty: bool | None
     """Whether tracked files differed from the commit; null without a checkout, or if git failed."""
     diff_sha256: Sha256 | None = None
-    """Digest of that difference; null if there is none."""
+    """Digest of that difference; null if there is none, or not all of it could be read."""
+    problem: str | None = None
+    """Why something above is unknown, as far as there is a checkout; null if nothing is."""
 
 
 class GpuStamp(Record):
@@ -58,7 +60,7 @@ class CpuStamp(Record):
     """The processor."""
 
     model: str
-    """Model name."""
+    """Model name; begins with `unknown` if the system tells none."""
     physical_cores: PositiveInt | None
     """Cores without hyper-threads; null if not readable."""
     logical_cores: PositiveInt
@@ -74,8 +76,8 @@ class HardwareStamp(Record):
     """Device the process computed on; null on CPU, whatever is plugged in."""
     cpu: CpuStamp
     """Processor."""
-    ram_bytes: PositiveInt
-    """Memory this process may use, bytes (container limit included)."""
+    ram_bytes: PositiveInt | None
+    """Memory this process may use, bytes (container limit included); null if not readable."""
     os: str
     """Operating system and its version."""
     kernel: str

@@ -1,8 +1,10 @@
 """Files that are whole or not there: atomic writes, digests, strict JSON, and disk trouble told in one line."""
 
 import errno
+import fcntl
 import json
 import os
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from genelab.records.files import sha256_file as sha256_file
 
 R = TypeVar("R", bound=Record)
 
-TEMPORARIES = ".*.tmp"
+TEMPORARIES = ".*.[0-9]*.tmp"
 """What an atomic write leaves if its process is killed."""
 
 _FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "disk quota exceeded", errno.EFBIG: "file size limit exceeded"}
@@ -24,6 +26,8 @@ _REFUSED = {
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.ENOTDIR: "a part of the path is not a directory",
+    # flock on a network file system without a lock service.
+    **dict.fromkeys((errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS), "its file system gives no locks; use a local one"),
 }
 
 
@@ -55,21 +59,25 @@ def disk_errors(path: Path) -> Generator[None]:
 
 @contextmanager
 def atomic_path(path: Path) -> Generator[Path]:
-    """Yield a temporary path beside `path`; on success it is synced and renamed to `path`, otherwise removed.
+    """Yield an empty temporary file beside `path`; on success it is synced and renamed to `path`, otherwise removed.
 
-    Readers see the old file or the new one, never a part; on failure the old file is intact.
+    Readers see the old file or the new one, never a part; on failure the old file is intact. What killed writers of the
+    same file left is removed.
 
     Raises:
         RunError, InputError: as `disk_errors`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path):
+        for leftover in _temporaries(path.parent, f".{path.name}."):
+            _remove_unless_locked(leftover)
+        temporary, descriptor = _create_temporary(path)
         try:
             yield temporary
             _sync(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+            os.close(descriptor)
         _sync(path.parent)
 
 
@@ -110,10 +118,23 @@ def read_record(path: Path, model: type[R]) -> R:
 
 
 def remove_temporaries(*folders: Path) -> None:
-    """Remove what atomic writes of killed processes left in these folders. The caller holds their lock."""
+    """Remove what atomic writes of killed processes left in these folders."""
     for folder in folders:
-        for leftover in folder.glob(TEMPORARIES):
-            leftover.unlink()
+        for leftover in _temporaries(folder, "."):
+            _remove_unless_locked(leftover)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file for this process, without waiting; False if another process holds it.
+
+    The kernel drops the lock when the descriptor is closed, and so with its process. Raises OSError where the file
+    system gives no locks.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def require_writable(folder: Path) -> None:
@@ -129,6 +150,39 @@ def require_writable(folder: Path) -> None:
         raise InputError(f"cannot write to '{folder}': '{existing}' is not a directory")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to '{folder}': '{existing}' is read-only")
+
+
+def _temporaries(folder: Path, prefix: str) -> list[Path]:
+    return [path for path in folder.glob(TEMPORARIES) if path.name.startswith(prefix)]
+
+
+def _create_temporary(path: Path) -> tuple[Path, int]:
+    """An empty file beside `path`, locked while it is written, so that nobody takes it for a leftover."""
+    while True:
+        # The number of the process does not suffice: two containers may share a folder and count from 1 each.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            # Another writer may have removed it before it was locked.
+            if try_lock(descriptor) and os.path.exists(temporary):  # noqa: PTH110 it never raises
+                return temporary, descriptor
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):  # its writer is done, or it is another user's
+        return
+    try:
+        if try_lock(descriptor):
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def _sync(path: Path) -> None:

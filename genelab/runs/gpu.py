@@ -1,46 +1,58 @@
 """NVIDIA GPUs: the one a process computes on, and those that a sweep may share out."""
 
 import importlib
+import logging
 import os
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from genelab.records.stamps import GpuStamp
 
+_log = logging.getLogger(__name__)
+
 
 def visible_gpus() -> list[str]:
-    """Identifiers for CUDA_VISIBLE_DEVICES of the GPUs this process may use, without starting CUDA."""
+    """Identifiers for CUDA_VISIBLE_DEVICES of the GPUs this process may use, without starting CUDA.
+
+    Empty without a driver. Also if the driver does not answer, with a warning: then each process takes what CUDA gives.
+    """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
     nvml = _nvml()
-    try:
-        nvml.nvmlInit()
-    except (nvml.NVMLError_LibraryNotFound, nvml.NVMLError_DriverNotLoaded):
+    if nvml is None:
         return []
     try:
+        nvml.nvmlInit()
         handles = (nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount()))
         return [str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
+    except (nvml.NVMLError_LibraryNotFound, nvml.NVMLError_DriverNotLoaded):
+        return []
+    except nvml.NVMLError as error:
+        _log.warning("warning: the NVIDIA driver does not say which GPUs there are (%s); seeds share the first", error)
+        return []
     finally:
-        nvml.nvmlShutdown()
+        _shutdown(nvml)
 
 
 def gpu_stamp(index: int) -> GpuStamp:
-    """The CUDA device `index` of this process. Imports torch."""
+    """The CUDA device `index` of this process; what the driver does not tell is null. Imports torch."""
     torch: Any = importlib.import_module("torch")
-    nvml = _nvml()
     properties = torch.cuda.get_device_properties(index)
-    nvml.nvmlInit()
-    try:
-        # By UUID, since CUDA_VISIBLE_DEVICES renumbers what torch sees but not what NVML does.
-        handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{properties.uuid}")
-        driver = _readable(nvml.nvmlSystemGetDriverVersion)
-        cuda_driver = _readable(nvml.nvmlSystemGetCudaDriverVersion)
-        power_mw = _readable(nvml.nvmlDeviceGetEnforcedPowerLimit, handle)
-        mig = _readable(nvml.nvmlDeviceGetMigMode, handle)
-        ecc = _readable(nvml.nvmlDeviceGetEccMode, handle)
-    finally:
-        nvml.nvmlShutdown()
+    driver = cuda_driver = power_mw = mig = ecc = None
+    if nvml := _nvml():
+        try:
+            _readable("nvmlInit")
+            driver = _readable("nvmlSystemGetDriverVersion")
+            cuda_driver = _readable("nvmlSystemGetCudaDriverVersion")
+            # By UUID, since CUDA_VISIBLE_DEVICES renumbers what torch sees but not what NVML does.
+            handle = _readable("nvmlDeviceGetHandleByUUID", f"GPU-{getattr(properties, 'uuid', None)}")
+            if handle is not None:
+                power_mw = _readable("nvmlDeviceGetEnforcedPowerLimit", handle)
+                mig = _readable("nvmlDeviceGetMigMode", handle)
+                ecc = _readable("nvmlDeviceGetEccMode", handle)
+        finally:
+            _shutdown(nvml)
     return GpuStamp(
         name=properties.name,
         count_visible=torch.cuda.device_count(),
@@ -56,14 +68,23 @@ def gpu_stamp(index: int) -> GpuStamp:
 
 
 def _nvml() -> Any:
-    # The binding ships no types.
-    return importlib.import_module("pynvml")
+    """NVIDIA's binding, which ships no types; None without it."""
+    try:
+        return importlib.import_module("pynvml")
+    except ImportError:
+        return None
 
 
-def _readable(query: Callable[..., Any], *arguments: Any) -> Any:
-    """Result of an NVML query; None where this device or this user may not read it."""
+def _readable(query: str, *arguments: Any) -> Any:
+    """Result of an NVML query; None where this driver, this device or this user cannot answer it."""
     nvml = _nvml()
     try:
-        return query(*arguments)
-    except (nvml.NVMLError_NotSupported, nvml.NVMLError_NoPermission):
+        return getattr(nvml, query)(*arguments)
+    except nvml.NVMLError:
         return None
+
+
+def _shutdown(nvml: Any) -> None:
+    # One that never came up cannot be shut down.
+    with suppress(nvml.NVMLError):
+        nvml.nvmlShutdown()

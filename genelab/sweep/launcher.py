@@ -17,7 +17,7 @@ from genelab.records.run import Failure, RunStatus
 from genelab.records.sweep import SeedState
 from genelab.runs.files import disk_errors, read_record
 from genelab.runs.gpu import visible_gpus
-from genelab.runs.lock import locked
+from genelab.runs.lock import locked, wait_until_free
 from genelab.sweep.book import Book
 from genelab.sweep.live import View
 from genelab.sweep.plan import SeedPlan, SweepPlan, make_plan
@@ -57,6 +57,7 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, command: Sequence[s
     with disk_errors(plan.log_dir):
         plan.log_dir.mkdir(parents=True, exist_ok=True)
     with locked(plan.log_dir):
+        _wait_for_orphans(plan, view)
         # Planned anew under the lock: another launch may have ended in between.
         plan = make_plan(plan.task, plan.overrides, plan.execution, plan.cfg)
         with _signals() as stop:
@@ -183,6 +184,13 @@ class _Launcher:
     def _change(self, seed: int, **changes: Any) -> None:
         self._book.change(seed, **changes)
         self._view.refresh(self._book.record)
+
+
+def _wait_for_orphans(plan: SweepPlan, view: View) -> None:
+    """A launcher that was killed leaves children that still save their state: it is theirs to finish."""
+    for seed in plan.seeds:
+        if seed.action != "skip" and seed.path.is_dir():
+            wait_until_free(seed.path, plan.cfg.grace_s, view.say)
 
 
 @contextmanager

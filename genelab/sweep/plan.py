@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from genelab.config.base import Choice
+from genelab.config.choices import choices, require_made
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import canonical_json, config_sha256, differences, dump_task
@@ -67,9 +69,10 @@ class SweepPlan:
             f"task       {self.task.id} (version {self.task.task_version})",
             f"config     {self.config_sha256}",
             *(
-                f"override   {_change(o.path, o.old, o.new)}{'' if o.effective else ' (no change)'}"
+                f"override   {_change(o.path, o.old, o.new)}{'' if o.effective else ' (no effect)'}"
                 for o in self.overrides
             ),
+            *(f"choice     {path}: {_told(choice)}" for path, choice in choices(self.task)),
             f"budget     {budget} iterations x {agent.num_steps_per_env} steps x {envs} environments",
             f"device     {self.execution.device}, {self.execution.threads} CPU thread(s) per seed, "
             f"{self.cfg.parallel} seed(s) at a time",
@@ -86,9 +89,10 @@ def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: Executio
     """Resolve a launch. Reads the directory, writes nothing.
 
     Raises:
-        InputError: if the directory cannot be written, holds another task or configuration or a broken record, or a
-            started seed ran on another device or number of threads.
+        InputError: if the task leaves a choice open, the directory cannot be written, or holds another task or
+            configuration or a broken record, or a started seed ran on another device or number of threads.
     """
+    require_made(task)
     log_dir = Path(cfg.log_dir.replace("{task}", task.id))
     require_writable(log_dir)
     snapshot = dump_task(task)
@@ -174,6 +178,11 @@ def _require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
         raise InputError(
             f"seed {record.seed} was started with other options, float sums would change: {'; '.join(changes)}"
         )
+
+
+def _told(choice: Choice) -> str:
+    digest = f", sha256 {choice.sha256}" if choice.sha256 else ""
+    return f"{canonical_json(choice.value)} ({choice.what}{digest})"
 
 
 def _change(path: str, old: Any, new: Any) -> str:

@@ -54,6 +54,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["list", "--jsn"], "No such option '--jsn'"),
         (["info"], "Missing argument 'TASK'"),
         (["info", "GeneLab-Inverted-Pendulun-v1"], f"unknown task 'GeneLab-Inverted-Pendulun-v1', nearest: {TASK}"),
+        (["eval", TASK, "x.pt", "--seed", "1", "--seed", "2"], "--seed: given twice"),
+        (["reference", "add", "x", "--entry", "a", "--entry", "b"], "--entry: given twice"),
         (["train", "no-such-task", "--dry-run"], "unknown task 'no-such-task'"),
         (["train", TASK, "--dry-run", "--parallel", "0"], "'--parallel': 0: Input should be greater than 0"),
         (["train", TASK, "--dry-run", "--set", "env.nm_envs=1"], "unknown path; nearest: env.num_envs"),

@@ -72,3 +72,22 @@ def test_equal_bounds_and_one_row_per_mini_batch_are_allowed() -> None:
     snapshot["env"]["reset_events"]["joint_state"]["params"]["position_range"] = [0.0, 0.0]
     snapshot["env"]["num_envs"], snapshot["agent"]["num_mini_batches"] = 1, TASK.agent.num_steps_per_env
     assert dump_task(load_task(snapshot, "params")) == snapshot
+
+
+def test_fixed_normalisation_needs_bounds_of_every_term() -> None:
+    snapshot = dump_task(TASK)
+    snapshot["agent"]["normalization"] = "fixed"
+    assert load_task(snapshot, "params").agent.normalization == "fixed"
+    snapshot["env"]["observations"]["critic"]["terms"]["joint_vel"]["bounds"] = None
+    with pytest.raises(
+        InputError, match=r"agent\.normalization = 'fixed': needs env\.observations\.critic\.terms\.joint_vel"
+    ):
+        load_task(snapshot, "params")
+
+
+@pytest.mark.parametrize("pair", [[1.0, 1.0], [2.0, -2.0]])
+def test_a_bound_goes_from_low_to_high(pair: list[float]) -> None:
+    snapshot = dump_task(TASK)
+    snapshot["env"]["observations"]["policy"]["terms"]["joint_pos"]["bounds"] = [pair]
+    with pytest.raises(InputError, match=r"bounds.*low below high"):
+        load_task(snapshot, "params")

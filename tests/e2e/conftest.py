@@ -25,8 +25,9 @@ def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,)) -> list[s
     return ["train", TASK, "--seeds", ",".join(map(str, seeds)), *SMALL, "--log_dir", str(log_dir), *more]
 
 
-def genelab(*args: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONHASHSEED": "0"}
+def genelab(*args: str, timeout: float = 400, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""
+    env = {**os.environ, "PYTHONHASHSEED": "0"} | ({"PYTHONPATH": str(path)} if path else {})
     return subprocess.run(command(*args), capture_output=True, text=True, check=False, timeout=timeout, env=env)
 
 

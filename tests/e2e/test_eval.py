@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import genelab_cartpole
 from tests.e2e.conftest import TASK, genelab, read
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
@@ -34,6 +35,35 @@ def test_another_evaluation_seed_gives_other_episodes(sweep: Path, tmp_path: Pat
     assert other["round_trip"] is None
     # The small budget of these tests is a difference from the registered task, and is told.
     assert "differs from the registry: task.budget.iterations: run 7, registry 150" in done.stdout
+
+
+def test_a_default_that_changed_after_training_changes_no_number_and_is_told(sweep: Path, tmp_path: Path):
+    """The installed task package is edited after the training: its reward, its horizon and its learner."""
+    package = tmp_path / "edited" / "genelab_cartpole"
+    shutil.copytree(Path(genelab_cartpole.__file__).parent, package)
+    source = package / "inverted_pendulum.py"
+    text = source.read_text()
+    for old, new in (("weight=1.0", "weight=7.0"), ("episode_length_s=10.0", "episode_length_s=2.0")):
+        assert old in text
+        text = text.replace(old, new)
+    source.write_text(text)
+
+    checkpoint, usual = sweep / "seed_1" / "model_final.pt", read(sweep / "seed_1" / "eval.json")
+    told, records = {}, {}
+    for config in ("run", "registry"):
+        out = tmp_path / f"{config}.json"
+        done = genelab("eval", TASK, str(checkpoint), "--config", config, "--out", str(out), path=package.parent)
+        assert done.returncode == 0, done.stderr
+        told[config], records[config] = done.stdout, read(out)
+    for name in ("episodes", "metrics", "baselines", "protocol", "config", "round_trip"):
+        assert records["run"][name] == usual[name]
+    changed = {d["path"]: (d["run"], d["registry"]) for d in records["run"]["differences_from_registry"]}
+    assert changed["env.episode_length_s"] == (10.0, 2.0)
+    assert changed["env.rewards.alive.weight"] == (1.0, 7.0)
+    assert "differs from the registry: env.rewards.alive.weight: run 1.0, registry 7.0" in told["run"]
+    # The change would have shown: the task as installed earns something else.
+    assert records["registry"]["episodes"]["return"] != usual["episodes"]["return"]
+    assert records["registry"]["config"]["source"] == "registry"
 
 
 def test_a_checkpoint_from_the_way_is_not_called_the_last(sweep: Path, tmp_path: Path):

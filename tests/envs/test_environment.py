@@ -234,3 +234,18 @@ for _ in range(20):
     env.step(action)
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_as_many_bounds_as_dimensions_or_one(build: Build):
+    cfg = get_task(V1).env
+    group = cfg.observations["policy"]
+    for count, allowed in ((1, True), (2, True), (3, False)):
+        term = group.terms["joint_pos"].model_copy(update={"bounds": ((-1.0, 1.0),) * count})
+        groups = {**cfg.observations, "policy": group.model_copy(update={"terms": {**group.terms, "joint_pos": term}})}
+        wrong = cfg.model_copy(update={"observations": groups})
+        if allowed:
+            row = Environment(wrong, build(V1, 16), 1, numbering="environment").layout()["policy"][0]
+            assert row["bounds"] == [[-1.0, 1.0]] * 2
+        else:
+            with pytest.raises(InputError, match=r"joint_pos\.bounds: 3 pairs, the term has 2 dimensions"):
+                Environment(wrong, build(V1, 16), 1, numbering="environment")

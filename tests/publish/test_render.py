@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from genelab.cli import run as genelab
+from genelab.config.overrides import Override
 from genelab.publish.render import compose, differences, write
 from genelab.publish.store import add_entry
 from tests.records.factory import EPISODES, edit, make_sweep, make_task
@@ -169,3 +170,17 @@ def test_committed_page_and_pictures_are_current() -> None:
     root = Path(__file__).parents[2]
     if (root / "docs" / "reference-runs.md").exists():
         assert differences(compose(root / "reference", root / "docs")) == []
+
+
+def test_other_settings_never_stand_for_the_task(store: Path, tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path / "other", task=make_task(V1, published_as=V0, return_ceiling=None))
+    change = Override(path="agent.normalization", old="running", new="fixed").model_dump(mode="json")
+    for seed in (1, 2, 3):
+        edit(sweep / f"seed_{seed}" / "run.json", lambda record: record.update(overrides=[change]))
+    add_entry(sweep, "other-settings", store)
+    write(compose(store, tmp_path / "docs"))
+    text = section(tmp_path / "docs", V1)
+    head, _, others = text.partition("<summary>Other settings</summary>")
+    assert "Entry `new`" in head
+    assert "Entry `other-settings`" in others.partition("<summary>Previous</summary>")[0]
+    assert 'Changed by the command line: agent.normalization "running" → "fixed"' in others

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from genelab.errors import InputError, RunError
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
 from genelab.records.eval import protocol_as_used
+from genelab.runs.lock import LOCK_NAME
 from tests.records.factory import edit, make_sweep
 
 SEED_FILES = {
@@ -44,7 +46,11 @@ def entry_json(path: Path) -> dict[str, Any]:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != LOCK_NAME
+    }
 
 
 def test_entry_holds_the_files_and_their_hashes(sweep: Path, store: Path) -> None:
@@ -74,11 +80,35 @@ def test_store_is_append_only(sweep: Path, store: Path) -> None:
     path = add_entry(sweep, "first", store)
     before = everything(store)
     with pytest.raises(InputError, match="append-only"):
-        add_entry(sweep, "first", store)
+        add_entry(sweep, "first", store, reason="another")
+    other = make_sweep(sweep.parent / "other", seeds=(1, 2))
+    with pytest.raises(InputError, match="append-only"):
+        add_entry(other, "first", store)
     assert everything(store) == before
     add_entry(sweep, "second", store, reason="again")
     assert everything(path) == {name.removeprefix("Toy-v1/first/"): data for name, data in before.items()}
     assert entry_json(store / "Toy-v1" / "second")["supersedes"] == "first"
+
+
+def test_adding_the_same_again_changes_nothing(sweep: Path, store: Path) -> None:
+    path = add_entry(sweep, "first", store)
+    before = everything(store)
+    assert add_entry(sweep, "first", store) == path
+    assert everything(store) == before
+
+
+def test_drafts_of_killed_processes_are_no_finding_and_go_with_the_next_entry(sweep: Path, store: Path) -> None:
+    path = add_entry(sweep, "first", store)
+    dead, living = path.with_name(".draft-dead"), path.with_name(".draft-living")
+    for draft in (dead, living):
+        shutil.copytree(path, draft)
+        (draft / "entry.json").unlink()
+    with (living / "sweep.json").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert check_path(store).findings == []
+        add_entry(sweep, "second", store)
+        assert not dead.exists()
+        assert (living / "sweep.json").read_bytes() == (path / "sweep.json").read_bytes()
 
 
 def test_newest_entry_comes_first(sweep: Path, store: Path) -> None:
@@ -315,7 +345,8 @@ def test_any_flipped_byte_of_any_hashed_file_is_found(published: Path, data: st.
 def test_command_adds_and_lists(sweep: Path, store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add = ["reference", "add", str(sweep), "--entry", "first", "--store", str(store)]
     assert genelab(add) == 0
-    assert genelab(add) == 2
+    assert genelab(add) == 0
+    assert genelab([*add, "--reason", "another"]) == 2
     assert "append-only" in capsys.readouterr().err
     assert genelab(["reference", "list", "--store", str(store)]) == 0
     line = capsys.readouterr().out

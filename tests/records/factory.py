@@ -287,7 +287,7 @@ def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episo
         above_idle=above_idle_of(episodes, idle),
         round_trip=round_trip_of(episodes.return_[:3], episodes, 0.0),
         return_ceiling=task.return_ceiling,
-        guards={"non_finite_reward": 0},
+        guards={},
         timing=Timing(train=run.timing, train_num_envs=task.env.num_envs, eval_wall_s=12.25, attempts=run.attempts),
         differences_from_registry=(),
         finished_at=START + timedelta(minutes=5),

@@ -121,10 +121,15 @@ def test_a_seed_that_an_orphan_still_holds_stops_the_launch_before_it_writes(swe
     assert orphan.stdout
     orphan.stdout.readline()
     with pytest.raises(InputError, match=f"seed_1' is in use by process {orphan.pid}"):
-        sweep.run(seeds=(1, 2), evaluate=False)
+        sweep.run(seeds=(1, 2), evaluate=False, grace_s=0.2)
     assert not (sweep.log_dir / "seed_2").exists()
-    orphan.communicate(b"\n")
     assert sweep.record() == before
+    parent = sweep.start(seeds=(1,), evaluate=False)
+    assert parent.stdout
+    assert any(b"waiting up to 60 s" in line for line in parent.stdout)
+    orphan.communicate(b"\n")
+    parent.communicate(timeout=60)
+    assert sweep.entries()[1].attempts == 2
 
 
 def test_several_gpus_are_shared_out(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:

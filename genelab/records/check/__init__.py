@@ -81,7 +81,8 @@ def _find(path: Path) -> tuple[dict[Path, str], list[Path]]:
             below.clear()
         elif names.EVAL in files:
             strays.append(Path(root, names.EVAL))
-        below.sort()
+        # A draft is no entry yet, and one that a killed process left will never be.
+        below[:] = sorted(name for name in below if not name.startswith(names.DRAFT))
     return folders, strays
 
 

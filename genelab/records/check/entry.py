@@ -52,7 +52,10 @@ def check_entry(path: Path, weights_hash: WeightsHash | None) -> tuple[CheckedEn
 def _check_files(path: Path, entry: EntryRecord) -> list[Finding]:
     claimed = {file.path: file for file in entry.files}
     present = {file.path: file for file in list_files(path)}
-    findings = [Finding(path / name, "missing") for name in claimed.keys() - present.keys()]
+    findings: list[Finding] = []
+    if [file.path for file in entry.files] != sorted(claimed):
+        findings.append(Finding(path / names.ENTRY, "files: not sorted by path, each once"))
+    findings += [Finding(path / name, "missing") for name in claimed.keys() - present.keys()]
     findings += [Finding(path / name, "is not listed in entry.json") for name in present.keys() - claimed.keys()]
     findings += [
         Finding(path / name, f"is not the recorded file: its sha256 is {present[name].sha256}, not {file.sha256}")

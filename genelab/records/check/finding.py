@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from genelab.config.snapshot import one_line
 from genelab.errors import RunError
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ class Finding(NamedTuple):
     """Whether it is the plain absence of a seed's result. An entry may declare those, nothing else."""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return one_line(f"{self.path}: {self.message}")
 
 
 def attempt(findings: list[Finding], path: Path, read: Callable[..., T], *arguments: Any) -> T | None:

@@ -1,0 +1,274 @@
+"""Every reader of genelab with a valid file to damage, and what it may make of a damaged one.
+
+A reader either refuses with a GenelabError on one printable line, or accepts. What it accepts must make sense: see the
+`judge` of each.
+"""
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genelab.config import snapshot as snapshots
+from genelab.config.snapshot import config_sha256, dump_task, load_task
+from genelab.errors import GenelabError
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.policy import load_actor
+from genelab.publish.published import FILE as PUBLISHED
+from genelab.publish.published import read_published
+from genelab.publish.render import compose, differences, write
+from genelab.publish.store import add_entry, load_store
+from genelab.records import names
+from genelab.records.check import check_path
+from genelab.records.check.compare import changed
+from genelab.records.files import parse_json
+from genelab.records.seed_files import read_snapshot
+from genelab.runs import curve as curves
+from genelab.runs.run_dir import RunDir
+from genelab.sweep.progress import describe_evaluation, read_progress
+from tests.records.factory import make_sweep, make_task
+from tests.robust import mutations
+
+Draw = Callable[..., Any]
+
+UNCHECKED = (
+    # Told by the process alone: nothing else on the disk says it again.
+    *("run.command", "run.launched_at", "run.seeds_planned", "code", "packages", "hardware", "backend", "finished_at"),
+    *(
+        "timing.eval_wall_s",
+        "timing.attempts",
+        "differences_from_registry",
+        "guards",
+        "round_trip",
+        "checkpoint.selection",
+    ),
+    # run.json and sweep.json
+    *("command", "overrides", "execution", "launched_at", "attempts", "seeds_planned", "created_at", "updated_at"),
+    *("timing.compile_s", "timing.peak_memory_bytes", "failure"),
+    *(f"seeds[{k}].{field}" for k in range(2) for field in ("attempts", "exit_code", "reason")),
+    # An entry's header
+    *("reason", "artifact", "publisher", "supersedes"),
+)
+"""Fields that nobody can recompute, by their path or the start of it."""
+
+
+class World:
+    """A valid sweep, a store with its page, and checkpoints, in a directory of their own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.canary = root / "canary"
+        self.sweep = make_sweep(root / "sweep", seeds=(1, 2))
+        self.run = self.sweep / "seed_1"
+        self.store = root / "reference"
+        self.entry = add_entry(self.sweep, "first", self.store)
+        self.docs = root / "docs"
+        self.published = self.store / PUBLISHED
+        self.published.parent.mkdir()
+        shutil.copy(Path(__file__).parents[2] / "reference" / PUBLISHED, self.published)
+        write(compose(self.store, self.docs))
+        self.picture = next((self.docs / "curves").glob("*.svg"))
+        self.checkpoint = root / "model.pt"
+        self.agent = make_task().agent
+        checkpoints.save(self.checkpoint, _checkpoint())
+        self.snapshot = root / "snapshot"
+        """A run whose snapshot a worker restores."""
+        shutil.copytree(self.run, self.snapshot)
+        self.whole = {path: path.read_bytes() for path in root.rglob("*.json")}
+
+
+def _checkpoint() -> checkpoints.Checkpoint:
+    from genelab.learn.policy import build_actor, build_critic
+
+    torch.manual_seed(0)
+    agent = make_task().agent
+    layout = {group: [{"name": "all", "start": 0, "stop": 4}] for group in ("policy", "critic")}
+    return checkpoints.Checkpoint(
+        "a" * 64, 3, layout, build_actor(agent, layout, 1).state_dict(), build_critic(agent, layout).state_dict()
+    )
+
+
+class Reader:
+    """A file, a way to damage it, and a reader with its judge. The reader returns False if it reports a finding."""
+
+    def __init__(self, path: Path, damage: Callable[[Draw], bytes], read: Callable[[bytes], object]) -> None:
+        self._path = path
+        self._whole = path.read_bytes()
+        self._damage = damage
+        self._read = read
+
+    def try_one(self, draw: Draw) -> str:
+        """Damage the file, read it, put it back. Returns `refused` or `accepted`; asserts what must hold."""
+        data = self._damage(draw)
+        self._path.write_bytes(data)
+        try:
+            refused = self._read(data) is False
+        except GenelabError as error:
+            require_one_line(str(error))
+            return "refused"
+        finally:
+            self._path.write_bytes(self._whole)
+        return "refused" if refused else "accepted"
+
+
+def require_one_line(text: str) -> None:
+    """A message is printable, on one line, and of bearable length."""
+    assert text
+    assert len(text.splitlines()) == 1, repr(text)
+    assert text.isprintable(), repr(text)
+    assert len(text) < 2000, len(text)
+
+
+def readers(world: World) -> dict[str, Reader]:
+    """Every reader, by name."""
+    found: dict[str, Reader] = {}
+    for name in (names.EVAL, names.RUN):
+        found[name] = _json(world.run / name, lambda data, w=world, n=name: _check(w.sweep, w.run / n, data, w))
+    found[names.SWEEP] = _json(
+        world.sweep / names.SWEEP, lambda data: _check(world.sweep, world.sweep / names.SWEEP, data, world)
+    )
+    found[names.ENTRY] = _json(
+        world.entry / names.ENTRY, lambda data: _check(world.store, world.entry / names.ENTRY, data, world)
+    )
+    for part in names.PARTS:
+        path = world.run / names.PARAMS / f"{part}.json"
+        found[path.name] = _json(path, lambda data, p=path: _check(world.sweep, p, data, world))
+        path = world.snapshot / names.PARAMS / f"{part}.json"
+        found[f"{path.name} restored"] = _json(path, lambda _: _restore(world.snapshot))
+    found[names.CURVE] = _rows(world.run / names.CURVE, lambda data: _check_curve(world, data))
+    found["published numbers"] = _json(world.published, lambda _: _read_published(world))
+    drawing = world.picture.read_bytes()
+    found["picture"] = Reader(
+        world.picture,
+        lambda draw: mutations.change_bytes(draw, drawing),
+        lambda data: _check_picture(world, changed=data != drawing),
+    )
+    whole = world.checkpoint.read_bytes()
+    found["checkpoint"] = Reader(
+        world.checkpoint, lambda draw: _damage_checkpoint(draw, world, whole), lambda _: _read_checkpoint(world)
+    )
+    return found
+
+
+def _json(path: Path, read: Callable[[bytes], object]) -> Reader:
+    whole = path.read_bytes()
+
+    def damage(draw: Draw) -> bytes:
+        data = whole if draw(mutations.rarely()) else mutations.change_json(draw, json.loads(whole))
+        return mutations.change_bytes(draw, data) if draw(mutations.rarely()) else data
+
+    return Reader(path, damage, read)
+
+
+def _rows(path: Path, read: Callable[[bytes], object]) -> Reader:
+    whole = path.read_bytes()
+
+    def damage(draw: Draw) -> bytes:
+        rows = [json.loads(line) for line in whole.splitlines()]
+        lines = [line + b"\n" for line in whole.splitlines()]
+        at = draw(mutations.index(rows))
+        lines[at] = mutations.change_json(draw, rows[at]) + b"\n"
+        return mutations.change_bytes(draw, b"".join(lines)) if draw(mutations.rarely()) else b"".join(lines)
+
+    return Reader(path, damage, read)
+
+
+def _check(root: Path, path: Path, data: bytes, world: World) -> bool:
+    """`genelab check`, and every other reader of a record. Accepted: only what cannot be recomputed has changed."""
+    findings = check_path(root).findings
+    for finding in findings:
+        require_one_line(str(finding))
+    with suppress(GenelabError):
+        describe_evaluation(world.run / names.EVAL)
+    with suppress(GenelabError):
+        load_store(world.store)
+    if findings:
+        return False
+    now = json.loads(data)
+    for where, old, new in changed(parse_json(world.whole[path]), now, ""):
+        assert where.startswith(UNCHECKED), f"{path.name}: {where} became {new!r} from {old!r}, and no finding"
+    return True
+
+
+def _check_curve(world: World, data: bytes) -> bool:
+    """Accepted: the rows of every iteration, once, in order, with finite returns."""
+    findings = check_path(world.sweep).findings
+    for finding in findings:
+        require_one_line(str(finding))
+    progress = read_progress(world.run / names.CURVE)
+    assert progress is None or progress.iteration >= 0
+    with suppress(GenelabError):
+        curves.read_whole_rows(world.run / names.CURVE)
+    if not findings:
+        rows = [parse_json(line) for line in data.splitlines()]
+        assert [row["iteration"] for row in rows] == sorted({row["iteration"] for row in rows})
+        assert rows[-1]["iteration"] == make_task().budget.iterations - 1
+    return not findings
+
+
+def _restore(path: Path) -> None:
+    """A worker restores the task, whose digest an attacker fits. Accepted: it says what the file says."""
+    read_snapshot(path / names.PARAMS)
+    data = {part: parse_json((path / names.PARAMS / f"{part}.json").read_bytes()) for part in names.PARTS}
+    run_file = path / names.RUN
+    whole = run_file.read_bytes()
+    record = {**json.loads(whole), "config_sha256": config_sha256(data)}
+    try:
+        run_file.write_text(json.dumps(record))
+        task = RunDir(path).task()
+    finally:
+        run_file.write_bytes(whole)
+    # A field that an older version did not write takes its default.
+    assert [path for path, old, _ in snapshots.differences(data, dump_task(task)) if old is not None] == []
+    assert load_task(dump_task(task), "") == task
+
+
+def _read_published(world: World) -> None:
+    """Accepted: every row says what the file says."""
+    rows = read_published(world.store)
+    stored = parse_json(world.published.read_bytes())
+    assert stored == [row.model_dump(mode="json") for row in rows]
+    compose(world.store, world.docs)
+
+
+def _check_picture(world: World, *, changed: bool) -> bool:
+    """Accepted: nothing but the whole picture."""
+    found = differences(compose(world.store, world.docs))
+    for line in found:
+        require_one_line(line)
+    assert bool(found) == changed
+    return not found
+
+
+def _damage_checkpoint(draw: Draw, world: World, whole: bytes) -> bytes:
+    kind = draw(mutations.checkpoint_kinds())
+    if kind == "bytes":
+        return mutations.change_bytes(draw, whole)
+    if kind == "archive":
+        return mutations.change_archive(draw, whole, world.canary)
+    return mutations.change_tensors(draw, torch.load(world.checkpoint, weights_only=True), world.canary)
+
+
+def _read_checkpoint(world: World) -> None:
+    """No code runs. Accepted: finite plain tensors that fit the network, or the network refuses them."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = checkpoints.load(world.checkpoint)
+        assert type(loaded.iteration) is int
+        assert loaded.iteration >= 0
+        assert len(loaded.config_sha256) == 64
+        for tensor in (*loaded.actor.values(), *loaded.critic.values()):
+            assert torch.isfinite(tensor).all()
+            assert tensor.is_contiguous()
+        assert len(loaded.weights_sha256) == 64
+        checkpoints.save(world.root / "again.pt", loaded)
+        assert checkpoints.load(world.root / "again.pt").weights_sha256 == loaded.weights_sha256
+        load_actor(loaded, world.agent, 1, "model.pt")
+    finally:
+        assert not world.canary.exists(), "code in a checkpoint ran"

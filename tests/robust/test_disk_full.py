@@ -1,0 +1,177 @@
+"""Each kind of file on a disk that is full: one clear line, the file of before intact, and no half one."""
+
+import json
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+import torch
+
+from genelab.cli import run as genelab
+from genelab.errors import RunError
+from genelab.learn import checkpoint as checkpoints
+from genelab.records.run import RunRecord
+from genelab.records.sweep import SweepRecord
+from genelab.runs.curve import CurveWriter
+from genelab.runs.files import read_record, write_record
+from genelab.runs.lock import locked
+from genelab.sweep.process import Child
+from tests.records.factory import make_sweep
+from tests.robust.disk import SmallDisk, small_disk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Generator[SmallDisk]:
+    with small_disk(tmp_path / "disk", "1m") as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    return make_sweep(tmp_path / "sweep", seeds=(1, 2))
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def fails_on_a_full_disk(disk: SmallDisk, named: str, write: Callable[[], object], leave_pages: int = 0) -> None:
+    """`write` fails with one line that names the file, changes no file, and succeeds once there is space."""
+    disk.fill(leave_pages)
+    before = everything(disk.path)
+    with pytest.raises(RunError, match="no space left") as caught:
+        write()
+    assert everything(disk.path) == before
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+    disk.free()
+    write()
+
+
+@pytest.mark.parametrize("leave_pages", [0, 2])
+def test_a_checkpoint(disk: SmallDisk, leave_pages: int) -> None:
+    path = disk.path / "model.pt"
+
+    def save(value: float) -> None:
+        weights = {"w": torch.full((100, 100), value)}
+        layout = {group: [{"name": "all", "start": 0, "stop": 8}] for group in ("policy", "critic")}
+        checkpoints.save(path, checkpoints.Checkpoint("a" * 64, 1, layout, weights, weights))
+
+    save(1.0)
+    fails_on_a_full_disk(disk, "model.pt", lambda: save(2.0), leave_pages)
+    assert checkpoints.load(path).actor["w"][0, 0] == 2.0
+
+
+def test_a_resume_state(disk: SmallDisk) -> None:
+    path = disk.path / "state.pt"
+    checkpoints.save_tensors(path, {"step": torch.ones(10_000)})
+    fails_on_a_full_disk(disk, "state.pt", lambda: checkpoints.save_tensors(path, {"step": torch.zeros(10_000)}), 3)
+    assert checkpoints.load_tensors(path)["step"].sum() == 0
+
+
+@pytest.mark.parametrize(("name", "model"), [("seed_1/run.json", RunRecord), ("sweep.json", SweepRecord)])
+def test_a_record(disk: SmallDisk, sweep: Path, name: str, model: type[RunRecord] | type[SweepRecord]) -> None:
+    shutil.copytree(sweep, disk.path / "sweep")
+    path = disk.path / "sweep" / name
+    record = read_record(path, model).replace(command=("genelab", "x" * 5000))
+    fails_on_a_full_disk(disk, path.name, lambda: write_record(path, record), 1)
+    assert read_record(path, model) == record
+
+
+def test_a_page_and_its_pictures(
+    disk: SmallDisk, sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, docs = tmp_path / "reference", disk.path / "docs"
+    assert genelab(["reference", "add", str(sweep), "--entry", "first", "--store", str(store)]) == 0
+    render = ["render", "--store", str(store), "--docs", str(docs)]
+    assert genelab(render) == 0
+    whole = everything(docs)
+    for name in whole:
+        (docs / name).write_text("old")
+        disk.fill()
+        capsys.readouterr()
+        assert genelab(render) == 1
+        error = capsys.readouterr().err
+        assert f"{name}': no space left" in error
+        assert error.count("\n") == 1
+        assert everything(docs) == {**whole, name: b"old"}
+        disk.free()
+        assert genelab(render) == 0
+        assert everything(docs) == whole
+
+
+@pytest.mark.parametrize("leave_pages", [0, 3, 12, 16])
+def test_a_new_entry(disk: SmallDisk, sweep: Path, capsys: pytest.CaptureFixture[str], leave_pages: int) -> None:
+    store = disk.path / "reference"
+    add = ["reference", "add", str(sweep), "--store", str(store), "--entry"]
+    assert genelab([*add, "first"]) == 0
+    disk.fill(leave_pages)
+    before = everything(disk.path)
+    capsys.readouterr()
+    assert genelab([*add, "second"]) == 1
+    error = capsys.readouterr().err
+    assert "no space left" in error
+    assert str(store) in error
+    assert error.count("\n") == 1
+    assert everything(disk.path) == before
+    assert [path.name for path in (store / "Toy-v1").iterdir()] == ["first"]
+    disk.free()
+    assert genelab([*add, "second"]) == 0
+    assert genelab(["check", str(store)]) == 0
+
+
+def test_a_lock(disk: SmallDisk) -> None:
+    disk.fill()
+    with pytest.raises(RunError, match=r"\.lock': no space left"), locked(disk.path):
+        pass
+
+
+def _append(writer: CurveWriter, first: int, count: int, terms: int = 0) -> None:
+    """Append so many rows, with so many reward terms, each put on the disk at once."""
+    for iteration in range(first, first + count):
+        rewards = {f"reward/{term}": 0.5 for term in range(terms)}
+        writer.append({"iteration": iteration, "episode_return": 1.0, **rewards})
+        writer.flush()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_learning_curve(disk: SmallDisk) -> None:
+    path = disk.path / "curve.jsonl"
+    # A first page for each file; the curve takes the rest of its own, and then there is none.
+    writer = CurveWriter(path, 0)
+    _append(writer, 0, 10)
+    disk.fill()
+    with pytest.raises(RunError, match=r"curve\.jsonl': no space left|events\.out\.tfevents': no space left"):
+        _append(writer, 10, 1000)
+    disk.free()
+    rows = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    assert [row["iteration"] for row in rows] == list(range(len(rows)))
+    assert len(rows) > 10
+    again = CurveWriter(path, len(rows) - 1)
+    _append(again, len(rows) - 1, 2)
+    again.close()
+    assert [json.loads(line)["iteration"] for line in path.read_text().splitlines()] == list(range(len(rows) + 1))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_tensorboard_events(disk: SmallDisk) -> None:
+    """A thread writes them: what it meets must come up, and must not leave anyone waiting."""
+    writer = CurveWriter(disk.path / "curve.jsonl", 0)
+    _append(writer, 0, 1)
+    disk.fill()
+    # Many terms: they take more space in the events than in the curve, which stays within its page.
+    with pytest.raises(RunError, match=r"events\.out\.tfevents': no space left"):
+        _append(writer, 1, 100, terms=40)
+    disk.free()
+
+
+def test_a_log(disk: SmallDisk, tmp_path: Path) -> None:
+    class Plan:
+        class run_dir:  # noqa: N801
+            train_log = disk.path / "train.log"
+
+    disk.fill()
+    with pytest.raises(RunError, match=r"train\.log': no space left"):
+        Child(Plan, "train", ["true"], {})  # type: ignore[arg-type]

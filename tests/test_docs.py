@@ -1,0 +1,27 @@
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_named_on_a_page_exists(page: Path):
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text()):
+        assert f"def {name}(" in (ROOT / file).read_text(), f"{page.name} names {file}::{name}"
+
+
+def test_no_claim_about_honesty_without_its_test():
+    page = (ROOT / "docs" / "honest-numbers.md").read_text()
+    claims = re.split(r"^\*\*", page, flags=re.MULTILINE)[1:]
+    assert len(claims) >= 20
+    assert [claim.partition("**")[0] for claim in claims if "- `tests/" not in claim] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []

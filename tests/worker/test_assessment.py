@@ -1,0 +1,34 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from genelab.config.run import ExecutionCfg
+from genelab.errors import RunError
+from genelab.evaluation import evaluate
+from genelab.learn import checkpoint
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
+from genelab.worker import assessment
+
+TASK = get_task("GeneLab-Inverted-Pendulum-v1")
+
+
+def test_a_checkpoint_that_is_replaced_meanwhile_gives_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the record would hold the digest of one policy and the returns of another."""
+    run_dir = RunDir.create(
+        tmp_path / "seed_1", TASK, seed=1, seeds_planned=(1,), command=(), overrides=(), execution=ExecutionCfg()
+    )
+    run_dir.final_checkpoint.write_bytes(b"first")
+
+    def replace(*_: object) -> None:
+        run_dir.final_checkpoint.write_bytes(b"second")
+
+    loaded = SimpleNamespace(weights_sha256="0" * 64, iteration=150)
+    monkeypatch.setattr(checkpoint, "load_of_run", lambda *_: loaded)
+    monkeypatch.setattr(assessment, "start_session", lambda *_: (SimpleNamespace(device="cpu"), None))
+    monkeypatch.setattr(evaluate, "evaluate", replace)
+    with pytest.raises(RunError, match=r"model_final\.pt' was replaced while it was evaluated"):
+        assessment.assess(run_dir, run_dir.final_checkpoint, TASK.protocol, ExecutionCfg())
