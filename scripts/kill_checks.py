@@ -18,6 +18,7 @@ from genelab.records.files import parse_json, read_record
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.files import TEMPORARIES
+from genelab.runs.lock import LOCK_NAME
 
 CLOCK = {"wall_s", "collect_s", "update_s", "steps_per_s"}
 """Columns of a learning curve that hold times."""
@@ -101,9 +102,10 @@ def unequal_runs(run: Path, reference: Path) -> Iterator[str]:
 
 
 def unequal_stores(store: Path, reference: Path) -> Iterator[str]:
-    """What differs between two stores: every file but the date of an entry."""
+    """What differs between two stores: every file but locks, and the date of an entry."""
     ours, theirs = (
-        {path.relative_to(root): path for path in root.rglob("*") if path.is_file()} for root in (store, reference)
+        {path.relative_to(root): path for path in root.rglob("*") if path.is_file() and path.name != LOCK_NAME}
+        for root in (store, reference)
     )
     for name in sorted(ours.keys() ^ theirs.keys()):
         yield f"{name}: {'one more' if name in ours else 'missing'}"

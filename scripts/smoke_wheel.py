@@ -3,8 +3,9 @@
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
+
+import make_venv
 
 CONSTRAINTS = Path(__file__).resolve().parent.parent / "constraints.txt"
 TASK = "GeneLab-Inverted-Pendulum-v1"
@@ -14,7 +15,8 @@ def main(wheel: Path) -> None:
     """Run the smoke test; the first command that fails ends it."""
     with tempfile.TemporaryDirectory(prefix="genelab-wheel-") as temporary:
         home = Path(temporary)
-        venv.create(home / "venv", with_pip=True)
+        if problem := make_venv.main(home / "venv"):
+            sys.exit(problem)
         scripts = home / "venv" / "bin"
 
         def run(program: str, *args: str) -> None:

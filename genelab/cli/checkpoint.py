@@ -28,7 +28,7 @@ def run_around(checkpoint: Path) -> RunDir:
         InputError: if there is no such checkpoint, or no run around it.
     """
     if not checkpoint.is_file():
-        raise InputError(f"checkpoint '{checkpoint}' does not exist")
+        raise InputError(f"checkpoint '{checkpoint}' {'is no file' if checkpoint.exists() else 'does not exist'}")
     run_dir = RunDir(checkpoint.parent)
     if not run_dir.exists():
         raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")

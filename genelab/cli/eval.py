@@ -10,7 +10,7 @@ from genelab.cli.options import field_option
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import ProtocolCfg
-from genelab.errors import InputError
+from genelab.errors import InputError, RunError
 from genelab.runs.files import require_writable, write_record
 from genelab.worker.assessment import assess
 
@@ -57,6 +57,10 @@ def command(
     click.echo(f"idle    {idle.return_mean:.3f} ± {idle.return_std:.3f}, length {idle.length_mean:.1f}")
     random = record.baselines.random.metrics
     click.echo(f"random  {random.return_mean:.3f} ± {random.return_std:.3f}, length {random.length_mean:.1f}")
+    if record.round_trip is None:
+        click.echo("reload  not checked: another protocol, configuration or checkpoint than that of the training's end")
+    else:
+        click.echo(f"reload  largest difference {record.round_trip.max_abs_difference:g} to the policy in memory")
     if not record.above_idle.passed:
         click.echo("FLAG: not clearly above doing nothing")
     for difference in record.differences_from_registry:
@@ -66,3 +70,6 @@ def command(
     if out is not None:
         write_record(out, record)
         click.echo(f"wrote {out}")
+    if record.round_trip is not None and not record.round_trip.passed:
+        allowed = record.round_trip.tolerance
+        raise RunError(f"the reloaded policy does not earn what the one in memory did; allowed difference: {allowed:g}")

@@ -129,11 +129,6 @@ class Environment:
         for group in self._groups:
             group.measure(self._read())
 
-    @property
-    def num_steps(self) -> int:
-        """Control steps taken since the environment was built."""
-        return self._num_steps
-
     def draw(self, stream: str, dim: int) -> Tensor:
         """Uniform draws of this step in [0, 1). Shape: (num_envs, dim)."""
         if stream not in self._streams:
@@ -151,7 +146,11 @@ class Environment:
         return self._observe(self._read())
 
     def step(self, action: Tensor) -> Step:
-        """Apply raw actions for one control step. Shape: (num_envs, num_actions)."""
+        """Apply raw actions for one control step. Shape: (num_envs, num_actions).
+
+        Raises:
+            DivergedError: if the simulator gives up, some steps after an environment met an error that was not reset.
+        """
         self._previous_action, self._action = self._action, action.detach().to(torch.float32).clone()
         cfg = self.cfg.action
         self._sim.set_targets(self._sim.default_targets + cfg.offset + cfg.scale * self._action)
@@ -190,7 +189,7 @@ class Environment:
         return Step(observations, reward, terminated, truncated, broken, finished)
 
     def layout(self) -> dict[str, Any]:
-        """What the observation vectors and the actions mean, for checkpoints and exports."""
+        """What the observation vectors mean, by group, for checkpoints and exports."""
         return {group.name: group.layout() for group in self._groups}
 
     def term_means(self) -> dict[str, float]:

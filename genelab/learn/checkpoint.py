@@ -101,7 +101,7 @@ def load(path: Path) -> Checkpoint:
         if not isinstance(data.get(name), kind):
             raise InputError(f"'{path}' is no genelab checkpoint: its {name} is no {kind.__name__}")
     for part in ("actor", "critic"):
-        if not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in data[part].items()):
+        if not all(isinstance(n, str) and n.isprintable() and isinstance(t, Tensor) for n, t in data[part].items()):
             raise InputError(f"'{path}' is no genelab checkpoint: its {part} holds other things than tensors")
         if strange := next((n for n, t in data[part].items() if not _is_plain(t)), None):
             raise InputError(f"'{path}' is no genelab checkpoint: its {part} tensor {strange!a} is not as it was saved")
@@ -135,12 +135,19 @@ def load_of_run(path: Path, run_dir: RunDir) -> Checkpoint:
     """Read a checkpoint of `run_dir`.
 
     Raises:
-        InputError: as `load`, or if the checkpoint belongs to another config than the run.
+        InputError: as `load`, if the checkpoint belongs to another config than the run, or if it claims to be the
+            run's last and has other weights: all seeds share their config.
     """
-    loaded, expected = load(path), run_dir.load().config_sha256
+    loaded, run = load(path), run_dir.load()
+    expected, last = run.config_sha256, run.checkpoint
     if loaded.config_sha256 != expected:
         raise InputError(
             f"checkpoint '{path}' belongs to config {loaded.config_sha256[:12]}, '{run_dir.path}' holds {expected[:12]}"
+        )
+    if last and loaded.iteration == last.iteration and loaded.weights_sha256 != last.weights_sha256:
+        raise InputError(
+            f"checkpoint '{path}' has weights {loaded.weights_sha256[:12]}, seed {run.seed} in '{run_dir.path}' ended "
+            f"with {last.weights_sha256[:12]}"
         )
     return loaded
 

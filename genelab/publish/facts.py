@@ -44,7 +44,7 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
         ("Code", cell(", ".join(_code(stamp) for stamp in record.code))),
         ("Config", f"`{record.config_sha256}`"),
         ("Records", _records(entry, page)),
-        ("Reproduce", f"`{record.reproduce}`"),
+        ("Reproduce", f"`{record.reproduce}` at the commit above, whose tasks have this config"),
     ]
 
 

@@ -26,6 +26,9 @@ _REFUSED = {
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.ENOTDIR: "a part of the path is not a directory",
+    errno.ENOENT: "a part of the path does not exist and cannot be made",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "too many symbolic links",
     # flock on a network file system without a lock service.
     **dict.fromkeys((errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS), "its file system gives no locks; use a local one"),
 }

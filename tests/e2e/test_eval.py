@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import genelab_cartpole
-from tests.e2e.conftest import TASK, genelab, read
+from genelab.learn.checkpoint import load_tensors, save_tensors
+from tests.e2e.conftest import TASK, genelab, read, train_args
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
@@ -13,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 def test_the_same_evaluation_gives_the_same_episodes_for_any_number_of_environments(sweep: Path, tmp_path: Path):
     checkpoint = sweep / "seed_1" / "model_final.pt"
     records = []
-    for k, num_envs in enumerate(("16", "5")):
+    for k, num_envs in enumerate(("16", "5", "64")):
         out = tmp_path / f"{k}.json"
         done = genelab("eval", TASK, str(checkpoint), "--num-envs", num_envs, "--out", str(out))
         assert done.returncode == 0, done.stderr
@@ -106,3 +107,36 @@ def test_bad_checkpoints_are_refused_in_one_line(sweep: Path, tmp_path: Path):
     assert "non-finite" in _refused(sweep, final)
     (run / "params" / "env.json").write_text((run / "params" / "env.json").read_text().replace("0.005", "0.004", 1))
     assert "was changed after the launch" in _refused(sweep, final)
+
+
+def test_a_reload_that_earns_something_else_fails_the_evaluation_and_the_seed(sweep: Path, tmp_path: Path):
+    """As if the policy in memory had been another one than the file holds."""
+    log_dir = tmp_path / "runs"
+    shutil.copytree(sweep, log_dir)
+    run = log_dir / "seed_1"
+    memory = load_tensors(run / "round_trip.pt")
+    memory["returns"][3] += 0.25
+    save_tensors(run / "round_trip.pt", memory)
+    done = genelab("eval", TASK, str(run / "model_final.pt"))
+    assert done.returncode == 1
+    assert "the reloaded policy does not earn what the one in memory did" in done.stderr
+
+    (run / "eval.json").unlink()
+    args = train_args(log_dir, "--parallel", "2", seeds=(1, 2))
+    again = genelab(*args)
+    assert again.returncode == 1
+    assert "round trip: returns of the reloaded policy differ by up to 0.25" in again.stdout
+    assert "1/2" in again.stdout or "seed 1: failed" in again.stdout
+
+
+def test_a_checkpoint_of_another_seed_is_refused(sweep: Path, tmp_path: Path):
+    """All seeds share their config; what differs is the weights."""
+    run = tmp_path / "seed_1"
+    shutil.copytree(sweep / "seed_1", run)
+    shutil.copy(sweep / "seed_2" / "model_final.pt", run)
+    for command in (("eval", TASK), ("export", TASK)):
+        more = ("--format", "onnx", "--out", str(tmp_path / "policy.onnx")) if command[0] == "export" else ()
+        done = genelab(*command, str(run / "model_final.pt"), *more)
+        assert done.returncode == 2
+        assert f"ended with {read(run / 'run.json')['checkpoint']['weights_sha256'][:12]}" in done.stderr
+        assert len(done.stderr.splitlines()) == 1

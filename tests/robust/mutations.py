@@ -98,7 +98,7 @@ def change_json(draw: Any, value: Any) -> bytes:
         node, key = found[draw(st.integers(0, len(found) - 1))]
         kind = draw(st.sampled_from(("weird", "number", "delete", "copy", "add", "raw")))
         old = node[key]
-        if kind == "number" and type(old) in (int, float):
+        if kind == "number" and type(old) in (int, float) and abs(old) < 1e100:
             node[key] = draw(st.sampled_from((old + 1, old * 2, -old, old * 1.001, float(old), old - 1)))
         elif kind == "delete":
             del node[key]

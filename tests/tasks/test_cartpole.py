@@ -88,8 +88,29 @@ def test_budget(ids: tuple[str, ...], iterations: int, save_interval: int) -> No
 
 def test_versions_differ_only_where_intended() -> None:
     old, new = (get_task(task_id).env for task_id in SINGLE)
-    assert old.model_copy(update={"robot": new.robot}) == new
+    assert old.model_copy(update={"robot": new.robot, "observations": new.observations}) == new
     old, new = (get_task(task_id).env for task_id in DOUBLE)
     changed = {name for name in old.rewards if old.rewards[name] != new.rewards[name]}
     assert changed == {"poles_upright", "poles_aligned"}
-    assert old.model_copy(update={"robot": new.robot, "rewards": new.rewards}) == new
+    shared = {"robot": new.robot, "rewards": new.rewards, "observations": new.observations}
+    assert old.model_copy(update=shared) == new
+
+
+@pytest.mark.parametrize("ids", [SINGLE, DOUBLE])
+def test_observations_of_the_versions_differ_in_the_bounds_of_the_hinges_alone(ids: tuple[str, ...]) -> None:
+    old, new = (get_task(task_id).env for task_id in ids)
+    for group, cfg in old.observations.items():
+        for name, term in cfg.terms.items():
+            other = new.observations[group].terms[name]
+            assert term.model_copy(update={"bounds": other.bounds}) == other
+            assert (term.bounds == other.bounds) == (name != "joint_pos")
+
+
+@pytest.mark.parametrize("ids", [SINGLE, DOUBLE])
+def test_bounds_of_positions_end_at_the_stop_or_where_the_episode_does(ids: tuple[str, ...]) -> None:
+    for env in (get_task(task_id).env for task_id in ids):
+        ends = {j: term.params["limit"] for term in env.terminations.values() for j in term.params["joints"]}
+        expected = tuple(
+            (-min(ends[j], cfg.range[1]), min(ends[j], cfg.range[1])) for j, cfg in env.robot.joints.items()
+        )
+        assert env.observations["policy"].terms["joint_pos"].bounds == expected
