@@ -11,11 +11,12 @@ from genelab.worker.replay import replay
 
 @click.command
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@field_option("--device", ExecutionCfg, "device")
-def command(folder: Path, device: str) -> int:
+@field_option("--device", ExecutionCfg, "device", use_default=False)
+def command(folder: Path, device: str | None) -> int:
     """Step from the state that a guard saved to the fault that it found.
 
-    DIR is `guard/<iteration>` in a run directory. Exit code 1 if the fault does not come again.
+    DIR is `guard/<iteration>` in a run directory. Without --device it runs where the fault was found. Exit code 1 if
+    the fault does not come again.
     """
     told, found = replay(folder, device)
     where = "" if told.step is None else f", step {told.step}"

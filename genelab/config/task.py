@@ -74,6 +74,10 @@ class TaskSpec(Cfg):
             if missing and self.agent.normalization == "fixed":
                 rule = f"needs env.observations.{group}.terms.{missing[0]}.bounds"
                 raise broken_rule("agent.normalization", "fixed", rule)
+            still = [name for name, term in cfg.terms.items() if term.scale == 0.0]
+            if still and self.agent.normalization == "fixed":
+                rule = f"needs a scale other than 0 in env.observations.{group}.terms.{still[0]}"
+                raise broken_rule("agent.normalization", "fixed", rule)
         return self
 
     @model_validator(mode="after")

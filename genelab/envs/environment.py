@@ -13,6 +13,10 @@ from genelab.mdp.state import EventContext, StateView, StateWrite
 from genelab.rng import Stream
 from genelab.sim.simulation import Simulation
 
+TOO_FAST = 1000.0
+"""Speed of a joint, m/s or rad/s, or of a link, rad/s, that no robot reaches. A diverging environment passes through
+huge finite values first, and one such observation would spoil the normaliser."""
+
 Observations = dict[str, Tensor]
 """Observation groups by name. Shape of each: (num_envs, dim)."""
 
@@ -43,7 +47,10 @@ class Step:
     truncated: Tensor
     """Ended by the time limit alone, bool. Shape: (num_envs,)."""
     broken: Tensor
-    """Where the simulator reports an error, or a state or the reward is not finite, bool. Shape: (num_envs,)."""
+    """Where the simulator reports an error, a speed is absurd, or a state or the reward is not finite, bool.
+
+    Shape: (num_envs,).
+    """
     finished: Finished
 
 
@@ -83,8 +90,8 @@ class Environment:
             observation_noise: whether the noise of noisy groups applies.
             disturbances: whether interval events happen.
             final_observations: whether steps deliver the observations of final states.
-            reset_broken: whether an episode whose state, reward or observation is not finite ends at once, as
-                terminated and with a reward of 0 in that step, and is counted.
+            reset_broken: whether an episode whose state, reward or observation is broken ends at once, as terminated,
+                and is counted. The step earns 0, unless it is only the disturbance at its end that broke it.
             environments: numbers that the draws of training belong to, if these are some of a larger batch.
 
         Raises:
@@ -154,19 +161,26 @@ class Environment:
         self._previous_action, self._action = self._action, action.detach().to(torch.float32).clone()
         cfg = self.cfg.action
         self._sim.set_targets(self._sim.default_targets + cfg.offset + cfg.scale * self._action)
+        failed = torch.zeros_like(self._everywhere)
         for _ in range(self.cfg.decimation):
             self._sim.step()
+            error = self._sim.error()
+            failed = failed | error
+            if self.resets_broken and self._needed(error):
+                # At once: the simulator looks every few steps, and stops for all environments.
+                self._sim.reset(error)
+            elif self.device.type == "cpu" and bool(error.any()):
+                break
         self._num_steps += 1
         self.episode_step = self.episode_step + 1
 
         state = self._read()
-        broken = self._broken(state)
+        broken = self._broken(state, failed)
         reward, broken = self._reward(state, broken)
         self._return = self._return + reward
         terminated = torch.zeros_like(self._everywhere)
         if self.resets_broken:
             terminated = broken
-            self.broken_count = self.broken_count + broken
         for term in self._terminations.values():
             terminated = terminated | term(state)
         truncated = (self.episode_step >= self.max_steps) & ~terminated
@@ -177,6 +191,12 @@ class Environment:
             observations=self._observe(state, "final/") if self._final_observations else None,
         )
         written = self._disturb(state)
+        if self.resets_broken:
+            # A disturbance may break what the policy is about to see.
+            broken = broken | self._broken(self._read() if written else state, failed)
+            terminated = terminated | broken
+            truncated = truncated & ~broken
+            self.broken_count = self.broken_count + broken
         ended = terminated | truncated
         if self._needed(ended):
             self._number_episodes(ended)
@@ -187,6 +207,10 @@ class Environment:
             written = True
         observations = self._observe(self._read() if written else state)
         return Step(observations, reward, terminated, truncated, broken, finished)
+
+    def simulator_error(self) -> Tensor:
+        """Where the simulator holds an error that was not reset. Shape: (num_envs,) bool."""
+        return self._sim.error()
 
     def layout(self) -> dict[str, Any]:
         """What the observation vectors mean, by group, for checkpoints and exports."""
@@ -253,20 +277,24 @@ class Environment:
 
         return {group.name: group.compute(state, uniform(group.name), self.tap) for group in self._groups}
 
-    def _broken(self, state: StateView) -> Tensor:
-        """Where the physics went wrong. Shape: (num_envs,) bool."""
+    def _broken(self, state: StateView, failed: Tensor) -> Tensor:
+        """Where the physics went wrong, beside where the simulator said so. Shapes: (num_envs,) bool."""
         physics = {
             "joint_pos": state.joint_pos,
             "joint_vel": state.joint_vel,
             "link_quat_w": state.link_quat_w,
             "link_ang_vel_w": state.link_ang_vel_w,
         }
-        broken = self._sim.error()
+        speeds = torch.cat([state.joint_vel, state.link_ang_vel_w.flatten(1)], dim=1)
+        # Not NaN, which is told by its own name.
+        too_fast = (speeds.abs() > TOO_FAST).any(dim=1)
         if self.tap is not None:
             self.tap("action", self._action)
             for name, value in physics.items():
                 self.tap(f"state/{name}", value)
-            self.tap("simulator error", broken)
+            self.tap(f"speed above {TOO_FAST:g} m/s or rad/s", too_fast)
+            self.tap("simulator error", failed)
+        broken = failed | too_fast
         for value in physics.values():
             broken = broken | ~torch.isfinite(value).flatten(1).all(dim=1)
         return broken

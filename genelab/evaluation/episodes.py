@@ -60,12 +60,13 @@ def run_episodes(
         observe: called with the observations of every step before the policy acts.
 
     Raises:
-        DivergedError: if an episode's return is not finite.
+        DivergedError: if an episode's return is not finite, or something broke in it.
     """
     device = env.device
     returns = torch.full((count + 1,), float("nan"), dtype=torch.float64, device=device)
     lengths = torch.zeros(count + 1, dtype=torch.int64, device=device)
     terminated = torch.zeros(count + 1, dtype=torch.bool, device=device)
+    broken = torch.zeros(count + 1, dtype=torch.bool, device=device)
     pending = torch.ones(count, dtype=torch.bool, device=device)
     observations = env.reset()
     while bool(pending.any()):
@@ -79,9 +80,13 @@ def run_episodes(
         returns[row] = step.finished.episode_return
         lengths[row] = step.finished.length
         terminated[row] = step.terminated
+        # A broken episode may end before its return shows it.
+        broken[torch.where(step.broken & (step.finished.number < count), step.finished.number, count)] = True
         pending &= ~torch.isin(torch.arange(count, device=device), row)
     table = EpisodeTable(returns[:count].tolist(), lengths[:count].tolist(), terminated[:count].tolist())
     bad = next((k for k, value in enumerate(table.returns) if value != value or abs(value) == float("inf")), None)
     if bad is not None:
         raise DivergedError(f"evaluation episode {bad}: the return is {table.returns[bad]}")
+    if bool(broken[:count].any()):
+        raise DivergedError(f"evaluation episode {int(torch.nonzero(broken)[0])}: its state or reward broke on the way")
     return table

@@ -101,7 +101,7 @@ def load(path: Path) -> Checkpoint:
         if not isinstance(data.get(name), kind):
             raise InputError(f"'{path}' is no genelab checkpoint: its {name} is no {kind.__name__}")
     for part in ("actor", "critic"):
-        if not all(isinstance(n, str) and n.isprintable() and isinstance(t, Tensor) for n, t in data[part].items()):
+        if not all(_is_name(n) and isinstance(t, Tensor) for n, t in data[part].items()):
             raise InputError(f"'{path}' is no genelab checkpoint: its {part} holds other things than tensors")
         if strange := next((n for n, t in data[part].items() if not _is_plain(t)), None):
             raise InputError(f"'{path}' is no genelab checkpoint: its {part} tensor {strange!a} is not as it was saved")
@@ -185,6 +185,11 @@ def load_tensors(path: Path) -> Any:
 def non_finite(tensors: Tensors) -> str | None:
     """Name of the first tensor with a NaN or infinity, or None."""
     return next((n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())), None)
+
+
+def _is_name(name: object) -> bool:
+    # Not empty: what finds a bad tensor returns its name.
+    return isinstance(name, str) and name != "" and name.isprintable()
 
 
 def _is_plain(tensor: Tensor) -> bool:

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from genelab.envs.environment import Environment
 from genelab.errors import DivergedError
-from genelab.learn.guard import Watch, clone_tree
+from genelab.learn.guard import Fault, Watch, clone_tree
 
 
 def first_culprit(env: Environment, state: dict[str, Tensor], actions: Sequence[Tensor]) -> Watch:
-    """Step an environment from a state until something is not normal.
+    """Step an environment from a state until something is not normal that it does not reset by itself.
 
     Draws depend on environment and step alone, so that the same actions lead to the same place.
 
@@ -29,12 +29,18 @@ def first_culprit(env: Environment, state: dict[str, Tensor], actions: Sequence[
     try:
         with torch.inference_mode():
             for watch.step, action in enumerate(actions):
-                env.step(action)
-                if watch.fault is not None:
+                broken = env.step(action).broken
+                if watch.fault is not None and not (env.resets_broken and _within(watch.fault, broken)):
                     break
-    except DivergedError:
-        # The simulator gave up on a step after the one in which the error arose. The watch saw that one, or nothing.
-        pass
+                watch.fault = None
+    except DivergedError as error:
+        if watch.fault is None:
+            watch.give_up(str(error), env.simulator_error())
     finally:
         env.tap = None
     return watch
+
+
+def _within(fault: Fault, broken: Tensor) -> bool:
+    """Whether a fault shows in environments alone that were reset for it."""
+    return bool(broken[fault.environments].all())

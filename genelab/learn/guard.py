@@ -11,7 +11,7 @@ from genelab.errors import DivergedError
 
 START = "the state at the start of the iteration"
 
-Phase = Literal["rollout", "resets", "update"]
+Phase = Literal["start", "rollout", "resets", "update"]
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Watch:
         wrong = not_finite(value)
         if bool(wrong.any()):
             self.tensor = value.clone()
-            rule = "the simulator reports an error" if value.dtype == torch.bool else FINITE
+            rule = "must not happen" if value.dtype == torch.bool else FINITE
             self.fault = Fault(
                 phase="rollout",
                 tensor=name,
@@ -98,6 +98,12 @@ class Watch:
                 environments=torch.nonzero(wrong.flatten(1).any(1) if wrong.dim() > 1 else wrong).flatten().tolist(),
             )
         self._last = f"{name} of step {self.step}"
+
+    def give_up(self, rule: str, environments: Tensor) -> None:
+        """Note that the simulator stopped, and where. Shape: (num_envs,) bool."""
+        self.tensor = environments.clone()
+        found = torch.nonzero(environments).flatten().tolist()
+        self.fault = Fault("rollout", "simulator error", 1.0, rule, self._last, step=self.step, environments=found)
 
 
 class UpdateGuard:

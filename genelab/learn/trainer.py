@@ -17,7 +17,7 @@ from genelab.envs.environment import Environment, Observations, Step
 from genelab.errors import DivergedError
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.diagnosis import first_culprit
-from genelab.learn.guard import FINITE, START, Fault, FaultError, all_finite, clone_tree
+from genelab.learn.guard import FINITE, START, Fault, FaultError, Watch, all_finite, clone_tree
 from genelab.learn.policy import build_actor, build_critic
 from genelab.learn.ppo import MicrobatchPPO
 
@@ -94,13 +94,17 @@ class PpoTrainer:
             if error.fault.phase == "rollout":
                 self._find_first_culprit(error)
             error.fault.iteration = start["iteration"]
-            self.load_state_dict(start)
+            self.load_state_dict(clone_tree(start))
+            self.algorithm.storage.clear()
+            self.algorithm.transition.clear()
+            self.env.term_means()
             raise
 
     def _iterate(self, actions: list[Tensor]) -> Metrics:
         """One iteration. Fills `actions` as it goes."""
         begin = time.perf_counter()
         self.algorithm.train_mode()
+        self._require_sound_observations()
         reward_sum = torch.zeros((), dtype=torch.float64, device=self.env.device)
         ended: list[tuple[Tensor, Tensor, Tensor]] = []
         normal: list[Tensor] = []
@@ -205,6 +209,16 @@ class PpoTrainer:
         self._returns.extend(torch.stack([entry[1] for entry in ended])[done].tolist())
         self._lengths.extend(torch.stack([entry[2] for entry in ended])[done].tolist())
         return int(done.sum())
+
+    def _require_sound_observations(self) -> None:
+        """Check what the first action follows from: of a fresh environment no step has."""
+        for group, rows in self._layout.items():
+            for row in rows:
+                watch = Watch()
+                watch(f"observation/{group}/{row['name']}", self._observations[group][:, row["start"] : row["stop"]])
+                if watch.fault is not None:
+                    watch.fault.phase, watch.fault.step = "start", None
+                    raise FaultError(watch.fault, {watch.fault.tensor: watch.tensor})
 
     def _step(self, actions: list[Tensor]) -> Step:
         try:

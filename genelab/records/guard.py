@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeInt
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
 
 from genelab.config.base import Sha256
+from genelab.config.run import NanPolicy
 from genelab.records.base import Record
 
 
@@ -19,7 +20,7 @@ class GuardRecord(Record):
     """Training seed."""
     config_sha256: Sha256
     """Digest of the run's snapshot."""
-    phase: Literal["rollout", "resets", "update"]
+    phase: Literal["start", "rollout", "resets", "update"]
     """Where it showed."""
     iteration: NonNegativeInt
     """Iteration, from 0."""
@@ -37,6 +38,12 @@ class GuardRecord(Record):
     """Environments that it showed in; empty where it belongs to none."""
     last_normal: str
     """What was checked last before it, and was normal."""
+    nan_policy: NanPolicy
+    """What was to be done about broken environments."""
+    max_env_resets: PositiveInt
+    """How many of them might be reset."""
+    device: str
+    """Device that it was found on."""
     reproduced: bool | None
     """Whether the same steps from the saved state led to it again; null where that was not tried."""
     saved_environments: tuple[NonNegativeInt, ...]

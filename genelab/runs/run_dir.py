@@ -154,9 +154,9 @@ class RunDir:
             attempts=tuple(attempts),
         )
 
-    def note_progress(self, *, to_iteration: int, wall_s: float) -> RunRecord:
-        """Record how far the running attempt is saved, so that a kill leaves its cost known."""
-        return self._update_attempt({"to_iteration": to_iteration, "wall_s": wall_s}, {})
+    def note_progress(self, *, to_iteration: int, wall_s: float, **changes: Any) -> RunRecord:
+        """Record how far the running attempt is saved, so that a kill leaves its cost known, with other changes."""
+        return self._update_attempt({"to_iteration": to_iteration, "wall_s": wall_s}, changes)
 
     def end_attempt(self, end: AttemptEnd, *, to_iteration: int, wall_s: float, **changes: Any) -> RunRecord:
         """Close the running attempt; `changes` (status, checkpoint, timing, failure) go into the same write."""

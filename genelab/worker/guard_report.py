@@ -1,6 +1,7 @@
 """What is written when a guard stops a training: enough to read what happened, and to step to it again."""
 
 import shlex
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,14 +37,17 @@ def write_report(run_dir: RunDir, trainer: "PpoTrainer", error: "FaultError") ->
     fault, run = error.fault, run_dir.load()
     folder = run_dir.path / names.GUARD / str(fault.iteration)
     with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        # What an earlier attempt found here may be another fault, with other files.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     checkpoint.save_tensors(folder / TENSORS, error.tensors)
     checkpoint.save(folder / LAST_GOOD, trainer.checkpoint())
     saved: list[int] = []
     if fault.phase == "rollout" and fault.environments:
         saved, state = some_environments(error.start["env"], fault.environments, trainer.env.num_envs)
         actions = [action[saved] for action in error.actions]
-        checkpoint.save_tensors(folder / ENVIRONMENTS, {"environments": saved, "state": state, "actions": actions})
+        data = {"environments": saved, "state": state, "actions": actions}
+        checkpoint.save_tensors(folder / ENVIRONMENTS, {"config_sha256": run.config_sha256, **data})
     else:
         checkpoint.save_tensors(folder / STATE, {"config_sha256": run.config_sha256, "trainer": error.start})
     record = GuardRecord(
@@ -60,13 +64,16 @@ def write_report(run_dir: RunDir, trainer: "PpoTrainer", error: "FaultError") ->
         rule=fault.rule,
         environments=tuple(fault.environments),
         last_normal=fault.last_normal,
+        nan_policy=run.execution.requested.nan_policy,
+        max_env_resets=run.execution.requested.max_env_resets,
+        device=str(trainer.env.device),
         reproduced=fault.reproduced,
         saved_environments=tuple(saved),
         found_at=datetime.now(UTC),
     )
-    write_record(folder / names.FAULT, record)
-    # Last: with it, the rest is there.
     write_atomic(folder / "summary.txt", _summary(folder, fault, saved))
+    # Last: with it, the rest is there.
+    write_record(folder / names.FAULT, record)
     return folder
 
 

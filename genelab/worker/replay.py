@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from genelab.sim.session import Session
 
 
-def replay(folder: Path, device: str) -> "tuple[GuardRecord, Fault | None]":
+def replay(folder: Path, device: str | None) -> "tuple[GuardRecord, Fault | None]":
     """Repeat what led to a fault. Starts the simulator: call once per process.
 
     Args:
         folder: `guard/<iteration>` in a run directory.
-        device: as `--device`.
+        device: as `--device`; None for the one that it was found on.
 
     Returns:
         What was recorded, and what was found now; None if nothing was.
@@ -37,43 +37,51 @@ def replay(folder: Path, device: str) -> "tuple[GuardRecord, Fault | None]":
     if not run_dir.exists() or run_dir.load().config_sha256 != told.config_sha256:
         raise InputError(f"'{folder}' does not lie in the directory of the run that it belongs to")
     threads = run_dir.load().execution.requested.threads
-    session, _ = start_session(told.seed, ExecutionCfg(device=device, threads=threads), run_dir.task().package)
-    found = _environments(folder, run_dir, session) if told.saved_environments else _iteration(folder, run_dir, session)
+    execution = ExecutionCfg(device=device or told.device, threads=threads)
+    session, _ = start_session(told.seed, execution, run_dir.task().package)
+    step_to = _environments if told.saved_environments else _iteration
+    found = step_to(folder, run_dir, session, told)
     if found is not None:
         found.iteration = told.iteration
     return told, found
 
 
-def _environments(folder: Path, run_dir: RunDir, session: "Session") -> "Fault | None":
+def _environments(folder: Path, run_dir: RunDir, session: "Session", told: GuardRecord) -> "Fault | None":
     """Step the saved environments alone; a broken one does not depend on the others."""
     from genelab.envs.environment import Environment
     from genelab.learn.diagnosis import first_culprit
     from genelab.sim.simulation import Simulation
 
-    saved, task = _load(folder / ENVIRONMENTS), run_dir.task()
+    saved, task = _load(folder / ENVIRONMENTS, told), run_dir.task()
     kept: list[int] = saved["environments"]
     sim = Simulation(task.env, len(kept), session)
-    env = Environment(task.env, sim, run_dir.load().seed, numbering="environment", environments=kept)
+    env = Environment(
+        task.env,
+        sim,
+        told.seed,
+        numbering="environment",
+        environments=kept,
+        reset_broken=told.nan_policy == "reset-env",
+    )
     fault = first_culprit(env, saved["state"], [action.to(session.device) for action in saved["actions"]]).fault
     if fault is not None:
         fault.environments = [kept[row] for row in fault.environments]
     return fault
 
 
-def _iteration(folder: Path, run_dir: RunDir, session: "Session") -> "Fault | None":
+def _iteration(folder: Path, run_dir: RunDir, session: "Session", told: GuardRecord) -> "Fault | None":
     """Repeat the whole iteration."""
     from genelab.envs.environment import Environment
     from genelab.learn.guard import FaultError
     from genelab.learn.trainer import PpoTrainer
     from genelab.sim.simulation import Simulation
 
-    run, task = run_dir.load(), run_dir.task()
-    wanted = run.execution.requested
+    task = run_dir.task()
     sim = Simulation(task.env, task.env.num_envs, session)
-    resets = wanted.nan_policy == "reset-env"
-    env = Environment(task.env, sim, run.seed, numbering="environment", reset_broken=resets)
-    trainer = PpoTrainer(task, run.config_sha256, env, max_env_resets=wanted.max_env_resets)
-    trainer.load_state_dict(_load(folder / STATE)["trainer"])
+    resets = told.nan_policy == "reset-env"
+    env = Environment(task.env, sim, told.seed, numbering="environment", reset_broken=resets)
+    trainer = PpoTrainer(task, told.config_sha256, env, max_env_resets=told.max_env_resets)
+    trainer.load_state_dict(_load(folder / STATE, told)["trainer"])
     try:
         trainer.iterate()
     except FaultError as error:
@@ -81,7 +89,10 @@ def _iteration(folder: Path, run_dir: RunDir, session: "Session") -> "Fault | No
     return None
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, told: GuardRecord) -> Any:
     from genelab.learn.checkpoint import load_tensors
 
-    return load_tensors(path)
+    saved = load_tensors(path)
+    if not isinstance(saved, dict) or saved.get("config_sha256") != told.config_sha256:
+        raise InputError(f"'{path}' does not belong to '{names.FAULT}' beside it")
+    return saved  # pyright: ignore[reportUnknownVariableType]

@@ -59,6 +59,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
                 row = trainer.iterate()
             except FaultError as error:
                 folder = write_report(run_dir, trainer, error)
+                run_dir.update(guards=_counters(trainer))
                 raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent)}/summary.txt") from error
             log.report()
             curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
@@ -66,7 +67,8 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
             if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
                 curve.flush()
                 _save(run_dir, trainer, spent_before + time.perf_counter() - begin)
-                run_dir.note_progress(to_iteration=trainer.iteration, wall_s=time.perf_counter() - begin)
+                spent = time.perf_counter() - begin
+                run_dir.note_progress(to_iteration=trainer.iteration, wall_s=spent, guards=_counters(trainer))
         curve.close()
         wall_s = time.perf_counter() - begin
         if trainer.iteration < total:
@@ -145,7 +147,7 @@ def _finish(
             weights_sha256=final.weights_sha256,
             iteration=trainer.iteration,
         ),
-        guards={"env_resets": trainer.env_resets} if trainer.env.resets_broken else {},
+        guards=_counters(trainer),
         timing=TrainTiming(
             train_wall_s=spent_s,
             compile_s=compile_s,
@@ -171,6 +173,12 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: "PpoTrainer", session
     policy = DeterministicPolicy(trainer.algorithm.actor, session.device)
     table = run_episodes(evaluation_env(task, task.protocol, sim), policy, count, recorder)
     save_tensors(path, {"weights_sha256": weights, "returns": table.returns, "observations": recorder.rows()})
+
+
+def _counters(trainer: "PpoTrainer") -> dict[str, int]:
+    """Kept once something was counted, whatever the policy is by then."""
+    count = trainer.env_resets
+    return {"env_resets": count} if count or trainer.env.resets_broken else {}
 
 
 def _progress_line(row: dict[str, Any], total: int) -> str:

@@ -1,8 +1,10 @@
+import dataclasses
+
 import pytest
 import torch
 
 from genelab.envs.environment import Finished, Observations, Step
-from genelab.errors import RunError
+from genelab.errors import DivergedError, RunError
 from genelab.evaluation.episodes import run_episodes
 
 
@@ -70,3 +72,17 @@ def test_first_to_finish_counting_would_be_biased():
 def test_a_non_finite_return_names_its_episode():
     with pytest.raises(RunError, match="evaluation episode 17: the return is inf"):
         run_episodes(TwoSpeedEnv(8, SHORT, bad=17), _idle, 30)
+
+
+@pytest.mark.parametrize("when", [7, 50])
+def test_an_episode_that_broke_on_the_way_is_no_number(when: int):
+    """Its return may be finite, since the reset that ends it hides the error."""
+
+    class Breaking(TwoSpeedEnv):
+        def step(self, action: torch.Tensor) -> Step:
+            step = super().step(action)
+            hit = (step.finished.number == 3) & (step.finished.length == when)
+            return dataclasses.replace(step, broken=hit)
+
+    with pytest.raises(DivergedError, match="evaluation episode 3: its state or reward broke on the way"):
+        run_episodes(Breaking(5, SHORT), _idle, 10)

@@ -120,6 +120,11 @@ def test_missing_and_foreign_files(tmp_path: Path):
         ("layout", '{"policy": [{"stop": "x"}], "critic": [{"stop": 8}]}', "layout has widths"),
         ("actor", [1, 2], "actor is no dict"),
         ("critic", {"mlp": 3}, "critic holds other things than tensors"),
+        ("critic", {"": torch.full((2,), float("nan"))}, "critic holds other things than tensors"),
+        ("critic", {"a\nb": torch.zeros(2)}, "critic holds other things than tensors"),
+        ("iteration", -1, "its iteration is negative"),
+        ("iteration", True, "its iteration is none"),
+        ("config_sha256", "abc", "its config_sha256"),
     ],
 )
 def test_a_malformed_checkpoint_is_refused(trained: Checkpoint, tmp_path: Path, field: str, value: object, told: str):
