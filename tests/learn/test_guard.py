@@ -192,7 +192,7 @@ def test_an_action_noise_driven_below_zero_is_found_at_its_mini_batch(build: Bui
     def downwards() -> None:
         distribution.std_param.grad.fill_(1.0)
         step()
-        steps.append(float(distribution.std_param))
+        steps.append(distribution.std_param.item())
 
     trainer.algorithm.optimizer.step = downwards  # pyright: ignore
     fault = _fault_of(trainer).fault
