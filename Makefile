@@ -49,13 +49,15 @@ build: $(VENV)/.dev ## the wheel, tried in an empty environment
 clean:
 	rm -rf $(VENV) dist
 
-$(BIN)/python:
+# A stamp, not the interpreter: that is there before pip is.
+$(VENV)/.made:
 	$(PYTHON) scripts/make_venv.py $(VENV)
+	touch $@
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e .
 	touch $@
 
-$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.installed
