@@ -10,7 +10,7 @@ from genelab.config.commands import ConfigSource
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.errors import RunError
+from genelab.errors import InputError, RunError
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -165,6 +165,8 @@ def _round_trip(
     if not path.is_file():
         return None
     memory = load_tensors(path)
+    if not isinstance(memory, dict) or not {"weights_sha256", "returns"} <= memory.keys():
+        raise InputError(f"'{path}' holds no returns of the policy in memory")
     if memory["weights_sha256"] != loaded.weights_sha256:
         return None
     returns: Sequence[float] = memory["returns"][: len(episodes.return_)]

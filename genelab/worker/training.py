@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genelab.config.snapshot import one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
 from genelab.records.run import TrainedCheckpoint, TrainTiming
@@ -92,8 +93,12 @@ def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> float:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
     if state.get("format") != RESUME_FORMAT:
         raise InputError(f"'{path}' was written by another version of genelab, not as '{RESUME_FORMAT}'")
-    trainer.load_state_dict(state["trainer"])
-    return state["train_wall_s"]
+    try:
+        trainer.load_state_dict(state["trainer"])
+        return float(state["train_wall_s"])
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        # Whatever torch, numpy and the simulator say about data of another shape.
+        raise InputError(f"'{path}' holds no whole training state: {one_line(repr(error))}") from error
 
 
 def _save(run_dir: RunDir, trainer: "PpoTrainer", spent_s: float) -> None:
