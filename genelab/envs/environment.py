@@ -119,7 +119,9 @@ class Environment:
         self._disturbances = {n: bind(f"env.disturbances.{n}", c) for n, c in events.items()}
 
         self._num_steps = 0
-        self._environment = torch.tensor(environments or range(self.num_envs), device=self.device)
+        self._environment = torch.tensor(
+            range(self.num_envs) if environments is None else environments, device=self.device
+        )
         self._everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
         self.episode_number = torch.arange(self.num_envs, device=self.device)
         self.episode_step = torch.zeros_like(self._environment)
@@ -192,8 +194,9 @@ class Environment:
         )
         written = self._disturb(state)
         if self.resets_broken:
-            # A disturbance may break what the policy is about to see.
-            broken = broken | self._broken(self._read() if written else state, failed)
+            if written:
+                # A disturbance may break what the policy is about to see.
+                broken = broken | self._broken(self._read(), failed)
             terminated = terminated | broken
             truncated = truncated & ~broken
             self.broken_count = self.broken_count + broken

@@ -5,7 +5,6 @@ import io
 import json
 import pickle
 import re
-import textwrap
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genelab.config.snapshot import one_line
 from genelab.errors import DivergedError, InputError
 from genelab.records.files import MAX_LINE, parse_json
 from genelab.runs.files import write_atomic
@@ -116,7 +116,7 @@ def load(path: Path) -> Checkpoint:
         reason = f"{type(error).__name__}: {_first_line(error)}"
         raise InputError(f"'{path}' is no genelab checkpoint: its layout is broken ({reason})") from error
     if not all(type(width) is int and width > 0 for width in widths.values()):
-        raise InputError(f"'{path}' is no genelab checkpoint: its layout has widths {_shown(widths)}")
+        raise InputError(f"'{path}' is no genelab checkpoint: its layout has widths {one_line(repr(widths), MAX_LINE)}")
     checkpoint = Checkpoint(
         config_sha256=data["config_sha256"],
         iteration=data["iteration"],
@@ -198,14 +198,9 @@ def _is_plain(tensor: Tensor) -> bool:
     return plain and tensor.is_contiguous() and not tensor.is_complex()
 
 
-def _shown(value: object) -> str:
-    return textwrap.shorten(ascii(value), MAX_LINE, placeholder=" ...")
-
-
 def _on_cpu(tensors: Tensors) -> Tensors:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _first_line(error: Exception) -> str:
-    words = " ".join(str(error).partition("\n")[0].split())
-    return textwrap.shorten(ascii(words)[1:-1], MAX_LINE, placeholder=" ...") or type(error).__name__
+    return one_line(str(error).partition("\n")[0], MAX_LINE) or type(error).__name__

@@ -161,7 +161,7 @@ class UpdateGuard:
         return name if self.mini_batch is None else f"{name} of mini-batch {self.mini_batch}"
 
     def _fail(self, name: str, value: Tensor, wrong: Tensor, rule: str, **where: Any) -> None:
-        first = float(value[wrong].flatten()[0])
+        first = value[wrong].flatten()[0].item()
         fault = Fault("update", name, first, rule, self._last, mini_batch=self.mini_batch, **where)
         raise FaultError(fault, {name: value.detach().clone()})
 

@@ -85,7 +85,9 @@ class PpoTrainer:
         Raises:
             FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
         """
-        start = clone_tree(self.state_dict())
+        start = self.state_dict()
+        # The rest is replaced, never changed in place; the simulator's arrays are copies already.
+        start["algorithm"] = clone_tree(start["algorithm"])
         actions: list[Tensor] = []
         try:
             return self._iterate(actions)
@@ -246,10 +248,9 @@ class PpoTrainer:
     def _find_first_culprit(self, error: FaultError) -> None:
         """Repeat the rollout from its start and look at every tensor in the order in which it is computed."""
         watch = first_culprit(self.env, error.start["env"], error.actions)
-        error.fault.reproduced = watch.fault is not None
         if watch.fault is not None:
             error.fault, error.tensors = watch.fault, {watch.fault.tensor: watch.tensor}
-            error.fault.reproduced = True
+        error.fault.reproduced = watch.fault is not None
 
 
 def _rollout_fault(tensor: str, step: int, rule: str) -> FaultError:

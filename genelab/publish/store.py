@@ -162,7 +162,8 @@ def _draft(folder: Path) -> Generator[Path]:
     draft = Path(tempfile.mkdtemp(prefix=names.DRAFT, dir=folder))
     descriptor = os.open(draft / names.SWEEP, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try_lock(descriptor)
+        if not try_lock(descriptor):
+            raise RunError(f"'{draft}' is held by another process")
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from genelab.config.snapshot import one_line
 from genelab.errors import InputError
 from genelab.records.files import parse_json
 from genelab.runs.files import disk_errors, write_atomic
@@ -78,7 +79,7 @@ def _iteration(path: Path, number: int, line: bytes) -> int:
     try:
         row = parse_json(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"'{path}': line {number} is not valid JSON: {error}") from error
+        raise InputError(f"'{path}': line {number} is not valid JSON: {one_line(str(error))}") from error
     iteration = row.get("iteration") if isinstance(row, dict) else None
     if type(iteration) is not int:
         raise InputError(f"'{path}': line {number} has no iteration")

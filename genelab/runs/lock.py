@@ -19,13 +19,17 @@ NAME_S = 2.0
 """Longest wait for a holder that has not written its name yet, s."""
 
 
+class HeldError(InputError):
+    """Another process holds a directory."""
+
+
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
     """Hold the lock of an existing directory.
 
     Raises:
-        InputError: if another process holds it; names the process and since when. Also if the file system gives no
-            locks: going on without one could spoil a result.
+        HeldError: if another process holds it; names the process and since when.
+        InputError: if the file system gives no locks: going on without one could spoil a result.
         RunError: if the disk is full.
     """
     path = folder / LOCK_NAME
@@ -35,7 +39,7 @@ def locked(folder: Path) -> Generator[None]:
         with disk_errors(path):
             held = try_lock(descriptor)
         if not held:
-            raise InputError(f"directory '{folder}' is in use by {_holder(descriptor)}")
+            raise HeldError(f"directory '{folder}' is in use by {_holder(descriptor)}")
         with disk_errors(path):
             os.ftruncate(descriptor, 0)
             os.pwrite(
@@ -51,14 +55,14 @@ def wait_until_free(folder: Path, patience_s: float, say: Callable[[str], None])
     """Give a process that holds a directory `patience_s` to end, and `say` so.
 
     Raises:
-        InputError: as `locked`, if it is still held then.
+        HeldError, InputError: as `locked`; the former if it is still held then.
     """
     end, told = time.monotonic() + patience_s, False
     while True:
         try:
             with locked(folder):
                 return
-        except InputError as error:
+        except HeldError as error:
             if time.monotonic() > end:
                 raise
             if not told:

@@ -124,7 +124,7 @@ class Simulation:
     def state_dict(self) -> dict[str, Tensor]:
         """The exact simulator state as named tensors: restored into an equally built scene, it goes on bit-equal."""
         state = self._scene.sim.__getstate__()
-        tensors = {"steps": torch.as_tensor(state.steps)}
+        tensors = {"steps": torch.as_tensor(state.steps).clone()}
         for solver, record in state.solvers.items():
             for name, value in record.arrays.items():
                 tensors[f"{solver}/{name}"] = torch.as_tensor(value).clone()

@@ -21,6 +21,7 @@ SAVED_ENVIRONMENTS = 8
 """Culprit environments whose state is saved, the first ones."""
 SMALL_BATCH = 64
 """Environments up to which the state of all is saved: an array of the model may be as long as the batch."""
+SUMMARY = "summary.txt"
 LAST_GOOD, TENSORS, ENVIRONMENTS, STATE = "last_good.pt", "tensors.pt", "environments.pt", "state.pt"
 
 
@@ -38,7 +39,8 @@ def write_report(run_dir: RunDir, trainer: "PpoTrainer", error: "FaultError") ->
     folder = run_dir.path / names.GUARD / str(fault.iteration)
     with disk_errors(folder):
         # What an earlier attempt found here may be another fault, with other files.
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
         folder.mkdir(parents=True)
     checkpoint.save_tensors(folder / TENSORS, error.tensors)
     checkpoint.save(folder / LAST_GOOD, trainer.checkpoint())
@@ -71,7 +73,7 @@ def write_report(run_dir: RunDir, trainer: "PpoTrainer", error: "FaultError") ->
         saved_environments=tuple(saved),
         found_at=datetime.now(UTC),
     )
-    write_atomic(folder / "summary.txt", _summary(folder, fault, saved))
+    write_atomic(folder / SUMMARY, _summary(folder, fault, saved))
     # Last: with it, the rest is there.
     write_record(folder / names.FAULT, record)
     return folder
@@ -138,12 +140,10 @@ class ResetLog:
 
     def __init__(self, trainer: "PpoTrainer") -> None:
         self._trainer = trainer
-        self._told = trainer.env_resets if trainer.env.resets_broken else 0
+        self._told = trainer.env_resets
 
     def report(self) -> None:
         """Print a warning if it is due."""
-        if not self._trainer.env.resets_broken:
-            return
         count = self._trainer.env_resets
         if count >= max(2 * self._told, 1):
             self._told = count

@@ -11,6 +11,7 @@ from genelab.runs.files import read_record
 from genelab.runs.run_dir import RunDir
 from genelab.worker.guard_report import ENVIRONMENTS, STATE
 from genelab.worker.session import start_session
+from genelab.worker.training import make_trainer
 
 if TYPE_CHECKING:
     from genelab.learn.guard import Fault
@@ -71,16 +72,14 @@ def _environments(folder: Path, run_dir: RunDir, session: "Session", told: Guard
 
 def _iteration(folder: Path, run_dir: RunDir, session: "Session", told: GuardRecord) -> "Fault | None":
     """Repeat the whole iteration."""
-    from genelab.envs.environment import Environment
     from genelab.learn.guard import FaultError
-    from genelab.learn.trainer import PpoTrainer
     from genelab.sim.simulation import Simulation
 
     task = run_dir.task()
     sim = Simulation(task.env, task.env.num_envs, session)
-    resets = told.nan_policy == "reset-env"
-    env = Environment(task.env, sim, told.seed, numbering="environment", reset_broken=resets)
-    trainer = PpoTrainer(task, told.config_sha256, env, max_env_resets=told.max_env_resets)
+    trainer = make_trainer(
+        task, told.config_sha256, sim, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
+    )
     trainer.load_state_dict(_load(folder / STATE, told)["trainer"])
     try:
         trainer.iterate()

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genelab.config.run import NanPolicy
 from genelab.config.snapshot import one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
@@ -12,12 +13,13 @@ from genelab.records.run import TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors, sha256_file
 from genelab.runs.run_dir import RunDir
-from genelab.worker.guard_report import ResetLog, write_report
+from genelab.worker.guard_report import SUMMARY, ResetLog, write_report
 from genelab.worker.session import start_session
 
 if TYPE_CHECKING:
     from genelab.learn.trainer import PpoTrainer
     from genelab.sim.session import Session
+    from genelab.sim.simulation import Simulation
     from genelab.worker.stop import StopFlag
 
 
@@ -35,16 +37,14 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     record, task = run_dir.load(), run_dir.task()
     session, stamps = start_session(record.seed, record.execution.requested, task.package)
 
-    from genelab.envs.environment import Environment
     from genelab.learn.guard import FaultError
-    from genelab.learn.trainer import PpoTrainer
     from genelab.sim.simulation import Simulation
 
     sim = Simulation(task.env, task.env.num_envs, session)
     wanted = record.execution.requested
-    resets = wanted.nan_policy == "reset-env"
-    env = Environment(task.env, sim, record.seed, numbering="environment", reset_broken=resets)
-    trainer = PpoTrainer(task, record.config_sha256, env, max_env_resets=wanted.max_env_resets)
+    trainer = make_trainer(
+        task, record.config_sha256, sim, record.seed, nan_policy=wanted.nan_policy, max_env_resets=wanted.max_env_resets
+    )
     spent_before = _restore(run_dir, trainer)
     first = trainer.iteration
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
@@ -61,7 +61,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
             except FaultError as error:
                 folder = write_report(run_dir, trainer, error)
                 run_dir.update(guards=_counters(trainer))
-                raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent)}/summary.txt") from error
+                raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent) / SUMMARY}") from error
             log.report()
             curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
             print(_progress_line(row, total), flush=True)
@@ -79,6 +79,17 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     compile_s = session.start_s + sim.build_s
     _finish(run_dir, task, trainer, session, wall_s=wall_s, spent_s=spent_before + wall_s, compile_s=compile_s)
     return True
+
+
+def make_trainer(
+    task: TaskSpec, config_sha256: str, sim: "Simulation", seed: int, *, nan_policy: NanPolicy, max_env_resets: int
+) -> "PpoTrainer":
+    """The trainer of a seed, at its beginning. Seed the global generators before."""
+    from genelab.envs.environment import Environment
+    from genelab.learn.trainer import PpoTrainer
+
+    env = Environment(task.env, sim, seed, numbering="environment", reset_broken=nan_policy == "reset-env")
+    return PpoTrainer(task, config_sha256, env, max_env_resets=max_env_resets)
 
 
 def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> float:

@@ -5,11 +5,9 @@ import pytest
 import torch
 
 from genelab.cli import run
-from genelab.config.run import ExecutionCfg
 from genelab.records.demos import encode_demos
 from genelab.records.inspection import Inspection
 from genelab.registry import get_task
-from genelab.runs.run_dir import RunDir
 from tests.inspection.demo_files import demos, raw_observations, standardised
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
@@ -109,18 +107,10 @@ def test_json_of_a_task(genelab, tmp_path: Path) -> None:
 @pytest.mark.xdist_group("e2e")
 def test_json_of_a_checkpoint(genelab, tmp_path: Path) -> None:
     from genelab.learn.checkpoint import save
-    from tests.export.conftest import make_checkpoint
+    from tests.export.conftest import create_run, make_checkpoint
 
     task = get_task(TASK)
-    run_dir = RunDir.create(
-        tmp_path / "seed_5",
-        task,
-        seed=5,
-        seeds_planned=(5,),
-        command=("genelab", "train"),
-        overrides=(),
-        execution=ExecutionCfg(),
-    )
+    run_dir = create_run(tmp_path / "seed_5", task)
     torch.manual_seed(0)
     save(run_dir.final_checkpoint, make_checkpoint(task, torch.randn(100, 8)))
     done = genelab("inspect", str(run_dir.final_checkpoint), *SMALL)

@@ -58,6 +58,19 @@ def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: in
     return Checkpoint(config_sha256(dump_task(task)), 150, layout, actor.state_dict(), critic.state_dict())
 
 
+def create_run(folder: Path, task: TaskSpec) -> RunDir:
+    """The directory of seed 5, as a launch leaves it."""
+    return RunDir.create(
+        folder,
+        task,
+        seed=5,
+        seeds_planned=(5,),
+        command=("genelab", "train"),
+        overrides=(),
+        execution=ExecutionCfg(),
+    )
+
+
 @pytest.fixture(scope="session")
 def make_run(observations: torch.Tensor) -> MakeRun:
     """Writes a run directory as training leaves it, as far as an export reads it."""
@@ -65,15 +78,7 @@ def make_run(observations: torch.Tensor) -> MakeRun:
     def make(folder: Path, normalization: Literal["running", "fixed", "none"] = "running") -> RunDir:
         task = get_task(TASK)
         task = task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": normalization})})
-        run_dir = RunDir.create(
-            folder,
-            task,
-            seed=5,
-            seeds_planned=(5,),
-            command=("genelab", "train"),
-            overrides=(),
-            execution=ExecutionCfg(),
-        )
+        run_dir = create_run(folder, task)
         checkpoints.save(run_dir.final_checkpoint, make_checkpoint(task, observations))
         checkpoints.save_tensors(run_dir.round_trip_file, {"observations": observations})
         return run_dir

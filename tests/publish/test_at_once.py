@@ -18,12 +18,6 @@ from genelab.publish import render, store
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
 from genelab.runs.lock import locked
-from tests.records.factory import make_sweep
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return make_sweep(tmp_path / "sweep")
 
 
 @pytest.fixture

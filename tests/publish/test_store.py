@@ -32,11 +32,6 @@ SEED_FILES = {
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return make_sweep(tmp_path / "sweep")
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "reference"
 
