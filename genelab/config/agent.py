@@ -1,10 +1,10 @@
-"""The learner: PPO of rsl_rl. Names are rsl_rl's own."""
+"""The learners: PPO of rsl_rl, and SAC with hindsight replay of Stable-Baselines3. Names are theirs."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Tag
 
-from genelab.config.base import Cfg
+from genelab.config.base import TAG, Cfg, Choice, one_of
 
 
 class NetworkCfg(Cfg):
@@ -62,3 +62,76 @@ class PpoCfg(Cfg):
     """Rows per forward and backward pass; gradients add up to the whole mini-batch. Changes speed and float sums."""
     save_interval: PositiveInt
     """Iterations between two checkpoints and resume states."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Observation groups that it needs."""
+        return ("policy", "critic")
+
+    @property
+    def actor_groups(self) -> tuple[str, ...]:
+        """Observation groups that the policy reads, in order."""
+        return ("policy",)
+
+
+class HerCfg(Cfg):
+    """Hindsight experience replay: stored transitions are judged again by a goal that was achieved later."""
+
+    n_sampled_goal: PositiveInt = 4
+    """Relabelled transitions per one with its own goal."""
+    goal_selection_strategy: Literal["future"] = "future"
+    """Which goal: one achieved in the same episode, at this step or later."""
+
+
+class SacCfg(Cfg):
+    """Soft actor-critic with hindsight experience replay, on a goal-conditioned environment."""
+
+    algorithm: Literal["sac"] = "sac"
+    """Learning algorithm."""
+    trainer: Literal["stable_baselines3"] = "stable_baselines3"
+    """Library that implements it."""
+    actor: NetworkCfg
+    """Policy network."""
+    critic: NetworkCfg
+    """Value networks, two of them."""
+    normalization: Literal["none"] = "none"
+    """Observation normalisation."""
+    num_steps_per_env: PositiveInt
+    """Control steps per environment and iteration."""
+    gradient_steps: PositiveInt = 1
+    """Updates per control step of all environments."""
+    batch_size: PositiveInt = 256
+    """Transitions per update."""
+    buffer_size: PositiveInt = 1_000_000
+    """Transitions kept, over all environments."""
+    learning_starts: NonNegativeInt = 100
+    """Transitions collected with random actions before the first update, over all environments."""
+    learning_rate: PositiveFloat = 3e-4
+    """Adam step size of actor and critics."""
+    gamma: float = Field(default=0.99, gt=0.0, lt=1.0)
+    """Discount per control step."""
+    tau: float = Field(default=0.005, gt=0.0, le=1.0)
+    """Share of the target networks replaced per update."""
+    ent_coef: PositiveFloat
+    """Weight of the entropy, fixed."""
+    her: HerCfg = HerCfg()
+    """Hindsight experience replay."""
+    demo_path: Choice | None = None
+    """Demonstrations that fill the replay buffer before training; null for a task that trains without."""
+    save_interval: PositiveInt
+    """Iterations between two checkpoints and resume states."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Observation groups that it needs."""
+        return ("observation", "achieved_goal", "desired_goal")
+
+    @property
+    def actor_groups(self) -> tuple[str, ...]:
+        """Observation groups that the policy reads, in order."""
+        return self.groups
+
+
+AgentCfg = Annotated[
+    Annotated[PpoCfg, Tag(f"{TAG}ppo")] | Annotated[SacCfg, Tag(f"{TAG}sac")], one_of("algorithm", "ppo")
+]

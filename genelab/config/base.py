@@ -2,12 +2,12 @@
 
 import hashlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from genelab.errors import InputError
@@ -37,6 +37,25 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """A seed. NumPy's generators take no larger one."""
 
+TAG = ":"
+"""First letter of the tag of a model among several that a field may hold. It is no part of a path."""
+
+
+def one_of(field: str, default: str) -> Discriminator:
+    """Tells models apart that a config field may hold.
+
+    Args:
+        field: the literal field of each that says which it is; its tag is that value after `TAG`.
+        default: its value where data says nothing.
+    """
+
+    def tag(value: Any) -> str:
+        found = value.get(field, default) if isinstance(value, dict) else getattr(value, field, "")
+        return f"{TAG}{found}"
+
+    return Discriminator(tag)
+
+
 BROKEN_RULE = "broken_rule"
 """Error type of a rule over several fields: its message already names field, value and rule."""
 
@@ -52,6 +71,41 @@ def broken_rule(field: str, value: object, rule: str) -> PydanticCustomError:
     )
 
 
+LOW_TO_HIGH = "must be [low, high] with low not above high"
+
+
+def low_to_high(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Validate a pair of bounds that may be equal."""
+    if bounds[0] > bounds[1]:
+        raise ValueError(LOW_TO_HIGH)
+    return bounds
+
+
+def rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Validate a pair of bounds that may not be equal."""
+    if bounds[0] >= bounds[1]:
+        raise ValueError("must be [low, high] with low below high")
+    return bounds
+
+
+def known_names(field: str, value: object, names: Sequence[object], kind: str, known: Iterable[str]) -> None:
+    """Check names against those that exist.
+
+    Args:
+        field: dotted path, for the message.
+        value: the whole value of the field, for the message.
+        names: what to check.
+        kind: what they name.
+        known: what exists.
+
+    Raises:
+        PydanticCustomError: if one does not.
+    """
+    unknown = [name for name in names if name not in tuple(known)]
+    if unknown:
+        raise broken_rule(field, value, f"unknown {kind} {unknown[0]!r}; known: {', '.join(known)}")
+
+
 class Choice(Cfg):
     """A value without a sensible default, such as a motion clip or a demonstration file: whoever trains must give it.
 
@@ -62,6 +116,8 @@ class Choice(Cfg):
     """What to choose, in a few words, with the unit of a number."""
     kind: Literal["file", "number", "string"]
     """What the value is."""
+    variable: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Environment variable that gives it where the command line does not; null for none."""
     value: int | float | str | None = None
     """What was chosen; null in a registered task. A file is a path, or `package:relative/path`."""
     sha256: Sha256 | None = None
@@ -84,7 +140,7 @@ class Choice(Cfg):
         if type(value) not in ((int, float) if self.kind == "number" else (str,)) or value == "":
             raise InputError(f"= {value!r}: must be a {self.kind} ({self.what})")
         sha256 = _digest(_file(value), self.what) if isinstance(value, str) and self.kind == "file" else None
-        return Choice.model_validate({"what": self.what, "kind": self.kind, "value": value, "sha256": sha256})
+        return Choice.model_validate({**self.model_dump(), "value": value, "sha256": sha256})
 
     def resolve(self) -> int | float | str | Path:
         """The chosen value; the path of a file whose content is still what was chosen.

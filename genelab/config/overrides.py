@@ -10,8 +10,8 @@ from pydantic import JsonValue, ValidationError
 
 from genelab.config.base import Cfg, Choice
 from genelab.config.choices import choices
-from genelab.config.fields import leaves
-from genelab.config.snapshot import dump, first_problem
+from genelab.config.fields import dump_all, leaves
+from genelab.config.snapshot import first_problem
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
@@ -55,7 +55,7 @@ def apply_overrides(
     """
     parsed = [("--set", *_parse(assignment)) for assignment in assignments]
     parsed += [(option, path, value) for option, (path, value) in (options or {}).items()]
-    old, data, open_ = dump(task), dump(task), dict(choices(task))
+    old, data, open_ = dump_all(task), dump_all(task), dict(choices(task))
     given: dict[str, str] = {}
     for option, path, value in parsed:
         if path in given:
@@ -72,7 +72,7 @@ def apply_overrides(
         changed = TaskSpec.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         raise InputError(f"--set {first_problem(error)}") from error
-    new = dump(changed)
+    new = dump_all(changed)
     return changed, [
         Override(path=path, old=_value_at(old, path, open_), new=_value_at(new, path, open_)) for path in given
     ]
@@ -128,7 +128,7 @@ def _as_parameter(path: str, old: JsonValue, new: JsonValue) -> JsonValue:
 
 def _chosen(path: str, choice: Choice, value: JsonValue) -> dict[str, Any]:
     try:
-        return dump(choice.choose(value))
+        return dump_all(choice.choose(value))
     except InputError as error:
         raise InputError(f"--set {path} {error}") from error
 

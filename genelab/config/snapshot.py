@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genelab.config.base import BROKEN_RULE, Cfg
+from genelab.config.base import BROKEN_RULE, TAG, Cfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
@@ -62,7 +62,7 @@ def first_problem(error: ValidationError) -> str:
     if not problem["loc"]:
         # A rule over the whole model: its input is the whole document.
         return one_line(problem["msg"])
-    path = ".".join(str(part) for part in problem["loc"])
+    path = ".".join(str(part) for part in problem["loc"] if not str(part).startswith(TAG))
     if problem["type"] == BROKEN_RULE:
         return one_line(f"{path}.{problem['msg']}")
     return one_line(f"{path} = {problem['input']!r}: {problem['msg']}")

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import PositiveFloat, PositiveInt, StringConstraints, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
-from genelab.config.agent import PpoCfg
+from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
 from genelab.config.base import Cfg, Seed, broken_rule
 from genelab.config.env import EnvCfg
 
@@ -48,6 +48,8 @@ class TaskSpec(Cfg):
 
     id: TaskId
     """Identifier, ending in -vN; N rises when the task becomes another task."""
+    variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$", exclude_if=lambda name: name is None)
+    """Name of this variant of the task's learner and budget; null for the task itself."""
     summary: str
     """One line on what is to be learnt."""
     task_version: PositiveInt
@@ -60,7 +62,7 @@ class TaskSpec(Cfg):
     """Task of the published reference tables whose rows stand beside ours; null for none."""
     env: EnvCfg
     """The environment."""
-    agent: PpoCfg
+    agent: AgentCfg
     """The learner."""
     budget: BudgetCfg
     """How long a seed trains."""
@@ -81,9 +83,37 @@ class TaskSpec(Cfg):
         return self
 
     @model_validator(mode="after")
-    def _a_mini_batch_has_rows(self) -> Self:
-        rows, batches = self.env.num_envs * self.agent.num_steps_per_env, self.agent.num_mini_batches
-        if rows < batches:
-            rule = f"must not be above the {rows} rows of a rollout (env.num_envs x agent.num_steps_per_env)"
-            raise broken_rule("agent.num_mini_batches", batches, rule)
+    def _learner_fits_the_environment(self) -> Self:
+        missing = [name for name in self.agent.groups if name not in self.env.observations]
+        if missing:
+            rule = f"must hold the group {missing[0]!r}, which {self.agent.algorithm} needs"
+            raise broken_rule("env.observations", list(self.env.observations), rule)
+        match self.agent:
+            case PpoCfg():
+                _check_mini_batches(self.agent, self.env)
+            case SacCfg():
+                _check_replay(self.agent, self.env)
         return self
+
+
+def _check_mini_batches(agent: PpoCfg, env: EnvCfg) -> None:
+    rows = env.num_envs * agent.num_steps_per_env
+    if rows < agent.num_mini_batches:
+        rule = f"must not be above the {rows} rows of a rollout (env.num_envs x agent.num_steps_per_env)"
+        raise broken_rule("agent.num_mini_batches", agent.num_mini_batches, rule)
+
+
+def _check_replay(agent: SacCfg, env: EnvCfg) -> None:
+    """The replay buffer must hold a whole episode of every environment, and one must have ended when learning starts.
+
+    An open episode cannot be judged by a goal achieved later.
+    """
+    if env.goal is None:
+        raise broken_rule("env.goal", None, "must be given, because hindsight replay judges by other goals")
+    episode = env.num_envs * env.max_episode_steps
+    if agent.learning_starts <= episode:
+        rule = f"must be above the {episode} transitions of one episode of every environment"
+        raise broken_rule("agent.learning_starts", agent.learning_starts, rule)
+    if agent.buffer_size < 2 * episode:
+        rule = f"must be at least {2 * episode}, two episodes of every environment"
+        raise broken_rule("agent.buffer_size", agent.buffer_size, rule)

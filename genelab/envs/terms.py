@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.base import Choice, Param, resolve_function
-from genelab.config.env import ObservationGroupCfg, ObservationTermCfg
+from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg
 from genelab.errors import InputError
 from genelab.mdp.state import StateView
 

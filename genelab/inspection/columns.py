@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genelab.config.env import EnvCfg, ObservationGroupCfg
+from genelab.config.env import EnvCfg
+from genelab.config.terms import ObservationGroupCfg
 from genelab.records.demos import ActionColumn, Bounds, LayoutRow
 
 LAST_ACTION = "genelab.mdp.observations:last_action"

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from genelab.config.base import resolve_asset
-from genelab.config.env import EnvCfg, RobotCfg
+from genelab.config.env import EnvCfg
+from genelab.config.scene import RobotCfg
 from genelab.errors import DivergedError, InputError, RunError
 from genelab.mdp.state import Names
 from genelab.sim.session import Session

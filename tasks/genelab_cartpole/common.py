@@ -1,7 +1,8 @@
 """What the pendulum tasks have in common."""
 
 from genelab.config.agent import NetworkCfg, PpoCfg
-from genelab.config.env import JointCfg, ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, SimCfg
+from genelab.config.scene import JointCfg, SimCfg
+from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg
 
 SIM = SimCfg(dt=0.005, collision=False)
 """Nothing can touch within the joint limits."""

@@ -16,18 +16,12 @@ Kept in both: the termination on pole 2 reads its angle relative to pole 1.
 
 import math
 
+from genelab.config.actions import JointPositionCfg
 from genelab.config.base import Param
-from genelab.config.env import (
-    ActionCfg,
-    ActuatorCfg,
-    EnvCfg,
-    IntervalEventCfg,
-    JointCfg,
-    RewardTermCfg,
-    RobotCfg,
-    TerminationCfg,
-)
+from genelab.config.env import EnvCfg
+from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
 from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.terms import IntervalEventCfg, RewardTermCfg, TerminationCfg
 from genelab_cartpole import common
 
 CART: dict[str, Param] = {"joints": ["slider"]}
@@ -107,7 +101,7 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
             episode_length_s=12.0,
             sim=common.SIM,
             robot=robot,
-            action=ActionCfg(joints=("slider",)),
+            action=JointPositionCfg(joints=("slider",)),
             observations=common.observations(robot.joints, LIMITS, hinge_speed=10.0, pole="pole_2"),
             rewards={
                 "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),

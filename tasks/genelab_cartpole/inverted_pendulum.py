@@ -15,19 +15,13 @@ Known differences of both from the published task:
 
 import math
 
+from genelab.config.actions import JointPositionCfg
 from genelab.config.agent import PpoCfg
 from genelab.config.base import Param
-from genelab.config.env import (
-    ActionCfg,
-    ActuatorCfg,
-    EnvCfg,
-    IntervalEventCfg,
-    JointCfg,
-    RewardTermCfg,
-    RobotCfg,
-    TerminationCfg,
-)
+from genelab.config.env import EnvCfg
+from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
 from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.terms import IntervalEventCfg, RewardTermCfg, TerminationCfg
 from genelab_cartpole import common
 
 CART: dict[str, Param] = {"joints": ["slider"]}
@@ -100,7 +94,7 @@ def _task(task_id: str, summary: str, robot: RobotCfg, agent: PpoCfg) -> TaskSpe
             episode_length_s=10.0,
             sim=common.SIM,
             robot=robot,
-            action=ActionCfg(joints=("slider",)),
+            action=JointPositionCfg(joints=("slider",)),
             observations=common.observations(robot.joints, LIMITS, hinge_speed=5.0, pole="pole"),
             rewards={
                 "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),

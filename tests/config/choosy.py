@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from genelab.config.base import Choice
-from genelab.config.env import RewardTermCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.task import TaskSpec
+from genelab.config.terms import RewardTermCfg
 from genelab.registry import get_task
 
 CLIP = "env.rewards.track.params.clip"

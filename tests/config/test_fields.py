@@ -1,11 +1,12 @@
-from genelab.config.env import ActionCfg, TerminationCfg
+from genelab.config.actions import JointPositionCfg
 from genelab.config.fields import leaves
+from genelab.config.terms import TerminationCfg
 from genelab.registry import all_tasks
 
 
 def test_a_leaf_has_value_default_and_meaning() -> None:
-    by_path = {leaf.path: leaf for leaf in leaves(ActionCfg(joints=("a",), scale=2.0))}
-    assert list(by_path) == ["joints", "scale", "offset"]
+    by_path = {leaf.path: leaf for leaf in leaves(JointPositionCfg(joints=("a",), scale=2.0))}
+    assert list(by_path) == ["kind", "joints", "scale", "offset"]
     assert by_path["joints"].required
     assert by_path["joints"].value == ["a"]
     assert (by_path["scale"].value, by_path["scale"].default) == (2.0, 1.0)

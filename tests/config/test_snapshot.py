@@ -43,7 +43,9 @@ def test_both_observation_groups_are_required(missing: str, left: str) -> None:
     del snapshot["env"]["observations"][missing]
     with pytest.raises(InputError) as caught:
         load_task(snapshot, "params")
-    assert str(caught.value) == f"params: env.observations = ['{left}']: must hold the group '{missing}'"
+    assert (
+        str(caught.value) == f"params: env.observations = ['{left}']: must hold the group '{missing}', which ppo needs"
+    )
 
 
 @pytest.mark.parametrize("name", ["joint_a", "joint_b"])

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from genelab.config.base import Choice
-from genelab.config.env import ObservationTermCfg, RewardTermCfg
+from genelab.config.terms import ObservationTermCfg, RewardTermCfg
 from genelab.envs.terms import bind, layout_row
 from genelab.errors import InputError
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from genelab.config.env import EnvCfg, IntervalEventCfg, ObservationTermCfg, RewardTermCfg
+from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
+from genelab.config.terms import IntervalEventCfg, ObservationTermCfg, RewardTermCfg
 from genelab.envs.environment import Environment
 from genelab.errors import DivergedError
 from genelab.learn.guard import Fault, FaultError, UpdateGuard, Watch

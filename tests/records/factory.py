@@ -8,22 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from genelab.config.actions import JointPositionCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
-from genelab.config.env import (
-    ActionCfg,
-    ActuatorCfg,
-    EnvCfg,
-    JointCfg,
-    ObservationGroupCfg,
-    ObservationTermCfg,
-    ResetEventCfg,
-    RewardTermCfg,
-    RobotCfg,
-    SimCfg,
-)
+from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg, SimCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.task import BudgetCfg, ProtocolCfg, TaskSpec
+from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, RewardTermCfg
 from genelab.records.base import Record
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
@@ -71,7 +63,7 @@ def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
             links=("cart",),
             actuators={"cart": ActuatorCfg(joints=("slide",), kp=80.0, kv=8.0)},
         ),
-        action=ActionCfg(joints=("slide",)),
+        action=JointPositionCfg(joints=("slide",)),
         observations={
             "policy": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=True),
             "critic": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=False),

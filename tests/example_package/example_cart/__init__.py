@@ -1,20 +1,11 @@
 """A task from a package of its own: bring a cart to rest in the middle of its rail."""
 
+from genelab.config.actions import JointPositionCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
-from genelab.config.env import (
-    ActionCfg,
-    ActuatorCfg,
-    EnvCfg,
-    JointCfg,
-    ObservationGroupCfg,
-    ObservationTermCfg,
-    ResetEventCfg,
-    RewardTermCfg,
-    RobotCfg,
-    SimCfg,
-    TerminationCfg,
-)
+from genelab.config.env import EnvCfg
+from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg, SimCfg
 from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, RewardTermCfg, TerminationCfg
 from genelab.registry import register_task
 
 
@@ -38,7 +29,7 @@ def register() -> None:
         episode_length_s=5.0,
         sim=SimCfg(collision=False),
         robot=robot,
-        action=ActionCfg(joints=("slider",), scale=0.5),
+        action=JointPositionCfg(joints=("slider",), scale=0.5),
         observations={
             "policy": ObservationGroupCfg(terms=terms, noise=True),
             "critic": ObservationGroupCfg(terms=terms, noise=False),

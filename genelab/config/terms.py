@@ -1,0 +1,105 @@
+"""Terms of an environment: functions with their parameters. Each is pure, and knows no simulator."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat
+
+from genelab.config.base import Cfg, FuncRef, Param, low_to_high, rising
+
+
+class ObservationTermCfg(Cfg):
+    """One observation: (value + noise) x scale."""
+
+    func: FuncRef
+    """Function of the state view; returns (num_envs, dim)."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+    noise: NonNegativeFloat | None = None
+    """Half width of the uniform noise added before the scale, in the unit of the value; null for none."""
+    scale: float = 1.0
+    """Factor applied after the noise."""
+    bounds: tuple[Annotated[tuple[float, float], AfterValidator(rising)], ...] | None = Field(
+        default=None, min_length=1
+    )
+    """Lowest and highest value that physics allows or the task expects, in the unit of the value, before noise and
+    scale: one pair per dimension, or one for all. `agent.normalization = fixed` maps it to -1 and 1, without clipping.
+    Null where none is known."""
+
+
+class ObservationGroupCfg(Cfg):
+    """Observations concatenated in the order in which they stand."""
+
+    terms: dict[str, ObservationTermCfg] = Field(min_length=1)
+    """Observation terms by name; the order is the layout."""
+    noise: bool
+    """Whether the noise of the terms applies in this group."""
+
+
+class RewardTermCfg(Cfg):
+    """One reward term: weight x value x control dt."""
+
+    func: FuncRef
+    """Function of the state view; returns (num_envs,)."""
+    weight: float
+    """Reward per second and unit of value."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
+class TerminationCfg(Cfg):
+    """One reason to end an episode."""
+
+    func: FuncRef
+    """Function of the state view; returns (num_envs,) bool."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
+class ResetEventCfg(Cfg):
+    """A state written when an episode starts."""
+
+    func: FuncRef
+    """Function of the event context; returns the state to write."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
+class IntervalEventCfg(Cfg):
+    """A state written at random intervals. The timer of an environment runs on across its episodes."""
+
+    func: FuncRef
+    """Function of the event context; returns the state to write."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+    interval_s: Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(low_to_high)]
+    """Shortest and longest time between two events, s, drawn uniformly."""
+
+
+class CommandCfg(Cfg):
+    """What the policy is asked for, drawn when an episode starts."""
+
+    func: FuncRef
+    """Function of the event context; returns (num_envs, dim)."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
+class GoalCfg(Cfg):
+    """A goal: what is achieved is compared with a command.
+
+    Reward terms are functions of the goal then and not of the state, so that what was done can be judged again by
+    another goal. Observation terms may be, if their function's first argument is called `goal`.
+    """
+
+    achieved: FuncRef
+    """Function of the state view; returns (num_envs, dim), in the unit of the command."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+    command: str
+    """Command that is the desired goal."""
+    tolerance: PositiveFloat
+    """Distance at which the goal counts as reached, in the unit of the command. Success, reward and documents read it
+    here."""
+
+
+TermCfg = ObservationTermCfg | RewardTermCfg | TerminationCfg | ResetEventCfg | IntervalEventCfg | CommandCfg | GoalCfg
