@@ -44,6 +44,11 @@ class RewardTermCfg(Cfg):
     """Reward per second and unit of value."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
+    bounds: Annotated[tuple[float, float], AfterValidator(rising)] | None = Field(
+        default=None, exclude_if=lambda bounds: bounds is None
+    )
+    """Lowest and highest value that the function returns, before the weight; null where none is known. Learners that
+    estimate values check theirs against it."""
 
 
 class TerminationCfg(Cfg):

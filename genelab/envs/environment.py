@@ -8,14 +8,17 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.envs.actions import make_action
+from genelab.envs.goal import Goal, added, check_goal_terms, reward_range
 from genelab.envs.terms import ObservationGroup, Tap, bind
+from genelab.mdp.goals import GoalView
 from genelab.mdp.state import EventContext, StateView, StateWrite
 from genelab.rng import Stream
 from genelab.sim.simulation import Simulation
 
 TOO_FAST = 1000.0
-"""Speed of a joint, m/s or rad/s, or of a link, rad/s, that no robot reaches. A diverging environment passes through
-huge finite values first, and one such observation would spoil the normaliser."""
+"""Speed of a joint, m/s or rad/s, of a link, rad/s, or of an object, m/s, that none reaches. A diverging environment
+passes through huge finite values first, and one such observation would spoil the normaliser."""
 
 Observations = dict[str, Tensor]
 """Observation groups by name. Shape of each: (num_envs, dim)."""
@@ -31,6 +34,10 @@ class Finished:
     """Undiscounted sum of rewards, float64. Shape: (num_envs,)."""
     length: Tensor
     """Control steps, int64. Shape: (num_envs,)."""
+    success: Tensor | None
+    """Whether the goal was reached at any step of the episode, bool; None without a goal. Shape: (num_envs,)."""
+    success_at_end: Tensor | None
+    """Whether it was reached in the final state, bool; None without a goal. Shape: (num_envs,)."""
     observations: Observations | None
     """Observations of the final states, if the environment was told to deliver them."""
 
@@ -99,7 +106,7 @@ class Environment:
         """
         self.cfg = cfg
         self.num_envs = sim.num_envs
-        self.num_actions = len(cfg.action.joints)
+        self.num_actions = len(cfg.action.columns)
         self.device = sim.device
         self.max_steps = min(cfg.max_episode_steps, max_steps or cfg.max_episode_steps)
         self._sim = sim
@@ -111,11 +118,17 @@ class Environment:
         self.tap: Tap | None = None
         """Is shown every tensor of a step in the order in which it is computed, to find the first that is wrong."""
         self._streams: dict[str, Stream] = {}
+        check_goal_terms(cfg)
+        self._goal = Goal(cfg.goal) if cfg.goal else None
+        self.reward_range = reward_range(cfg)
+        """Lowest and highest reward of a control step; None if a term has no bounds."""
+        self._apply = make_action(cfg.action, sim)
         self._groups = [ObservationGroup(n, c, noise=observation_noise) for n, c in cfg.observations.items()]
-        self._rewards = {n: (bind(f"env.rewards.{n}", c), c.weight * cfg.control_dt) for n, c in cfg.rewards.items()}
+        self._rewards = {n: (bind(f"env.rewards.{n}", c), self._weight(c.weight)) for n, c in cfg.rewards.items()}
         self._terminations = {n: bind(f"env.terminations.{n}", c) for n, c in cfg.terminations.items()}
         self._reset_events = {n: bind(f"env.reset_events.{n}", c) for n, c in cfg.reset_events.items()}
         events = cfg.disturbances if disturbances else {}
+        self._command_terms = {n: bind(f"env.commands.{n}", c) for n, c in cfg.commands.items()}
         self._disturbances = {n: bind(f"env.disturbances.{n}", c) for n, c in events.items()}
 
         self._num_steps = 0
@@ -129,14 +142,18 @@ class Environment:
         self._return = torch.zeros(self.num_envs, dtype=torch.float64, device=self.device)
         self._action = torch.zeros(self.num_envs, self.num_actions, device=self.device)
         self._previous_action = self._action.clone()
+        self._succeeded = torch.zeros_like(self._everywhere)
+        self._commands: dict[str, Tensor] = {}
+        self._commands = {n: self._draw_command(n) for n in self._command_terms}
         self._timers = {n: torch.zeros_like(self._environment) for n in self._disturbances}
         self.broken_count = torch.zeros_like(self._environment)
         """How often each environment was reset because it was broken, int64. Shape: (num_envs,)."""
         self.term_sums = {n: torch.zeros((), dtype=torch.float64, device=self.device) for n in self._rewards}
         """Sum over environments and steps of each weighted reward term, until `term_means` empties it."""
         self._term_steps = 0
+        state = self._read()
         for group in self._groups:
-            group.measure(self._read())
+            group.measure(state, self._goal_of(state))
 
     def draw(self, stream: str, dim: int) -> Tensor:
         """Uniform draws of this step in [0, 1). Shape: (num_envs, dim)."""
@@ -161,8 +178,7 @@ class Environment:
             DivergedError: if the simulator gives up, some steps after an environment met an error that was not reset.
         """
         self._previous_action, self._action = self._action, action.detach().to(torch.float32).clone()
-        cfg = self.cfg.action
-        self._sim.set_targets(self._sim.default_targets + cfg.offset + cfg.scale * self._action)
+        self._sim.set_targets(self._apply.targets(self._action))
         failed = torch.zeros_like(self._everywhere)
         for _ in range(self.cfg.decimation):
             self._sim.step()
@@ -178,7 +194,8 @@ class Environment:
 
         state = self._read()
         broken = self._broken(state, failed)
-        reward, broken = self._reward(state, broken)
+        goal = self._goal_of(state)
+        reward, broken = self._reward(state, goal, broken)
         self._return = self._return + reward
         terminated = torch.zeros_like(self._everywhere)
         if self.resets_broken:
@@ -186,10 +203,16 @@ class Environment:
         for term in self._terminations.values():
             terminated = terminated | term(state)
         truncated = (self.episode_step >= self.max_steps) & ~terminated
+        # Judged on this state, before any reset: afterwards the goal is the next episode's.
+        reached = goal.reached if goal else None
+        if reached is not None:
+            self._succeeded = self._succeeded | reached
         finished = Finished(
             number=self.episode_number,
             episode_return=self._return,
             length=self.episode_step,
+            success=None if reached is None else self._succeeded,
+            success_at_end=reached,
             observations=self._observe(state, "final/") if self._final_observations else None,
         )
         written = self._disturb(state)
@@ -210,6 +233,22 @@ class Environment:
             written = True
         observations = self._observe(self._read() if written else state)
         return Step(observations, reward, terminated, truncated, broken, finished)
+
+    def compute_reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """The reward of steps that led to `achieved`, judged by any goals. Needs a goal.
+
+        Shapes: (rows, dim), (rows, dim) -> (rows,).
+        """
+        goal = self._goal_view(achieved, desired)
+        return added((weight * term(goal) for term, weight in self._rewards.values()), achieved[:, 0])
+
+    def relabel(self, observation: Tensor, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Rows of the group `observation` as they would be with other goals. Needs a goal.
+
+        Shapes: (rows, columns), (rows, dim), (rows, dim) -> (rows, columns).
+        """
+        group = next(group for group in self._groups if group.name == "observation")
+        return group.relabel(observation, self._goal_view(achieved, desired))
 
     def simulator_error(self) -> Tensor:
         """Where the simulator holds an error that was not reset. Shape: (num_envs,) bool."""
@@ -239,6 +278,8 @@ class Environment:
             "action": self._action,
             "previous_action": self._previous_action,
             "broken_count": self.broken_count,
+            **({"succeeded": self._succeeded} if self._goal else {}),
+            **{f"command/{name}": command for name, command in self._commands.items()},
             **{f"timer/{name}": timer for name, timer in self._timers.items()},
         }
         return own | {f"sim/{name}": value for name, value in self._sim.state_dict().items()}
@@ -254,6 +295,8 @@ class Environment:
         self._action = own["action"]
         self._previous_action = own["previous_action"]
         self.broken_count = own["broken_count"]
+        self._succeeded = own["succeeded"] if self._goal else self._succeeded
+        self._commands = {name: own[f"command/{name}"] for name in self._commands}
         self._timers = {name: own[f"timer/{name}"] for name in self._timers}
         self._sim.load_state_dict({n.removeprefix("sim/"): v for n, v in state.items() if n.startswith("sim/")})
 
@@ -267,28 +310,49 @@ class Environment:
             joint_pos=self._sim.joint_pos(),
             joint_vel=self._sim.joint_vel(),
             default_joint_pos=self._sim.default_joint_pos,
+            link_pos_w=self._sim.link_pos_w(),
             link_quat_w=self._sim.link_quat_w(),
             link_ang_vel_w=self._sim.link_ang_vel_w(),
+            object_pos_w=self._sim.object_pos_w(),
+            object_lin_vel_w=self._sim.object_lin_vel_w(),
+            commands=self._commands,
             action=self._action,
             previous_action=self._previous_action,
             episode_step=self.episode_step,
+            max_episode_steps=self.max_steps,
         )
+
+    def _weight(self, weight: float) -> float:
+        return weight * self.cfg.control_dt if self.cfg.reward_per == "second" else weight
+
+    def _goal_of(self, state: StateView) -> GoalView | None:
+        return self._goal.of(state) if self._goal else None
+
+    def _goal_view(self, achieved: Tensor, desired: Tensor) -> GoalView:
+        if self._goal is None:
+            raise ValueError("this environment has no goal")
+        return self._goal.view(achieved, desired)
 
     def _observe(self, state: StateView, prefix: str = "") -> Observations:
         def uniform(group: str) -> Callable[[int], Tensor]:
             return lambda dim: self.draw(f"{prefix}noise/{group}", dim)
 
-        return {group.name: group.compute(state, uniform(group.name), self.tap) for group in self._groups}
+        goal = self._goal_of(state)
+        return {group.name: group.compute(state, goal, uniform(group.name), self.tap) for group in self._groups}
 
     def _broken(self, state: StateView, failed: Tensor) -> Tensor:
         """Where the physics went wrong, beside where the simulator said so. Shapes: (num_envs,) bool."""
         physics = {
             "joint_pos": state.joint_pos,
             "joint_vel": state.joint_vel,
+            "link_pos_w": state.link_pos_w,
             "link_quat_w": state.link_quat_w,
             "link_ang_vel_w": state.link_ang_vel_w,
+            "object_pos_w": state.object_pos_w,
+            "object_lin_vel_w": state.object_lin_vel_w,
         }
-        speeds = torch.cat([state.joint_vel, state.link_ang_vel_w.flatten(1)], dim=1)
+        moving = (state.link_ang_vel_w.flatten(1), state.object_lin_vel_w.flatten(1))
+        speeds = torch.cat([state.joint_vel, *moving], dim=1)
         # Not NaN, which is told by its own name.
         too_fast = (speeds.abs() > TOO_FAST).any(dim=1)
         if self.tap is not None:
@@ -302,16 +366,13 @@ class Environment:
             broken = broken | ~torch.isfinite(value).flatten(1).all(dim=1)
         return broken
 
-    def _reward(self, state: StateView, broken: Tensor) -> tuple[Tensor, Tensor]:
+    def _reward(self, state: StateView, goal: GoalView | None, broken: Tensor) -> tuple[Tensor, Tensor]:
         """The reward, and where it or what came before is broken. Shapes: (num_envs,), (num_envs,) bool."""
-        values = {name: weight * term(state) for name, (term, weight) in self._rewards.items()}
+        values = {name: weight * term(goal or state) for name, (term, weight) in self._rewards.items()}
         if self.tap is not None:
             for name, value in values.items():
                 self.tap(f"reward/{name}", value)
-        # One term after the other: a matrix product would sum in an order that depends on the batch size.
-        total = torch.zeros(self.num_envs, device=self.device)
-        for value in values.values():
-            total = total + value
+        total = added(values.values(), self._action[:, 0])
         broken = broken | ~torch.isfinite(total)
         if self.resets_broken:
             # The state is that of the end of an episode: what it shows to the policy must be finite too.
@@ -350,6 +411,10 @@ class Environment:
         seconds = low + (high - low) * self.draw(f"interval/{name}", 1)[:, 0]
         return (seconds / self.cfg.control_dt).round().to(torch.int64).clamp_(min=1)
 
+    def _draw_command(self, name: str) -> Tensor:
+        """A new command for every environment. Shape: (num_envs, dim)."""
+        return self._command_terms[name](EventContext(self._read(), lambda dim: self.draw(f"command/{name}", dim)))
+
     def _number_episodes(self, mask: Tensor) -> None:
         """Give the masked environments the next free episode numbers, in order of environment."""
         rank = mask.to(torch.int64).cumsum(0) - 1
@@ -365,6 +430,9 @@ class Environment:
         for name, event in self._reset_events.items():
             context = EventContext(self._read(), lambda dim, name=name: self.draw(f"reset/{name}", dim))
             self._write(event(context), mask)
+        self._succeeded = self._succeeded & ~mask
+        for name, command in self._commands.items():
+            self._commands[name] = torch.where(mask[:, None], self._draw_command(name), command)
 
     def _write(self, write: StateWrite, mask: Tensor) -> None:
         # Positions first: some simulators clear velocities with them.
@@ -372,3 +440,5 @@ class Environment:
             self._sim.write_joint_pos(write.joint_pos, mask)
         if write.joint_vel is not None:
             self._sim.write_joint_vel(write.joint_vel, mask)
+        for name, pose_w in write.object_pose_w.items():
+            self._sim.write_object_pose_w(name, pose_w, mask)

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from genelab.config.base import Choice, Param, resolve_function
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg
 from genelab.errors import InputError
+from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView
 
 Tap = Callable[[str, Tensor], None]
@@ -38,13 +39,23 @@ def bind(path: str, cfg: TermCfg) -> Callable[..., Any]:
         InputError: if the function cannot be imported or does not take exactly these parameters, or a choice among them
             is not made, or its file is not the chosen one.
     """
-    function = resolve_function(cfg.func)
-    params = {name: _resolved(f"{path}.params.{name}", value) for name, value in cfg.params.items()}
+    return bind_function(path, cfg.func, cfg.params)
+
+
+def bind_function(path: str, func: str, params: Mapping[str, Param]) -> Callable[..., Any]:
+    """A function with its parameters filled in; takes one more argument, its first. Raises InputError as `bind`."""
+    function = resolve_function(func)
+    resolved = {name: _resolved(f"{path}.params.{name}", value) for name, value in params.items()}
     try:
-        inspect.signature(function).bind(None, **params)
+        inspect.signature(function).bind(None, **resolved)
     except TypeError as error:
-        raise InputError(f"{path}.params = {cfg.params!r}: {cfg.func} {error}") from error
-    return functools.partial(function, **params)
+        raise InputError(f"{path}.params = {dict(params)!r}: {func} {error}") from error
+    return functools.partial(function, **resolved)
+
+
+def takes_goal(func: str) -> bool:
+    """Whether a function is one of the goal and not of the state: its first argument is called so."""
+    return next(iter(inspect.signature(resolve_function(func)).parameters), None) == "goal"
 
 
 def _resolved(path: str, value: Param) -> Any:
@@ -73,17 +84,18 @@ class ObservationGroup:
         self.name = name
         self.cfg = cfg
         self._terms = {term: bind(f"env.observations.{name}.terms.{term}", c) for term, c in cfg.terms.items()}
+        self._of_goal = {term: takes_goal(c.func) for term, c in cfg.terms.items()}
         self._noisy = noise and cfg.noise and any(term.noise for term in cfg.terms.values())
         self.dims: dict[str, int] = {}
         self._scale = self._half_width = torch.empty(0)
 
-    def measure(self, state: StateView) -> None:
-        """Learn the width of every term from one state.
+    def measure(self, state: StateView, goal: GoalView | None) -> None:
+        """Learn the width of every term from one state and its goal.
 
         Raises:
             InputError: if a term has neither one pair of bounds nor one per dimension.
         """
-        values = {name: term(state) for name, term in self._terms.items()}
+        values = self._values(state, goal)
         self.dims = {name: value.shape[1] for name, value in values.items()}
         terms = self.cfg.terms
         for name, term in terms.items():
@@ -97,19 +109,34 @@ class ObservationGroup:
 
         self._scale, self._half_width = column("scale"), column("noise")
 
-    def compute(self, state: StateView, uniform: Callable[[int], Tensor], tap: Tap | None = None) -> Tensor:
+    def compute(
+        self, state: StateView, goal: GoalView | None, uniform: Callable[[int], Tensor], tap: Tap | None = None
+    ) -> Tensor:
         """The group's observation. Shape: (num_envs, sum of dims)."""
-        values = [term(state) for term in self._terms.values()]
+        values = self._values(state, goal)
         if tap is not None:
-            for name, term in zip(self._terms, values, strict=True):
+            for name, term in values.items():
                 tap(f"observation/{self.name}/{name}", term)
-        value = torch.cat(values, dim=1)
+        value = torch.cat(list(values.values()), dim=1)
         if self._noisy:
             value = value + (2.0 * uniform(value.shape[1]) - 1.0) * self._half_width
         value = value * self._scale
         if tap is not None:
             tap(f"observation/{self.name}", value)
         return value
+
+    def relabel(self, observation: Tensor, goal: GoalView) -> Tensor:
+        """Observations as they would be with other goals. Shape: (rows, sum of dims)."""
+        changed, start = observation.clone(), 0
+        for name, term in self._terms.items():
+            stop = start + self.dims[name]
+            if self._of_goal[name]:
+                changed[:, start:stop] = term(goal) * self._scale[start:stop]
+            start = stop
+        return changed
+
+    def _values(self, state: StateView, goal: GoalView | None) -> dict[str, Tensor]:
+        return {name: term(goal if self._of_goal[name] else state) for name, term in self._terms.items()}
 
     def layout(self) -> list[dict[str, Any]]:
         """One row per term, for checkpoints and exports."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from genelab.mdp.state import EventContext, StateWrite
 
 
@@ -25,3 +27,20 @@ def set_joint_velocity(context: EventContext, joints: Sequence[str], velocity_ra
     low, high = velocity_range
     drawn = low + (high - low) * context.uniform(len(joints))
     return StateWrite(joint_vel=joint_vel.index_copy(1, columns, drawn))
+
+
+def uniform_object_position(
+    context: EventContext,
+    object: str,  # noqa: A002 the name of the parameter in configs
+    center: Sequence[float],
+    half_width: Sequence[float],
+) -> StateWrite:
+    """Put an object upright and at rest, `center` plus a uniform offset of up to `half_width` per axis, world frame, m.
+
+    The orientation is the identity: what the last episode left is no part of the next.
+    """
+    draws = context.uniform(3)
+    middle, half = torch.tensor(center, device=draws.device), torch.tensor(half_width, device=draws.device)
+    pos = middle + half * (2.0 * draws - 1.0)
+    upright = torch.tensor([1.0, 0.0, 0.0, 0.0], device=draws.device).expand(len(pos), 4)
+    return StateWrite(object_pose_w={object: torch.cat([pos, upright], dim=1)})

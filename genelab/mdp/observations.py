@@ -27,3 +27,18 @@ def link_ang_vel(state: StateView, link: str) -> Tensor:
 def last_action(state: StateView) -> Tensor:
     """The raw action applied last, zero at the start of an episode."""
     return state.action
+
+
+def link_pos(state: StateView, link: str) -> Tensor:
+    """Position of a link's origin in the world frame, m."""
+    return state.link_pos_w[:, state.names.link_id(link)]
+
+
+def object_pos(state: StateView, object: str) -> Tensor:  # noqa: A002 the name of the parameter in configs
+    """Position of an object's centre in the world frame, m."""
+    return state.object_pos_w[:, state.names.object_id(object)]
+
+
+def time_left(state: StateView) -> Tensor:
+    """Share of the episode that is left, from 1 down to 0 at its time limit."""
+    return 1.0 - state.episode_step[:, None].to(state.joint_pos.dtype) / state.max_episode_steps

@@ -1,6 +1,7 @@
-"""A built Genesis scene with one robot: targets in, state out, and masked state writes."""
+"""A built Genesis scene with one robot and free objects: targets in, state out, and masked state writes."""
 
 import hashlib
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ class Simulation:
         begin = time.perf_counter()
         self.num_envs = num_envs
         self.device = session.device
-        self._names = Names(tuple(cfg.robot.joints), cfg.robot.links)
+        self._no_objects = {width: torch.empty(num_envs, 0, width, device=self.device) for width in (3, 4)}
+        self._names = Names(tuple(cfg.robot.joints), cfg.robot.links, tuple(cfg.objects))
         self._scene: Any = gs.Scene(
             sim_options=gs.options.SimOptions(dt=cfg.sim.dt, substeps=cfg.sim.substeps, gravity=cfg.sim.gravity),
             rigid_options=gs.options.RigidOptions(
@@ -40,13 +42,23 @@ class Simulation:
             ),
             show_viewer=False,
         )
+        if cfg.ground is not None:
+            self._scene.add_entity(gs.morphs.Plane(), material=gs.materials.Rigid(friction=cfg.ground.friction))
         self._robot: Any = self._scene.add_entity(
             gs.morphs.MJCF(
                 file=str(_checked_model(cfg.robot)),
                 pos=cfg.robot.pos,
                 default_armature=cfg.robot.default_armature,
-            )
+            ),
+            material=gs.materials.Rigid(gravity_compensation=cfg.robot.gravity_compensation),
         )
+        self._objects: list[Any] = [
+            self._scene.add_entity(
+                gs.morphs.Box(size=box.size, pos=box.pos),
+                material=gs.materials.Rigid(rho=box.mass / math.prod(box.size), friction=box.friction),
+            )
+            for box in cfg.objects.values()
+        ]
         self._scene.build(n_envs=num_envs)
         # Map by name: the order of DoFs is the simulator's business.
         self._dofs = [self._robot.get_joint(name).dofs_idx_local[0] for name in self._names.joints]
@@ -56,9 +68,16 @@ class Simulation:
         self.default_joint_pos = torch.tensor(
             [joint.default_pos for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
         )
-        driven = self._names.joint_ids(cfg.action.joints)
+        self.joint_range = torch.tensor(
+            [joint.range for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
+        ).T
+        """Lower and upper joint limits, m or rad. Shape: (2, num_joints)."""
+        driven = self._names.joint_ids(cfg.action.driven)
         self.default_targets = self.default_joint_pos[driven]
         self._driven_dofs = [self._dofs[column] for column in driven]
+        self._check_objects(cfg)
+        self.default_link_quat_w = self._default_link_quat_w()
+        """Orientations of the links in the default pose, w x y z. Shape: (num_links, 4)."""
         self._check_state_writes()
         self.build_s = time.perf_counter() - begin
 
@@ -102,6 +121,10 @@ class Simulation:
         """Joint velocities, m/s or rad/s. Shape: (num_envs, num_joints)."""
         return self._robot.get_dofs_velocity(self._dofs)
 
+    def link_pos_w(self) -> Tensor:
+        """Positions of the links' origins in the world frame, m. Shape: (num_envs, num_links, 3)."""
+        return self._robot.get_links_pos(self._links)
+
     def link_quat_w(self) -> Tensor:
         """Link orientations, w x y z. Shape: (num_envs, num_links, 4)."""
         return self._robot.get_links_quat(self._links)
@@ -109,6 +132,25 @@ class Simulation:
     def link_ang_vel_w(self) -> Tensor:
         """Link angular velocities in the world frame, rad/s. Shape: (num_envs, num_links, 3)."""
         return self._robot.get_links_ang(self._links)
+
+    def jacobian(self, link: str) -> Tensor:
+        """Linear (m) and angular (rad) motion of a link's origin in the world frame, per unit of each joint.
+
+        Shape: (num_envs, 6, num_joints).
+        """
+        return self._robot.get_jacobian(self._robot.get_link(link))[:, :, self._dofs]
+
+    def object_pos_w(self) -> Tensor:
+        """Positions of the objects' centres in the world frame, m. Shape: (num_envs, num_objects, 3)."""
+        return self._of_objects("get_pos", 3)
+
+    def object_quat_w(self) -> Tensor:
+        """Orientations of the objects, w x y z. Shape: (num_envs, num_objects, 4)."""
+        return self._of_objects("get_quat", 4)
+
+    def object_lin_vel_w(self) -> Tensor:
+        """Linear velocities of the objects in the world frame, m/s. Shape: (num_envs, num_objects, 3)."""
+        return self._of_objects("get_vel", 3)
 
     def reset(self, mask: Tensor) -> None:
         """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""
@@ -121,6 +163,11 @@ class Simulation:
     def write_joint_vel(self, joint_vel: Tensor, mask: Tensor) -> None:
         """Write joint velocities where masked. Shapes: (num_envs, num_joints), (num_envs,) bool."""
         self._robot.set_dofs_velocity(self._in_dof_order(joint_vel), envs_idx=mask)
+
+    def write_object_pose_w(self, name: str, pose_w: Tensor, mask: Tensor) -> None:
+        """Put an object somewhere, at rest, where masked. Shapes: (num_envs, 7) m and w x y z, (num_envs,) bool."""
+        entity = self._objects[self._names.object_id(name)]
+        entity.set_qpos(pose_w, envs_idx=mask, zero_velocity=True)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The exact simulator state as named tensors: restored into an equally built scene, it goes on bit-equal."""
@@ -151,6 +198,18 @@ class Simulation:
                 record.arrays[name] = value.numpy() if isinstance(current, np.ndarray) else value.to(current.device)
         state.steps[:] = tensors["steps"]
         self._scene.sim.__setstate__(state)
+
+    def _of_objects(self, getter: str, width: int) -> Tensor:
+        if not self._objects:
+            return self._no_objects[width]
+        return torch.stack([getattr(entity, getter)() for entity in self._objects], dim=1)
+
+    def _default_link_quat_w(self) -> Tensor:
+        everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
+        self.write_joint_pos(self.default_joint_pos.expand(self.num_envs, -1).contiguous(), everywhere)
+        quat_w = self.link_quat_w()[0].clone()
+        self.reset(everywhere)
+        return quat_w
 
     def _in_dof_order(self, joints: Tensor) -> Tensor:
         if self._dofs == list(range(len(self._dofs))):
@@ -208,6 +267,29 @@ class Simulation:
                 if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):
                     found = held[quantity][column]
                     raise RunError(f"joint '{name}': the simulator holds {quantity} = {found}, the config says {value}")
+
+    def _check_objects(self, cfg: EnvCfg) -> None:
+        """Compare mass and friction of the objects with the config, and write and read back a pose of each."""
+        if cfg.ground is None and not self._objects:
+            return
+        mask = torch.arange(self.num_envs, device=self.device) % 2 == 0
+        for number, (name, box) in enumerate(cfg.objects.items()):
+            entity = self._objects[number]
+            for quantity, held, value in (
+                ("mass", float(entity.get_mass()), box.mass),
+                ("friction", float(entity.geoms[0].get_friction()), box.friction),
+            ):
+                if not np.isclose(held, value, rtol=1e-5):
+                    raise RunError(f"object '{name}': the simulator holds {quantity} = {held}, the config says {value}")
+            before = torch.cat([self.object_pos_w()[:, number], self.object_quat_w()[:, number]], dim=1).clone()
+            half = math.sqrt(0.5)
+            probe = torch.tensor([0.1 + number, 0.2, 0.3, half, 0.0, 0.0, half], device=self.device)
+            probe = probe.expand(self.num_envs, -1).contiguous()
+            self.write_object_pose_w(name, probe, mask)
+            held = torch.cat([self.object_pos_w()[:, number], self.object_quat_w()[:, number]], dim=1)
+            if not torch.allclose(held, torch.where(mask[:, None], probe, before), atol=1e-6):
+                raise RunError(f"object '{name}': the pose read back from the simulator is not the one written")
+        self.reset(mask)
 
     def _check_state_writes(self) -> None:
         """Write a state to every other environment, read it back, and see that the others kept theirs."""

@@ -1,0 +1,26 @@
+"""Commands: what the policy is asked for, drawn when an episode starts. Each returns (num_envs, dim)."""
+
+import torch
+from torch import Tensor
+
+from genelab.mdp.state import EventContext
+
+
+def box_or_ground(
+    context: EventContext, center: list[float], half_width: float, ground: float, air: list[float], air_share: float
+) -> Tensor:
+    """A command: a position above a square, in the air or on the ground, world frame, m.
+
+    Args:
+        center: x and y of the square's centre.
+        half_width: half the length of its sides.
+        ground: height of a goal on the ground.
+        air: lowest and highest height of a goal in the air.
+        air_share: share of the goals in the air.
+    """
+    draws = context.uniform(4)
+    middle = torch.tensor(center, device=draws.device)
+    plane = middle + half_width * (2.0 * draws[:, :2] - 1.0)
+    above = air[0] + (air[1] - air[0]) * draws[:, 3]
+    height = torch.where(draws[:, 2] < air_share, above, torch.full_like(above, ground))
+    return torch.cat([plane, height[:, None]], dim=1)
