@@ -1,6 +1,7 @@
 """Share of a training iteration that its guards take, by a clock around each of them."""
 
 import functools
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -11,24 +12,27 @@ import torch
 from bench_common import SEED, parser
 
 from genelab.envs.environment import Environment
-from genelab.learn import trainer as trainers
+from genelab.learn.backend import Trainer
 from genelab.learn.guard import UpdateGuard
+from genelab.learn.rollout import RolloutGuard
 from genelab.registry import get_task
 from genelab.sim.session import resolve_device, start
 from genelab.sim.simulation import Simulation
+from genelab.worker.training import make_trainer
 
 LIMIT = 0.02
 WARM_UP = 2
 """Iterations not counted."""
-GUARDS: dict[str, list[tuple[Any, str]]] = {
-    "state at the start": [(trainers.PpoTrainer, "state_dict"), (trainers, "clone_tree")],
-    "after a step": [
-        (Environment, "_broken"),
-        (trainers.PpoTrainer, "_is_normal"),
-        (trainers.PpoTrainer, "_require_normal"),
-    ],
-    "in the update": [(UpdateGuard, "by_environment"), (UpdateGuard, "finite"), (UpdateGuard, "within")],
-}
+
+
+def guards_of(trainer: Trainer) -> dict[str, list[tuple[Any, str]]]:
+    """What is clocked, by owner and attribute."""
+    own = type(trainer)
+    return {
+        "state at the start": [(own, "state_dict"), (sys.modules[own.__module__], "clone_tree")],
+        "after a step": [(Environment, "_broken"), (RolloutGuard, "_is_normal"), (RolloutGuard, "_require_normal")],
+        "in the update": [(UpdateGuard, "by_environment"), (UpdateGuard, "finite"), (UpdateGuard, "within")],
+    }
 
 
 def clocked(function: Callable[..., Any], name: str, spent: dict[str, float], device: torch.device) -> Any:
@@ -51,10 +55,11 @@ def main() -> int:
     args = parser(__doc__, repeats=1, iterations=12).parse_args()
     task = get_task(args.task)
     session = start(SEED, resolve_device(args.device), args.threads)
-    env = Environment(task.env, Simulation(task.env, task.env.num_envs, session), SEED, numbering="environment")
-    trainer = trainers.PpoTrainer(task, "0" * 64, env)
+    sim = Simulation(task.env, task.env.num_envs, session)
+    trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy="stop", max_env_resets=0)
+    guards = guards_of(trainer)
     spent: dict[str, float] = defaultdict(float)
-    for name, functions in GUARDS.items():
+    for name, functions in guards.items():
         for owner, attribute in functions:
             setattr(owner, attribute, clocked(getattr(owner, attribute), name, spent, session.device))
     shares: list[dict[str, float]] = []
@@ -63,12 +68,12 @@ def main() -> int:
         begin = time.perf_counter()
         trainer.iterate()
         total = time.perf_counter() - begin
-        shares.append({name: spent[name] / total for name in GUARDS} | {"iteration, s": total})
+        shares.append({name: spent[name] / total for name in guards} | {"iteration, s": total})
     middle = {name: median(row[name] for row in shares[WARM_UP:]) for name in shares[0]}
     print(f"{args.task}, {task.env.num_envs} environments, {args.iterations} iterations")
-    for name in GUARDS:
+    for name in guards:
         print(f"{name:<20} {100 * middle[name]:.2f} %")
-    total = sum(middle[name] for name in GUARDS)
+    total = sum(middle[name] for name in guards)
     print(f"{'all guards':<20} {100 * total:.2f} % of {middle['iteration, s']:.2f} s, limit {100 * LIMIT:.0f} %")
     return int(total > LIMIT)
 

@@ -1,6 +1,7 @@
 """A policy and its baselines under a task's protocol."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +11,9 @@ from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.envs.environment import Environment, Observations
 from genelab.errors import InputError
 from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
+from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import DeterministicPolicy, load_actor
+from genelab.learn.policy import DeterministicPolicy
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
@@ -51,17 +53,24 @@ def evaluate(
     """Run the protocol for a checkpoint's policy, for doing nothing, and for random actions.
 
     Raises:
-        InputError: if the weights or the observation layout of the checkpoint do not fit the task; names `source`.
+        InputError: if the weights or the observation layout of the checkpoint do not fit the task, or the protocol
+            samples from a policy that cannot be sampled; names `source`.
         DivergedError: if a return is not finite.
     """
-    actor = load_actor(checkpoint, task.agent, len(task.env.action.joints), source)
+    backend = backend_of(task.agent)
+    actor = backend.load_actor(checkpoint, task.agent, len(task.env.action.columns), source)
+    std = None if protocol.deterministic else backend.action_std(checkpoint)
+    if std is None and not protocol.deterministic:
+        raise InputError(
+            f"{source}: its action noise depends on the observation; only its mean action can be evaluated"
+        )
     sim = Simulation(task.env, protocol.num_envs, session)
     env = evaluation_env(task, protocol, sim)
     if env.layout() != checkpoint.layout:
         raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
-    policy: Policy = DeterministicPolicy(actor, session.device)
-    if not protocol.deterministic:
-        policy = SampledPolicy(env, policy, checkpoint.actor["distribution.std_param"])
+    policy: Policy = DeterministicPolicy(actor, session.device, task.agent.actor_groups)
+    if std is not None:
+        policy = SampledPolicy(env, policy, std)
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin
@@ -114,18 +123,20 @@ def standard_normal(env: Environment, stream: str) -> Tensor:
 
 
 class Recorder:
-    """Keeps policy observations of the first steps, for the parity check of an export."""
+    """Keeps what the policy reads in the first steps, for the parity check of an export."""
 
-    def __init__(self) -> None:
-        self._rows: list[Tensor] = []
+    def __init__(self, groups: Sequence[str]) -> None:
+        """`groups`: observation groups that the policy reads."""
+        self._rows: dict[str, list[Tensor]] = {group: [] for group in groups}
         self._count = 0
 
     def __call__(self, observations: Observations) -> None:
         """Keep these rows unless there are enough."""
         if self._count < RECORDED_ROWS:
-            self._rows.append(observations["policy"].detach().cpu().clone())
-            self._count += self._rows[-1].shape[0]
+            for group, kept in self._rows.items():
+                kept.append(observations[group].detach().cpu().clone())
+            self._count += len(next(iter(observations.values())))
 
-    def rows(self) -> Tensor:
-        """Shape: (at most RECORDED_ROWS, obs_dim)."""
-        return torch.cat(self._rows)[:RECORDED_ROWS]
+    def rows(self) -> dict[str, Tensor]:
+        """Rows of each group. Shape: (at most RECORDED_ROWS, dim)."""
+        return {group: torch.cat(kept)[:RECORDED_ROWS] for group, kept in self._rows.items()}

@@ -12,7 +12,7 @@ from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.terms import layout_row
 from genelab.errors import InputError
-from genelab.export.onnx import INPUT, OUTPUT
+from genelab.export.onnx import OUTPUT
 from genelab.learn.checkpoint import Checkpoint
 from genelab.records.export import (
     Action,
@@ -28,19 +28,26 @@ from genelab.records.export import (
 from genelab.records.run import RunRecord, TrainedCheckpoint
 
 
-def observation(task: TaskSpec, checkpoint: Checkpoint, source: str) -> Observation:
-    """How to fill the input, from the layout in the checkpoint.
+def observation(task: TaskSpec, checkpoint: Checkpoint, name: str, input_name: str, source: str) -> Observation:
+    """How to fill an input, from the layout in the checkpoint.
+
+    Args:
+        task: the task.
+        checkpoint: the checkpoint.
+        name: the observation group.
+        input_name: its input.
+        source: names the checkpoint in errors.
 
     Raises:
-        InputError: if the layout is not that of the task's policy observations; names `source`.
+        InputError: if the layout is not that of the task's observations; names `source`.
     """
-    group = task.env.observations["policy"]
-    rows: list[dict[str, Any]] = checkpoint.layout["policy"]
+    group = task.env.observations[name]
+    rows: list[dict[str, Any]] = checkpoint.layout[name]
     spans = [(row["start"], row["stop"]) for row in rows]
     if rows != [layout_row(name, cfg, *span) for (name, cfg), span in zip(group.terms.items(), spans, strict=False)]:
         raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
     return Observation(
-        input=TensorSpec(name=INPUT, dtype="float32", shape=("batch", rows[-1]["stop"])),
+        input=TensorSpec(name=input_name, dtype="float32", shape=("batch", rows[-1]["stop"])),
         formula="obs[start:stop] = scale * value",
         noise="none",
         normalization=task.agent.normalization,
@@ -59,7 +66,7 @@ def action(env: EnvCfg) -> Action:
     """What the output means."""
     groups = {joint: group for group in env.robot.actuators.values() for joint in group.joints}
     return Action(
-        output=TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(env.action.joints))),
+        output=TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(env.action.columns))),
         kind="joint_position_target",
         formula="target = default_pos + offset + scale * action",
         unit="m for a sliding joint, rad for a turning one",
@@ -84,11 +91,22 @@ def contract(
     env: EnvCfg,
     checkpoint: TrainedCheckpoint,
     file: ExportedFile,
-    observation: Observation,
+    observations: Sequence[Observation],
     parity: Parity,
     packages: Sequence[str],
 ) -> ExportRecord:
-    """The contract. packages: distributions that wrote and checked the file."""
+    """The contract.
+
+    Args:
+        run: the run.
+        env: its environment.
+        checkpoint: what was exported.
+        file: the policy file.
+        observations: how to fill its inputs, in their order.
+        parity: that it is the policy.
+        packages: distributions that wrote and checked the file.
+    """
+    first, *goals = observations
     return ExportRecord(
         schema="genelab/export/1",
         task=run.task,
@@ -97,7 +115,8 @@ def contract(
         config_sha256=run.config_sha256,
         checkpoint=checkpoint,
         file=file,
-        observation=observation,
+        observation=first,
+        goals=tuple(goals),
         action=action(env),
         timing=ControlTiming(control_dt=env.control_dt, physics_dt=env.sim.dt, decimation=env.decimation),
         parity=parity,

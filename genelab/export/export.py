@@ -1,38 +1,40 @@
 """Writes a policy file and its contract, after the file has shown that it acts as the policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rsl_rl.models import MLPModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from genelab.errors import InputError, RunError
 from genelab.export import onnx, torchscript
 from genelab.export.contract import contract, observation
-from genelab.export.parity import Runner, measure
+from genelab.export.parity import Inputs, Runner, measure
 from genelab.learn import checkpoint as checkpoints
-from genelab.learn.policy import DeterministicPolicy, load_actor
+from genelab.learn.backend import backend_of
+from genelab.learn.policy import DeterministicPolicy
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.run import TrainedCheckpoint
+from genelab.records.stamps import TRAINER_PACKAGES
 from genelab.runs.files import atomic_path, require_writable, sha256_file, write_record
 from genelab.runs.run_dir import RunDir
 
 
 @dataclass(frozen=True)
-class Backend:
+class Format:
     """A file format."""
 
-    serialise: Callable[[MLPModel], bytes]
+    serialise: Callable[[nn.Module, Mapping[str, int]], bytes]
+    """Of a module and the width of each of its inputs by name."""
     load: Callable[[Path], Runner]
     packages: tuple[str, ...]
-    """Distributions that write and check its files."""
+    """Distributions that write and check its files, beside the trainer's."""
 
 
-BACKENDS: dict[ExportFormat, Backend] = {
-    "torchscript": Backend(torchscript.serialise, torchscript.load, ("rsl-rl-lib", "torch")),
-    "onnx": Backend(onnx.serialise, onnx.load, ("rsl-rl-lib", "torch", "onnx", "onnxscript", "onnxruntime")),
+FORMATS: dict[ExportFormat, Format] = {
+    "torchscript": Format(lambda policy, _: torchscript.serialise(policy), torchscript.load, ("torch",)),
+    "onnx": Format(onnx.serialise, onnx.load, ("torch", "onnx", "onnxscript", "onnxruntime")),
 }
 
 
@@ -53,9 +55,12 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     run, task = run_dir.load(), run_dir.task()
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
     source = f"checkpoint '{checkpoint}'"
-    expected = observation(task, loaded, source)
-    actor = load_actor(loaded, task.agent, len(task.env.action.joints), source)
-    recorded = _recorded_observations(run_dir.round_trip_file, expected.input.shape[1])
+    learner, groups = backend_of(task.agent), task.agent.actor_groups
+    names = learner.input_names
+    expected = [observation(task, loaded, *pair, source) for pair in zip(groups, names, strict=True)]
+    actor = learner.load_actor(loaded, task.agent, len(task.env.action.columns), source)
+    widths = [each.input.shape[1] for each in expected]
+    recorded = _recorded_observations(run_dir.round_trip_file, dict(zip(groups, widths, strict=True)))
     trained = TrainedCheckpoint(
         path=checkpoint.resolve().relative_to(run_dir.path.resolve()).as_posix(),
         sha256=sha256_file(checkpoint),
@@ -63,15 +68,19 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
         weights_sha256=loaded.weights_sha256,
         iteration=loaded.iteration,
     )
-    backend = BACKENDS[file_format]
-    data = backend.serialise(actor)
-    policy = DeterministicPolicy(actor, torch.device("cpu"))
+    chosen = FORMATS[file_format]
+    data = chosen.serialise(learner.deployable(actor), dict(zip(names, widths, strict=True)))
+    policy = DeterministicPolicy(actor, torch.device("cpu"), groups)
+    packages = (TRAINER_PACKAGES[task.agent.trainer], *chosen.packages)
+
+    def native(*rows: Tensor) -> Tensor:
+        return policy(dict(zip(groups, rows, strict=True)))
 
     def describe(written: Path, parity: Parity) -> ExportRecord:
         file = ExportedFile(name=out.name, format=file_format, sha256=sha256_file(written), bytes=len(data))
-        return contract(run, task.env, trained, file, expected, parity, backend.packages)
+        return contract(run, task.env, trained, file, expected, parity, packages)
 
-    return write_checked(out, data, backend.load, lambda rows: policy({"policy": rows}), recorded, describe)
+    return write_checked(out, data, chosen.load, native, recorded, describe)
 
 
 def write_checked(
@@ -79,7 +88,7 @@ def write_checked(
     data: bytes,
     load: Callable[[Path], Runner],
     native: Runner,
-    recorded: Tensor,
+    recorded: Inputs,
     describe: Callable[[Path, Parity], ExportRecord],
 ) -> ExportRecord:
     """Write a policy file and its contract, both or neither.
@@ -114,15 +123,24 @@ def _require_place(out: Path) -> None:
         raise InputError(f"'{out}' exists and is no export: there is no '{metadata.name}' beside it")
 
 
-def _recorded_observations(path: Path, width: int) -> Tensor:
-    """The observations that training left. Shape: (rows, width)."""
+def _recorded_observations(path: Path, widths: Mapping[str, int]) -> Inputs:
+    """The observations that training left of each group. Shape of each: (rows, width)."""
     if not path.is_file():
         raise InputError(
             f"'{path}' is missing: it holds the observations, recorded when training ends, that the exported policy "
             "is compared on"
         )
     data = checkpoints.load_tensors(path)
-    rows = data.get("observations") if isinstance(data, dict) else None
-    if not isinstance(rows, Tensor) or rows.ndim != 2 or rows.shape[1] != width or not len(rows):
-        raise InputError(f"'{path}' holds no observations of width {width}")
-    return rows
+    found = data.get("observations") if isinstance(data, dict) else None
+    if isinstance(found, Tensor) and len(widths) == 1:
+        # Older files hold those of the only group without its name.
+        found = dict.fromkeys(widths, found)
+    recorded: list[Tensor] = []
+    for group, width in widths.items():
+        rows = found.get(group) if isinstance(found, dict) else None
+        if not isinstance(rows, Tensor) or rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+            raise InputError(f"'{path}' holds no observations of width {width} of group '{group}'")
+        recorded.append(rows)
+    if len({len(rows) for rows in recorded}) > 1:
+        raise InputError(f"'{path}' holds unequal numbers of observations of the groups {', '.join(widths)}")
+    return tuple(recorded)

@@ -2,34 +2,39 @@
 
 import logging
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnxruntime
 import torch
 from onnx import ModelProto
-from rsl_rl.models import MLPModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from genelab.export.parity import Runner
 
-INPUT, OUTPUT = "obs", "actions"
+OUTPUT = "actions"
 OPSET = 18
 """Operator set: the oldest that the exporter writes without a conversion, for the sake of older runtimes."""
 
 
-def serialise(actor: MLPModel) -> bytes:
-    """The deterministic policy with its normaliser. Shapes: (batch, obs_dim) -> (batch, num_actions)."""
+def serialise(policy: nn.Module, inputs: Mapping[str, int]) -> bytes:
+    """A module in evaluation mode. Shapes: (batch, dim) of each input -> (batch, num_actions).
+
+    Args:
+        policy: takes the inputs in their order.
+        inputs: the width of each by its name in the file.
+    """
     # Two rows: a batch of one would be taken for a constant.
-    example = torch.zeros(2, actor.obs_dim)
+    examples = tuple(torch.zeros(2, width) for width in inputs.values())
+    batch = torch.export.Dim("batch")
     with _quiet():
         program = torch.onnx.export(
-            actor.as_onnx(verbose=False).eval(),
-            (example,),
-            input_names=[INPUT],
+            policy,
+            examples,
+            input_names=[*inputs],
             output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=tuple({0: batch} for _ in examples),
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
@@ -47,8 +52,11 @@ def load(path: Path) -> Runner:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def run(rows: Tensor) -> Tensor:
-        return torch.from_numpy(session.run([OUTPUT], {INPUT: rows.numpy()})[0])
+    names = [given.name for given in session.get_inputs()]
+
+    def run(*inputs: Tensor) -> Tensor:
+        feed = {name: rows.numpy() for name, rows in zip(names, inputs, strict=True)}
+        return torch.from_numpy(session.run([OUTPUT], feed)[0])
 
     return run
 
@@ -71,6 +79,8 @@ def _quiet() -> Generator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
+            # Several inputs have the axis in common, as they should.
+            warnings.filterwarnings("ignore", "# The axis name: batch will not be used", UserWarning)
             yield
     finally:
         logger.setLevel(level)

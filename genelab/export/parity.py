@@ -8,8 +8,10 @@ from torch import Tensor
 from genelab.errors import RunError
 from genelab.records.export import Parity
 
-Runner = Callable[[Tensor], Tensor]
-"""A policy. Shapes: (rows, obs_dim) -> (rows, num_actions), float32 on the CPU."""
+Runner = Callable[..., Tensor]
+"""A policy. Shapes: (rows, dim) of each input -> (rows, num_actions), float32 on the CPU."""
+Inputs = tuple[Tensor, ...]
+"""A tensor for each input. Shape of each: (rows, dim)."""
 
 TOLERANCE = 1e-5
 """Largest difference of an action, in units of the largest action if that is above 1: float32 sums in other orders."""
@@ -20,22 +22,22 @@ BATCH_SIZES = (1, 7)
 """Besides all rows at once."""
 
 
-def measure(native: Runner, exported: Runner, recorded: Tensor) -> Parity:
-    """Compare two policies on recorded observations and on random ones around them. recorded: (rows, obs_dim).
+def measure(native: Runner, exported: Runner, recorded: Inputs) -> Parity:
+    """Compare two policies on recorded observations and on random ones around them.
 
     Raises:
         RunError: if an action is not finite, or the shapes differ.
     """
-    rows = torch.cat([recorded, _random_rows(recorded)])
-    wanted = native(rows)
-    sizes = (*BATCH_SIZES, len(rows))
-    worst = torch.stack([_largest_difference(wanted, exported, rows, size) for size in sizes]).max()
-    largest = wanted[: len(recorded)].abs().max()
+    inputs = tuple(torch.cat(pair) for pair in zip(recorded, _random_rows(recorded), strict=True))
+    wanted = native(*inputs)
+    sizes = (*BATCH_SIZES, len(wanted))
+    worst = torch.stack([_largest_difference(wanted, exported, inputs, size) for size in sizes]).max()
+    largest = wanted[: len(recorded[0])].abs().max()
     if not bool(torch.isfinite(worst + largest)):
         raise RunError("parity: an action on the recorded observations, or around them, is not finite")
     tolerance = TOLERANCE * max(1.0, float(largest))
     return Parity(
-        recorded_rows=len(recorded),
+        recorded_rows=len(recorded[0]),
         random_rows=RANDOM_ROWS,
         batch_sizes=sizes,
         largest_action=float(largest),
@@ -45,14 +47,19 @@ def measure(native: Runner, exported: Runner, recorded: Tensor) -> Parity:
     )
 
 
-def _random_rows(recorded: Tensor) -> Tensor:
-    """Normal draws around the recorded rows, the same every time. Shape: (RANDOM_ROWS, obs_dim)."""
-    draws = torch.randn(RANDOM_ROWS, recorded.shape[1], generator=torch.Generator().manual_seed(0))
-    return recorded.mean(dim=0) + SPREAD * recorded.std(dim=0, correction=0) * draws
+def _random_rows(recorded: Inputs) -> Inputs:
+    """Normal draws around the recorded rows, the same every time. Shape of each: (RANDOM_ROWS, dim)."""
+    generator = torch.Generator().manual_seed(0)
+    return tuple(
+        rows.mean(dim=0)
+        + SPREAD * rows.std(dim=0, correction=0) * torch.randn(RANDOM_ROWS, rows.shape[1], generator=generator)
+        for rows in recorded
+    )
 
 
-def _largest_difference(wanted: Tensor, exported: Runner, rows: Tensor, size: int) -> Tensor:
-    found = torch.cat([exported(piece) for piece in rows.split(size)])
+def _largest_difference(wanted: Tensor, exported: Runner, inputs: Inputs, size: int) -> Tensor:
+    pieces = zip(*(rows.split(size) for rows in inputs), strict=True)
+    found = torch.cat([exported(*piece) for piece in pieces])
     if found.shape != wanted.shape:
         raise RunError(f"parity: actions of shape {tuple(found.shape)}, the policy gives {tuple(wanted.shape)}")
     return (found.double() - wanted.double()).abs().max()

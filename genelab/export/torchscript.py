@@ -5,8 +5,7 @@ import zipfile
 from pathlib import Path
 
 import torch
-from rsl_rl.models import MLPModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from genelab.export.parity import Runner
 
@@ -14,9 +13,9 @@ LEFT_OUT = (".debug_pkl", ".data/serialization_id")
 """Members that name source files of this machine, and the digest over them. Loading needs neither."""
 
 
-def serialise(actor: MLPModel) -> bytes:
-    """The deterministic policy with its normaliser as constants. Shapes: (batch, obs_dim) -> (batch, num_actions)."""
-    module = torch.jit.freeze(torch.jit.script(actor.as_jit().eval()))
+def serialise(policy: nn.Module) -> bytes:
+    """A module in evaluation mode, its weights as constants. Shapes: (batch, dim) each -> (batch, num_actions)."""
+    module = torch.jit.freeze(torch.jit.script(policy))
     saved, stripped = io.BytesIO(), io.BytesIO()
     torch.jit.save(module, saved)
     with zipfile.ZipFile(saved) as source, zipfile.ZipFile(stripped, "w") as target:
@@ -30,8 +29,8 @@ def load(path: Path) -> Runner:
     """The policy of a file, on the CPU."""
     module = torch.jit.load(str(path), map_location="cpu")
 
-    def run(rows: Tensor) -> Tensor:
+    def run(*inputs: Tensor) -> Tensor:
         with torch.inference_mode():
-            return module(rows)
+            return module(*inputs)
 
     return run

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rsl_rl.models import MLPModel
 from torch import nn
 
 from genelab.config.inspection import InspectCfg
@@ -20,8 +19,9 @@ from genelab.inspection.columns import observation_columns, target_columns
 from genelab.inspection.groups import ACTIONS, inspect_group
 from genelab.inspection.statistics import GroupStatistics
 from genelab.learn import checkpoint as checkpoints
+from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import DeterministicPolicy, Layout, build_actor, build_critic, load_weights
+from genelab.learn.policy import DeterministicPolicy
 from genelab.records.demos import LayoutRow
 from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
 from genelab.runs.run_dir import RunDir
@@ -74,22 +74,25 @@ def inspect_rollout(
     layout = env.layout()
     if checkpoint is not None and checkpoint.layout != layout:
         raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
-    networks = _networks(task, layout, env.num_actions, checkpoint, source)
-    joints, noise = task.env.action.joints, protocol.observation_noise
+    networks = backend_of(task.agent).networks(task.agent, layout, env.num_actions, checkpoint, source)
+    columns, noise = task.env.action.columns, protocol.observation_noise
     readers = {
         name: _Reader(
             GroupStatistics(
                 observation_columns(
-                    [LayoutRow.model_validate(row) for row in rows], joints, task.env.observations[name], noise=noise
+                    [LayoutRow.model_validate(row) for row in rows], columns, task.env.observations[name], noise=noise
                 )
             ),
-            networks.get(name),
+            is_read=name in networks.normalizers,
+            module=networks.normalizers.get(name),
             knows=checkpoint is not None or task.agent.normalization == "fixed",
         )
         for name, rows in layout.items()
     }
     actions = GroupStatistics(target_columns(task.env))
-    policy = DeterministicPolicy(networks["policy"], env.device) if checkpoint else RandomPolicy(env)
+    policy = RandomPolicy(env)
+    if checkpoint is not None:
+        policy = DeterministicPolicy(networks.actor, env.device, task.agent.actor_groups)
     _run(env, policy, readers, actions, cfg.steps)
     found = [reader.judge(name, task) for name, reader in readers.items()]
     return (*found, inspect_group(ACTIONS, actions, seen="action"))
@@ -97,20 +100,20 @@ def inspect_rollout(
 
 @dataclass
 class _Reader:
-    """An observation group and the network that reads it."""
+    """An observation group and what a network does first to it."""
 
     statistics: GroupStatistics
-    network: MLPModel | None
+    is_read: bool
+    """Whether a network reads the group."""
+    module: nn.Module | None
+    """Its normaliser, if there is one."""
     knows: bool
     """Whether the normaliser has its numbers."""
 
     @property
     def normalizer(self) -> nn.Module | None:
         """The normaliser if there is one that has its numbers."""
-        network = self.network
-        if network is None or not self.knows or isinstance(network.obs_normalizer, nn.Identity):
-            return None
-        return network.obs_normalizer
+        return self.module if self.knows else None
 
     @torch.inference_mode()
     def add(self, observations: torch.Tensor) -> None:
@@ -121,29 +124,18 @@ class _Reader:
 
     def judge(self, name: str, task: TaskSpec) -> InspectedGroup:
         """The group as it was seen."""
-        if self.network is None:
+        if not self.is_read:
             return inspect_group(name, self.statistics)
         kind = task.agent.normalization
         seen: Seen = "unnormalised" if kind == "none" else "normaliser" if self.knows else "predicted"
-        eps: Any = getattr(self.network.obs_normalizer, "eps", None)
+        eps: Any = getattr(self.module, "eps", None)
         return inspect_group(name, self.statistics, normalization=kind, seen=seen, running_eps=eps)
-
-
-def _networks(
-    task: TaskSpec, layout: Layout, num_actions: int, checkpoint: Checkpoint | None, source: str
-) -> dict[str, MLPModel]:
-    """The networks by the group they read, with the weights of the checkpoint if there is one."""
-    networks = {"policy": build_actor(task.agent, layout, num_actions), "critic": build_critic(task.agent, layout)}
-    if checkpoint is not None:
-        load_weights(networks["policy"], checkpoint.actor, f"{source}: actor")
-        load_weights(networks["critic"], checkpoint.critic, f"{source}: critic")
-    return {group: network.eval() for group, network in networks.items()}
 
 
 def _run(env: Environment, policy: Policy, readers: dict[str, _Reader], actions: GroupStatistics, steps: int) -> None:
     for reader in readers.values():
-        if reader.network is not None:
-            reader.network.to(env.device)
+        if reader.module is not None:
+            reader.module.to(env.device)
     observations = env.reset()
     for _ in range(steps):
         for name, reader in readers.items():

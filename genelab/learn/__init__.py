@@ -1,1 +1,1 @@
-"""Learning: the rsl_rl back end, checkpoints that hold everything, and the exact training state."""
+"""Learning: the back ends, checkpoints that hold everything, and the exact training state."""

@@ -1,11 +1,14 @@
-"""Checkpoints: one file with weights, normaliser, observation layout and the hash of the config they belong to."""
+"""Checkpoints: one file with weights, normaliser, observation layout and the hash of the config they belong to.
+
+Each trainer writes a file of its own; this is what they share.
+"""
 
 import hashlib
 import io
-import json
 import pickle
 import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,8 @@ from genelab.records.files import MAX_LINE, parse_json
 from genelab.runs.files import write_atomic
 from genelab.runs.run_dir import RunDir
 
-FORMAT = "genelab/checkpoint/1"
+ZIP_MEMBER = "genelab.json"
+"""Member that tells a checkpoint of Stable-Baselines3 from one of rsl_rl: both are zip files."""
 
 _FIELDS = {"config_sha256": str, "iteration": int, "layout": str, "actor": dict, "critic": dict}
 
@@ -39,7 +43,9 @@ class Checkpoint:
     actor: Tensors
     """Policy network, its normaliser included."""
     critic: Tensors
-    """Value network, its normaliser included."""
+    """Value networks, their normalisers included."""
+    trainer: str = "rsl_rl"
+    """Library that the weights belong to, `agent.trainer`."""
 
     @property
     def weights_sha256(self) -> str:
@@ -64,39 +70,34 @@ def weights_sha256_of_file(path: Path) -> str:
     return load(path).weights_sha256
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically. Equal checkpoints give equal bytes under any file name.
-
-    Raises:
-        DivergedError: if a tensor holds a non-finite value; nothing is written.
-    """
-    for part in ("actor", "critic"):
-        bad = non_finite(getattr(checkpoint, part))
-        if bad:
-            raise DivergedError(f"refusing to save '{path.name}': {part} tensor '{bad}' holds non-finite values")
-    save_tensors(
-        path,
-        {
-            "format": FORMAT,
-            "config_sha256": checkpoint.config_sha256,
-            "iteration": checkpoint.iteration,
-            "layout": json.dumps(checkpoint.layout),
-            "actor": _on_cpu(checkpoint.actor),
-            "critic": _on_cpu(checkpoint.critic),
-        },
-    )
-
-
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint. Never runs code from the file.
+    """Read a checkpoint of any trainer. Never runs code from the file.
 
     Raises:
         InputError: if the file is missing, torn, holds anything but tensors and plain data, is no checkpoint of this
             format, or holds non-finite weights.
     """
-    data = load_tensors(path)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError(f"'{path}' is no genelab checkpoint: its format is not '{FORMAT}'")
+    if _has_member(path, ZIP_MEMBER):
+        from genelab.learn.sb3 import checkpoint as sb3  # pyright: ignore
+
+        return sb3.load(path)  # pyright: ignore
+    from genelab.learn.rsl_rl import checkpoint as rsl_rl
+
+    return rsl_rl.load(path)
+
+
+def parse(path: Path, data: dict[str, Any], groups: Sequence[str], trainer: str) -> Checkpoint:
+    """The checkpoint that the data in a file describe.
+
+    Args:
+        path: names the file in errors.
+        data: `config_sha256`, `iteration`, `layout` as JSON text, and the tensors `actor` and `critic` by name.
+        groups: observation groups that the layout has at least.
+        trainer: library that the weights belong to.
+
+    Raises:
+        InputError: if something is missing or of another kind, or the weights are not finite.
+    """
     for name, kind in _FIELDS.items():
         if not isinstance(data.get(name), kind):
             raise InputError(f"'{path}' is no genelab checkpoint: its {name} is no {kind.__name__}")
@@ -111,7 +112,7 @@ def load(path: Path) -> Checkpoint:
         raise InputError(f"'{path}' is no genelab checkpoint: its iteration is negative")
     try:
         layout = parse_json(data["layout"])
-        widths = {group: layout[group][-1]["stop"] for group in ("policy", "critic")}
+        widths = {group: layout[group][-1]["stop"] for group in groups}
     except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
         reason = f"{type(error).__name__}: {_first_line(error)}"
         raise InputError(f"'{path}' is no genelab checkpoint: its layout is broken ({reason})") from error
@@ -123,6 +124,7 @@ def load(path: Path) -> Checkpoint:
         layout=layout,
         actor=data["actor"],
         critic=data["critic"],
+        trainer=trainer,
     )
     for part in ("actor", "critic"):
         bad = non_finite(getattr(checkpoint, part))
@@ -131,14 +133,30 @@ def load(path: Path) -> Checkpoint:
     return checkpoint
 
 
+def require_finite(path: Path, checkpoint: Checkpoint) -> None:
+    """Check what is about to be saved.
+
+    Raises:
+        DivergedError: if a tensor holds a non-finite value; names it.
+    """
+    for part in ("actor", "critic"):
+        bad = non_finite(getattr(checkpoint, part))
+        if bad:
+            raise DivergedError(f"refusing to save '{path.name}': {part} tensor '{bad}' holds non-finite values")
+
+
 def load_of_run(path: Path, run_dir: RunDir) -> Checkpoint:
     """Read a checkpoint of `run_dir`.
 
     Raises:
-        InputError: as `load`, if the checkpoint belongs to another config than the run, or if it claims to be the
-            run's last and has other weights: all seeds share their config.
+        InputError: as `load`, if the checkpoint is of another trainer or belongs to another config than the run, or if
+            it claims to be the run's last and has other weights: all seeds share their config.
     """
     loaded, run = load(path), run_dir.load()
+    if loaded.trainer != run_dir.trainer:
+        raise InputError(
+            f"checkpoint '{path}' was trained with {loaded.trainer}, the run in '{run_dir.path}' with {run_dir.trainer}"
+        )
     expected, last = run.config_sha256, run.checkpoint
     if loaded.config_sha256 != expected:
         raise InputError(
@@ -187,6 +205,15 @@ def non_finite(tensors: Tensors) -> str | None:
     return next((n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())), None)
 
 
+def _has_member(path: Path, name: str) -> bool:
+    """Whether a file is a zip file with a member of that name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return name in archive.namelist()
+    except Exception:  # noqa: BLE001 missing, or damaged, which makes zipfile raise nearly anything: the loader tells it
+        return False
+
+
 def _is_name(name: object) -> bool:
     # Not empty: what finds a bad tensor returns its name.
     return isinstance(name, str) and name != "" and name.isprintable()
@@ -196,10 +223,6 @@ def _is_plain(tensor: Tensor) -> bool:
     """Whether a tensor is stored as `save` stores it. A view may claim more elements than any memory holds."""
     plain = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
     return plain and tensor.is_contiguous() and not tensor.is_complex()
-
-
-def _on_cpu(tensors: Tensors) -> Tensors:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Forward passes whose gradients are cheap on a CPU.
 
 Torch multiplies float32 matrices on a CPU with MKL, which on some processors runs at half the speed of oneDNN, the
-other library that torch ships. The update of PPO is mostly such products.
+other library that torch ships. An update is mostly such products.
 """
 
 from typing import Any

@@ -173,6 +173,8 @@ class ExportRecord(Record):
     """The policy file."""
     observation: Observation
     """How to fill the input."""
+    goals: tuple[Observation, ...] = Field(default=(), exclude_if=lambda goals: not goals)
+    """Further inputs of a goal-conditioned policy, in the order of the arguments."""
     action: Action
     """What the output means."""
     timing: ControlTiming

@@ -20,7 +20,9 @@ GUARD = "guard"
 """Directory of what guards found, in that of its seed, with one directory per iteration."""
 FAULT = "fault.json"
 """What a guard found."""
-FINAL_CHECKPOINT = "model_final.pt"
-"""Policy at the end of the budget."""
+FINAL_CHECKPOINT = {"rsl_rl": "model_final.pt", "stable_baselines3": "model.zip"}
+"""Policy at the end of the budget, by trainer."""
+CHECKPOINT = {"rsl_rl": "model_{}.pt", "stable_baselines3": "model_{}.zip"}
+"""Policy after an iteration, by trainer: a template of the iteration's number, from 0."""
 ROUND_TRIP = "round_trip.pt"
 """Recorded observations and actions of the policy that was still in memory."""

@@ -27,6 +27,7 @@ MODELS: dict[str, type[Record]] = {
 LATER = {
     "CodeStamp": ("problem",),
     "ExecutionCfg": ("nan_policy", "max_env_resets"),
+    "ExportRecord": ("goals",),
     "RunRecord": ("guards",),
 }
 """Fields by model that older files of the same schema lack; their defaults say what held before."""

@@ -12,6 +12,8 @@ Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})
 
 REQUIRED_PACKAGES = ("python", "genelab", "genesis-world", "quadrants", "torch", "numpy")
 """What the `packages` of a record names at least."""
+TRAINER_PACKAGES = {"rsl_rl": "rsl-rl-lib", "stable_baselines3": "stable-baselines3"}
+"""Distribution of each trainer."""
 
 
 class CodeStamp(Record):

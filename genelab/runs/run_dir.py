@@ -13,7 +13,7 @@ from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, RunRecord
-from genelab.records.stamps import REQUIRED_PACKAGES, BackendStamp, HardwareStamp
+from genelab.records.stamps import REQUIRED_PACKAGES, TRAINER_PACKAGES, BackendStamp, HardwareStamp
 from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
 from genelab.runs.lock import locked
 from genelab.runs.stamps import Stamps
@@ -29,13 +29,27 @@ class RunDir:
         self.train_log = path / "train.log"
         self.curve = path / names.CURVE
         self.resume = path / "resume"
-        self.final_checkpoint = path / names.FINAL_CHECKPOINT
         self.eval_file = path / names.EVAL
         self.round_trip_file = path / names.ROUND_TRIP
 
+    @property
+    def trainer(self) -> str:
+        """Library that trains the run, from its snapshot. Raises InputError if that is missing or broken."""
+        path = self.params / "agent.json"
+        agent: Any = read_json(path)
+        trainer = agent.get("trainer") if isinstance(agent, dict) else None
+        if not isinstance(trainer, str) or trainer not in names.FINAL_CHECKPOINT:
+            raise InputError(f"'{path}' names no trainer; known: {', '.join(names.FINAL_CHECKPOINT)}")
+        return trainer
+
+    @property
+    def final_checkpoint(self) -> Path:
+        """Path of the policy at the end of the budget. Raises InputError as `trainer`."""
+        return self.path / names.FINAL_CHECKPOINT[self.trainer]
+
     def checkpoint(self, iteration: int) -> Path:
-        """Path of the policy saved after iteration number `iteration`."""
-        return self.path / f"model_{iteration}.pt"
+        """Path of the policy saved after iteration number `iteration`. Raises InputError as `trainer`."""
+        return self.path / names.CHECKPOINT[self.trainer].format(iteration)
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the directory for this process. Raises InputError if another one has it."""
@@ -138,7 +152,7 @@ class RunDir:
         """
         record = self.load()
         if from_iteration > 0:
-            _require_same(record, device, stamps)
+            _require_same(record, self.trainer, device, stamps)
         remove_temporaries(self.path, self.params, self.resume)
         attempts = [a.replace(end="killed") if a.end == "running" else a for a in record.attempts]
         attempts.append(stamps.attempt(from_iteration))
@@ -196,10 +210,10 @@ def train_wall_s(record: RunRecord) -> float:
     return sum(attempt.wall_s or 0.0 for attempt in record.attempts)
 
 
-def _require_same(record: RunRecord, device: str, stamps: Stamps) -> None:
+def _require_same(record: RunRecord, trainer: str, device: str, stamps: Stamps) -> None:
     old: dict[str, str | None] = {**(record.packages or {}), "device": record.execution.resolved_device}
     new: dict[str, str | None] = {**stamps.packages, "device": device}
-    names = (*REQUIRED_PACKAGES, "rsl-rl-lib", "device")
+    names = (*REQUIRED_PACKAGES, TRAINER_PACKAGES[trainer], "device")
     changed = [f"{name}: {old.get(name)} -> {new.get(name)}" for name in names if old.get(name) != new.get(name)]
     if record.backend and record.hardware:
         changed += [

@@ -84,7 +84,7 @@ def assess(
     # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
     registered = with_choices_of(get_task(record.task), trained)
     task = trained if config_source == "run" else registered
-    session, stamps = start_session(protocol.seed, execution, task.package)
+    session, stamps = start_session(protocol.seed, execution, task)
     print(f"evaluating on {session.device}", flush=True)
 
     from genelab.evaluation.evaluate import evaluate

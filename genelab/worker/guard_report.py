@@ -14,18 +14,18 @@ from genelab.runs.run_dir import RunDir
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genelab.learn.backend import Trainer
     from genelab.learn.guard import Fault, FaultError
-    from genelab.learn.trainer import PpoTrainer
 
 SAVED_ENVIRONMENTS = 8
 """Culprit environments whose state is saved, the first ones."""
 SMALL_BATCH = 64
 """Environments up to which the state of all is saved: an array of the model may be as long as the batch."""
 SUMMARY = "summary.txt"
-LAST_GOOD, TENSORS, ENVIRONMENTS, STATE = "last_good.pt", "tensors.pt", "environments.pt", "state.pt"
+LAST_GOOD, TENSORS, ENVIRONMENTS, STATE = "last_good", "tensors.pt", "environments.pt", "state.pt"
 
 
-def write_report(run_dir: RunDir, trainer: "PpoTrainer", error: "FaultError") -> Path:
+def write_report(run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> Path:
     """Write `guard/<iteration>/` and return it.
 
     Args:
@@ -43,7 +43,8 @@ def write_report(run_dir: RunDir, trainer: "PpoTrainer", error: "FaultError") ->
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
     checkpoint.save_tensors(folder / TENSORS, error.tensors)
-    checkpoint.save(folder / LAST_GOOD, trainer.checkpoint())
+    last_good = folder / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
+    trainer.save(last_good)
     saved: list[int] = []
     if fault.phase == "rollout" and fault.environments:
         saved, state = some_environments(error.start["env"], fault.environments, trainer.env.num_envs)
@@ -73,7 +74,7 @@ def write_report(run_dir: RunDir, trainer: "PpoTrainer", error: "FaultError") ->
         saved_environments=tuple(saved),
         found_at=datetime.now(UTC),
     )
-    write_atomic(folder / SUMMARY, _summary(folder, fault, saved))
+    write_atomic(folder / SUMMARY, _summary(folder, fault, last_good.name, saved))
     # Last: with it, the rest is there.
     write_record(folder / names.FAULT, record)
     return folder
@@ -107,7 +108,7 @@ def some_environments(
     return kept, {name: cut(name, value) for name, value in state.items()}
 
 
-def _summary(folder: Path, fault: "Fault", saved: list[int]) -> str:
+def _summary(folder: Path, fault: "Fault", last_good: str, saved: list[int]) -> str:
     environments = ", ".join(map(str, fault.environments[:20])) + (", ..." if len(fault.environments) > 20 else "")
     reproduced = {True: "yes", False: "NO: look for something outside environment, step and seed", None: "not tried"}
     rows: dict[str, Any] = {
@@ -124,7 +125,7 @@ def _summary(folder: Path, fault: "Fault", saved: list[int]) -> str:
     }
     files = {
         TENSORS: "what the culprit was found in",
-        LAST_GOOD: "the policy at the start of the iteration, a checkpoint like any other",
+        last_good: "the policy at the start of the iteration, a checkpoint like any other",
         ENVIRONMENTS if saved else STATE: f"environments {saved} at the start of the iteration, and the actions since"
         if saved
         else "the whole training state at the start of the iteration",
@@ -138,7 +139,7 @@ def _summary(folder: Path, fault: "Fault", saved: list[int]) -> str:
 class ResetLog:
     """Tells of broken environments that were reset, seldom: when their number has doubled."""
 
-    def __init__(self, trainer: "PpoTrainer") -> None:
+    def __init__(self, trainer: "Trainer") -> None:
         self._trainer = trainer
         self._told = trainer.env_resets
 

@@ -39,7 +39,7 @@ def replay(folder: Path, device: str | None) -> "tuple[GuardRecord, Fault | None
         raise InputError(f"'{folder}' does not lie in the directory of the run that it belongs to")
     threads = run_dir.load().execution.requested.threads
     execution = ExecutionCfg(device=device or told.device, threads=threads)
-    session, _ = start_session(told.seed, execution, run_dir.task().package)
+    session, _ = start_session(told.seed, execution, run_dir.task())
     step_to = _environments if told.saved_environments else _iteration
     found = step_to(folder, run_dir, session, told)
     if found is not None:
@@ -50,6 +50,7 @@ def replay(folder: Path, device: str | None) -> "tuple[GuardRecord, Fault | None
 def _environments(folder: Path, run_dir: RunDir, session: "Session", told: GuardRecord) -> "Fault | None":
     """Step the saved environments alone; a broken one does not depend on the others."""
     from genelab.envs.environment import Environment
+    from genelab.learn.backend import backend_of
     from genelab.learn.diagnosis import first_culprit
     from genelab.sim.simulation import Simulation
 
@@ -61,6 +62,7 @@ def _environments(folder: Path, run_dir: RunDir, session: "Session", told: Guard
         sim,
         told.seed,
         numbering="environment",
+        final_observations=backend_of(task.agent).final_observations,
         environments=kept,
         reset_broken=told.nan_policy == "reset-env",
     )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from genelab.config.run import ExecutionCfg
+from genelab.config.task import TaskSpec
 from genelab.records.stamps import BackendStamp, TorchStamp
 from genelab.runs.stamps import Stamps, collect, environment_flags
 
@@ -10,8 +11,8 @@ if TYPE_CHECKING:
     from genelab.sim.session import Session
 
 
-def start_session(seed: int, execution: ExecutionCfg, task_package: str) -> "tuple[Session, Stamps]":
-    """Seed everything, start Genesis, and collect the stamps.
+def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> "tuple[Session, Stamps]":
+    """Seed everything, start Genesis, and collect the stamps of a process that works on `task`.
 
     Raises:
         InputError: if the device does not exist.
@@ -19,7 +20,7 @@ def start_session(seed: int, execution: ExecutionCfg, task_package: str) -> "tup
     """
     import torch
 
-    from genelab.learn.linear import uses_onednn
+    from genelab.learn.backend import backend_of
     from genelab.sim.session import resolve_device, start
 
     session = start(seed, resolve_device(execution.device), execution.threads)
@@ -33,9 +34,9 @@ def start_session(seed: int, execution: ExecutionCfg, task_package: str) -> "tup
                 allow_tf32=bool(torch.backends.cuda.matmul.allow_tf32),
                 cudnn_benchmark=torch.backends.cudnn.benchmark,
                 num_threads=session.threads,
-                linear="onednn" if uses_onednn(session.device) else "torch",
+                linear=backend_of(task.agent).multiplier(session.device),
             ),
             "genesis_options": session.genesis_options(),
         }
     )
-    return session, collect(task_package, str(session.device), backend)
+    return session, collect(task.package, str(session.device), backend)

@@ -17,7 +17,7 @@ from genelab.worker.guard_report import SUMMARY, ResetLog, write_report
 from genelab.worker.session import start_session
 
 if TYPE_CHECKING:
-    from genelab.learn.trainer import PpoTrainer
+    from genelab.learn.backend import Trainer
     from genelab.sim.session import Session
     from genelab.sim.simulation import Simulation
     from genelab.worker.stop import StopFlag
@@ -35,7 +35,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
         RunError: if the disk is full.
     """
     record, task = run_dir.load(), run_dir.task()
-    session, stamps = start_session(record.seed, record.execution.requested, task.package)
+    session, stamps = start_session(record.seed, record.execution.requested, task)
 
     from genelab.learn.guard import FaultError
     from genelab.sim.simulation import Simulation
@@ -83,16 +83,24 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
 
 def make_trainer(
     task: TaskSpec, config_sha256: str, sim: "Simulation", seed: int, *, nan_policy: NanPolicy, max_env_resets: int
-) -> "PpoTrainer":
+) -> "Trainer":
     """The trainer of a seed, at its beginning. Seed the global generators before."""
     from genelab.envs.environment import Environment
-    from genelab.learn.trainer import PpoTrainer
+    from genelab.learn.backend import backend_of
 
-    env = Environment(task.env, sim, seed, numbering="environment", reset_broken=nan_policy == "reset-env")
-    return PpoTrainer(task, config_sha256, env, max_env_resets=max_env_resets)
+    backend = backend_of(task.agent)
+    env = Environment(
+        task.env,
+        sim,
+        seed,
+        numbering="environment",
+        final_observations=backend.final_observations,
+        reset_broken=nan_policy == "reset-env",
+    )
+    return backend.make_trainer(task, config_sha256, env, max_env_resets=max_env_resets)
 
 
-def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> float:
+def _restore(run_dir: RunDir, trainer: "Trainer") -> float:
     """Continue from the newest training state, if there is one; returns the wall-clock spent on it so far, s."""
     from genelab.learn.checkpoint import load_tensors
 
@@ -112,15 +120,13 @@ def _restore(run_dir: RunDir, trainer: "PpoTrainer") -> float:
         raise InputError(f"'{path}' holds no whole training state: {one_line(repr(error))}") from error
 
 
-def _save(run_dir: RunDir, trainer: "PpoTrainer", spent_s: float) -> None:
-    from genelab.learn import checkpoint
-
+def _save(run_dir: RunDir, trainer: "Trainer", spent_s: float) -> None:
     # rsl_rl's numbering: model_<it> is the policy after iteration number <it>, counted from 0.
-    checkpoint.save(run_dir.checkpoint(trainer.iteration - 1), trainer.checkpoint())
+    trainer.save(run_dir.checkpoint(trainer.iteration - 1))
     _save_resume_state(run_dir, trainer, spent_s)
 
 
-def _save_resume_state(run_dir: RunDir, trainer: "PpoTrainer", spent_s: float) -> None:
+def _save_resume_state(run_dir: RunDir, trainer: "Trainer", spent_s: float) -> None:
     from genelab.learn.checkpoint import save_tensors
 
     with disk_errors(run_dir.resume):
@@ -137,7 +143,7 @@ def _save_resume_state(run_dir: RunDir, trainer: "PpoTrainer", spent_s: float) -
 def _finish(
     run_dir: RunDir,
     task: TaskSpec,
-    trainer: "PpoTrainer",
+    trainer: "Trainer",
     session: "Session",
     *,
     wall_s: float,
@@ -145,10 +151,8 @@ def _finish(
     compile_s: float,
 ) -> None:
     """Save the final policy, note what it earns before it leaves memory, and close the attempt."""
-    from genelab.learn import checkpoint
-
-    final = trainer.checkpoint()
-    checkpoint.save(run_dir.final_checkpoint, final)
+    path = run_dir.final_checkpoint
+    final = trainer.save(path)
     _write_round_trip(run_dir.round_trip_file, task, trainer, session, final.weights_sha256)
     env_steps = trainer.iteration * task.agent.num_steps_per_env * task.env.num_envs
     run_dir.end_attempt(
@@ -157,9 +161,9 @@ def _finish(
         wall_s=wall_s,
         status="trained",
         checkpoint=TrainedCheckpoint(
-            path=run_dir.final_checkpoint.name,
-            sha256=sha256_file(run_dir.final_checkpoint),
-            bytes=run_dir.final_checkpoint.stat().st_size,
+            path=path.name,
+            sha256=sha256_file(path),
+            bytes=path.stat().st_size,
             weights_sha256=final.weights_sha256,
             iteration=trainer.iteration,
         ),
@@ -175,7 +179,7 @@ def _finish(
     )
 
 
-def _write_round_trip(path: Path, task: TaskSpec, trainer: "PpoTrainer", session: "Session", weights: str) -> None:
+def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "Session", weights: str) -> None:
     """Evaluate the policy that is still in memory on the first episodes, in a scene of its own."""
     from genelab.evaluation.episodes import run_episodes
     from genelab.evaluation.evaluate import Recorder, evaluation_env
@@ -185,13 +189,14 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: "PpoTrainer", session
 
     count = min(task.protocol.round_trip_episodes, task.protocol.episodes)
     sim = Simulation(task.env, min(count, task.protocol.num_envs), session)
-    recorder = Recorder()
-    policy = DeterministicPolicy(trainer.algorithm.actor, session.device)
+    groups = task.agent.actor_groups
+    recorder = Recorder(groups)
+    policy = DeterministicPolicy(trainer.actor(), session.device, groups)
     table = run_episodes(evaluation_env(task, task.protocol, sim), policy, count, recorder)
     save_tensors(path, {"weights_sha256": weights, "returns": table.returns, "observations": recorder.rows()})
 
 
-def _counters(trainer: "PpoTrainer") -> dict[str, int]:
+def _counters(trainer: "Trainer") -> dict[str, int]:
     """Kept once something was counted, whatever the policy is by then."""
     count = trainer.env_resets
     return {"env_resets": count} if count or trainer.env.resets_broken else {}

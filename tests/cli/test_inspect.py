@@ -106,7 +106,7 @@ def test_json_of_a_task(genelab, tmp_path: Path) -> None:
 @pytest.mark.sim
 @pytest.mark.xdist_group("e2e")
 def test_json_of_a_checkpoint(genelab, tmp_path: Path) -> None:
-    from genelab.learn.checkpoint import save
+    from genelab.learn.rsl_rl.checkpoint import save
     from tests.export.conftest import create_run, make_checkpoint
 
     task = get_task(TASK)

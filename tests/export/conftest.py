@@ -12,7 +12,8 @@ from genelab.envs.terms import ObservationGroup
 from genelab.export.export import export_policy
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import build_actor, build_critic
+from genelab.learn.rsl_rl.checkpoint import save
+from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.mdp.state import Names, StateView
 from genelab.records.export import ExportFormat
 from genelab.registry import get_task
@@ -36,7 +37,7 @@ def layout_of(task: TaskSpec) -> dict[str, object]:
     """What the environment tells: measured on one state, without a simulator."""
     names = Names(tuple(task.env.robot.joints), task.env.robot.links)
     joints, links = torch.zeros(1, len(names.joints)), torch.zeros(1, len(names.links), 3)
-    action = torch.zeros(1, len(task.env.action.joints))
+    action = torch.zeros(1, len(task.env.action.columns))
     upright = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, len(names.links), 4)
     state = StateView(
         names, joints, joints, joints[0], upright, links, action, action, torch.zeros(1, dtype=torch.int64)
@@ -51,7 +52,7 @@ def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: in
     """Random weights and a normaliser that has seen the observations."""
     torch.manual_seed(weights_seed)
     layout = layout_of(task)
-    actor = build_actor(task.agent, layout, len(task.env.action.joints))
+    actor = build_actor(task.agent, layout, len(task.env.action.columns))
     critic = build_critic(task.agent, layout)
     if task.agent.normalization == "running":
         actor.train().obs_normalizer.update(observations)  # pyright: ignore
@@ -79,8 +80,8 @@ def make_run(observations: torch.Tensor) -> MakeRun:
         task = get_task(TASK)
         task = task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": normalization})})
         run_dir = create_run(folder, task)
-        checkpoints.save(run_dir.final_checkpoint, make_checkpoint(task, observations))
-        checkpoints.save_tensors(run_dir.round_trip_file, {"observations": observations})
+        save(run_dir.final_checkpoint, make_checkpoint(task, observations))
+        checkpoints.save_tensors(run_dir.round_trip_file, {"observations": {"policy": observations}})
         return run_dir
 
     return make

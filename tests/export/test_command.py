@@ -12,6 +12,7 @@ from genelab.cli import run
 from genelab.errors import GenelabError
 from genelab.export.export import export_policy
 from genelab.learn import checkpoint as checkpoints
+from genelab.learn.rsl_rl.checkpoint import save
 from genelab.runs.run_dir import RunDir
 
 from .conftest import TASK, Exported, MakeRun, make_checkpoint
@@ -103,8 +104,19 @@ def test_foreign_checkpoint(refused: Refused, make_run: MakeRun, observations: t
     # The right config, but trained on observations in another order.
     twisted = make_checkpoint(run_dir.task(), observations)
     twisted.layout["policy"].reverse()
-    checkpoints.save(run_dir.path / "model_10.pt", twisted)
+    save(run_dir.path / "model_10.pt", twisted)
     assert "laid out otherwise than the task's" in refused(run_dir.path / "model_10.pt")
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_recorded_observations_with_and_without_the_name_of_their_group(
+    grouped: bool, make_run: MakeRun, observations: torch.Tensor, tmp_path: Path
+):
+    run_dir = make_run(tmp_path / "seed_5")
+    recorded = {"policy": observations[:9]} if grouped else observations[:9]
+    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": recorded})
+    found = export_policy(run_dir, run_dir.final_checkpoint, "torchscript", tmp_path / "policy.pt")
+    assert found.parity.recorded_rows == 9
 
 
 def test_recorded_observations_missing_or_of_another_width(refused: Refused, make_run: MakeRun, tmp_path: Path):
@@ -117,7 +129,7 @@ def test_recorded_observations_missing_or_of_another_width(refused: Refused, mak
 
 def test_a_failed_parity_exits_1(refused: Refused, make_run: MakeRun, tmp_path: Path):
     run_dir = make_run(tmp_path / "seed_5")
-    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": torch.full((4, 8), 3e38)})
+    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": {"policy": torch.full((4, 8), 3e38)}})
     assert "parity" in refused(run_dir.final_checkpoint, code=1)
 
 
@@ -144,7 +156,8 @@ def test_out_in_a_read_only_directory(run_dir: RunDir, tmp_path: Path):
     for parent in frozen.parents:
         if parent.stat().st_uid == os.getuid() and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o011)
-    told = unprivileged(lambda: export_policy(run_dir, run_dir.final_checkpoint, "onnx", frozen / "p.onnx"))
+    checkpoint = run_dir.final_checkpoint
+    told = unprivileged(lambda: export_policy(run_dir, checkpoint, "onnx", frozen / "p.onnx"))
     assert told == f"InputError: cannot write to '{frozen}': '{frozen}' is read-only"
     assert not list(frozen.iterdir())
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from genelab.config.snapshot import config_sha256, dump_task, load_task
 from genelab.export.export import export_policy, metadata_path
 from genelab.learn import checkpoint as checkpoints
+from genelab.learn.rsl_rl.checkpoint import save
 from genelab.records.export import ExportFormat, ExportRecord, ObservationSlice, TensorSpec
 from genelab.records.files import read_record
 from genelab.records.schema import json_schemas
@@ -107,7 +108,7 @@ def test_default_pose_offset_and_scale_come_from_the_snapshot_not_the_registry(
     data = {part: json.loads((run_dir.params / f"{part}.json").read_text()) for part in ("task", "env", "agent")}
     task = load_task(data, "test")
     run_dir.update(config_sha256=config_sha256(dump_task(task)))
-    checkpoints.save(run_dir.final_checkpoint, make_checkpoint(task, observations))
+    save(run_dir.final_checkpoint, make_checkpoint(task, observations))
     found = export_policy(run_dir, run_dir.final_checkpoint, "torchscript", tmp_path / "policy.pt").action
     assert (found.scale, found.offset, found.joints[0].default_pos) == (0.25, 0.5, -0.125)
 

@@ -6,12 +6,16 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from genelab.export import onnx, torchscript
+from genelab.export.export import FORMATS
+from genelab.export.parity import measure
 from genelab.learn import checkpoint as checkpoints
-from genelab.learn.policy import load_actor
+from genelab.learn.rsl_rl.backend import deployable, input_names, load_actor
 from genelab.records.export import ExportFormat
 from genelab.runs.run_dir import RunDir
 
@@ -19,9 +23,8 @@ from .conftest import Exported, MakeRun, make_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
-FORMATS: tuple[ExportFormat, ...] = ("torchscript", "onnx")
+WIDTHS = dict(zip(input_names, (8,), strict=True))
 LOAD = {"torchscript": torchscript.load, "onnx": onnx.load}
-SERIALISE = {"torchscript": torchscript.serialise, "onnx": onnx.serialise}
 
 WITHOUT_GENELAB = """
 import json, sys
@@ -60,7 +63,7 @@ def by_hand(run_dir: RunDir, rows: torch.Tensor) -> np.ndarray:
     return hidden
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", [*FORMATS])
 def test_one_file_acts_as_the_formulas_say_in_any_batch(
     file_format: ExportFormat, exported: Exported, run_dir: RunDir, observations: torch.Tensor
 ):
@@ -74,7 +77,7 @@ def test_one_file_acts_as_the_formulas_say_in_any_batch(
     assert np.ptp(wanted) > 0.1
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", [*FORMATS])
 def test_a_policy_without_normaliser(
     file_format: ExportFormat, make_run: MakeRun, observations: torch.Tensor, tmp_path: Path
 ):
@@ -82,7 +85,7 @@ def test_a_policy_without_normaliser(
     task = run_dir.task()
     actor = load_actor(checkpoints.load(run_dir.final_checkpoint), task.agent, 1, "x")
     path = tmp_path / "policy"
-    path.write_bytes(SERIALISE[file_format](actor))
+    path.write_bytes(FORMATS[file_format].serialise(deployable(actor), WIDTHS))
     found = LOAD[file_format](path)(observations)
     np.testing.assert_allclose(found.numpy(), by_hand(run_dir, observations), atol=1e-5)
 
@@ -101,7 +104,7 @@ def test_onnx_needs_neither_torch_nor_genelab(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", [*FORMATS])
 def test_the_file_names_no_place_of_this_machine(file_format: ExportFormat, exported: Exported):
     path = exported(file_format)
     places = {sys.prefix, str(Path.cwd()), str(Path(onnx.__file__).parents[2]), tempfile.gettempdir()}
@@ -114,4 +117,27 @@ def test_equal_weights_give_equal_onnx_bytes(exported: Exported, run_dir: RunDir
     task = run_dir.task()
     actor = load_actor(make_checkpoint(task, observations), task.agent, 1, "x")
     other = load_actor(make_checkpoint(task, observations, weights_seed=2), task.agent, 1, "x")
-    assert onnx.serialise(actor) == exported("onnx").read_bytes() != onnx.serialise(other)
+    data, others = (onnx.serialise(deployable(each), WIDTHS) for each in (actor, other))
+    assert data == exported("onnx").read_bytes() != others
+
+
+class _TwoInputs(nn.Module):
+    """Reads its inputs in different ways, so that their order shows."""
+
+    def forward(self, goal: torch.Tensor, obs: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(obs[:, :2] - 3.0 * goal)
+
+
+@pytest.mark.parametrize("file_format", [*FORMATS])
+def test_a_policy_of_several_inputs_takes_them_in_order_in_any_batch(file_format: ExportFormat, tmp_path: Path):
+    module, path = _TwoInputs().eval(), tmp_path / "policy"
+    # Names in an order that is not the alphabet's.
+    path.write_bytes(FORMATS[file_format].serialise(module, {"z_goal": 2, "obs": 3}))
+    policy = FORMATS[file_format].load(path)
+    goal, obs = torch.randn(7, 2), torch.randn(7, 3)
+    parity = measure(module, policy, (goal, obs))
+    assert parity.passed
+    assert (parity.recorded_rows, parity.random_rows, parity.batch_sizes) == (7, 64, (1, 7, 71))
+    assert policy(goal, obs).shape == (7, 2)
+    if file_format == "onnx":
+        assert [given.name for given in onnxruntime.InferenceSession(path).get_inputs()] == ["z_goal", "obs"]

@@ -3,7 +3,8 @@ import torch
 
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import Layout, build_actor, build_critic
+from genelab.learn.policy import Layout
+from genelab.learn.rsl_rl.networks import build_actor, build_critic
 
 
 def layout_of_width(width: int) -> Layout:

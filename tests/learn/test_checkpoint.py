@@ -1,20 +1,26 @@
 import dataclasses
 import pickle
+import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from genelab.config.agent import PpoCfg
+from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError, RunError
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import load_actor
+from genelab.learn.rsl_rl import checkpoint as files
+from genelab.learn.rsl_rl.backend import load_actor
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
 
 
 def test_reload_gives_equal_weights_normaliser_and_hash(trained: Checkpoint, tmp_path: Path):
-    checkpoints.save(tmp_path / "a.pt", trained)
+    files.save(tmp_path / "a.pt", trained)
     loaded = checkpoints.load(tmp_path / "a.pt")
     assert loaded.weights_sha256 == trained.weights_sha256
     assert (loaded.config_sha256, loaded.iteration, loaded.layout) == (
@@ -27,8 +33,8 @@ def test_reload_gives_equal_weights_normaliser_and_hash(trained: Checkpoint, tmp
 
 
 def test_equal_weights_give_equal_bytes_under_any_name(trained: Checkpoint, tmp_path: Path):
-    checkpoints.save(tmp_path / "a.pt", trained)
-    checkpoints.save(tmp_path / "some_other_name.pt", trained)
+    files.save(tmp_path / "a.pt", trained)
+    files.save(tmp_path / "some_other_name.pt", trained)
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "some_other_name.pt").read_bytes()
 
 
@@ -48,12 +54,12 @@ def test_weights_hash_sees_names_types_shapes_and_bytes():
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tmp_path: Path, value: float):
     path = tmp_path / "model.pt"
-    checkpoints.save(path, trained)
+    files.save(path, trained)
     before = path.read_bytes()
     poisoned = {name: tensor.clone() for name, tensor in trained.critic.items()}
     poisoned["mlp.2.weight"][1, 1] = value
     with pytest.raises(RunError, match="critic tensor 'mlp.2.weight' holds non-finite"):
-        checkpoints.save(path, dataclasses.replace(trained, critic=poisoned))
+        files.save(path, dataclasses.replace(trained, critic=poisoned))
     assert path.read_bytes() == before
     checkpoints.save_tensors(path, {**torch.load(path, weights_only=True), "critic": poisoned})
     with pytest.raises(InputError, match="critic tensor 'mlp.2.weight' holds non-finite"):
@@ -61,7 +67,7 @@ def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tm
 
 
 def test_a_torn_file_is_refused_at_every_length(trained: Checkpoint, tmp_path: Path):
-    checkpoints.save(tmp_path / "whole.pt", trained)
+    files.save(tmp_path / "whole.pt", trained)
     data = (tmp_path / "whole.pt").read_bytes()
     torn = tmp_path / "torn.pt"
     for length in (0, 1, 100, len(data) // 2, len(data) - 1):
@@ -72,7 +78,7 @@ def test_a_torn_file_is_refused_at_every_length(trained: Checkpoint, tmp_path: P
 
 def test_a_flipped_byte_is_refused(trained: Checkpoint, tmp_path: Path):
     path = tmp_path / "model.pt"
-    checkpoints.save(path, trained)
+    files.save(path, trained)
     with zipfile.ZipFile(path) as archive:
         member = max(archive.infolist(), key=lambda item: item.file_size)
     data = bytearray(path.read_bytes())
@@ -96,7 +102,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, plain_pickle: bool):
     if plain_pickle:
         path.write_bytes(pickle.dumps(_Payload(marker)))
     else:
-        torch.save({"format": checkpoints.FORMAT, "actor": _Payload(marker)}, path)
+        torch.save({"format": files.FORMAT, "actor": _Payload(marker)}, path)
     with pytest.raises(InputError, match="holds code|torn or no checkpoint"):
         checkpoints.load(path)
     assert not marker.exists()
@@ -129,11 +135,46 @@ def test_missing_and_foreign_files(tmp_path: Path):
 )
 def test_a_malformed_checkpoint_is_refused(trained: Checkpoint, tmp_path: Path, field: str, value: object, told: str):
     path = tmp_path / "model.pt"
-    checkpoints.save(path, trained)
+    files.save(path, trained)
     data = torch.load(path, weights_only=True)
     torch.save({**data, field: value}, path)
     with pytest.raises(InputError, match=told):
         checkpoints.load(path)
+
+
+def test_a_zip_with_the_member_of_the_other_trainer_goes_to_its_loader(
+    trained: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    other = dataclasses.replace(trained, trainer="stable_baselines3")
+    loaders = SimpleNamespace(checkpoint=SimpleNamespace(load=lambda _: other))
+    monkeypatch.setitem(sys.modules, "genelab.learn.sb3", loaders)
+    # Told by what the file is, not by what it is called.
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("genelab.json", "{}")
+    assert checkpoints.load(path) is other
+    files.save(path, trained)
+    assert checkpoints.load(path).trainer == "rsl_rl"
+
+
+def test_a_checkpoint_of_another_trainer_than_the_runs_is_one_line(trained: Checkpoint, tmp_path: Path):
+    run_dir = RunDir.create(
+        tmp_path / "seed_1",
+        get_task("GeneLab-Inverted-Pendulum-v1"),
+        seed=1,
+        seeds_planned=(1,),
+        command=(),
+        overrides=(),
+        execution=ExecutionCfg(),
+    )
+    path = run_dir.final_checkpoint
+    files.save(path, trained)
+    agent = run_dir.params / "agent.json"
+    agent.write_text(agent.read_text().replace('"rsl_rl"', '"stable_baselines3"'))
+    with pytest.raises(InputError) as caught:
+        checkpoints.load_of_run(path, run_dir)
+    told = f"checkpoint '{path}' was trained with rsl_rl, the run in '{run_dir.path}' with stable_baselines3"
+    assert str(caught.value) == told
 
 
 def test_weights_of_another_shape_name_the_tensor(trained: Checkpoint, ppo_cfg: PpoCfg):

@@ -11,7 +11,8 @@ from genelab.config.terms import IntervalEventCfg, ObservationTermCfg, RewardTer
 from genelab.envs.environment import Environment
 from genelab.errors import DivergedError
 from genelab.learn.guard import Fault, FaultError, UpdateGuard, Watch
-from genelab.learn.trainer import PpoTrainer
+from genelab.learn.rsl_rl.backend import make_trainer
+from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.registry import get_task
 from genelab.sim.simulation import Simulation
 from genelab.worker.guard_report import some_environments
@@ -33,7 +34,7 @@ def _task(env: dict[str, Any] | None = None, **agent: Any) -> TaskSpec:
 def _trainer(build: Build, task: TaskSpec, *, reset_broken: bool = False, cap: int = 100) -> PpoTrainer:
     torch.manual_seed(0)
     env = Environment(task.env, build(TASK, NUM_ENVS), 1, numbering="environment", reset_broken=reset_broken)
-    return PpoTrainer(task, "a" * 64, env, max_env_resets=cap)
+    return make_trainer(task, "a" * 64, env, max_env_resets=cap)
 
 
 def _cfg() -> EnvCfg:
@@ -72,7 +73,7 @@ def _fault_of(trainer: PpoTrainer) -> FaultError:
 def test_a_reward_that_is_not_finite_names_term_step_and_environment(build: Build, value: str, each_step: bool):
     trainer = _trainer(build, _task(_bad_reward(value)))
     # False is how a GPU is asked: once a rollout.
-    trainer.checks_each_step = each_step
+    trainer.guard.checks_each_step = each_step
     error = _fault_of(trainer)
     fault = error.fault
     assert (fault.phase, fault.tensor, fault.step, fault.environments) == ("rollout", "reward/injected", 4, [CULPRIT])

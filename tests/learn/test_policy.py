@@ -1,67 +1,30 @@
-import pytest
 import torch
-from tensordict import TensorDict
+from torch import Tensor, nn
 
-from genelab.config.agent import NetworkCfg, PpoCfg
-from genelab.errors import InputError
-from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import DeterministicPolicy, Layout, build_actor, build_critic, load_actor
-from tests.learn.conftest import layout_of_width
+from genelab.learn.policy import BLOCK_ROWS, DeterministicPolicy
 
 
-@pytest.mark.parametrize("hidden_dims", [(128, 128), (256, 128)])
-def test_an_action_does_not_depend_on_how_many_environments_run(hidden_dims: tuple[int, ...]):
-    torch.manual_seed(1)
-    network = NetworkCfg(hidden_dims=hidden_dims)
-    actor = build_actor(PpoCfg(actor=network, critic=network, save_interval=1), layout_of_width(10), 2)
-    policy = DeterministicPolicy(actor, torch.device("cpu"))
-    rows = torch.randn(203, 10)
-    whole = policy({"policy": rows})
-    assert whole.shape == (203, 2)
-    for count in (1, 7, 16, 64, 100):
-        assert torch.equal(policy({"policy": rows[:count]}), whole[:count])
-    order = torch.randperm(203)
-    assert torch.equal(policy({"policy": rows[order]}), whole[order])
+class _Actor(nn.Module):
+    """A product of each group; notes the shapes that it is called with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(30, 4), nn.Linear(3, 4)
+        self.seen: list[dict[str, tuple[int, ...]]] = []
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        self.seen.append({group: tuple(rows.shape) for group, rows in observations.items()})
+        return self.first(observations["observation"]) - self.second(observations["goal"])
 
 
-def test_the_normaliser_is_frozen_in_evaluation(trained: Checkpoint, ppo_cfg: PpoCfg):
-    actor = load_actor(trained, ppo_cfg, 1, "x.pt")
-    policy = DeterministicPolicy(actor, torch.device("cpu"))
-    rows = torch.randn(40, 8) * 100
-    first = policy({"policy": rows})
-    actor.update_normalization(TensorDict({"policy": rows}, batch_size=[40]))
-    assert torch.equal(policy({"policy": rows}), first)
-    assert torch.equal(actor.state_dict()["obs_normalizer._mean"], trained.actor["obs_normalizer._mean"])
-
-
-def _with_bounds() -> Layout:
-    rows = [
-        {"name": "angle", "start": 0, "stop": 2, "scale": 0.5, "bounds": [[-1.0, 3.0], [0.0, 0.1]]},
-        {"name": "speed", "start": 2, "stop": 3, "scale": 10.0, "bounds": [[-4.0, -2.0]]},
-    ]
-    return {"policy": rows, "critic": rows}
-
-
-def test_fixed_normalisation_maps_the_bounds_to_one_and_clips_nothing(ppo_cfg: PpoCfg):
-    actor = build_actor(ppo_cfg.model_copy(update={"normalization": "fixed"}), _with_bounds(), 1)
-    values = torch.tensor([[-1.0, 0.0, -4.0], [3.0, 0.1, -2.0], [1.0, 0.05, -3.0], [5.0, 0.2, 0.0]])
-    observation = values * torch.tensor([0.5, 0.5, 10.0])
-    expected = torch.tensor([[-1.0] * 3, [1.0] * 3, [0.0] * 3, [2.0, 3.0, 3.0]])
-    torch.testing.assert_close(actor.obs_normalizer(observation), expected, rtol=0, atol=1e-5)
-
-
-def test_fixed_bounds_have_no_copy_among_the_weights(ppo_cfg: PpoCfg):
-    fixed = ppo_cfg.model_copy(update={"normalization": "fixed"})
-    layout = _with_bounds()
-    actor = build_actor(fixed, layout, 1)
-    assert [name for name in actor.state_dict() if "normali" in name] == []
-    # So that the only bounds a checkpoint has are those of its layout, which evaluation compares with the snapshot's.
-    checkpoint = Checkpoint("a" * 64, 1, layout, actor.state_dict(), build_critic(fixed, layout).state_dict())
-    rows = torch.randn(5, 3)
-    loaded = load_actor(checkpoint, fixed, 1, "x.pt")
-    assert torch.equal(loaded.obs_normalizer(rows), actor.obs_normalizer(rows))
-
-
-def test_weights_under_another_kind_of_normalisation_are_refused(trained: Checkpoint, ppo_cfg: PpoCfg):
-    with pytest.raises(InputError, match="obs_normalizer"):
-        load_actor(trained, ppo_cfg.model_copy(update={"normalization": "none"}), 1, "x.pt")
+def test_every_group_comes_in_whole_blocks_of_the_same_rows():
+    torch.manual_seed(0)
+    actor = _Actor()
+    policy = DeterministicPolicy(actor, torch.device("cpu"), ("observation", "goal"))
+    groups = {"observation": torch.randn(50, 30), "goal": torch.randn(50, 3), "critic": torch.randn(50, 7)}
+    whole = policy(groups)
+    assert whole.shape == (50, 4)
+    assert actor.seen == [{"observation": (BLOCK_ROWS, 30), "goal": (BLOCK_ROWS, 3)}] * 4
+    torch.testing.assert_close(whole, actor(groups))
+    for count in (1, 16, 33):
+        assert torch.equal(policy({group: rows[:count] for group, rows in groups.items()}), whole[:count])

@@ -18,7 +18,8 @@ from genelab.config import snapshot as snapshots
 from genelab.config.snapshot import config_sha256, dump_task, load_task
 from genelab.errors import GenelabError
 from genelab.learn import checkpoint as checkpoints
-from genelab.learn.policy import load_actor
+from genelab.learn.rsl_rl import checkpoint as files
+from genelab.learn.rsl_rl.backend import load_actor
 from genelab.publish.published import FILE as PUBLISHED
 from genelab.publish.published import read_published
 from genelab.publish.render import compose, differences, write
@@ -75,7 +76,7 @@ class World:
         self.picture = next((self.docs / "curves").glob("*.svg"))
         self.checkpoint = root / "model.pt"
         self.agent = make_task().agent
-        checkpoints.save(self.checkpoint, _checkpoint())
+        files.save(self.checkpoint, _checkpoint())
         self.snapshot = root / "snapshot"
         """A run whose snapshot a worker restores."""
         shutil.copytree(self.run, self.snapshot)
@@ -83,7 +84,7 @@ class World:
 
 
 def _checkpoint() -> checkpoints.Checkpoint:
-    from genelab.learn.policy import build_actor, build_critic
+    from genelab.learn.rsl_rl.networks import build_actor, build_critic
 
     torch.manual_seed(0)
     agent = make_task().agent
@@ -268,7 +269,7 @@ def _read_checkpoint(world: World) -> None:
             assert torch.isfinite(tensor).all()
             assert tensor.is_contiguous()
         assert len(loaded.weights_sha256) == 64
-        checkpoints.save(world.root / "again.pt", loaded)
+        files.save(world.root / "again.pt", loaded)
         assert checkpoints.load(world.root / "again.pt").weights_sha256 == loaded.weights_sha256
         load_actor(loaded, world.agent, 1, "model.pt")
     finally:

@@ -11,6 +11,7 @@ import torch
 from genelab.cli import run as genelab
 from genelab.errors import RunError
 from genelab.learn import checkpoint as checkpoints
+from genelab.learn.rsl_rl.checkpoint import save as save_checkpoint
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.curve import CurveWriter
@@ -58,7 +59,7 @@ def test_a_checkpoint(disk: SmallDisk, leave_pages: int) -> None:
     def save(value: float) -> None:
         weights = {"w": torch.full((100, 100), value)}
         layout = {group: [{"name": "all", "start": 0, "stop": 8}] for group in ("policy", "critic")}
-        checkpoints.save(path, checkpoints.Checkpoint("a" * 64, 1, layout, weights, weights))
+        save_checkpoint(path, checkpoints.Checkpoint("a" * 64, 1, layout, weights, weights))
 
     save(1.0)
     fails_on_a_full_disk(disk, "model.pt", lambda: save(2.0), leave_pages)

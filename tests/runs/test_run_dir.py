@@ -49,6 +49,20 @@ def test_a_new_run_holds_its_snapshot(run_dir: RunDir) -> None:
         create(run_dir.path)
 
 
+def test_checkpoints_are_called_as_the_trainer_calls_them(run_dir: RunDir) -> None:
+    assert run_dir.final_checkpoint.name == "model_final.pt"
+    assert run_dir.checkpoint(7).name == "model_7.pt"
+    agent = run_dir.params / "agent.json"
+    text = agent.read_text()
+    agent.write_text(text.replace('"rsl_rl"', '"stable_baselines3"'))
+    assert run_dir.final_checkpoint.name == "model.zip"
+    assert run_dir.checkpoint(7).name == "model_7.zip"
+    for broken in (text.replace('"rsl_rl"', '"my_own"'), "[]", text.replace('"rsl_rl"', "[1]")):
+        agent.write_text(broken)
+        with pytest.raises(InputError, match="agent.json' names no trainer; known: rsl_rl, stable_baselines3"):
+            _ = run_dir.final_checkpoint
+
+
 def test_a_changed_snapshot_is_refused(run_dir: RunDir) -> None:
     env = run_dir.params / "env.json"
     env.write_text(env.read_text().replace('"num_envs": 8', '"num_envs": 9'))

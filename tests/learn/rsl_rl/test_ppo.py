@@ -5,8 +5,8 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
 from genelab.config.agent import PpoCfg
-from genelab.learn.policy import build_actor, build_critic
-from genelab.learn.ppo import MicrobatchPPO
+from genelab.learn.rsl_rl.networks import build_actor, build_critic
+from genelab.learn.rsl_rl.ppo import MicrobatchPPO
 from tests.learn.conftest import layout_of_width
 
 NUM_ENVS, STEPS = 64, 24

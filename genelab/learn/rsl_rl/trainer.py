@@ -1,0 +1,185 @@
+"""The training loop of PPO, and the exact state that a resume needs."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from rsl_rl.models import MLPModel
+from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
+
+from genelab.config.agent import PpoCfg
+from genelab.envs.environment import Environment, Observations
+from genelab.learn.backend import Metrics
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.generators import generator_states, restore_generators
+from genelab.learn.guard import FaultError, clone_tree
+from genelab.learn.rollout import EpisodeWindow, RolloutGuard
+from genelab.learn.rsl_rl.checkpoint import save
+from genelab.learn.rsl_rl.networks import build_actor, build_critic
+from genelab.learn.rsl_rl.ppo import MicrobatchPPO
+
+
+class PpoTrainer:
+    """Trains one policy, one iteration at a time."""
+
+    def __init__(self, cfg: PpoCfg, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> None:
+        """Build networks, optimiser and rollout storage. Seed the global generators before.
+
+        Args:
+            cfg: the learner.
+            config_sha256: digest of the task's config, for checkpoints.
+            env: the task's environment.
+            max_env_resets: broken environments that may be reset in all, if `env` resets them.
+        """
+        layout = env.layout()
+        self.env = env
+        self.iteration = 0
+        """Iterations done."""
+        self.guard = RolloutGuard(env, max_env_resets=max_env_resets)
+        """Looks at what the environment returns."""
+        self._config_sha256 = config_sha256
+        self._layout = layout
+        self._steps = cfg.num_steps_per_env
+        device = str(env.device)
+        self._observations = self._tensordict(env.reset())
+        storage = RolloutStorage("rl", env.num_envs, self._steps, self._observations, [env.num_actions], device)
+        self.algorithm = MicrobatchPPO(
+            build_actor(cfg, layout, env.num_actions),
+            build_critic(cfg, layout),
+            storage,
+            num_learning_epochs=cfg.num_learning_epochs,
+            num_mini_batches=cfg.num_mini_batches,
+            clip_param=cfg.clip_param,
+            gamma=cfg.gamma,
+            lam=cfg.lam,
+            value_loss_coef=cfg.value_loss_coef,
+            entropy_coef=cfg.entropy_coef,
+            learning_rate=cfg.learning_rate,
+            max_grad_norm=cfg.max_grad_norm,
+            use_clipped_value_loss=cfg.use_clipped_value_loss,
+            schedule=cfg.schedule,
+            desired_kl=cfg.desired_kl,
+            device=device,
+        )
+        self.algorithm.microbatch_rows = cfg.microbatch_rows
+        self._episodes = EpisodeWindow()
+
+    def iterate(self) -> Metrics:
+        """Collect one rollout and update the policy.
+
+        Returns:
+            A row of the learning curve: iteration (from 0), mean return and length of the last 100 finished episodes of
+            the stochastic policy (null before the first), mean reward per control step, losses, times in s.
+
+        Raises:
+            FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
+        """
+        start = self.state_dict()
+        # The rest is replaced, never changed in place; the simulator's arrays are copies already.
+        start["algorithm"] = clone_tree(start["algorithm"])
+        try:
+            return self._iterate()
+        except FaultError as error:
+            error.start = start
+            self.guard.complete(error, start["env"])
+            error.fault.iteration = start["iteration"]
+            self.load_state_dict(clone_tree(start))
+            self.algorithm.storage.clear()
+            self.algorithm.transition.clear()
+            self.env.term_means()
+            raise
+
+    def _iterate(self) -> Metrics:
+        begin = time.perf_counter()
+        self.algorithm.train_mode()
+        self.guard.begin(self._observations)  # pyright: ignore[reportArgumentType]
+        reward_sum = torch.zeros((), dtype=torch.float64, device=self.env.device)
+        with torch.inference_mode():
+            for _ in range(self._steps):
+                step = self.guard.step(self.algorithm.act(self._observations))
+                self._observations = self._tensordict(step.observations)
+                done = step.terminated | step.truncated
+                self.algorithm.process_env_step(
+                    self._observations, step.reward, done.to(torch.float32), {"time_outs": step.truncated.float()}
+                )
+                reward_sum += step.reward.sum(dtype=torch.float64)
+                self._episodes.note(step)
+            self.guard.end()
+            self.algorithm.compute_returns(self._observations)
+        collected = time.perf_counter()
+        episodes = self._episodes.count()
+        losses = self.algorithm.update()
+        end = time.perf_counter()
+        row: Metrics = {
+            "iteration": self.iteration,
+            "episode_return": self._episodes.mean_return,
+            "episode_length": self._episodes.mean_length,
+            "episodes_finished": episodes,
+            "step_reward": float(reward_sum) / (self._steps * self.env.num_envs),
+            **{f"loss/{name}": value for name, value in losses.items()},
+            "learning_rate": self.algorithm.learning_rate,
+            "action_std": float(self.algorithm.actor.state_dict()["distribution.std_param"].mean()),
+            **{f"reward/{name}": value for name, value in self.env.term_means().items()},
+            "collect_s": collected - begin,
+            "update_s": end - collected,
+            "steps_per_s": self._steps * self.env.num_envs / (end - begin),
+        }
+        self.iteration += 1
+        return row
+
+    @property
+    def env_resets(self) -> int:
+        """Broken environments that were reset so far."""
+        return self.guard.env_resets
+
+    def actor(self) -> MLPModel:
+        """The policy network in memory."""
+        return self.algorithm.actor  # pyright: ignore
+
+    def checkpoint(self) -> Checkpoint:
+        """The policy as it stands."""
+        return Checkpoint(
+            config_sha256=self._config_sha256,
+            iteration=self.iteration,
+            layout=self._layout,
+            actor=self.algorithm.actor.state_dict(),
+            critic=self.algorithm.critic.state_dict(),
+        )
+
+    def save(self, path: Path) -> Checkpoint:
+        """Write the policy as it stands, and return what the file holds.
+
+        Raises:
+            DivergedError: if a tensor holds a non-finite value; nothing is written.
+        """
+        checkpoint = self.checkpoint()
+        save(path, checkpoint)
+        return checkpoint
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next iteration depends on, as tensors and plain data."""
+        return {
+            "iteration": self.iteration,
+            "algorithm": self.algorithm.save(),
+            "learning_rate": self.algorithm.learning_rate,
+            "env": self.env.state_dict(),
+            "observations": dict(self._observations.items()),
+            "returns": list(self._episodes.returns),
+            "lengths": list(self._episodes.lengths),
+            "rng": generator_states(self.env.device),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned, so that training goes on bit-equal."""
+        self.iteration = state["iteration"]
+        self.algorithm.load(state["algorithm"], None, True)
+        self.algorithm.learning_rate = state["learning_rate"]
+        self.env.load_state_dict(state["env"])
+        self._observations = self._tensordict({n: t.to(self.env.device) for n, t in state["observations"].items()})
+        self._episodes = EpisodeWindow(state["returns"], state["lengths"])
+        restore_generators(state["rng"], self.env.device)
+
+    def _tensordict(self, observations: Observations) -> TensorDict:
+        return TensorDict(observations, batch_size=[self.env.num_envs])  # pyright: ignore
