@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from genelab.config.agent import SacCfg
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import load_weights
-from genelab.learn.sb3.interface import ACHIEVED, DESIRED, OBSERVATION, widths
+from genelab.learn.sb3.interface import GROUPS, widths
 from genelab.learn.sb3.model import ACTIVATIONS
 
 
@@ -35,11 +35,7 @@ class GoalActor(nn.Module):
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Mean action, squashed into (-1, 1). Shapes: (rows, dim) for each group -> (rows, num_actions)."""
-        return self.act(observations[OBSERVATION], observations[ACHIEVED], observations[DESIRED])
-
-    def act(self, observation: Tensor, achieved_goal: Tensor, desired_goal: Tensor) -> Tensor:
-        """As `forward`, with the groups by name."""
-        rows = torch.cat([achieved_goal, desired_goal, observation], 1)
+        rows = torch.cat([observations[group] for group in GROUPS], 1)
         return torch.tanh(self.mu(self.latent_pi(rows)))
 
 
@@ -63,7 +59,10 @@ def load_actor(checkpoint: Checkpoint, cfg: SacCfg, num_actions: int, source: st
         InputError: if the weights do not fit the config; names the first tensor that differs.
     """
     inputs = sum(widths(checkpoint.layout).values())
-    actor = GoalActor(inputs, cfg.actor.hidden_dims, ACTIVATIONS[cfg.actor.activation], num_actions)
+    # Without initial weights: they would take draws from the generator of a training that goes on.
+    with torch.device("meta"):
+        actor = GoalActor(inputs, cfg.actor.hidden_dims, ACTIVATIONS[cfg.actor.activation], num_actions)
+    actor.to_empty(device="cpu")
     load_weights(actor, checkpoint.actor, f"{source}: actor")
     return actor.eval()
 

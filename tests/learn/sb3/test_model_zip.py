@@ -86,6 +86,7 @@ def test_stable_baselines3_opens_it(trainer: SacTrainer, tmp_path: Path):
     expected, _ = trainer.model.predict(observations, deterministic=True)
     actions, _ = model.predict(observations, deterministic=True)
     np.testing.assert_array_equal(actions, expected)
+    model.learning_starts = 300  # The buffer is empty.
     model.learn(200, reset_num_timesteps=False)
     assert model.num_timesteps == 400
 
@@ -105,9 +106,14 @@ def test_equal_trainings_give_equal_files_of_the_policy_alone(sac_cfg: SacCfg, t
 
 def test_saving_leaves_the_training_as_it_was(sac_cfg: SacCfg, tmp_path: Path):
     one, other = _trained(sac_cfg), _trained(sac_cfg)
+    before = torch.get_rng_state()
     other.save(tmp_path / "model.zip")
     other.actor()
-    rows = [trainer.iterate()["loss/critic"] for trainer in (one, other)]
+    assert torch.equal(torch.get_rng_state(), before)
+    rows: list[Any] = []
+    for trainer in (one, other):
+        torch.set_rng_state(before)
+        rows.append(trainer.iterate()["loss/critic"])
     assert rows[0] == rows[1]
     assert one.checkpoint().weights_sha256 == other.checkpoint().weights_sha256
 
@@ -147,7 +153,7 @@ def test_code_in_any_member_does_not_run(trainer: SacTrainer, sac_cfg: SacCfg, t
     assert backend.load(path).weights_sha256 == whole.weights_sha256
     assert not marker.exists()
     # The file does what it says to who runs it.
-    with pytest.raises(TypeError):
+    with pytest.raises(pickle.UnpicklingError):
         SAC.load(path, env=GoalVecEnv(PointMass()), buffer_size=400)
     assert marker.exists()
     marker.unlink()
@@ -166,7 +172,8 @@ def test_a_torn_file_and_a_flipped_byte_are_refused(trainer: SacTrainer, tmp_pat
         offset = archive.getinfo("policy.pth").header_offset
     for length in (0, 1, 100, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:length])
-        with pytest.raises(InputError, match="torn or no checkpoint"):
+        # A torn end may leave a member that is a whole zip itself as the last one.
+        with pytest.raises(InputError, match="torn or no checkpoint|has no member"):
             backend.load(path)
     flipped = bytearray(data)
     flipped[offset + 3000] ^= 1
