@@ -53,7 +53,7 @@ def test_judges_a_whole_batch_of_goals():
     achieved, desired = np.zeros((9, 3), np.float32), np.linspace(0, 1, 27, dtype=np.float32).reshape(9, 3)
     (reward,) = env.env_method("compute_reward", achieved, desired, [{}] * 9, indices=[0])
     assert (reward.dtype, reward.shape) == (np.float32, (9,))
-    np.testing.assert_array_equal(reward, -(np.linalg.norm(desired, axis=1) > 0.2))
+    np.testing.assert_array_equal(reward, -1.0 * (np.linalg.norm(desired, axis=1) > 0.2))
     with pytest.raises(AttributeError, match="no method 'render'"):
         env.env_method("render")
 
