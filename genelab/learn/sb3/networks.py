@@ -1,0 +1,76 @@
+"""Forward passes of the networks of Stable-Baselines3, with gradients that are cheap on a CPU."""
+
+import math
+from typing import Any
+
+import torch
+from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
+from torch import Tensor, nn
+
+from genelab.learn.linear import forward, uses_onednn
+from genelab.learn.sb3.interface import GROUPS
+
+EPSILON = 1e-6
+"""Keeps the logarithm in the density of a squashed action finite, as in Stable-Baselines3."""
+
+
+def concatenated(observations: dict[str, Tensor]) -> Tensor:
+    """Input of the networks. Shapes: (rows, dim) each -> (rows, sum of dims)."""
+    return torch.cat([observations[group] for group in GROUPS], 1)
+
+
+def sample_action(actor: Actor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """A squashed Gaussian action and its log-density. Shapes: (rows, inputs) -> (rows, num_actions), (rows,).
+
+    Uses that the noise is known: the library recovers it by a division that cancels out.
+    """
+    latent = forward(actor.latent_pi, rows)
+    mean = actor.mu(latent)
+    assert isinstance(actor.log_std, nn.Linear)
+    log_std = actor.log_std(latent).clamp(LOG_STD_MIN, LOG_STD_MAX)
+    noise = torch.randn_like(mean)
+    action = torch.tanh(mean + log_std.exp() * noise)
+    normal = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
+    return action, (normal - torch.log(1.0 - action.square() + EPSILON)).sum(1)
+
+
+def q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
+    """Values of all critics. Shapes: (rows, inputs with action) -> (critics, rows)."""
+    return torch.stack([forward(network, rows).squeeze(1) for network in _networks(critic)])
+
+
+def frozen_q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
+    """As `q_values`, with a gradient for `rows` alone: none is computed for the weights."""
+    return torch.stack([_frozen(network, rows).squeeze(1) for network in _networks(critic)])
+
+
+def _networks(critic: ContinuousCritic) -> list[nn.Sequential]:
+    return critic.q_networks  # pyright: ignore[reportReturnType]
+
+
+def _frozen(mlp: nn.Sequential, rows: Tensor) -> Tensor:
+    onednn = uses_onednn(rows.device)
+    for layer in mlp:
+        if not isinstance(layer, nn.Linear):
+            rows = layer(rows)
+        elif onednn and layer.out_features > 1:
+            rows = _FrozenLinear.apply(rows, layer.weight.detach(), layer.bias.detach())  # pyright: ignore[reportAssignmentType]
+        else:
+            rows = nn.functional.linear(rows, layer.weight.detach(), layer.bias.detach())
+    return rows
+
+
+class _FrozenLinear(torch.autograd.Function):
+    """A linear layer by oneDNN with a gradient for its input alone."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(grads[0], weight.t().contiguous(), None, "none", [], "")
+        return product, None, None

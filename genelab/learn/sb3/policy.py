@@ -1,0 +1,72 @@
+"""The policy as evaluation and deployment use it: plain modules without the library."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from genelab.config.agent import SacCfg
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.policy import load_weights
+from genelab.learn.sb3.interface import GROUPS, widths
+from genelab.learn.sb3.model import ACTIVATIONS
+
+
+class GoalActor(nn.Module):
+    """The actor of Stable-Baselines3's SAC, with its names of tensors; returns the deterministic action."""
+
+    def __init__(self, inputs: int, hidden_dims: tuple[int, ...], activation: type[nn.Module], outputs: int) -> None:
+        """Make the layers.
+
+        Args:
+            inputs: width of all groups together.
+            hidden_dims: units of the hidden layers.
+            activation: between layers.
+            outputs: actions.
+        """
+        super().__init__()
+        layers: list[nn.Module] = []
+        for width, units in zip((inputs, *hidden_dims), hidden_dims, strict=False):
+            layers += [nn.Linear(width, units), activation()]
+        self.latent_pi = nn.Sequential(OrderedDict((str(i), layer) for i, layer in enumerate(layers)))
+        self.mu = nn.Linear(hidden_dims[-1], outputs)
+        self.log_std = nn.Linear(hidden_dims[-1], outputs)
+        """Of the action noise in training. Not used here: a checkpoint has it, and so has this."""
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """Mean action, squashed into (-1, 1). Shapes: (rows, dim) for each group -> (rows, num_actions)."""
+        rows = torch.cat([observations[group] for group in GROUPS], 1)
+        return torch.tanh(self.mu(self.latent_pi(rows)))
+
+
+class Deployable(nn.Module):
+    """An actor whose inputs are tensors, which TorchScript and ONNX know."""
+
+    def __init__(self, actor: GoalActor) -> None:
+        super().__init__()
+        self.latent_pi, self.mu = actor.latent_pi, actor.mu
+
+    def forward(self, observation: Tensor, achieved_goal: Tensor, desired_goal: Tensor) -> Tensor:
+        """Deterministic action. Shapes: (rows, dim), (rows, 3), (rows, 3) -> (rows, num_actions)."""
+        rows = torch.cat([achieved_goal, desired_goal, observation], 1)
+        return torch.tanh(self.mu(self.latent_pi(rows)))
+
+
+def load_actor(checkpoint: Checkpoint, cfg: SacCfg, num_actions: int, source: str) -> GoalActor:
+    """The policy network of a checkpoint, in evaluation mode on the CPU.
+
+    Raises:
+        InputError: if the weights do not fit the config; names the first tensor that differs.
+    """
+    inputs = sum(widths(checkpoint.layout).values())
+    # Without initial weights: they would take draws from the generator of a training that goes on.
+    with torch.device("meta"):
+        actor = GoalActor(inputs, cfg.actor.hidden_dims, ACTIVATIONS[cfg.actor.activation], num_actions)
+    actor.to_empty(device="cpu")
+    load_weights(actor, checkpoint.actor, f"{source}: actor")
+    return actor.eval()
+
+
+def deployable(actor: GoalActor) -> Deployable:
+    """The same policy with one named tensor per group. Shares its weights."""
+    return Deployable(actor).eval()

@@ -1,0 +1,65 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from genelab.config.agent import NetworkCfg, SacCfg
+from genelab.learn.sb3.replay import GoalReplayBuffer
+from genelab.learn.sb3.vec_env import GoalVecEnv
+from tests.learn.sb3.point_mass import PointMass
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def sac_cfg() -> SacCfg:
+    network = NetworkCfg(hidden_dims=(32, 32), activation="relu")
+    return SacCfg(
+        actor=network,
+        critic=network,
+        num_steps_per_env=25,
+        gradient_steps=1,
+        batch_size=64,
+        buffer_size=4 * 60,
+        learning_starts=100,
+        learning_rate=1e-3,
+        gamma=0.95,
+        tau=0.05,
+        ent_coef=0.05,
+        save_interval=1,
+    )
+
+
+def make_buffer(cls: Callable[..., Any], env: PointMass, rows: int, **kwargs: Any) -> Any:
+    vec_env = GoalVecEnv(env)
+    spaces = vec_env.observation_space, vec_env.action_space
+    return cls(rows * env.num_envs, *spaces, vec_env, device="cpu", n_envs=env.num_envs, **kwargs)
+
+
+def fill(buffers: list[Any], env: PointMass, steps: int, *, first: bool = True, action: float = 2.0) -> None:
+    """Step at random and add every transition to all buffers, in the way in which SB3 does."""
+    vec_env = GoalVecEnv(env)
+    now = vec_env.reset() if first else {n: t.numpy() for n, t in env._observe().items()}
+    for _ in range(steps):
+        actions = (action * torch.rand(env.num_envs, 3) - action / 2).numpy()
+        after, reward, done, infos = vec_env.step(actions)
+        following = {name: values.copy() for name, values in after.items()}
+        for i in range(env.num_envs):
+            for name, value in infos[i].get("terminal_observation", {}).items():
+                following[name][i] = value
+        for buffer in buffers:
+            buffer.add(now, following, actions, reward, done, infos)
+        now = after
+
+
+@pytest.fixture
+def filled() -> GoalReplayBuffer:
+    """Episodes of different lengths of 4 environments, the last ones open."""
+    env = PointMass(wall=0.6)
+    buffer = make_buffer(GoalReplayBuffer, env, 100)
+    fill([buffer], env, 70)
+    return buffer

@@ -1,0 +1,286 @@
+import base64
+import dataclasses
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import SAC, HerReplayBuffer
+
+from genelab.config.agent import NetworkCfg, SacCfg
+from genelab.errors import DivergedError, InputError
+from genelab.learn.sb3 import backend, model_zip
+from genelab.learn.sb3.trainer import SacTrainer
+from genelab.learn.sb3.vec_env import GoalVecEnv
+from tests.learn.sb3.point_mass import GROUPS, PointMass
+
+
+def _trained(cfg: SacCfg, iterations: int = 2) -> SacTrainer:
+    torch.manual_seed(1)
+    trainer = SacTrainer(cfg, "b" * 64, PointMass())
+    for _ in range(iterations):
+        trainer.iterate()
+    return trainer
+
+
+@pytest.fixture
+def trainer(sac_cfg: SacCfg) -> SacTrainer:
+    return _trained(sac_cfg)
+
+
+def _observations(rows: int = 30) -> dict[str, torch.Tensor]:
+    return {name: torch.randn(rows, dim) for name, dim in GROUPS.items()}
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _write(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def _saved(tensors: Any) -> bytes:
+    stream = io.BytesIO()
+    torch.save(tensors, stream)
+    return stream.getvalue()
+
+
+def test_a_saved_policy_is_that_of_the_training(trainer: SacTrainer, sac_cfg: SacCfg, tmp_path: Path):
+    path = tmp_path / "model.zip"
+    saved = trainer.save(path)
+    loaded = backend.load(path)
+    assert (loaded.config_sha256, loaded.iteration, loaded.layout) == ("b" * 64, 2, trainer.env.layout())
+    assert loaded.weights_sha256 == saved.weights_sha256 == trainer.checkpoint().weights_sha256
+    assert loaded.weights_sha256 != _trained(sac_cfg, 1).checkpoint().weights_sha256
+    assert {name.split(".")[0] for name in loaded.critic} == {"critic", "critic_target"}
+    actor = backend.load_actor(loaded, sac_cfg, 3, "model.zip")
+    observations = _observations()
+    expected, _ = trainer.model.predict({n: v.numpy() for n, v in observations.items()}, deterministic=True)
+    with torch.no_grad():
+        actions = actor(observations)
+        assert torch.equal(actions, trainer.actor()(observations))
+        assert torch.equal(actions, backend.deployable(actor)(**observations))
+    np.testing.assert_allclose(actions.numpy(), expected, atol=1e-6)
+    assert actions.abs().max() > 0.1
+    assert not actor.training
+
+
+def test_stable_baselines3_opens_it(trainer: SacTrainer, tmp_path: Path):
+    path = tmp_path / "model.zip"
+    trainer.save(path)
+    model = SAC.load(path, env=GoalVecEnv(PointMass()), buffer_size=400, device="cpu")
+    assert type(model.replay_buffer) is HerReplayBuffer
+    assert (model.num_timesteps, model.batch_size, model.seed) == (200, 64, None)
+    observations = {n: v.numpy() for n, v in _observations().items()}
+    expected, _ = trainer.model.predict(observations, deterministic=True)
+    actions, _ = model.predict(observations, deterministic=True)
+    np.testing.assert_array_equal(actions, expected)
+    model.learning_starts = 300  # The buffer is empty.
+    model.learn(200, reset_num_timesteps=False)
+    assert model.num_timesteps == 400
+
+
+def test_equal_trainings_give_equal_files_of_the_policy_alone(sac_cfg: SacCfg, tmp_path: Path):
+    for name in ("a.zip", "b.zip"):
+        _trained(sac_cfg).save(tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    data = json.loads(_members(tmp_path / "a.zip")["data"])
+    absent = {"env", "replay_buffer", "reward_range", "guard", "metrics", "sample_s", "_last_obs_cache"}
+    assert not absent & set(data)
+    assert b"genelab" not in _members(tmp_path / "a.zip")["data"]
+    pickled = [v[":serialized:"] for v in data.values() if isinstance(v, dict) and ":serialized:" in v]
+    assert len(pickled) > 3
+    assert not any(b"genelab" in base64.b64decode(text) for text in pickled)
+
+
+def test_saving_leaves_the_training_as_it_was(sac_cfg: SacCfg, tmp_path: Path):
+    one, other = _trained(sac_cfg), _trained(sac_cfg)
+    before = torch.get_rng_state()
+    other.save(tmp_path / "model.zip")
+    other.actor()
+    assert torch.equal(torch.get_rng_state(), before)
+    rows: list[Any] = []
+    for trainer in (one, other):
+        torch.set_rng_state(before)
+        rows.append(trainer.iterate()["loss/critic"])
+    assert rows[0] == rows[1]
+    assert one.checkpoint().weights_sha256 == other.checkpoint().weights_sha256
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_non_finite_weights_are_neither_saved_nor_loaded(trainer: SacTrainer, tmp_path: Path, value: float):
+    path = tmp_path / "model.zip"
+    trainer.save(path)
+    before = path.read_bytes()
+    trainer.model.critic_target.qf1[2].weight.data[1, 1] = value
+    with pytest.raises(DivergedError, match=r"critic tensor 'critic_target.qf1.2.weight' holds non-finite"):
+        trainer.save(path)
+    assert path.read_bytes() == before
+    members = _members(path)
+    _write(path, {**members, "policy.pth": _saved(trainer.model.policy.state_dict())})
+    with pytest.raises(InputError, match=r"critic tensor 'critic_target.qf1.2.weight' holds non-finite"):
+        backend.load(path)
+
+
+class _Payload:
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self):
+        return (Path.touch, (self._marker,))
+
+
+def test_code_in_any_member_does_not_run(trainer: SacTrainer, sac_cfg: SacCfg, tmp_path: Path):
+    path, marker = tmp_path / "model.zip", tmp_path / "ran"
+    whole = trainer.save(path)
+    members = _members(path)
+    text = base64.b64encode(cloudpickle.dumps(_Payload(marker))).decode()
+    data = {**json.loads(members["data"]), "policy_class": {":type:": "x", ":serialized:": text}}
+    _write(
+        path, {**members, "data": json.dumps(data).encode(), "pytorch_variables.pth": pickle.dumps(_Payload(marker))}
+    )
+    assert backend.load(path).weights_sha256 == whole.weights_sha256
+    assert not marker.exists()
+    # The file does what it says to who runs it.
+    with pytest.raises(pickle.UnpicklingError):
+        SAC.load(path, env=GoalVecEnv(PointMass()), buffer_size=400)
+    assert marker.exists()
+    marker.unlink()
+    for weights in (pickle.dumps(_Payload(marker)), _saved({"actor.mu.weight": _Payload(marker)})):
+        _write(path, {**members, "policy.pth": weights})
+        with pytest.raises(InputError, match="holds code|torn or no checkpoint"):
+            backend.load(path)
+    assert not marker.exists()
+
+
+def test_a_torn_file_and_a_flipped_byte_are_refused(trainer: SacTrainer, tmp_path: Path):
+    path = tmp_path / "model.zip"
+    trainer.save(path)
+    data = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        offset = archive.getinfo("policy.pth").header_offset
+    for length in (0, 1, 100, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:length])
+        # A torn end may leave a member that is a whole zip itself as the last one.
+        with pytest.raises(InputError, match="torn or no checkpoint|has no member"):
+            backend.load(path)
+    flipped = bytearray(data)
+    flipped[offset + 3000] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(InputError, match="torn or no checkpoint"):
+        backend.load(path)
+    with pytest.raises(InputError, match="does not exist"):
+        backend.load(tmp_path / "none.zip")
+
+
+def _told(change: dict[str, Any]) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
+    return lambda m: {**m, "genelab.json": json.dumps({**json.loads(m["genelab.json"]), **change}).encode()}
+
+
+def _weights(tensors: Any) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
+    return lambda m: {**m, "policy.pth": _saved(tensors)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: {n: d for n, d in m.items() if n != "genelab.json"}, "has no member 'genelab.json'"),
+        (lambda m: {n: d for n, d in m.items() if n != "policy.pth"}, "has no member 'policy.pth'"),
+        (lambda m: {**m, "genelab.json": b"{"}, "genelab.json is broken"),
+        (lambda m: {**m, "genelab.json": b"[1]"}, "genelab.json is broken"),
+        (lambda m: {**m, "genelab.json": b"[" * 99999}, "genelab.json is broken"),
+        (lambda m: {**m, "genelab.json": b" " * 2**23}, "claims 8388608 bytes, must hold at most"),
+        (_told({"format": "genelab/checkpoint/1"}), "its format is not"),
+        (_told({"config_sha256": "c" * 63}), "its config_sha256 or its iteration is none"),
+        (_told({"iteration": -1}), "its config_sha256 or its iteration is none"),
+        (_told({"iteration": True}), "its iteration is no int"),
+        (_told({"layout": []}), "its layout is no dict"),
+        (_told({"layout": {"observation": []}}), "genelab.json is broken"),
+        (_told({"layout": {name: [{"stop": 0}] for name in GROUPS}}), "its layout has widths"),
+        (_weights([torch.zeros(1)]), "holds other things than named tensors"),
+        (_weights({"actor.mu.weight": 3}), "holds other things than named tensors"),
+        (_weights({"actor.mu.weight": torch.zeros(1).expand(10**12)}), "holds other things than named tensors"),
+        (_weights({"actor.mu.weight": torch.zeros(3)}), "it has no critic"),
+        (_weights({"critic.qf0.weight": torch.zeros(3)}), "it has no actor"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused_in_one_line(
+    trainer: SacTrainer, tmp_path: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]], message: str
+):
+    path = tmp_path / "model.zip"
+    trainer.save(path)
+    _write(path, change(_members(path)))
+    with pytest.raises(InputError, match=message) as caught:
+        backend.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_a_name_are_refused(trainer: SacTrainer, tmp_path: Path):
+    path = tmp_path / "model.zip"
+    trainer.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("policy.pth", b"other")
+    with pytest.raises(InputError, match="two members 'policy.pth'"):
+        backend.load(path)
+
+
+def test_a_bomb_inside_the_weights_is_refused(trainer: SacTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "model.zip"
+    trainer.save(path)
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(2**25))
+    assert len(inner.getvalue()) < 2**16
+    monkeypatch.setitem(model_zip.LARGEST, "policy.pth", 2**24)
+    _write(path, {**_members(path), "policy.pth": inner.getvalue()})
+    with pytest.raises(InputError, match="claims 33554432 bytes of tensors"):
+        backend.load(path)
+
+
+def test_weights_that_do_not_fit_the_config_are_told(trainer: SacTrainer, sac_cfg: SacCfg):
+    checkpoint = trainer.checkpoint()
+    other = sac_cfg.model_copy(update={"actor": NetworkCfg(hidden_dims=(32, 16), activation="relu")})
+    with pytest.raises(InputError, match=r"here: actor tensor 'latent_pi.2.weight': shape \(32, 32\), .*\(16, 32\)"):
+        backend.load_actor(checkpoint, other, 3, "here")
+    extra = dataclasses.replace(checkpoint, actor={**checkpoint.actor, "more": torch.zeros(1)})
+    with pytest.raises(InputError, match="here: actor tensor 'more'"):
+        backend.load_actor(extra, sac_cfg, 3, "here")
+
+
+def test_the_deployable_policy_can_be_scripted_and_exported(trainer: SacTrainer, tmp_path: Path):
+    import onnxruntime
+
+    policy = backend.deployable(trainer.actor())
+    observations = _observations(7)
+    with torch.no_grad():
+        expected = policy(**observations)
+        scripted = torch.jit.script(policy)(**observations)
+    torch.testing.assert_close(scripted, expected)
+    names = ("observation", "achieved_goal", "desired_goal")
+    rows = torch.export.Dim("rows")
+    program = torch.onnx.export(
+        policy,
+        tuple(observations[name] for name in names),
+        input_names=names,
+        output_names=("action",),
+        dynamic_shapes={name: {0: rows} for name in names},
+        dynamo=True,
+    )
+    program.save(tmp_path / "policy.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "policy.onnx")
+    assert [item.name for item in session.get_inputs()] == list(names)
+    for count in (1, 7):
+        (actions,) = session.run(None, {name: observations[name][:count].numpy() for name in names})
+        np.testing.assert_allclose(actions, expected[:count].numpy(), atol=1e-5)

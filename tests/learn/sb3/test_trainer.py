@@ -1,0 +1,252 @@
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from genelab.config.agent import NetworkCfg, SacCfg
+from genelab.errors import InputError
+from genelab.learn.guard import FaultError
+from genelab.learn.sb3.trainer import SacTrainer
+from tests.learn.sb3.point_mass import GROUPS, PointMass
+
+SECONDS = ("collect_s", "update_s", "sample_s", "steps_per_s")
+
+
+def _trainer(cfg: SacCfg, **env: Any) -> SacTrainer:
+    torch.manual_seed(3)
+    resets = env.pop("max_env_resets", 0)
+    return SacTrainer(cfg, "a" * 64, PointMass(**{"wall": 0.8, **env}), max_env_resets=resets)
+
+
+def _untimed(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in SECONDS}
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(tree, dict):
+        return {k: v for name, value in tree.items() for k, v in _flat(value, f"{path}/{name}").items()}
+    if isinstance(tree, list):
+        return {k: v for i, value in enumerate(tree) for k, v in _flat(value, f"{path}/{i}").items()}
+    return {path: tree}
+
+
+def _assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+    first, second = _flat(one), _flat(other)
+    assert list(first) == list(second)
+    for name, value in first.items():
+        same = torch.equal(value, second[name]) if isinstance(value, torch.Tensor) else value == second[name]
+        assert same, name
+
+
+def test_continues_bit_equal_after_a_reload(sac_cfg: SacCfg, tmp_path):
+    whole = _trainer(sac_cfg)
+    rows = [_untimed(whole.iterate()) for _ in range(6)]
+    first = _trainer(sac_cfg)
+    assert [_untimed(first.iterate()) for _ in range(3)] == rows[:3]
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    # Elsewhere, with other weights and draws.
+    np.random.seed(5)
+    resumed = SacTrainer(sac_cfg, "a" * 64, PointMass(wall=0.8, seed=0))
+    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert [_untimed(resumed.iterate()) for _ in range(3)] == rows[3:]
+    _assert_equal(resumed.state_dict(), whole.state_dict())
+    assert resumed.checkpoint().weights_sha256 == whole.checkpoint().weights_sha256
+    assert whole.buffer.full
+
+
+def test_a_row_tells_what_happened(sac_cfg: SacCfg):
+    trainer = _trainer(sac_cfg, wall=2.0)
+    row = trainer.iterate()
+    # 25 steps of 4 environments: the warm-up exactly, and one episode of each.
+    assert row["loss/critic"] is row["q_value"] is None
+    assert (row["iteration"], row["episodes_finished"], row["episode_length"]) == (0, 4, 20.0)
+    assert row["buffer_transitions"] == 100
+    assert row["reward/sparse"] == pytest.approx(row["step_reward"])
+    row = trainer.iterate()
+    assert row["loss/critic"] > 0.0
+    assert -20.0 < row["q_value"] < 0.0
+    assert row["buffer_transitions"] == 200
+    assert 0.0 < row["sample_s"] < row["update_s"]
+    assert trainer.model._n_updates == 25
+    assert trainer.iterate()["buffer_transitions"] == 240
+
+
+def test_warm_up_actions_are_uniform_and_later_ones_the_policys(sac_cfg: SacCfg):
+    trainer = _trainer(sac_cfg)
+    trainer.iterate()
+    actions = torch.from_numpy(trainer.buffer.actions[:25]).flatten()
+    assert actions.abs().max() <= 1.0
+    assert actions.mean().abs() < 0.15
+    assert actions.std() == pytest.approx(3**-0.5, abs=0.05)
+    trainer.model.actor.mu.bias.data += 5.0
+    trainer.model.actor.log_std.bias.data -= 5.0
+    trainer.iterate()
+    assert trainer.buffer.actions[25:27].mean() > 0.9
+
+
+def test_the_final_observation_is_stored_as_what_followed(sac_cfg: SacCfg):
+    trainer = _trainer(sac_cfg, wall=0.5)
+    trainer.iterate()
+    buffer = trainer.buffer
+    done = buffer.dones[:25].astype(bool)
+    now, after = (o["achieved_goal"][:25] for o in (buffer.observations, buffer.next_observations))
+    expected = (now + 0.2 * buffer.actions[:25]).clip(-1.0, 1.0)
+    np.testing.assert_allclose(after, expected, atol=1e-6)
+    assert (after[done & (buffer.timeouts[:25] == 0.0)][:, 0] > 0.5).all()
+    assert done.sum() > 4
+
+
+def test_learns_to_reach_the_goal():
+    network = NetworkCfg(hidden_dims=(64, 64), activation="relu")
+    cfg = SacCfg(
+        actor=network, critic=network, num_steps_per_env=50, gradient_steps=2, batch_size=128, buffer_size=20_000,
+        learning_starts=400, learning_rate=2e-3, gamma=0.9, tau=0.05, ent_coef=0.02, save_interval=1,
+    )  # fmt: skip
+    trainer = _trainer(cfg, num_envs=8, wall=2.0)
+    rows = [trainer.iterate() for _ in range(9)]
+    assert rows[0]["success_rate"] < 0.6
+    assert rows[-1]["success_rate"] > 0.95
+    assert rows[-1]["episode_return"] > -10.0
+    assert rows[-1]["episode_return"] > rows[0]["episode_return"] + 6.0
+
+
+@pytest.mark.parametrize("poison_step", [30, 74])
+def test_a_fault_leaves_the_trainer_at_the_start_of_the_iteration(sac_cfg: SacCfg, poison_step: int):
+    healthy = _trainer(sac_cfg)
+    expected = [_untimed(healthy.iterate()) for _ in range(poison_step // 25 + 2)]
+    trainer = _trainer(sac_cfg, poison_step=poison_step)
+    for _ in range(poison_step // 25):
+        trainer.iterate()
+    before = copy.deepcopy(trainer.state_dict())
+    with pytest.raises(FaultError) as caught:
+        trainer.iterate()
+    error = caught.value
+    fault = error.fault
+    assert (fault.phase, fault.tensor, fault.step) == ("rollout", "state/position", poison_step % 25)
+    assert (fault.environments, fault.reproduced, fault.iteration) == ([1], True, poison_step // 25)
+    assert len(error.actions) == poison_step % 25 + 1
+    _assert_equal(trainer.state_dict(), before)
+    _assert_equal(error.start, before)
+    # Without the poison it goes on as if nothing had happened.
+    trainer.env.poison_step = None
+    assert [_untimed(trainer.iterate()) for _ in range(2)] == expected[-2:]
+
+
+def test_a_fault_of_an_update_is_undone_and_can_be_repeated(sac_cfg: SacCfg):
+    trainer = _trainer(sac_cfg)
+    trainer.iterate()
+    trainer.iterate()
+    before = copy.deepcopy(trainer.state_dict())
+    trainer.model.reward_range = (0.0, 1e-6)
+    trainer.model.ent_coef = 1e-9
+    tensors = []
+    for _ in range(2):
+        with pytest.raises(FaultError) as caught:
+            trainer.iterate()
+        assert caught.value.fault.phase == "update"
+        assert caught.value.fault.tensor.startswith("q_value/critic_")
+        tensors.append(caught.value.tensors)
+        _assert_equal(trainer.state_dict(), before)
+        _assert_equal(caught.value.start, before)
+    _assert_equal(*tensors)
+
+
+def test_broken_environments_are_reset_up_to_a_limit(sac_cfg: SacCfg):
+    env = {"resets_broken": True, "poison_step": 30}
+    trainer = _trainer(sac_cfg, **env, max_env_resets=1)
+    for _ in range(3):
+        trainer.iterate()
+    assert trainer.env_resets == 1
+    buffer = trainer.buffer
+    assert np.isfinite(buffer._table).all()
+    # Time-out, without a reward, back where it was.
+    assert (buffer.dones[30, 1], buffer.timeouts[30, 1], buffer.rewards[30, 1]) == (1.0, 1.0, 0.0)
+    np.testing.assert_array_equal(
+        buffer.next_observations["achieved_goal"][30, 1], buffer.observations["achieved_goal"][30, 1]
+    )
+    strict = _trainer(sac_cfg, **env)
+    strict.iterate()
+    with pytest.raises(FaultError, match="at most 0 broken environments"):
+        strict.iterate()
+    assert strict.env_resets == 0
+
+
+def _demos(num_envs: int = 4, steps: int = 40) -> dict[str, Any]:
+    """Walk to the goal."""
+    env = PointMass(num_envs, seed=9)
+    now = env.reset()
+    columns: dict[str, list[Any]] = {}
+    for _ in range(steps):
+        action = (5.0 * (now["desired_goal"] - now["achieved_goal"])).clamp(-1.0, 1.0)
+        step = env.step(action)
+        done = (step.terminated | step.truncated)[:, None]
+        row = {"actions": action, "rewards": step.reward, "terminated": step.terminated, "truncated": step.truncated}
+        for name in GROUPS:
+            row[f"obs_{name}"] = now[name]
+            row[f"next_obs_{name}"] = torch.where(done, step.finished.observations[name], step.observations[name])
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value.numpy())
+        now = step.observations
+    return {name: np.stack(values) for name, values in columns.items()}
+
+
+def test_demonstrations_fill_the_buffer_once_and_count_no_steps(sac_cfg: SacCfg):
+    cfg = SacCfg.model_validate({**sac_cfg.model_dump(), "learning_starts": 120})
+    trainer = _trainer(cfg)
+    demos = _demos()
+    assert trainer.prefill(demos) == 160
+    assert (trainer.buffer.drawable, trainer.model.num_timesteps) == (160, 0)
+    assert trainer.buffer.timeouts.sum() == 8
+    np.testing.assert_array_equal(trainer.buffer.actions[:40], demos["actions"])
+    assert trainer.prefill(demos) == 0
+    trainer.iterate()
+    assert trainer.buffer.size() == 60
+    resumed = _trainer(cfg)
+    resumed.load_state_dict(trainer.state_dict())
+    assert resumed.prefill(demos) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("rewards", None, "have no array 'rewards'"),
+        ("obs_observation", lambda a: a[..., :9], r"obs_observation has shape \(40, 4, 9\), must be .steps, 4 env"),
+        ("actions", lambda a: a[:, :3], r"actions has shape \(40, 3, 3\), must be \(steps, 4 environments, 3\)"),
+        ("actions", lambda a: a * 1.5, "actions reach 1.5, must lie between -1 and 1"),
+        ("rewards", lambda a: a / 0.0, "rewards holds values that are not finite"),
+        ("truncated", lambda a: a.astype(np.int64), "truncated holds int64, must hold bool"),
+        ("truncated", lambda a: np.concatenate([a[:-1], a[:1]]), "environment 0 is open; the last step must end all"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_demonstrations_that_break_a_rule_are_refused(sac_cfg: SacCfg, name: str, change: Any, told: str):
+    trainer, demos = _trainer(sac_cfg), _demos()
+    whole = dict(demos)
+    if change is None:
+        del demos[name]
+    else:
+        demos[name] = change(demos[name])
+    with pytest.raises(InputError, match=told):
+        trainer.prefill(demos)
+    assert trainer.buffer.size() == 0
+    assert trainer.prefill(whole) == 160
+
+
+def test_demonstrations_that_do_not_fit_are_refused(sac_cfg: SacCfg):
+    with pytest.raises(InputError, match="80 steps do not fit the buffer, which keeps 60 of each"):
+        _trainer(sac_cfg).prefill(_demos(steps=80))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"learning_starts": 79}, "agent.learning_starts: 79 must be at least 80"),
+        ({"critic": NetworkCfg(hidden_dims=(8,), activation="elu")}, "agent.critic.activation: 'elu' must be 'relu'"),
+        ({"buffer_size": 79}, "agent.buffer_size: 79 keeps 19"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused(sac_cfg: SacCfg, change: dict[str, Any], told: str):
+    with pytest.raises(InputError, match=told):
+        _trainer(sac_cfg.model_copy(update=change))
