@@ -3,6 +3,7 @@
 import difflib
 import functools
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -18,6 +19,7 @@ GROUP = "genelab.tasks"
 
 _log = logging.getLogger(__name__)
 _tasks: dict[str, TaskSpec] = {}
+_variants: dict[tuple[str, str], TaskSpec] = {}
 
 
 @dataclass(frozen=True)
@@ -35,24 +37,51 @@ class BrokenEntryPoint:
         return f"entry point '{self.name}' of distribution '{self.distribution}': {self.error}"
 
 
-def register_task(spec: TaskSpec) -> None:
+def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
     """Add a task to the registry.
 
+    Args:
+        spec: the task.
+        variants: the task with another learner or budget, each under a name of its own.
+
     Raises:
-        InputError: if a task of that identifier is registered already, or the task makes a choice that is the
-            caller's.
+        InputError: if a task of that identifier is registered already, the task makes a choice that is the caller's,
+            or a variant is another task.
     """
-    refuse_made(spec)
+    if spec.variant is not None:
+        raise InputError(f"task '{spec.id}': variant = '{spec.variant}': must be null for the task itself")
+    for variant in variants:
+        _check_variant(spec, variant)
+    for each in (spec, *variants):
+        refuse_made(each)
     if spec.id in _tasks:
         raise InputError(f"task '{spec.id}' is registered twice, by '{_tasks[spec.id].package}' and '{spec.package}'")
     _tasks[spec.id] = spec.model_copy(deep=True)
+    for variant in variants:
+        _variants[spec.id, str(variant.variant)] = variant.model_copy(deep=True)
 
 
-def get_task(task_id: str) -> TaskSpec:
-    """A copy of a registered task. Broken entry points are logged as warnings, once per process.
+def _check_variant(task: TaskSpec, variant: TaskSpec) -> None:
+    if variant.variant is None:
+        raise InputError(f"task '{task.id}': variant = null: a variant needs a name")
+    own = {"variant": None, "agent": task.agent, "budget": task.budget}
+    if variant.model_copy(update=own) != task:
+        rule = "may differ from the task in agent and budget alone"
+        raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
+
+
+def variants_of(task_id: str) -> list[str]:
+    """Names of the variants of a task, sorted."""
+    broken_entry_points()
+    return sorted(name for known, name in _variants if known == task_id)
+
+
+def get_task(task_id: str, variant: str | None = None) -> TaskSpec:
+    """A copy of a registered task, or of a variant. Broken entry points are logged as warnings, once per process.
 
     Raises:
-        InputError: if there is no such task; names the nearest ones, and the entry points that could have held it.
+        InputError: if there is no such task or variant; names the nearest, and the entry points that could have held
+            it.
     """
     broken = broken_entry_points()
     if task_id not in _tasks:
@@ -60,7 +89,12 @@ def get_task(task_id: str) -> TaskSpec:
         hint = f"nearest: {', '.join(nearest)}" if nearest else "`genelab list` shows the registered ones"
         raise InputError("; ".join([f"unknown task '{task_id}', {hint}", *map(str, broken)]))
     _warn(broken)
-    return _tasks[task_id].model_copy(deep=True)
+    if variant is None:
+        return _tasks[task_id].model_copy(deep=True)
+    if (task_id, variant) not in _variants:
+        known = ", ".join(variants_of(task_id)) or "none"
+        raise InputError(f"task '{task_id}' has no variant '{variant}'; it has: {known}")
+    return _variants[task_id, variant].model_copy(deep=True)
 
 
 def task_ids() -> list[str]:
@@ -83,13 +117,15 @@ def broken_entry_points() -> tuple[BrokenEntryPoint, ...]:
 
 def _load(entry_point: EntryPoint) -> BrokenEntryPoint | None:
     """Register the tasks of one entry point: all of them, or none and the reason."""
-    before = dict(_tasks)
+    before, variants_before = dict(_tasks), dict(_variants)
     try:
         entry_point.load()()
     # Code of third parties may raise anything; whatever it is reaches the user as a message.
     except Exception as error:  # noqa: BLE001
         _tasks.clear()
         _tasks.update(before)
+        _variants.clear()
+        _variants.update(variants_before)
         distribution = entry_point.dist.name if entry_point.dist else "unknown"
         return BrokenEntryPoint(entry_point.name, distribution, _one_line(error))
     return None

@@ -20,6 +20,7 @@ from genelab.sweep import child
 from genelab.sweep.launcher import WORKER
 
 TASKS = ("GeneLab-Inverted-Pendulum-v1", "GeneLab-Double-Inverted-Pendulum-v1")
+FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
 SEED = 1
 BARE = Path(__file__).with_name("bench_bare.py")
 MIB = 1024 * 1024
@@ -43,10 +44,12 @@ class SeedRun:
     """Mean return of the last 100 finished episodes of the stochastic policy."""
 
 
-def parser(doc: str | None, *, repeats: int, iterations: int | None = None) -> argparse.ArgumentParser:
+def parser(
+    doc: str | None, *, repeats: int, iterations: int | None = None, tasks: Sequence[str] = TASKS
+) -> argparse.ArgumentParser:
     """Options of every benchmark; `--iterations` for those that train."""
     options = argparse.ArgumentParser(description=doc, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    options.add_argument("--task", default=TASKS[0], choices=TASKS, help="task identifier")
+    options.add_argument("--task", default=tasks[0], choices=tasks, help="task identifier")
     options.add_argument("--threads", type=int, default=1, help="CPU threads per process")
     options.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device")
     options.add_argument("--repeats", type=int, default=repeats, help="rounds, interleaved")

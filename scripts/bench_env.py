@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 import torch
-from bench_common import SEED, parser, print_ratio
+from bench_common import FRANKA, SEED, TASKS, parser, print_ratio
 from torch import Tensor
 
 from genelab.config.task import TaskSpec
@@ -15,7 +15,8 @@ from genelab.registry import get_task
 from genelab.sim.session import Session, resolve_device, start
 from genelab.sim.simulation import Simulation
 
-NUM_ENVS = (64, 4096)
+NUM_ENVS = {FRANKA: (16, 64, 256)}
+FEW_AND_MANY = (64, 4096)
 BLOCK = 10
 """Control steps per block."""
 ACTION_STD = 0.1
@@ -65,9 +66,9 @@ def main(args: Namespace) -> None:
     session = start(SEED, resolve_device(args.device), args.threads)
     print(f"{args.task}, {args.device}, {args.threads} thread(s), {args.repeats} blocks of {BLOCK} control steps")
     print(f"{'':28}{'env.step':>10}{'physics':>10} {'':4}{'ratio':>8}")
-    for num_envs in NUM_ENVS:
+    for num_envs in NUM_ENVS.get(args.task, FEW_AND_MANY):
         print_ratio(f"{num_envs} environments", *measure(task, num_envs, session, args.repeats), "ms")
 
 
 if __name__ == "__main__":
-    main(parser(__doc__, repeats=30).parse_args())
+    main(parser(__doc__, repeats=30, tasks=(*TASKS, FRANKA)).parse_args())

@@ -3,26 +3,59 @@ from pathlib import Path
 
 import pytest
 
+from genelab import registry
+from genelab.config.snapshot import config_sha256, dump_task
 from genelab.errors import InputError
-from genelab.registry import all_tasks, broken_entry_points, get_task, register_task, task_ids
+from genelab.registry import all_tasks, broken_entry_points, get_task, register_task, task_ids, variants_of
 
-PENDULUMS = [
+TASK = get_task("GeneLab-Inverted-Pendulum-v1")
+TASKS = [
     "GeneLab-Double-Inverted-Pendulum-v0",
     "GeneLab-Double-Inverted-Pendulum-v1",
+    "GeneLab-Franka-Pick-And-Place-v0",
     "GeneLab-Inverted-Pendulum-v0",
     "GeneLab-Inverted-Pendulum-v1",
 ]
 
 
 def test_own_tasks_are_found() -> None:
-    assert task_ids() == PENDULUMS
-    assert [task.id for task in all_tasks()] == PENDULUMS
+    assert task_ids() == TASKS
+    assert [task.id for task in all_tasks()] == TASKS
     assert broken_entry_points() == ()
 
 
 def test_duplicate_id_is_an_error() -> None:
     with pytest.raises(InputError, match=r"task 'GeneLab-Inverted-Pendulum-v1' is registered twice"):
         register_task(get_task("GeneLab-Inverted-Pendulum-v1"))
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    task_ids()
+    monkeypatch.setattr(registry, "_tasks", {})
+    monkeypatch.setattr(registry, "_variants", {})
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_variant_has_a_learner_and_a_budget_of_its_own() -> None:
+    task = TASK.model_copy(update={"id": "Test-v0"})
+    short = task.model_copy(update={"variant": "short", "budget": task.budget.model_copy(update={"iterations": 3})})
+    register_task(task, variants=[short])
+    assert variants_of("Test-v0") == ["short"]
+    assert get_task("Test-v0").budget.iterations == task.budget.iterations
+    assert get_task("Test-v0", "short").budget.iterations == 3
+    assert config_sha256(dump_task(get_task("Test-v0", "short"))) != config_sha256(dump_task(get_task("Test-v0")))
+    with pytest.raises(InputError, match=r"task 'Test-v0' has no variant 'long'; it has: short"):
+        get_task("Test-v0", "long")
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_variant_of_another_environment_is_refused() -> None:
+    task = TASK.model_copy(update={"id": "Test-v0"})
+    other = task.model_copy(update={"variant": "other", "env": task.env.model_copy(update={"num_envs": 1})})
+    with pytest.raises(InputError, match="variant = 'other': may differ from the task in agent and budget alone"):
+        register_task(task, variants=[other])
+    assert "Test-v0" not in task_ids()
 
 
 def test_registry_hands_out_copies() -> None:
@@ -45,7 +78,7 @@ def test_installed_package_adds_its_task(genelab, install) -> None:
     path = install("example_package")
     listed = genelab("list", "--json", path=path)
     assert listed.returncode == 0, listed.stderr
-    assert [row["id"] for row in json.loads(listed.stdout)] == ["Example-Cart-v0", *PENDULUMS]
+    assert [row["id"] for row in json.loads(listed.stdout)] == ["Example-Cart-v0", *TASKS]
     shown = genelab("info", "Example-Cart-v0", "--json", path=path)
     assert shown.returncode == 0, shown.stderr
     fields = {field["path"]: field["value"] for field in json.loads(shown.stdout)["fields"]}
@@ -60,7 +93,7 @@ def broken(install) -> Path:
 def test_list_shows_the_healthy_tasks_and_names_the_broken_entry_points(genelab, broken) -> None:
     result = genelab("list", path=broken)
     assert result.returncode == 2
-    assert [line.split()[0] for line in result.stdout.splitlines()] == PENDULUMS
+    assert [line.split()[0] for line in result.stdout.splitlines()] == TASKS
     start = "error: entry point '{}' of distribution 'genelab-broken': {}"
     assert result.stderr.splitlines() == [
         start.format("cannot-import", "ModuleNotFoundError: No module named 'a_module_that_nobody_has'"),

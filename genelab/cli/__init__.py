@@ -17,6 +17,7 @@ COMMANDS = {
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
     "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),
     "replay-guard": ("genelab.cli.replay_guard", "Step from the state that a guard saved to the fault that it found."),
+    "collect-demos": ("genelab.cli.collect_demos", "Collect demonstrations of a task by its scripted controller."),
     "inspect": (
         "genelab.cli.inspect",
         "Show what every dimension of observations and actions really holds, and flag what looks wrong.",

@@ -1,5 +1,6 @@
 """`genelab eval`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import ProtocolCfg
 from genelab.errors import InputError, RunError
+from genelab.records.derived import success_above_idle
+from genelab.records.eval import EvalRecord
+from genelab.records.statistics import wilson
 from genelab.runs.files import require_writable, write_record
 from genelab.worker.assessment import assess
 
@@ -51,18 +55,15 @@ def command(
     protocol = run_dir.task().protocol.model_copy(update=changes)
     record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config)
 
-    metrics, idle = record.metrics, record.baselines.idle.metrics
     click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}")
-    click.echo(f"return  {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}")
-    click.echo(f"idle    {idle.return_mean:.3f} ± {idle.return_std:.3f}, length {idle.length_mean:.1f}")
-    random = record.baselines.random.metrics
-    click.echo(f"random  {random.return_mean:.3f} ± {random.return_std:.3f}, length {random.length_mean:.1f}")
+    for line in result_lines(record):
+        click.echo(line)
     if record.round_trip is None:
         click.echo("reload  not checked: another protocol, configuration or checkpoint than that of the training's end")
     else:
         click.echo(f"reload  largest difference {record.round_trip.max_abs_difference:g} to the policy in memory")
-    if not record.above_idle.passed:
-        click.echo("FLAG: not clearly above doing nothing")
+    for flag in flag_lines(record):
+        click.echo(flag)
     for difference in record.differences_from_registry:
         click.echo(
             f"differs from the registry: {difference.path}: run {difference.run}, registry {difference.registry}"
@@ -73,3 +74,36 @@ def command(
     if record.round_trip is not None and not record.round_trip.passed:
         allowed = record.round_trip.tolerance
         raise RunError(f"the reloaded policy does not earn what the one in memory did; allowed difference: {allowed:g}")
+
+
+def result_lines(record: EvalRecord) -> list[str]:
+    """Return and length of the policy and the baselines, then their success where the task has a goal."""
+    idle, random = record.baselines.idle, record.baselines.random
+    results = {
+        "return": (record.metrics, record.episodes),
+        "idle": (idle.metrics, idle.episodes),
+        "random": (random.metrics, random.episodes),
+    }
+    lines = [
+        f"{name:<7} {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
+        for name, (metrics, _) in results.items()
+    ]
+    for name, (_, episodes) in results.items():
+        if episodes.success is not None:
+            at_end = episodes.success_at_end
+            told = f"{_rate(episodes.success)} ever" + (f", {_rate(at_end)} at the end" if at_end is not None else "")
+            lines.append(f"success {told}" if name == "return" else f"  {name:<6} {told}")
+    return lines
+
+
+def flag_lines(record: EvalRecord) -> list[str]:
+    """What the numbers do not prove."""
+    found = [] if record.above_idle.passed else ["FLAG: not clearly above doing nothing"]
+    if success_above_idle(record.episodes, record.baselines.idle.episodes) is False:
+        found.append("FLAG: success not clearly above that of doing nothing")
+    return found
+
+
+def _rate(column: Sequence[bool]) -> str:
+    low, high = wilson(sum(column), len(column))
+    return f"{sum(column)}/{len(column)} ({low:.1%} to {high:.1%})"

@@ -4,26 +4,30 @@ import json
 
 import click
 
+from genelab.cli.options import VARIANT
 from genelab.config.fields import Leaf, leaves
 from genelab.config.snapshot import config_sha256, dump, dump_task
-from genelab.registry import get_task
+from genelab.registry import get_task, variants_of
 
 
 @click.command
 @click.argument("task_id", metavar="TASK")
+@VARIANT
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(task_id: str, as_json: bool) -> None:
+def command(task_id: str, variant: str | None, as_json: bool) -> None:
     """Show every setting of a task: value, default and meaning.
 
     A path in env, agent, budget or protocol can be changed by `genelab train TASK --set PATH=VALUE`.
     """
-    task = get_task(task_id)
+    task = get_task(task_id, variant)
     digest = config_sha256(dump_task(task))
     if as_json:
         fields = [dump(leaf) for leaf in leaves(task)]
         click.echo(json.dumps({"id": task.id, "config_sha256": digest, "fields": fields}, indent=2))
         return
-    click.echo(f"{task.id}: {task.summary}\nconfig_sha256 {digest}\n")
+    click.echo(f"{task.id}: {task.summary}\nconfig_sha256 {digest}")
+    others = variants_of(task_id)
+    click.echo(f"variants: {', '.join(others)} (--variant)\n" if others and variant is None else "")
     for leaf in leaves(task):
         click.echo(f"{leaf.path} = {json.dumps(leaf.value)}{_default(leaf)}\n    {leaf.meaning}")
 

@@ -1,11 +1,12 @@
 """`genelab list`."""
 
 import json
+from typing import Any
 
 import click
 
 from genelab.errors import InputError
-from genelab.registry import all_tasks, broken_entry_points
+from genelab.registry import all_tasks, broken_entry_points, variants_of
 
 
 @click.command
@@ -15,12 +16,13 @@ def command(as_json: bool) -> int:
 
     An entry point that fails to register its tasks is named on stderr, and the exit code is 2.
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": task.id,
             "task_version": task.task_version,
             "iterations": task.budget.iterations,
             "num_envs": task.env.num_envs,
+            "variants": variants_of(task.id),
             "package": task.package,
             "summary": task.summary,
         }
@@ -32,7 +34,8 @@ def command(as_json: bool) -> int:
         width = max((len(str(row["id"])) for row in rows), default=0)
         for row in rows:
             budget = f"{row['iterations']} iterations x {row['num_envs']} envs"
-            click.echo(f"{row['id']:{width}}  version {row['task_version']}  {budget:26}  {row['summary']}")
+            variants = f" Variants: {', '.join(row['variants'])}." if row["variants"] else ""
+            click.echo(f"{row['id']:{width}}  version {row['task_version']}  {budget:26}  {row['summary']}{variants}")
     broken = broken_entry_points()
     for each in broken:
         click.echo(f"error: {each}", err=True)

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from genelab.config.base import Cfg
 from genelab.config.commands import StoreCfg
+from genelab.config.task import TaskSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,5 +62,8 @@ def field_option(
         metavar = "|".join(map(str, get_args(annotation)))
     return click.option(name, cls=FieldOption, home=(model, field), use_default=use_default, metavar=metavar)
 
+
+VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")
+"""A variant of the task's learner and budget."""
 
 STORE = field_option("--store", StoreCfg, "store", metavar="DIR")

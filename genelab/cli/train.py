@@ -1,13 +1,15 @@
 """`genelab train`."""
 
+import os
 import sys
 
 import click
 from click.core import ParameterSource
+from pydantic import JsonValue
 
-from genelab.cli.options import FieldType, field_option
+from genelab.cli.options import VARIANT, FieldType, field_option
 from genelab.config.env import EnvCfg
-from genelab.config.overrides import apply_overrides
+from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, NanPolicy
 from genelab.config.task import BudgetCfg
 from genelab.registry import get_task
@@ -17,6 +19,7 @@ from genelab.sweep.plan import make_plan
 
 @click.command
 @click.argument("task_id", metavar="TASK")
+@VARIANT
 @field_option("--seeds", LaunchCfg, "seeds", metavar="S,S,...")
 @click.option("--seed", type=FieldType(LaunchCfg, "seeds"), metavar="S", help="One training seed, instead of --seeds.")
 @field_option("--parallel", LaunchCfg, "parallel")
@@ -34,6 +37,7 @@ from genelab.sweep.plan import make_plan
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
 def command(
     task_id: str,
+    variant: str | None,
     seeds: tuple[int, ...],
     seed: tuple[int, ...] | None,
     parallel: int,
@@ -54,8 +58,12 @@ def command(
     --set takes; --iterations and --num-envs are short for two of them.
     """
     short = {"--iterations": ("budget.iterations", iterations), "--num-envs": ("env.num_envs", num_envs)}
-    options = {name: (path, value) for name, (path, value) in short.items() if value is not None}
-    task, overrides = apply_overrides(get_task(task_id), assignments, options)
+    options: dict[str, tuple[str, JsonValue]] = {
+        name: (path, value) for name, (path, value) in short.items() if value is not None
+    }
+    registered = get_task(task_id, variant)
+    options |= from_environment(registered, assignments, os.environ)
+    task, overrides = apply_overrides(registered, assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
     plan = make_plan(task, overrides, execution, cfg)

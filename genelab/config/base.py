@@ -53,6 +53,8 @@ def one_of(field: str, default: str) -> Discriminator:
         found = value.get(field, default) if isinstance(value, dict) else getattr(value, field, "")
         return f"{TAG}{found}"
 
+    # Messages about a wrong one name the function; see `first_problem`.
+    tag.__name__ = field
     return Discriminator(tag)
 
 
@@ -103,7 +105,7 @@ def known_names(field: str, value: object, names: Sequence[object], kind: str, k
     """
     unknown = [name for name in names if name not in tuple(known)]
     if unknown:
-        raise broken_rule(field, value, f"unknown {kind} {unknown[0]!r}; known: {', '.join(known)}")
+        raise broken_rule(field, value, f"unknown {kind} {unknown[0]!r}; known: {', '.join(known) or 'none'}")
 
 
 class Choice(Cfg):

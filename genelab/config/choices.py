@@ -21,7 +21,7 @@ def require_made(task: TaskSpec) -> None:
     Raises:
         InputError: if one is not; names the path and the kind of each.
     """
-    missing = [f"--set {path}={c.kind.upper()} ({c.what})" for path, c in choices(task) if c.value is None]
+    missing = [_how(path, choice) for path, choice in choices(task) if choice.value is None]
     if missing:
         raise InputError(f"task '{task.id}' leaves to you what has no default; give {'; '.join(missing)}")
 
@@ -49,6 +49,11 @@ def with_choices_of(task: TaskSpec, made: TaskSpec) -> TaskSpec:
                 node = node[parent]
             node[key] = dump(other)
     return TaskSpec.model_validate(data)
+
+
+def _how(path: str, choice: Choice) -> str:
+    variable = f" or {choice.variable}={choice.kind.upper()}" if choice.variable else ""
+    return f"--set {path}={choice.kind.upper()}{variable} ({choice.what})"
 
 
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Choice]]:

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from genelab.config.base import Cfg
+from pydantic import PositiveInt
+
+from genelab.config.base import Cfg, Seed
 
 ConfigSource = Literal["run", "registry"]
 
@@ -13,6 +15,17 @@ class EvalCfg(Cfg):
 
     config: ConfigSource = "run"
     """Evaluate the run's own snapshot, or the task as registered now."""
+
+
+class CollectCfg(Cfg):
+    """A collection of demonstrations."""
+
+    num_envs: PositiveInt = 64
+    """Parallel environments. A training that is filled with the demonstrations has as many."""
+    steps: PositiveInt = 1000
+    """Control steps of each environment, whole episodes."""
+    seed: Seed = 42
+    """Seed of the environments. Episodes are drawn as in training."""
 
 
 class StoreCfg(Cfg):

@@ -64,10 +64,16 @@ class EnvCfg(Cfg):
 
     @model_validator(mode="after")
     def _names_and_parameters_fit_the_robot(self) -> Self:
-        driven = list(self.action.driven)
-        known_names("action.joints", driven, driven, "joint", self.robot.joints)
+        joints = list(self.action.joints)
+        known_names("action.joints", joints, joints, "joint", self.robot.joints)
         if isinstance(self.action, DifferentialIkCfg):
             known_names("action.link", self.action.link, [self.action.link], "link", self.robot.links)
+            fingers = list(self.action.gripper.joints)
+            known_names("action.gripper.joints", fingers, fingers, "joint", self.robot.joints)
+            if twice := [joint for joint in fingers if joint in joints]:
+                raise broken_rule(
+                    "action.gripper.joints", fingers, f"joint {twice[0]!r} stands in action.joints already"
+                )
         if self.goal is not None:
             known_names("goal.command", self.goal.command, [self.goal.command], "command", self.commands)
         for field, params in self._params():
@@ -85,7 +91,7 @@ class EnvCfg(Cfg):
             "disturbances": self.disturbances,
             "commands": self.commands,
         }
-        goal = [("goal", self.goal.params)] if self.goal else []
+        goal: list[tuple[str, Mapping[str, Param]]] = [("goal", self.goal.params)] if self.goal else []
         return goal + [(f"{part}.{name}", term.params) for part, group in terms.items() for name, term in group.items()]
 
     def _check_param(self, field: str, name: str, value: Param) -> None:

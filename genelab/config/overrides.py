@@ -78,6 +78,28 @@ def apply_overrides(
     ]
 
 
+def from_environment(
+    task: TaskSpec, assignments: Sequence[str], environment: Mapping[str, str]
+) -> dict[str, tuple[str, JsonValue]]:
+    """Values that environment variables give to the choices of a task, as `options` of `apply_overrides`.
+
+    Args:
+        assignments: of --set. One that chooses the same is left to stand.
+
+    Raises:
+        InputError: if --set and a variable choose differently.
+    """
+    given = dict(_parse(assignment) for assignment in assignments)
+    found: dict[str, tuple[str, JsonValue]] = {}
+    for path, choice in choices(task):
+        value = environment.get(choice.variable) if choice.variable else None
+        if value and path not in given:
+            found[str(choice.variable)] = path, value
+        elif value and given[path] != value:
+            raise InputError(f"--set {path} = {given[path]!r}: {choice.variable} says {value!r}; give one of them")
+    return found
+
+
 def _parse(assignment: str) -> tuple[str, JsonValue]:
     path, equals, text = assignment.partition("=")
     path = path.strip()

@@ -63,6 +63,10 @@ def first_problem(error: ValidationError) -> str:
         # A rule over the whole model: its input is the whole document.
         return one_line(problem["msg"])
     path = ".".join(str(part) for part in problem["loc"] if not str(part).startswith(TAG))
+    if problem["type"] == "union_tag_invalid":
+        told = problem.get("ctx", {})
+        field, value = told["discriminator"].removesuffix("()"), told["tag"].removeprefix(TAG)
+        return one_line(f"{path}.{field} = {value!r}: must be one of {told['expected_tags'].replace(TAG, '')}")
     if problem["type"] == BROKEN_RULE:
         return one_line(f"{path}.{problem['msg']}")
     return one_line(f"{path} = {problem['input']!r}: {problem['msg']}")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
 from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
-from genelab.config.base import Cfg, Seed, broken_rule
+from genelab.config.base import Cfg, FuncRef, Seed, broken_rule
 from genelab.config.env import EnvCfg
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
@@ -66,6 +66,8 @@ class TaskSpec(Cfg):
     """The learner."""
     budget: BudgetCfg
     """How long a seed trains."""
+    demonstrator: FuncRef | None = Field(default=None, exclude_if=lambda ref: ref is None)
+    """Class of the scripted controller that `genelab collect-demos` runs; null for none."""
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
 

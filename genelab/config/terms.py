@@ -36,12 +36,12 @@ class ObservationGroupCfg(Cfg):
 
 
 class RewardTermCfg(Cfg):
-    """One reward term: weight x value x control dt."""
+    """One reward term: weight x value, x control dt too where weights are per second."""
 
     func: FuncRef
-    """Function of the state view; returns (num_envs,)."""
+    """Function of the state view, or of the goal where there is one; returns (num_envs,)."""
     weight: float
-    """Reward per second and unit of value."""
+    """Reward per unit of value, and per second or control step as `reward_per` says."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
     bounds: Annotated[tuple[float, float], AfterValidator(rising)] | None = Field(

@@ -250,6 +250,10 @@ class Environment:
         group = next(group for group in self._groups if group.name == "observation")
         return group.relabel(observation, self._goal_view(achieved, desired))
 
+    def state(self) -> StateView:
+        """The current state, for controllers that need no observations. Read from the simulator."""
+        return self._read()
+
     def simulator_error(self) -> Tensor:
         """Where the simulator holds an error that was not reset. Shape: (num_envs,) bool."""
         return self._sim.error()

@@ -46,6 +46,10 @@ class EpisodeTable:
     """Control steps."""
     terminated: list[bool]
     """Whether the task ended it, not the time limit."""
+    success: list[bool] | None = None
+    """Whether the goal was reached at any step of it; None where the task has no goal."""
+    success_at_end: list[bool] | None = None
+    """Whether the goal was reached in its final state; None where the task has no goal."""
 
 
 def run_episodes(
@@ -67,6 +71,7 @@ def run_episodes(
     lengths = torch.zeros(count + 1, dtype=torch.int64, device=device)
     terminated = torch.zeros(count + 1, dtype=torch.bool, device=device)
     broken = torch.zeros(count + 1, dtype=torch.bool, device=device)
+    success: dict[str, Tensor] = {}
     pending = torch.ones(count, dtype=torch.bool, device=device)
     observations = env.reset()
     while bool(pending.any()):
@@ -80,10 +85,19 @@ def run_episodes(
         returns[row] = step.finished.episode_return
         lengths[row] = step.finished.length
         terminated[row] = step.terminated
+        for name in ("success", "success_at_end"):
+            reached: Tensor | None = getattr(step.finished, name)
+            if reached is not None:
+                success.setdefault(name, torch.zeros_like(terminated))[row] = reached
         # A broken episode may end before its return shows it.
         broken[torch.where(step.broken & (step.finished.number < count), step.finished.number, count)] = True
         pending &= ~torch.isin(torch.arange(count, device=device), row)
-    table = EpisodeTable(returns[:count].tolist(), lengths[:count].tolist(), terminated[:count].tolist())
+    table = EpisodeTable(
+        returns[:count].tolist(),
+        lengths[:count].tolist(),
+        terminated[:count].tolist(),
+        **{name: column[:count].tolist() for name, column in success.items()},
+    )
     bad = next((k for k, value in enumerate(table.returns) if value != value or abs(value) == float("inf")), None)
     if bad is not None:
         raise DivergedError(f"evaluation episode {bad}: the return is {table.returns[bad]}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genelab.config.actions import DifferentialIkCfg
 from genelab.config.env import EnvCfg
 from genelab.config.terms import ObservationGroupCfg
 from genelab.records.demos import ActionColumn, Bounds, LayoutRow
@@ -67,7 +68,15 @@ def observation_columns(
 
 
 def target_columns(env: EnvCfg) -> list[Column]:
-    """Columns of the actions of an environment. The value of each is the joint's target, m or rad."""
+    """Columns of the actions of an environment.
+
+    The value of each is what it asks for: a joint's target, m or rad, or with `differential_ik` the displacement of the
+    link and of the fingers in one control step, m, which is cut.
+    """
+    if isinstance(env.action, DifferentialIkCfg):
+        scales = (*[env.action.scale] * 3, env.action.gripper.scale)
+        pairs = zip(env.action.columns, scales, strict=True)
+        return [Column(name, factor=scale, clip=(-scale, scale), is_action=True) for name, scale in pairs]
     joints = {name: env.robot.joints[name] for name in env.action.joints}
     return [
         Column(
@@ -93,7 +102,7 @@ def _parts(row: LayoutRow, actions: Sequence[str] | None) -> list[str]:
     width, joints = row.stop - row.start, row.params.get("joints")
     if isinstance(joints, list) and len(joints) == width:
         return [str(joint) for joint in joints]
-    if "link" in row.params and width == 3:
+    if ("link" in row.params or "object" in row.params) and width == 3:
         return ["x", "y", "z"]
     if row.func == LAST_ACTION and actions is not None and len(actions) == width:
         return list(actions)

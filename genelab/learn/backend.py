@@ -1,10 +1,12 @@
 """What a learning library has to offer, and which one a config names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg, PpoCfg
@@ -95,6 +97,26 @@ class Backend(Protocol):
             config_sha256: digest of its config, for checkpoints.
             env: its environment.
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
+
+        Raises:
+            InputError: if the library or the environment cannot meet a setting.
+        """
+        ...
+
+    def prefill(self, trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
+        """Give a trainer the demonstrations of `agent.demo_path`, after a resume state was loaded, if there is one.
+
+        Args:
+            trainer: of this library.
+            demos: `obs_<group>` and `next_obs_<group>` for each group, shape (T, E, dim); `actions`, shape
+                (T, E, num_actions); `rewards`, `terminated` and `truncated`, shape (T, E). T control steps of E
+                environments.
+
+        Returns:
+            How many transitions were added: none if the trainer has them already.
+
+        Raises:
+            InputError: if they do not fit.
         """
         ...
 
@@ -143,6 +165,6 @@ def backend_of(agent: AgentCfg) -> Backend:
         from genelab.learn.rsl_rl import backend as rsl_rl
 
         return rsl_rl
-    from genelab.learn.sb3 import backend as sb3  # pyright: ignore
+    from genelab.learn.sb3 import backend as sb3
 
-    return sb3  # pyright: ignore
+    return sb3

@@ -4,11 +4,11 @@ Each trainer writes a file of its own; this is what they share.
 """
 
 import hashlib
-import io
 import pickle
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch import Tensor
 from genelab.config.snapshot import one_line
 from genelab.errors import DivergedError, InputError
 from genelab.records.files import MAX_LINE, parse_json
-from genelab.runs.files import write_atomic
+from genelab.runs.files import atomic_path
 from genelab.runs.run_dir import RunDir
 
 ZIP_MEMBER = "genelab.json"
@@ -78,9 +78,9 @@ def load(path: Path) -> Checkpoint:
             format, or holds non-finite weights.
     """
     if _has_member(path, ZIP_MEMBER):
-        from genelab.learn.sb3 import checkpoint as sb3  # pyright: ignore
+        from genelab.learn.sb3 import checkpoint as sb3
 
-        return sb3.load(path)  # pyright: ignore
+        return sb3.load(path)
     from genelab.learn.rsl_rl import checkpoint as rsl_rl
 
     return rsl_rl.load(path)
@@ -114,7 +114,7 @@ def parse(path: Path, data: dict[str, Any], groups: Sequence[str], trainer: str)
         layout = parse_json(data["layout"])
         widths = {group: layout[group][-1]["stop"] for group in groups}
     except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {_first_line(error)}"
+        reason = f"{type(error).__name__}: {first_line(error)}"
         raise InputError(f"'{path}' is no genelab checkpoint: its layout is broken ({reason})") from error
     if not all(type(width) is int and width > 0 for width in widths.values()):
         raise InputError(f"'{path}' is no genelab checkpoint: its layout has widths {one_line(repr(widths), MAX_LINE)}")
@@ -172,10 +172,13 @@ def load_of_run(path: Path, run_dir: RunDir) -> Checkpoint:
 
 def save_tensors(path: Path, data: dict[str, Any]) -> None:
     """Write tensors and plain data atomically."""
-    # Through memory: torch puts a path's name inside the archive, and equal data would differ in bytes.
-    buffer = io.BytesIO()
-    torch.save(data, buffer)
-    write_atomic(path, buffer.getvalue())
+    # To an open file: torch puts a path's name inside the archive, and equal data would differ in bytes.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(data, file)
+        except RuntimeError as error:
+            # On a full disk torch still closes its archive, and what fails then hides why.
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def load_tensors(path: Path) -> Any:
@@ -186,18 +189,25 @@ def load_tensors(path: Path) -> Any:
     """
     if not path.is_file():
         raise InputError(f"checkpoint '{path}' does not exist")
-    try:
+    with damage_told(path):
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged:
             raise InputError(f"checkpoint '{path}' is damaged: its member '{damaged}' fails its checksum")
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+@contextmanager
+def damage_told(path: Path) -> Generator[None]:
+    """Tell whatever reading a file raises as InputError: that it holds code, or is torn."""
+    try:
+        yield
     except InputError:
         raise
     except pickle.UnpicklingError as error:
         raise InputError(f"checkpoint '{path}' holds code, not only tensors, and was not loaded") from error
     except Exception as error:  # damaged data makes zip, pickle and torch raise nearly anything
-        raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {_first_line(error)}") from error
+        raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {first_line(error)}") from error
 
 
 def non_finite(tensors: Tensors) -> str | None:
@@ -225,5 +235,6 @@ def _is_plain(tensor: Tensor) -> bool:
     return plain and tensor.is_contiguous() and not tensor.is_complex()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line, or its kind."""
     return one_line(str(error).partition("\n")[0], MAX_LINE) or type(error).__name__

@@ -30,12 +30,20 @@ def load_weights(module: nn.Module, tensors: Tensors, source: str) -> None:
     Raises:
         InputError: if they differ.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    require_shapes({name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}, tensors, source)
+    module.load_state_dict(tensors)
+
+
+def require_shapes(expected: dict[str, tuple[int, ...]], tensors: Tensors, source: str) -> None:
+    """Compare names and shapes of tensors with what the config needs.
+
+    Raises:
+        InputError: if they differ; names `source` and the first tensor that does.
+    """
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
         name = next(n for n in [*expected, *found] if expected.get(n) != found.get(n))
         raise InputError(f"{source} tensor '{name}': shape {found.get(name)}, the config needs {expected.get(name)}")
-    module.load_state_dict(tensors)
 
 
 class DeterministicPolicy:

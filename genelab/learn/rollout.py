@@ -95,7 +95,7 @@ class RolloutGuard:
 
     def _is_normal(self, step: Step) -> Tensor:
         """Whether nothing is wrong in any environment. A bool scalar on the device."""
-        finite = all_finite((step.reward, *step.observations.values()))
+        finite = all_finite((step.reward, *step.observations.values(), *_final_observations(step)))
         return finite if self._env.resets_broken else finite & ~step.broken.any()
 
     def _require_normal(self) -> None:
@@ -112,19 +112,25 @@ class RolloutGuard:
 
 
 class EpisodeWindow:
-    """Return and length of the last finished episodes."""
+    """Return, length and success of the last finished episodes."""
 
-    def __init__(self, returns: Sequence[float] = (), lengths: Sequence[float] = ()) -> None:
+    def __init__(
+        self, returns: Sequence[float] = (), lengths: Sequence[float] = (), successes: Sequence[bool] = ()
+    ) -> None:
         """Begin with these episodes."""
         self.returns: deque[float] = deque(returns, RETURN_WINDOW)
         """Undiscounted reward sums, the latest last."""
         self.lengths: deque[float] = deque(lengths, RETURN_WINDOW)
         """Control steps."""
-        self._ended: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.successes: deque[bool] = deque(successes, RETURN_WINDOW)
+        """Whether the goal was ever reached. Empty without a goal."""
+        self._ended: list[tuple[Tensor, ...]] = []
 
     def note(self, step: Step) -> None:
         """Remember a step, without reading the device."""
-        self._ended.append((step.terminated | step.truncated, step.finished.episode_return, step.finished.length))
+        finished = step.finished
+        success = () if finished.success is None else (finished.success,)
+        self._ended.append((step.terminated | step.truncated, finished.episode_return, finished.length, *success))
 
     def count(self) -> int:
         """Add the episodes that ended in the steps since the last call, in order of step and environment.
@@ -134,10 +140,12 @@ class EpisodeWindow:
         Returns:
             How many they are.
         """
-        done, returns, lengths = (torch.stack(column) for column in zip(*self._ended, strict=True))
+        done, returns, lengths, *success = (torch.stack(column) for column in zip(*self._ended, strict=True))
         self._ended = []
         self.returns.extend(returns[done].tolist())
         self.lengths.extend(lengths[done].tolist())
+        for column in success:
+            self.successes.extend(column[done].tolist())
         return int(done.sum())
 
     @property
@@ -149,6 +157,22 @@ class EpisodeWindow:
     def mean_length(self) -> float | None:
         """Mean length, control steps; None before the first episode."""
         return float(np.mean(self.lengths)) if self.lengths else None
+
+    @property
+    def success_rate(self) -> float | None:
+        """Share of the episodes that ever reached their goal; None before the first, or without a goal."""
+        return float(np.mean(self.successes)) if self.successes else None
+
+
+def _final_observations(step: Step) -> list[Tensor]:
+    """Final observations, if there are any, with zeros where no trainer stores them.
+
+    That is where no episode ended, and in a broken environment, whose state is no place to learn from.
+    """
+    if step.finished.observations is None:
+        return []
+    stored = ((step.terminated | step.truncated) & ~step.broken)[:, None]
+    return [value.masked_fill(~stored, 0.0) for value in step.finished.observations.values()]
 
 
 def _rollout_fault(tensor: str, step: int, rule: str) -> FaultError:

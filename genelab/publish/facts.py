@@ -7,7 +7,7 @@ from pathlib import Path
 from genelab.config.snapshot import canonical_json
 from genelab.publish.text import cell, number, single
 from genelab.records import names
-from genelab.records.build_entry import protocol_changes
+from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
 from genelab.records.entry import EntryRecord
 from genelab.records.seed_files import SeedFiles
@@ -25,12 +25,15 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
     if record.return_ceiling is not None:
         facts.append(("Largest possible return", number(record.return_ceiling)))
     facts += [("Protocol", _protocol(record, seeds)), ("Reload check", _round_trip(seeds))]
-    changes = [f"{o.path} {canonical_json(o.old)} → {canonical_json(o.new)}" for o in record.overrides]
+    changed = changes(seeds[0])
+    told = [f"{o.path} {canonical_json(o.old)} → {canonical_json(o.new)}" for o in changed]
+    chosen = [f"{o.path} = {canonical_json(o.new)}" for o in record.overrides if o not in changed]
     registry = {d.path for s in seeds for d in s.eval.differences_from_registry}
     guards = [f"seed {s.run.seed} {name} {count}" for s in seeds for name, count in s.eval.guards.items() if count]
     resumed = [f"seed {s.run.seed} in {len(s.run.attempts)} attempts" for s in seeds if len(s.run.attempts) > 1]
     optional = {
-        "Changed by the command line": changes,
+        "Changed by the command line": told,
+        "Chosen, as the task leaves it open": chosen,
         "Differs from the installed task in": sorted(registry),
         "Guards counted": guards,
         "Training was resumed": resumed,
@@ -62,21 +65,30 @@ def _over_seeds(record: EntryRecord) -> str:
     if over.success_wilson95 is not None:
         low, high = over.success_wilson95
         text += f"; success rate {number(low)} to {number(high)} (95 % Wilson over all episodes)"
+    if over.success_at_end_wilson95 is not None:
+        low, high = over.success_at_end_wilson95
+        text += f", at the end {number(low)} to {number(high)}"
     return text
 
 
 def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
     metrics = [getattr(seed.eval.baselines, name).metrics for seed in seeds]
     mean, std = single([m.return_mean for m in metrics]), single([m.return_std for m in metrics])
-    return f"{mean} (std {std}), {single([m.length_mean for m in metrics], 1)} steps"
+    reached = ""
+    for label, rates in (
+        ("success", [m.success_rate for m in metrics if m.success_rate is not None]),
+        ("at the end", [m.success_at_end_rate for m in metrics if m.success_at_end_rate is not None]),
+    ):
+        reached += f", {label} {single(rates)}" if rates else ""
+    return f"{mean} (std {std}), {single([m.length_mean for m in metrics], 1)} steps{reached}"
 
 
 def _protocol(record: EntryRecord, seeds: Sequence[SeedFiles]) -> str:
     p = record.protocol
     noise, pushes = ("on" if on else "off" for on in (p.observation_noise, p.disturbances))
     action = "mean action" if p.deterministic else "sampled action"
-    changes = dict.fromkeys(f"{field} {old} → {new}" for s in seeds for field, old, new in protocol_changes(s))
-    changed = f"; **changed from the task's own: {', '.join(changes)}**" if changes else ""
+    other = dict.fromkeys(f"{field} {old} → {new}" for s in seeds for field, old, new in protocol_changes(s))
+    changed = f"; **changed from the task's own: {', '.join(other)}**" if other else ""
     return (
         f"{p.id} {p.version}: {p.episodes} episodes, {p.num_envs} environments, seed {p.seed}, {action}, "
         f"observation noise {noise}, disturbances {pushes}, at most {p.max_steps} steps{changed}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from genelab.publish.facts import facts_of, link
 from genelab.publish.published import PublishedRow
 from genelab.publish.text import NONE, cell, number, seconds
+from genelab.records.build_entry import changes
 from genelab.records.check import CheckedEntry
 from genelab.records.entry import EntryRecord
 from genelab.records.statistics import Sample, sample
@@ -15,6 +16,13 @@ Row = tuple[str, ...]
 
 ABOVE, NOT_ABOVE = "clearly above", "**NOT clearly above**"
 """Verdict against idle, as printed."""
+NOT_ABOVE_IDLE = f" {NOT_ABOVE} idle's"
+"""Beside a success rate that luck may explain."""
+HEAD = (
+    *("seed", "return mean", "return std", "length", "success"),
+    *("convergence iteration", "train wall", "eval wall", "against idle"),
+)
+"""Columns of an entry's table, of a task without a goal."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,11 @@ class EntryView:
 
     record: EntryRecord
     """entry.json."""
+    head: Row
+    """Names of the columns of `rows`."""
     rows: list[Row]
-    """Seed, return mean and std, length, success, convergence iteration, train and eval wall, verdict against idle."""
+    """Seed, return mean and std, length, success (and at the end, of a task with a goal), convergence iteration, train
+    and eval wall, verdict against idle."""
     curve_rows: list[Row]
     """Seed, final average, strength, stability."""
     facts: list[tuple[str, str]]
@@ -73,20 +84,23 @@ def task_view(
         task=shown.record.task,
         picture=link(picture, page),
         current=_entry_view(shown, page),
-        others=[_entry_view(entry, page) for entry in rest if entry.record.overrides],
-        previous=[_entry_view(entry, page) for entry in rest if not entry.record.overrides],
+        others=[_entry_view(entry, page) for entry in rest if changes(entry.seeds[0])],
+        previous=[_entry_view(entry, page) for entry in rest if not changes(entry.seeds[0])],
         published=_published_table(shown, published),
     )
 
 
 def current(entries: Sequence[CheckedEntry]) -> CheckedEntry:
     """The entry that stands for a task. entries: the newest first, at least one."""
-    return next((entry for entry in entries if not entry.record.overrides), entries[0])
+    return next((entry for entry in entries if not changes(entry.seeds[0])), entries[0])
 
 
 def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
     rows: list[Row] = []
     curve_rows: list[Row] = []
+    has_goal = any(run.metrics.success_at_end_rate is not None for run in entry.record.runs)
+    at_end = ("at end",) if has_goal else ()
+    head = (*HEAD[:5], *at_end, *HEAD[5:])
     for run in entry.record.runs:
         metrics, curve = run.metrics, run.curve
         convergence = NONE if curve.convergence_iteration is None else str(curve.convergence_iteration)
@@ -96,7 +110,8 @@ def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
                 number(metrics.return_mean),
                 number(metrics.return_std),
                 number(metrics.length_mean, 1),
-                number(metrics.success_rate),
+                number(metrics.success_rate) + (NOT_ABOVE_IDLE if run.success_above_idle is False else ""),
+                *((number(metrics.success_at_end_rate),) if has_goal else ()),
                 convergence,
                 seconds(run.train_wall_s),
                 seconds(run.eval_wall_s),
@@ -104,7 +119,7 @@ def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
             )
         )
         curve_rows.append((str(run.seed), number(curve.final_average), number(curve.strength), number(curve.stability)))
-    return EntryView(entry.record, rows, curve_rows, facts_of(entry, page))
+    return EntryView(entry.record, head, rows, curve_rows, facts_of(entry, page))
 
 
 def _published_table(entry: CheckedEntry, published: Sequence[PublishedRow]) -> PublishedTable | None:

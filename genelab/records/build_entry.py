@@ -7,10 +7,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, TypeVar
 
+from genelab.config.overrides import Override
 from genelab.config.snapshot import canonical_json, differences
 from genelab.config.task import ProtocolCfg
 from genelab.records import names
 from genelab.records.curve import consistency, convergence_iteration, final_average, stability, strength
+from genelab.records.derived import success_above_idle
 from genelab.records.entry import (
     Aggregate,
     Cost,
@@ -22,7 +24,7 @@ from genelab.records.entry import (
     SeedResult,
     Seeds,
 )
-from genelab.records.files import sha256_file
+from genelab.records.files import read_json, sha256_file
 from genelab.records.seed_files import SeedFiles
 from genelab.records.statistics import seed_interval, wilson
 from genelab.records.sweep import SweepRecord
@@ -92,8 +94,22 @@ def protocol_changes(seed: SeedFiles) -> list[tuple[str, Any, Any]]:
     return differences(seed.snapshot.task.protocol, {name: used[name] for name in ProtocolCfg.model_fields})
 
 
+def changes(seed: SeedFiles) -> list[Override]:
+    """What the command line changed in the registered task. To choose what it leaves open changes nothing."""
+    return [override for override in seed.run.overrides if not _is_choice(seed, override)]
+
+
+def _is_choice(seed: SeedFiles, override: Override) -> bool:
+    part, *keys = override.path.split(".")
+    node: Any = read_json(seed.path / names.PARAMS / f"{part}.json") if part in names.PARTS else None
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    # A registered task never makes a choice itself.
+    return override.old is None and isinstance(node, dict) and {"what", "kind", "value"} <= node.keys()
+
+
 def _status(seeds: Sequence[SeedFiles], *, complete: bool) -> Literal["reference", "preview"]:
-    changed = any(s.run.overrides or s.eval.differences_from_registry or protocol_changes(s) for s in seeds)
+    changed = any(changes(s) or s.eval.differences_from_registry or protocol_changes(s) for s in seeds)
     return "reference" if complete and not changed else "preview"
 
 
@@ -106,6 +122,8 @@ def _result(seed: SeedFiles) -> SeedResult:
         weights_sha256=record.checkpoint.weights_sha256,
         metrics=record.metrics,
         idle_return_mean=idle,
+        idle_success_rate=record.baselines.idle.metrics.success_rate,
+        success_above_idle=success_above_idle(record.episodes, record.baselines.idle.episodes),
         random_return_mean=record.baselines.random.metrics.return_mean,
         above_idle=record.above_idle.passed,
         curve=CurveMetrics(
@@ -146,8 +164,6 @@ def _log_dir(command: Sequence[str]) -> list[str]:
 def _aggregate(runs: Sequence[SeedResult], seeds: Sequence[SeedFiles]) -> Aggregate:
     over = seed_interval([run.metrics.return_mean for run in runs])
     strengths = [run.curve.strength for run in runs if run.curve.strength is not None]
-    successes = [seed.eval.episodes.success for seed in seeds]
-    known = [value for column in successes if column is not None for value in column]
     return Aggregate(
         metric="return_mean",
         n_seeds=over.n,
@@ -157,8 +173,15 @@ def _aggregate(runs: Sequence[SeedResult], seeds: Sequence[SeedFiles]) -> Aggreg
         min=over.minimum,
         max=over.maximum,
         consistency=consistency(strengths) if len(strengths) == len(runs) else None,
-        success_wilson95=wilson(sum(known), len(known)) if known and None not in successes else None,
+        success_wilson95=_wilson_of([seed.eval.episodes.success for seed in seeds]),
+        success_at_end_wilson95=_wilson_of([seed.eval.episodes.success_at_end for seed in seeds]),
     )
+
+
+def _wilson_of(columns: Sequence[Sequence[bool] | None]) -> tuple[float, float] | None:
+    """Interval over all episodes of all seeds; None if a seed does not tell."""
+    known = [value for column in columns if column is not None for value in column]
+    return wilson(sum(known), len(known)) if known and None not in columns else None
 
 
 def _distinct(values: Iterable[T]) -> list[T]:

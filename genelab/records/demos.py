@@ -5,6 +5,13 @@
     actions                float32, (rows, actions), as they were handed to the environment
     ends                   bool, (rows,), true on the last row of an episode; optional
 
+A file whose header has a `collection` holds whole transitions. Row t x num_envs + e is step t of environment e, and:
+
+    next_observations/<group>   float32, as observations; on the last row of an episode its final observation, not the
+                                next episode's first
+    rewards                     float32, (rows,)
+    terminated, truncated       bool, (rows,); never both
+
 Nothing in such a file is ever executed: arrays that hold Python objects are refused.
 
 A later writer may add fields to the header and arrays beside these under the same schema; readers keep what they know.
@@ -25,20 +32,31 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from genelab.config.base import Sha256
 from genelab.errors import InputError
 from genelab.records.base import Record
 from genelab.records.files import MAX_LINE, parse_json, short_problem
 
-OBSERVATIONS = "observations/"
-"""Prefix of the arrays of observation groups."""
+OBSERVATIONS, NEXT_OBSERVATIONS = "observations/", "next_observations/"
+"""Prefixes of the arrays of observation groups."""
 
 GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]\w*$")]
 
 Bounds = tuple[float, float]
 """Lowest and highest value."""
+
+_KNOWN = ("header", "actions", "ends", "rewards", "terminated", "truncated")
 
 # Everything that numpy and the zip below it raise on torn or hostile files.
 _BROKEN = (
@@ -93,6 +111,27 @@ class ActionColumn(_Open):
     """Limits that the actions were cut to; null if nothing cuts them."""
 
 
+class Collection(_Open):
+    """How the transitions of a file were collected."""
+
+    num_envs: PositiveInt
+    """Parallel environments."""
+    steps: PositiveInt
+    """Control steps of each. The last one ended an episode in every environment."""
+    seed: NonNegativeInt
+    """Seed of the environments."""
+    env: dict[str, JsonValue]
+    """Configuration of the environment, as in `params/env.json`: what an action means, and what was rewarded."""
+    episodes: PositiveInt
+    """Finished episodes."""
+    return_mean: float
+    """Mean return of an episode."""
+    success_rate: float | None = Field(ge=0.0, le=1.0)
+    """Share of the episodes that reached the goal at any step; null without a goal."""
+    success_at_end_rate: float | None = Field(ge=0.0, le=1.0)
+    """Share that had reached it in the final state; null without a goal."""
+
+
 class DemoHeader(_Open):
     """The header of a demonstration file."""
 
@@ -109,6 +148,8 @@ class DemoHeader(_Open):
     as the environment gives them, scaled and not normalised."""
     actions: tuple[ActionColumn, ...] | None = None
     """Columns of the actions; null if the writer does not say."""
+    collection: Collection | None = None
+    """How the transitions were collected; null for a file of observations and actions alone."""
 
     @model_validator(mode="after")
     def _without_gaps(self) -> Self:
@@ -124,6 +165,20 @@ class DemoHeader(_Open):
 
 
 @dataclass(frozen=True)
+class Transitions:
+    """What followed each row."""
+
+    next_observations: dict[str, NDArray[np.float32]]
+    """Observations after the step and before a reset, by group. Shape of each: (rows, width of the group)."""
+    rewards: NDArray[np.float32]
+    """Shape: (rows,)."""
+    terminated: NDArray[np.bool_]
+    """Whether the task ended the episode. Shape: (rows,)."""
+    truncated: NDArray[np.bool_]
+    """Whether the time limit alone ended it. Shape: (rows,)."""
+
+
+@dataclass(frozen=True)
 class Demos:
     """What a demonstration file holds."""
 
@@ -134,6 +189,8 @@ class Demos:
     """Shape: (rows, actions)."""
     ends: NDArray[np.bool_] | None
     """Whether a row is the last of its episode; None if the file does not say. Shape: (rows,)."""
+    transitions: Transitions | None = None
+    """What followed each row; given exactly with the header's `collection`."""
 
 
 def encode_demos(demos: Demos) -> bytes:
@@ -143,6 +200,9 @@ def encode_demos(demos: Demos) -> bytes:
     arrays |= {f"{OBSERVATIONS}{group}": array for group, array in demos.observations.items()}
     if demos.ends is not None:
         arrays["ends"] = demos.ends
+    if (after := demos.transitions) is not None:
+        arrays |= {f"{NEXT_OBSERVATIONS}{group}": array for group, array in after.next_observations.items()}
+        arrays |= {"rewards": after.rewards, "terminated": after.terminated, "truncated": after.truncated}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -171,7 +231,8 @@ def read_demos(path: Path) -> Demos:
         for group, array in groups.items():
             if len(array) != len(actions):
                 raise ValueError(f"'{OBSERVATIONS}{group}' has {len(array)} rows, 'actions' {len(actions)}")
-        return Demos(header, groups, actions, _ends(known.get("ends"), len(actions)))
+        ends = None if known.get("ends") is None else _flags(known, "ends", len(actions))
+        return Demos(header, groups, actions, ends, _transitions(header, known, len(actions)))
     except ValidationError as error:
         raise _refusal(path, f"has a wrong header: {short_problem(error)}") from error
     except (ValueError, RecursionError) as error:
@@ -187,7 +248,7 @@ def _known_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as file:
             known: dict[str, NDArray[Any]] = {}
             for name in file.files:
-                if name in ("header", "actions", "ends") or name.startswith(OBSERVATIONS):
+                if name in _KNOWN or name.startswith((OBSERVATIONS, NEXT_OBSERVATIONS)):
                     known[name] = np.asarray(file[name])
             return known
     except _BROKEN as error:
@@ -224,7 +285,34 @@ def _rows(arrays: Mapping[str, NDArray[Any]], name: str, width: int | None) -> N
     return array
 
 
-def _ends(array: NDArray[Any] | None, rows: int) -> NDArray[np.bool_] | None:
-    if array is not None and (array.dtype != np.bool_ or array.shape != (rows,)):
-        raise ValueError(f"has 'ends' of type {array.dtype} and shape {array.shape}, it must be bool ({rows},)")
+def _transitions(header: DemoHeader, arrays: Mapping[str, NDArray[Any]], rows: int) -> Transitions | None:
+    collection = header.collection
+    if collection is None:
+        return None
+    if rows != collection.num_envs * collection.steps:
+        told = f"{collection.steps} steps of {collection.num_envs} environments"
+        raise ValueError(f"has {rows} rows, its header tells of {told}")
+    following = {g: _rows(arrays, f"{NEXT_OBSERVATIONS}{g}", width) for g, width in header.widths().items()}
+    for group, array in following.items():
+        if len(array) != rows:
+            raise ValueError(f"has '{NEXT_OBSERVATIONS}{group}' of {len(array)} rows, 'actions' has {rows}")
+    terminated, truncated = _flags(arrays, "terminated", rows), _flags(arrays, "truncated", rows)
+    if bool((terminated & truncated).any()):
+        raise ValueError("has a row that is both 'terminated' and 'truncated'")
+    if not bool((terminated | truncated)[-collection.num_envs :].all()):
+        raise ValueError("ends in the middle of an episode: its last step must end one in every environment")
+    return Transitions(following, _column(arrays, "rewards", rows, np.float32), terminated, truncated)
+
+
+def _flags(arrays: Mapping[str, NDArray[Any]], name: str, rows: int) -> NDArray[np.bool_]:
+    return _column(arrays, name, rows, np.bool_)
+
+
+def _column(arrays: Mapping[str, NDArray[Any]], name: str, rows: int, kind: Any) -> NDArray[Any]:
+    array = arrays.get(name)
+    if array is None:
+        raise ValueError(f"has no array '{name}'")
+    if array.dtype != kind or array.shape != (rows,):
+        wanted = np.dtype(kind).name
+        raise ValueError(f"has '{name}' of type {array.dtype} and shape {array.shape}, it must be {wanted} ({rows},)")
     return array

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from genelab.records.eval import AboveIdle, Baseline, Episodes, Metrics, RoundTrip
-from genelab.records.statistics import above_idle, mean, population_std
+from genelab.records.statistics import above_idle, mean, population_std, wilson
 
 
 def metrics_of(episodes: Episodes) -> Metrics:
@@ -13,6 +13,7 @@ def metrics_of(episodes: Episodes) -> Metrics:
         return_std=population_std(episodes.return_),
         length_mean=mean(episodes.length),
         success_rate=None if episodes.success is None else mean(episodes.success),
+        success_at_end_rate=None if episodes.success_at_end is None else mean(episodes.success_at_end),
     )
 
 
@@ -24,6 +25,18 @@ def baseline_of(episodes: Episodes) -> Baseline:
 def above_idle_of(episodes: Episodes, idle: Episodes) -> AboveIdle:
     """Verdict on a policy's episodes against the idle ones."""
     return AboveIdle.model_validate(above_idle(episodes.return_, idle.return_)._asdict())
+
+
+def success_above_idle(episodes: Episodes, idle: Episodes) -> bool | None:
+    """Whether the success rate is clearly above idle's, which is luck: their 95 % Wilson intervals do not meet.
+
+    None where the task has no goal.
+    """
+    if episodes.success is None or idle.success is None:
+        return None
+    low, _ = wilson(sum(episodes.success), len(episodes.success))
+    _, high = wilson(sum(idle.success), len(idle.success))
+    return low > high
 
 
 def round_trip_of(in_memory_return: Sequence[float], episodes: Episodes, tolerance: float) -> RoundTrip:

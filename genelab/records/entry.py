@@ -34,6 +34,10 @@ RelativePath = Annotated[str, AfterValidator(_inside)]
 """A path below the entry, with forward slashes."""
 
 
+def _none(value: object) -> bool:
+    return value is None
+
+
 class FileRef(Record):
     """A file of the entry."""
 
@@ -93,6 +97,10 @@ class SeedResult(Record):
     """Evaluation over episodes."""
     idle_return_mean: float
     """What doing nothing earns under the same protocol."""
+    idle_success_rate: float | None = Field(default=None, ge=0.0, le=1.0, exclude_if=_none)
+    """Share of the episodes in which doing nothing reaches the goal; left out where the task has none."""
+    success_above_idle: bool | None = Field(default=None, exclude_if=_none)
+    """Whether the success rate is clearly above idle's; left out where the task has no goal."""
     random_return_mean: float
     """What random actions earn under the same protocol."""
     above_idle: bool
@@ -129,7 +137,9 @@ class Aggregate(Record):
     consistency: float | None
     """1 - 2 s / mean of the strengths; null where undefined."""
     success_wilson95: tuple[float, float] | None
-    """95 % Wilson interval of the success rate over all episodes of all seeds; null where the task emits none."""
+    """95 % Wilson interval of the success rate over all episodes of all seeds; null where the task has no goal."""
+    success_at_end_wilson95: tuple[float, float] | None = Field(default=None, exclude_if=_none)
+    """The same for the rate of success in the final state; left out where the task has no goal."""
 
 
 class Cost(Record):

@@ -80,11 +80,19 @@ class Episodes(Record):
     end: tuple[EpisodeEnd, ...]
     """`terminated` by the task, or `truncated` by the time limit."""
     success: tuple[bool, ...] | None = None
-    """Whether the task called it a success; null where the task emits none."""
+    """Whether the goal was reached at any step; null where the task has none."""
+    success_at_end: tuple[bool, ...] | None = Field(default=None, exclude_if=lambda column: column is None)
+    """Whether the goal was reached in the final state; left out where the task has none."""
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
-        columns = {"return": self.return_, "length": self.length, "end": self.end, "success": self.success}
+        columns = {
+            "return": self.return_,
+            "length": self.length,
+            "end": self.end,
+            "success": self.success,
+            "success_at_end": self.success_at_end,
+        }
         for name, column in columns.items():
             if column is not None and len(column) != len(self.index):
                 raise ValueError(f"{name} has {len(column)} entries for {len(self.index)} episodes")
@@ -103,7 +111,9 @@ class Metrics(Record):
     length_mean: NonNegativeFloat
     """Mean length, control steps."""
     success_rate: float | None = Field(ge=0.0, le=1.0)
-    """Share of successes; null where the task emits none."""
+    """Share of all episodes that reached the goal at any step; null where the task has none."""
+    success_at_end_rate: float | None = Field(default=None, ge=0.0, le=1.0, exclude_if=lambda rate: rate is None)
+    """Share of all episodes that reached the goal in their final state; left out where the task has none."""
 
 
 class Baseline(Record):

@@ -1,6 +1,6 @@
 """`<policy>.metadata.json`: what an exported policy expects and returns, where it comes from, and how true it is."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -90,7 +90,7 @@ class ActionJoint(Record):
     default_pos: float
     """Default position, m or rad."""
     range: tuple[float, float]
-    """Joint limits, m or rad. Targets were not clipped to them."""
+    """Joint limits, m or rad. Only `differential_ik` clips targets to them."""
     kp: NonNegativeFloat
     """Position gain, N/m or N m/rad."""
     kv: NonNegativeFloat
@@ -99,8 +99,12 @@ class ActionJoint(Record):
     """Largest absolute force or torque, N or N m; null for none."""
 
 
-class Action(Record):
-    """What the output means."""
+Unit = Literal["m for a sliding joint, rad for a turning one"]
+"""Unit of a target."""
+
+
+class JointPositionTarget(Record):
+    """The output commands a target of every driven joint."""
 
     output: TensorSpec
     """The output. Column k belongs to joint k."""
@@ -108,7 +112,7 @@ class Action(Record):
     """What the output commands."""
     formula: Literal["target = default_pos + offset + scale * action"]
     """From the output to the target."""
-    unit: Literal["m for a sliding joint, rad for a turning one"]
+    unit: Unit
     """Unit of a target."""
     scale: float
     """Target change per unit of action."""
@@ -116,12 +120,105 @@ class Action(Record):
     """Constant added to the target."""
     joints: tuple[ActionJoint, ...] = Field(min_length=1)
     """Driven joints, in the order of the columns."""
+    gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0, exclude_if=lambda share: share == 0.0)
+    """Share of its own weight that the robot carried by itself, beside the PD law; left out for none."""
 
     @model_validator(mode="after")
     def _one_column_each(self) -> Self:
         if len(self.joints) != self.output.shape[1]:
             raise ValueError(f"{len(self.joints)} joints for {self.output.shape[1]} columns")
         return self
+
+
+class Gripper(Record):
+    """The gripper. Its fingers share one target."""
+
+    joints: tuple[ActionJoint, ...] = Field(min_length=1)
+    """Finger joints."""
+    scale: PositiveFloat
+    """Change of the target per unit of action, m."""
+    range: tuple[float, float]
+    """Closed and open finger position, m."""
+
+
+IkFormula = tuple[
+    Literal["a = clip(action, clip)"],
+    Literal["dx = (scale * a[0:3], orientation_gain * rotation_vector(held * inverse(orientation)))"],
+    Literal["dq = transpose(J) * inverse(J * transpose(J) + damping^2 * identity) * dx"],
+    Literal["target = clip(q + clip(dq, [-max_joint_step, max_joint_step]), range)"],
+    Literal["finger target = clip(mean(finger q) + gripper.scale * a[3], gripper.range)"],
+]
+"""From the output to the targets, step by step."""
+
+
+class DifferentialIk(Record):
+    """The output moves a link, by damped least squares, and a gripper.
+
+    Targets refer to what is sensed: an action of zero asks to stay where the robot is, not where it was told to be.
+    """
+
+    output: TensorSpec
+    """The output."""
+    kind: Literal["differential_ik"]
+    """What the output commands."""
+    columns: tuple[str, str, str, str]
+    """Columns of the output: displacement of the link along x, y and z of the world frame, and the gripper."""
+    clip: tuple[float, float]
+    """Limits that every column is cut to."""
+    formula: IkFormula
+    """From the output to the targets. `orientation`, `J` and `q` are sensed when the action is given."""
+    symbols: dict[str, str]
+    """What the formula names beside the fields here."""
+    unit: Unit
+    """Unit of a target."""
+    link: str
+    """Link that is moved."""
+    scale: PositiveFloat
+    """Displacement per unit of action and control step, m."""
+    damping: PositiveFloat
+    """Damping of the least squares, for displacements in m and rad."""
+    orientation_gain: NonNegativeFloat
+    """Share of the orientation error corrected per control step."""
+    max_joint_step: PositiveFloat
+    """Largest change of a joint per control step, rad."""
+    joints: tuple[ActionJoint, ...] = Field(min_length=1)
+    """Joints that move the link, in the order of the columns of J."""
+    gripper: Gripper
+    """The gripper at its end."""
+    gravity_compensation: float = Field(ge=0.0, le=1.0)
+    """Share of its own weight that the robot carried by itself, beside the PD law."""
+
+    @model_validator(mode="after")
+    def _four_columns(self) -> Self:
+        if self.output.shape[1] != len(self.columns):
+            raise ValueError(f"{len(self.columns)} named columns, the output has {self.output.shape[1]}")
+        return self
+
+
+Action = Annotated[JointPositionTarget | DifferentialIk, Field(discriminator="kind")]
+"""What the output means."""
+
+
+class GoalTerm(Record):
+    """A function of the simulation behind a goal."""
+
+    func: FuncRef
+    """The function."""
+    params: dict[str, Param]
+    """Its arguments."""
+    meaning: str | None
+    """What it returns, with unit and frame; null if it does not say."""
+
+
+class Goal(Record):
+    """What the goals of a goal-conditioned policy are."""
+
+    achieved: GoalTerm
+    """What is the case: the achieved goal."""
+    desired: GoalTerm
+    """What was asked for in training: the desired goal."""
+    tolerance: PositiveFloat
+    """Distance at which a goal counts as reached, in its unit."""
 
 
 class ControlTiming(Record):
@@ -133,6 +230,8 @@ class ControlTiming(Record):
     """Physics time step of the simulation, s."""
     decimation: PositiveInt
     """Physics steps per action."""
+    episode_steps: PositiveInt | None = Field(default=None, exclude_if=lambda steps: steps is None)
+    """Actions of an episode in training; left out where no observation depends on it."""
 
 
 class Parity(Record):
@@ -175,6 +274,8 @@ class ExportRecord(Record):
     """How to fill the input."""
     goals: tuple[Observation, ...] = Field(default=(), exclude_if=lambda goals: not goals)
     """Further inputs of a goal-conditioned policy, in the order of the arguments."""
+    goal: Goal | None = Field(default=None, exclude_if=lambda goal: goal is None)
+    """What its goals are; left out for a policy without."""
     action: Action
     """What the output means."""
     timing: ControlTiming

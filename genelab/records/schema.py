@@ -25,10 +25,16 @@ MODELS: dict[str, type[Record]] = {
 
 
 LATER = {
+    "Aggregate": ("success_at_end_wilson95",),
     "CodeStamp": ("problem",),
+    "ControlTiming": ("episode_steps",),
+    "Episodes": ("success_at_end",),
     "ExecutionCfg": ("nan_policy", "max_env_resets"),
-    "ExportRecord": ("goals",),
+    "ExportRecord": ("goals", "goal"),
+    "JointPositionTarget": ("gravity_compensation",),
+    "Metrics": ("success_at_end_rate",),
     "RunRecord": ("guards",),
+    "SeedResult": ("idle_success_rate", "success_above_idle"),
 }
 """Fields by model that older files of the same schema lack; their defaults say what held before."""
 

@@ -13,6 +13,7 @@ from genelab.config.snapshot import canonical_json, config_sha256, differences, 
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
+from genelab.records.demo_check import demonstrations_of
 from genelab.records.eval import EvalRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
@@ -89,10 +90,12 @@ def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: Executio
     """Resolve a launch. Reads the directory, writes nothing.
 
     Raises:
-        InputError: if the task leaves a choice open, the directory cannot be written, or holds another task or
+        InputError: if the task leaves a choice open, its demonstrations do not fit, the directory cannot be written, or
+            holds another task or
             configuration or a broken record, or a started seed ran on another device or number of threads.
     """
     require_made(task)
+    demonstrations_of(task)
     log_dir = Path(cfg.log_dir.replace("{task}", task.id))
     require_writable(log_dir)
     snapshot = dump_task(task)

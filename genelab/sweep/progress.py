@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, ValidationError
 
 from genelab.config.task import TaskSpec
-from genelab.records.eval import EvalRecord
+from genelab.records.derived import success_above_idle
+from genelab.records.eval import EvalRecord, Metrics
 from genelab.runs.files import read_record
 
 _TAIL_BYTES = 16384
@@ -47,8 +48,16 @@ def describe_evaluation(eval_file: Path) -> str:
     record = read_record(eval_file, EvalRecord)
     metrics, idle = record.metrics, record.baselines.idle.metrics
     verdict = "" if record.above_idle.passed else "  ** not clearly above idle **"
-    success = "" if metrics.success_rate is None else f", success {metrics.success_rate:.0%}"
+    if success_above_idle(record.episodes, record.baselines.idle.episodes) is False:
+        verdict += "  ** success not clearly above idle's **"
     return (
-        f"return {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}{success}, "
-        f"idle {idle.return_mean:.3f}{verdict}"
+        f"return {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
+        f"{_success(metrics)}, idle {idle.return_mean:.3f}{_success(idle)}{verdict}"
     )
+
+
+def _success(metrics: Metrics) -> str:
+    if metrics.success_rate is None:
+        return ""
+    at_end = metrics.success_at_end_rate
+    return f", success {metrics.success_rate:.1%}" + ("" if at_end is None else f" (at the end {at_end:.1%})")

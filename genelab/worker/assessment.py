@@ -181,5 +181,7 @@ def _episodes(table: "EpisodeTable") -> Episodes:
             "return": tuple(table.returns),
             "length": tuple(table.lengths),
             "end": tuple("terminated" if ended else "truncated" for ended in table.terminated),
+            "success": table.success,
+            "success_at_end": table.success_at_end,
         }
     )

@@ -13,6 +13,7 @@ from genelab.records.run import TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors, sha256_file
 from genelab.runs.run_dir import RunDir
+from genelab.worker.demonstrations import prefill
 from genelab.worker.guard_report import SUMMARY, ResetLog, write_report
 from genelab.worker.session import start_session
 
@@ -47,8 +48,12 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     )
     spent_before = _restore(run_dir, trainer)
     first = trainer.iteration
+    filled = prefill(trainer, task) if first == 0 else 0
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
     print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
+
+    if filled:
+        print(f"{filled} transitions of demonstrations in the replay buffer", flush=True)
 
     with stop.deferred():
         begin = time.perf_counter()

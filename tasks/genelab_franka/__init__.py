@@ -6,4 +6,4 @@ from genelab_franka import pick_and_place
 
 def register() -> None:
     """Register the tasks of this package."""
-    register_task(pick_and_place.v0())
+    register_task(pick_and_place.v0(), variants=[pick_and_place.cpu()])

@@ -4,6 +4,8 @@ The numbers are those of the published GeneLab task. Its known defects are mende
 what they did. The robot is the one that Genesis ships, by the names and inertias of its own file.
 """
 
+from typing import Any
+
 from genelab.config.actions import DifferentialIkCfg, GripperCfg
 from genelab.config.agent import HerCfg, NetworkCfg, SacCfg
 from genelab.config.base import Choice
@@ -56,6 +58,7 @@ def v0() -> TaskSpec:
         published_as="GeneLab-Franka-Pick-And-Place-v0",
         env=_env(),
         agent=_agent(),
+        demonstrator="genelab_franka.scripted:Controller",
         budget=BudgetCfg(iterations=625),
     )
 
@@ -87,7 +90,9 @@ def _env() -> EnvCfg:
         robot=_robot(),
         ground=GroundCfg(),
         # 600 kg/m^3, the default density of Genesis.
-        objects={"cube": BoxCfg(size=(CUBE_EDGE,) * 3, mass=600.0 * CUBE_EDGE**3, pos=(*CENTER, CUBE_REST))},
+        objects={
+            "cube": BoxCfg(size=(CUBE_EDGE, CUBE_EDGE, CUBE_EDGE), mass=600.0 * CUBE_EDGE**3, pos=(*CENTER, CUBE_REST))
+        },
         action=DifferentialIkCfg(
             link="hand",
             joints=ARM,
@@ -177,6 +182,29 @@ def _observations() -> dict[str, ObservationGroupCfg]:
             terms={"goal_position": ObservationTermCfg(func="genelab.mdp.goals:desired")}, noise=False
         ),
     }
+
+
+def cpu() -> TaskSpec:
+    """The task with a learner and a budget for two CPU cores: 480,000 environment steps instead of 2,000,000.
+
+    Smaller networks and batches, twice the updates per step, smaller steps and half the entropy. With the published
+    entropy weight it learns more slowly.
+    """
+    network = NetworkCfg(hidden_dims=(256, 256), activation="relu")
+    smaller: dict[str, Any] = {
+        "actor": network,
+        "critic": network,
+        "gradient_steps": 16,
+        "batch_size": 512,
+        # Demonstrations and all of the training.
+        "buffer_size": 600_000,
+        "learning_rate": 5e-4,
+        "tau": 0.02,
+        "ent_coef": 0.05,
+        "save_interval": 10,
+    }
+    agent = SacCfg.model_validate({**dict(_agent()), **smaller})
+    return v0().model_copy(update={"variant": "cpu", "agent": agent, "budget": BudgetCfg(iterations=150)})
 
 
 def _agent() -> SacCfg:

@@ -1,11 +1,13 @@
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genelab.config.choices import choices
 from genelab.config.fields import leaves
-from genelab.config.overrides import PARTS, Override, apply_overrides
+from genelab.config.overrides import PARTS, Override, apply_overrides, from_environment
 from genelab.config.snapshot import dump_task, load_task
 from genelab.errors import InputError
 from genelab.registry import all_tasks, get_task
@@ -126,6 +128,8 @@ def test_a_path_given_twice_is_an_error() -> None:
 @given(tasks, st.data())
 def test_setting_every_value_to_itself_changes_nothing(task, data) -> None:
     values = {leaf.path: leaf.value for leaf in leaves(task) if leaf.path.startswith(PARTS) and leaf.value != {}}
+    # A choice that is not made has no value.
+    values = {path: value for path, value in values.items() if path not in dict(choices(task))}
     paths = data.draw(st.lists(st.sampled_from(sorted(values)), unique=True, max_size=10))
     changed, overrides = apply_overrides(task, [f"{path}={json.dumps(values[path])}" for path in paths])
     assert changed == task
@@ -164,3 +168,26 @@ def test_a_misspelt_path_is_refused_with_valid_paths(path: str, position: int, c
         apply_overrides(TASK, [f"{misspelt}=1"])
     _, _, nearest = str(caught.value).partition("; nearest: ")
     assert set(nearest.split(", ")) <= set(VALUES)
+
+
+FRANKA = get_task("GeneLab-Franka-Pick-And-Place-v0")
+VARIABLE = "GENELAB_SB3_DEMO_PATH"
+
+
+def test_a_variable_makes_a_choice() -> None:
+    found = from_environment(FRANKA, [], {VARIABLE: "demos.npz"})
+    assert found == {VARIABLE: ("agent.demo_path", "demos.npz")}
+
+
+def test_a_variable_that_says_the_same_as_set_has_no_effect() -> None:
+    assert from_environment(FRANKA, ["agent.demo_path=demos.npz"], {VARIABLE: "demos.npz"}) == {}
+
+
+def test_a_variable_that_contradicts_set_is_refused() -> None:
+    told = f"--set agent.demo_path = 'b.npz': {VARIABLE} says 'a.npz'; give one of them"
+    with pytest.raises(InputError, match=re.escape(told)):
+        from_environment(FRANKA, ["agent.demo_path=b.npz"], {VARIABLE: "a.npz"})
+
+
+def test_a_variable_of_no_choice_is_not_read() -> None:
+    assert from_environment(TASK, [], {VARIABLE: "demos.npz"}) == {}

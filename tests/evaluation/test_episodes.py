@@ -9,13 +9,19 @@ from genelab.evaluation.episodes import run_episodes
 
 
 class TwoSpeedEnv:
-    """Episode k lasts 3 steps if k is in `short`, otherwise 50, and pays 1 a step."""
+    """Episode k lasts 3 steps if k is in `short`, otherwise 50, and pays 1 a step.
 
-    def __init__(self, num_envs: int, short: set[int], bad: int | None = None) -> None:
+    With `lucky` it has a goal: those episodes reach it, and are there on even steps.
+    """
+
+    def __init__(
+        self, num_envs: int, short: set[int], bad: int | None = None, lucky: frozenset[int] = frozenset()
+    ) -> None:
         self.num_envs = num_envs
         self.device = torch.device("cpu")
         self._short = short
         self._bad = bad
+        self._lucky = lucky
         self._number = torch.arange(num_envs)
         self._step = torch.zeros(num_envs, dtype=torch.int64)
         self._next = num_envs
@@ -30,7 +36,10 @@ class TwoSpeedEnv:
         earned = self._step.double()
         if self._bad is not None:
             earned[self._number == self._bad] = float("inf")
-        finished = Finished(self._number.clone(), earned, self._step.clone(), None)
+        at_end = torch.tensor([k in self._lucky for k in self._number.tolist()]) & (self._step % 2 == 0)
+        ever = torch.tensor([k in self._lucky for k in self._number.tolist()])
+        reached = (ever, at_end) if self._lucky else (None, None)
+        finished = Finished(self._number.clone(), earned, self._step.clone(), *reached, None)
         for env in ended.nonzero().flatten().tolist():
             self._number[env], self._step[env] = self._next, 0
             self._next += 1
@@ -54,6 +63,20 @@ def test_mean_is_unbiased_whatever_the_number_of_environments(num_envs: int):
     assert table.returns == truth
     assert table.lengths == [int(value) for value in truth]
     assert table.terminated == [k in SHORT for k in range(100)]
+
+
+@pytest.mark.parametrize("num_envs", [1, 16, 150])
+def test_success_is_told_by_episode_number_ever_and_at_the_end(num_envs: int):
+    lucky = frozenset(range(0, 200, 3))
+    table = run_episodes(TwoSpeedEnv(num_envs, SHORT, lucky=lucky), _idle, 100)
+    assert table.success == [k in lucky for k in range(100)]
+    # Short episodes end on an odd step.
+    assert table.success_at_end == [k in lucky and k not in SHORT for k in range(100)]
+
+
+def test_without_a_goal_no_success_is_told():
+    table = run_episodes(TwoSpeedEnv(4, SHORT), _idle, 10)
+    assert (table.success, table.success_at_end) == (None, None)
 
 
 def test_first_to_finish_counting_would_be_biased():

@@ -8,6 +8,7 @@ import torch
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.task import TaskSpec
+from genelab.envs.goal import Goal
 from genelab.envs.terms import ObservationGroup
 from genelab.export.export import export_policy
 from genelab.learn import checkpoint as checkpoints
@@ -35,16 +36,29 @@ def observations() -> torch.Tensor:
 
 def layout_of(task: TaskSpec) -> dict[str, object]:
     """What the environment tells: measured on one state, without a simulator."""
-    names = Names(tuple(task.env.robot.joints), task.env.robot.links)
+    names = Names(tuple(task.env.robot.joints), task.env.robot.links, tuple(task.env.objects))
     joints, links = torch.zeros(1, len(names.joints)), torch.zeros(1, len(names.links), 3)
-    action = torch.zeros(1, len(task.env.action.columns))
-    upright = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, len(names.links), 4)
+    objects, action = torch.zeros(1, len(names.objects), 3), torch.zeros(1, len(task.env.action.columns))
     state = StateView(
-        names, joints, joints, joints[0], upright, links, action, action, torch.zeros(1, dtype=torch.int64)
+        names=names,
+        joint_pos=joints,
+        joint_vel=joints,
+        default_joint_pos=joints[0],
+        link_pos_w=links,
+        link_quat_w=torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, len(names.links), 4),
+        link_ang_vel_w=links,
+        object_pos_w=objects,
+        object_lin_vel_w=objects,
+        commands=dict.fromkeys(task.env.commands, torch.zeros(1, 3)),
+        action=action,
+        previous_action=action,
+        episode_step=torch.zeros(1, dtype=torch.int64),
+        max_episode_steps=task.env.max_episode_steps,
     )
+    goal = Goal(task.env.goal).of(state) if task.env.goal else None
     groups = [ObservationGroup(name, cfg, noise=False) for name, cfg in task.env.observations.items()]
     for group in groups:
-        group.measure(state)
+        group.measure(state, goal)
     return {group.name: group.layout() for group in groups}
 
 

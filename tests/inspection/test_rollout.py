@@ -144,3 +144,22 @@ def test_a_checkpoint_of_another_layout_is_refused(build: Build):
     checkpoint = make_checkpoint(task, torch.randn(100, 8))
     with pytest.raises(InputError, match=r"x\.pt: the observations it was trained on are laid out otherwise"):
         inspected(build, with_bounds(task, "joint_pos", ((-9.0, 9.0), (-9.0, 9.0))), checkpoint)
+
+
+def test_a_task_with_a_goal_under_random_actions(build: Build):
+    task = get_task("GeneLab-Franka-Pick-And-Place-v0")
+    cfg = InspectCfg(steps=10, seed=3)
+    found = {group.name: group for group in inspect_rollout(task, build(task.id, 64), cfg)}
+    assert [*found] == ["observation", "achieved_goal", "desired_goal", "actions"]
+    assert {found[name].seen for name in ("observation", "achieved_goal", "desired_goal")} == {"unnormalised"}
+    actions = by_name(found["actions"])
+    assert [*actions] == ["hand_x", "hand_y", "hand_z", "gripper"]
+    # Standard normal actions are beyond one in 31.7 % of the draws.
+    for name, column in actions.items():
+        assert column.share_clipped == column.share_saturated == pytest.approx(0.317, abs=0.07)
+        assert column.std == pytest.approx(0.1 if name == "gripper" else 0.05, rel=0.15)
+        assert column.flags == ("saturated",)
+    height = by_name(found["desired_goal"])["goal_position[2]"]
+    assert height.min is not None
+    assert height.max is not None
+    assert 0.02 - 1e-6 <= height.min < height.max <= 0.2 + 1e-6

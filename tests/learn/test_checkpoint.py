@@ -1,5 +1,6 @@
 import dataclasses
 import pickle
+import resource
 import sys
 import zipfile
 from pathlib import Path
@@ -181,3 +182,18 @@ def test_weights_of_another_shape_name_the_tensor(trained: Checkpoint, ppo_cfg: 
     wider = ppo_cfg.model_copy(update={"actor": ppo_cfg.actor.model_copy(update={"hidden_dims": (64, 16)})})
     with pytest.raises(InputError, match=r"x.pt: actor tensor 'mlp.0.weight': shape \(32, 8\), the config needs \(64"):
         load_actor(trained, wider, 1, "x.pt")
+
+
+@pytest.mark.parametrize("tensors", [1, 2000])
+def test_a_disk_that_fills_up_is_told_and_leaves_the_file_as_it_was(tmp_path: Path, tensors: int):
+    path = tmp_path / "state.pt"
+    checkpoints.save_tensors(path, {"a": torch.ones(1)})
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    try:
+        with pytest.raises(RunError, match="cannot write '.*state.pt': file size limit exceeded"):
+            checkpoints.save_tensors(path, {str(i): torch.zeros(2**20 // tensors) for i in range(tensors)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

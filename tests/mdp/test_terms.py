@@ -12,15 +12,20 @@ def state() -> StateView:
     """Two environments, joints (slider, hinge_1, hinge_2), one link rotated by 90 degrees about y."""
     half = math.sqrt(0.5)
     return StateView(
-        names=Names(("slider", "hinge_1", "hinge_2"), ("pole",)),
+        names=Names(("slider", "hinge_1", "hinge_2"), ("pole",), ("cube", "lid")),
         joint_pos=torch.tensor([[1.0, 0.3, -0.2], [-2.0, 0.0, 0.8]]),
         joint_vel=torch.tensor([[0.5, 2.0, -1.0], [0.0, 0.0, 3.0]]),
         default_joint_pos=torch.tensor([0.25, 0.0, 0.0]),
+        link_pos_w=torch.tensor([[[0.1, 0.2, 0.3]], [[0.4, 0.5, 0.6]]]),
         link_quat_w=torch.tensor([[[half, 0.0, half, 0.0]]]).expand(2, 1, 4),
         link_ang_vel_w=torch.tensor([[[1.0, 2.0, 3.0]]]).expand(2, 1, 3),
+        object_pos_w=torch.tensor([[[0.5, 0.0, 0.02], [1.0, 1.0, 1.0]], [[0.6, 0.1, -0.2], [1.0, 1.0, 1.0]]]),
+        object_lin_vel_w=torch.zeros(2, 2, 3),
+        commands={},
         action=torch.tensor([[0.7], [-0.1]]),
         previous_action=torch.tensor([[0.2], [0.0]]),
         episode_step=torch.tensor([3, 4]),
+        max_episode_steps=8,
     )
 
 
@@ -30,6 +35,9 @@ def test_observations(state: StateView):
     assert torch.equal(observations.last_action(state), state.action)
     # A link turned by +90 degrees about y has its x axis along -z and its z axis along +x of the world.
     assert observations.link_ang_vel(state, "pole").tolist()[0] == pytest.approx([-3.0, 2.0, 1.0], abs=1e-6)
+    assert observations.link_pos(state, "pole")[1].tolist() == pytest.approx([0.4, 0.5, 0.6])
+    assert observations.object_pos(state, "cube")[1].tolist() == pytest.approx([0.6, 0.1, -0.2])
+    assert observations.time_left(state).tolist() == [[0.625], [0.5]]
 
 
 def test_rewards(state: StateView):
@@ -46,6 +54,10 @@ def test_rewards(state: StateView):
 def test_termination_counts_any_joint_and_both_signs(state: StateView):
     assert terminations.joint_abs_above(state, ["slider"], 1.5).tolist() == [False, True]
     assert terminations.joint_abs_above(state, ["hinge_1", "hinge_2"], 0.25).tolist() == [True, True]
+
+
+def test_a_fallen_object_ends_the_episode(state: StateView):
+    assert terminations.object_below(state, "cube", -0.1).tolist() == [False, True]
 
 
 def test_unknown_joint_names_the_known_ones(state: StateView):

@@ -104,10 +104,12 @@ def saturating_curve(seed: int, iteration: int) -> float | None:
     return None if iteration < 2 else 39.0 - 36.0 * math.exp(-iteration / (2.0 + seed))
 
 
-def episodes_of(returns: Sequence[float]) -> Episodes:
-    """Episodes of full length."""
+def episodes_of(returns: Sequence[float], success: tuple[int, int] | None = None) -> Episodes:
+    """Episodes of full length. success: how many of the first reach a goal ever, and in the end; None for no goal."""
     n = len(returns)
-    columns = {"return": tuple(returns), "length": (MAX_STEPS,) * n, "end": ("truncated",) * n, "success": None}
+    columns: dict[str, Any] = {"return": tuple(returns), "length": (MAX_STEPS,) * n, "end": ("truncated",) * n}
+    for name, count in zip(("success", "success_at_end"), success or (), strict=False):
+        columns[name] = tuple(k < count for k in range(n))
     return Episodes.model_validate({"index": tuple(range(n)), **columns})
 
 
@@ -121,15 +123,20 @@ def make_sweep(
     curve: CurveOf = saturating_curve,
     failed: Mapping[int, str] | None = None,
     gpu_hardware: HardwareStamp | None = None,
+    success: tuple[int, int] | None = None,
 ) -> Path:
-    """Write `sweep.json` and one complete `seed_<S>/` for each seed but those in `failed` (seed -> reason)."""
+    """Write `sweep.json` and one complete `seed_<S>/` for each seed but those in `failed` (seed -> reason).
+
+    success: episodes of every seed that reach the goal of a task with one, ever and in the end; one idle one does.
+    """
     task = task or make_task()
     failed = failed or {}
     hardware = gpu_hardware or cpu_machine()
     for seed in seeds:
         if seed not in failed:
             idle_column = idle_returns() if idle is None else idle
-            _write_seed(folder / f"seed_{seed}", task, seed, tuple(seeds), returns(seed), idle_column, curve, hardware)
+            columns = (episodes_of(returns(seed), success), episodes_of(idle_column, success and (1, 0)))
+            _write_seed(folder / f"seed_{seed}", task, seed, tuple(seeds), *columns, curve, hardware)
     entries = [
         SeedEntry(seed=seed, state="failed", attempts=1, exit_code=1, reason=failed[seed])
         if seed in failed
@@ -179,8 +186,8 @@ def _write_seed(
     task: TaskSpec,
     seed: int,
     planned: tuple[int, ...],
-    returns: Sequence[float],
-    idle: Sequence[float],
+    episodes: Episodes,
+    idle: Episodes,
     curve: CurveOf,
     hardware: HardwareStamp,
 ) -> None:
@@ -197,7 +204,7 @@ def _write_seed(
             file.write(json.dumps(row) + "\n")
     run = _run_record(folder, task, seed, planned, hardware)
     write(folder / "run.json", run)
-    write(folder / "eval.json", _eval_record(task, run, episodes_of(returns), episodes_of(idle)))
+    write(folder / "eval.json", _eval_record(task, run, episodes, idle))
 
 
 def _run_record(
@@ -253,7 +260,7 @@ def _run_record(
 
 
 def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episodes) -> EvalRecord:
-    random = episodes_of([value / 2 for value in idle.return_])
+    random = episodes_of([value / 2 for value in idle.return_], None if idle.success is None else (1, 1))
     return EvalRecord(
         schema="genelab/eval/1",
         run=RunRef(

@@ -1,15 +1,17 @@
 """rsl_rl as a learning library: PPO."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from rsl_rl.models import MLPModel
 from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg, PpoCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
-from genelab.learn.backend import Networks
+from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.linear import uses_onednn
 from genelab.learn.policy import Layout, load_weights
@@ -25,6 +27,11 @@ final_observations: bool = False
 def make_trainer(task: TaskSpec, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> PpoTrainer:
     """A trainer at its beginning. Seed the global generators before."""
     return PpoTrainer(_ppo(task.agent), config_sha256, env, max_env_resets=max_env_resets)
+
+
+def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
+    """Refuse: PPO learns from its own rollouts alone, and its config has no `demo_path`."""
+    raise TypeError(f"{type(trainer).__name__} takes no demonstrations, and was given {', '.join(demos)}")
 
 
 def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> MLPModel:

@@ -1,48 +1,88 @@
-"""What the rest of genelab calls of this back end."""
+"""Stable-Baselines3 as a learning library: soft actor-critic with hindsight replay."""
 
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from genelab.config.agent import SacCfg
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from genelab.config.agent import AgentCfg, SacCfg
 from genelab.config.task import TaskSpec
+from genelab.envs.environment import Environment
+from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.sb3 import model_zip, policy
-from genelab.learn.sb3.interface import GoalEnvironment
+from genelab.learn.linear import uses_onednn
+from genelab.learn.policy import Layout
+from genelab.learn.sb3 import policy
 from genelab.learn.sb3.policy import Deployable, GoalActor
 from genelab.learn.sb3.trainer import SacTrainer
 
+input_names: tuple[str, ...] = ("observation", "achieved_goal", "desired_goal")
+"""Names of the inputs of an exported policy, those of the observation groups in the order of `agent.actor_groups`."""
+final_observations: bool = True
+"""A time limit is bootstrapped from the value of the final state, and hindsight draws goals from it."""
 
-def make_trainer(task: TaskSpec, config_sha256: str, env: Any, *, max_env_resets: int = 0) -> SacTrainer:
-    """A trainer at iteration 0, without demonstrations. Seed the global generators before.
 
-    Args:
-        task: the task.
-        config_sha256: digest of its config, for checkpoints.
-        env: its environment; must deliver final observations.
-        max_env_resets: broken environments that may be reset in all, if `env` resets them.
+def make_trainer(task: TaskSpec, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> SacTrainer:
+    """A trainer at its beginning, without demonstrations. Seed the global generators before.
 
     Raises:
-        InputError: if a setting cannot be met.
+        InputError: if the library or the environment cannot meet a setting.
     """
-    env = cast(GoalEnvironment, env)
     return SacTrainer(_sac(task.agent), config_sha256, env, max_env_resets=max_env_resets)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises InputError as `model_zip.load`."""
-    return model_zip.load(path)
+def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
+    """Fill the replay buffer with demonstrations; returns how many transitions were added, none after a resume.
+
+    Raises:
+        InputError: if they break a rule of `genelab.learn.sb3.demos.add_demonstrations`.
+    """
+    assert isinstance(trainer, SacTrainer)
+    return trainer.prefill(demos)
 
 
-def load_actor(checkpoint: Checkpoint, agent: Any, num_actions: int, source: str) -> GoalActor:
-    """The policy of a checkpoint, in evaluation mode on the CPU. Raises InputError as `policy.load_actor`."""
+def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> GoalActor:
+    """The policy network of a checkpoint, in evaluation mode on the CPU.
+
+    Raises:
+        InputError: if the weights do not fit the config; names the first tensor that differs.
+    """
     return policy.load_actor(checkpoint, _sac(agent), num_actions, source)
 
 
-def deployable(actor: GoalActor) -> Deployable:
-    """The same policy with one named tensor per observation group."""
+def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Checkpoint | None, source: str) -> Networks:
+    """The policy network with the weights of a checkpoint, or as it is before training. No group is normalised.
+
+    Raises:
+        InputError: if the weights do not fit the config; names the first tensor that differs.
+    """
+    cfg = _sac(agent)
+    if checkpoint is None:
+        actor = policy.build_actor(cfg, layout, num_actions).eval()
+    else:
+        actor = policy.load_actor(checkpoint, cfg, num_actions, source)
+        policy.require_critics(checkpoint, cfg, num_actions, source)
+    return Networks(actor, dict.fromkeys(cfg.groups))
+
+
+def action_std(checkpoint: Checkpoint) -> None:
+    """None: the standard deviation of an action depends on the observation."""
+
+
+def deployable(actor: nn.Module) -> Deployable:
+    """What an export writes. Shapes: (rows, dim) of each group -> (rows, num_actions)."""
+    assert isinstance(actor, GoalActor)
     return policy.deployable(actor)
 
 
-def _sac(agent: object) -> SacCfg:
-    assert isinstance(agent, SacCfg)
+def multiplier(device: torch.device) -> Literal["onednn", "torch"]:
+    """What multiplies the matrices of a training update."""
+    return "onednn" if uses_onednn(device) else "torch"
+
+
+def _sac(agent: AgentCfg) -> SacCfg:
+    if not isinstance(agent, SacCfg):
+        raise TypeError(f"Stable-Baselines3 trains SAC, not '{agent.algorithm}'")
     return agent

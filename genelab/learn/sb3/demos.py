@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genelab.errors import InputError
-from genelab.learn.sb3.interface import GROUPS
+from genelab.learn.sb3.groups import GROUPS
 from genelab.learn.sb3.replay import GoalReplayBuffer
 
 Array = NDArray[Any]

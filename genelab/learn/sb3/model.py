@@ -24,6 +24,12 @@ def build_model(cfg: SacCfg, env: GoalVecEnv) -> GuardedSac:
     Raises:
         InputError: if a setting cannot be met by the library or the environment.
     """
+    reward_range = env.environment.reward_range
+    if reward_range is None:
+        unbounded = next(name for name, term in env.environment.cfg.rewards.items() if term.bounds is None)
+        raise InputError(
+            f"env.rewards.{unbounded}.bounds must be given: the guard of SAC compares its values with them"
+        )
     if cfg.actor.activation != cfg.critic.activation:
         raise InputError(
             f"agent.critic.activation: '{cfg.critic.activation}' must be '{cfg.actor.activation}', that of the actor: "
@@ -60,5 +66,5 @@ def build_model(cfg: SacCfg, env: GoalVecEnv) -> GuardedSac:
     )
     # The library logs to a folder of its own choice otherwise.
     model.set_logger(Logger(None, []))
-    model.reward_range = env.environment.reward_range
+    model.reward_range = reward_range
     return model

@@ -9,7 +9,7 @@ from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
 from torch import Tensor, nn
 
 from genelab.learn.linear import forward, uses_onednn
-from genelab.learn.sb3.interface import GROUPS
+from genelab.learn.sb3.groups import GROUPS
 
 EPSILON = 1e-6
 """Keeps the logarithm in the density of a squashed action finite, as in Stable-Baselines3."""

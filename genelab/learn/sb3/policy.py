@@ -1,14 +1,15 @@
 """The policy as evaluation and deployment use it: plain modules without the library."""
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from genelab.config.agent import SacCfg
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import load_weights
-from genelab.learn.sb3.interface import GROUPS, widths
+from genelab.learn.policy import Layout, load_weights, require_shapes
+from genelab.learn.sb3.groups import GROUPS, widths
 from genelab.learn.sb3.model import ACTIVATIONS
 
 
@@ -26,7 +27,7 @@ class GoalActor(nn.Module):
         """
         super().__init__()
         layers: list[nn.Module] = []
-        for width, units in zip((inputs, *hidden_dims), hidden_dims, strict=False):
+        for width, units in pairwise((inputs, *hidden_dims)):
             layers += [nn.Linear(width, units), activation()]
         self.latent_pi = nn.Sequential(OrderedDict((str(i), layer) for i, layer in enumerate(layers)))
         self.mu = nn.Linear(hidden_dims[-1], outputs)
@@ -47,9 +48,15 @@ class Deployable(nn.Module):
         self.latent_pi, self.mu = actor.latent_pi, actor.mu
 
     def forward(self, observation: Tensor, achieved_goal: Tensor, desired_goal: Tensor) -> Tensor:
-        """Deterministic action. Shapes: (rows, dim), (rows, 3), (rows, 3) -> (rows, num_actions)."""
+        """Deterministic action. Shapes: (rows, dim) of each -> (rows, num_actions)."""
         rows = torch.cat([achieved_goal, desired_goal, observation], 1)
         return torch.tanh(self.mu(self.latent_pi(rows)))
+
+
+def build_actor(cfg: SacCfg, layout: Layout, num_actions: int) -> GoalActor:
+    """The policy network before training."""
+    inputs = sum(widths(layout).values())
+    return GoalActor(inputs, cfg.actor.hidden_dims, ACTIVATIONS[cfg.actor.activation], num_actions)
 
 
 def load_actor(checkpoint: Checkpoint, cfg: SacCfg, num_actions: int, source: str) -> GoalActor:
@@ -58,13 +65,27 @@ def load_actor(checkpoint: Checkpoint, cfg: SacCfg, num_actions: int, source: st
     Raises:
         InputError: if the weights do not fit the config; names the first tensor that differs.
     """
-    inputs = sum(widths(checkpoint.layout).values())
     # Without initial weights: they would take draws from the generator of a training that goes on.
     with torch.device("meta"):
-        actor = GoalActor(inputs, cfg.actor.hidden_dims, ACTIVATIONS[cfg.actor.activation], num_actions)
+        actor = build_actor(cfg, checkpoint.layout, num_actions)
     actor.to_empty(device="cpu")
     load_weights(actor, checkpoint.actor, f"{source}: actor")
     return actor.eval()
+
+
+def require_critics(checkpoint: Checkpoint, cfg: SacCfg, num_actions: int, source: str) -> None:
+    """Check that the value networks of a checkpoint are those of the config.
+
+    Raises:
+        InputError: if not; names the first tensor that differs.
+    """
+    sizes = (sum(widths(checkpoint.layout).values()) + num_actions, *cfg.critic.hidden_dims, 1)
+    expected: dict[str, tuple[int, ...]] = {}
+    for critic in ("critic.qf0", "critic.qf1", "critic_target.qf0", "critic_target.qf1"):
+        for i, (width, units) in enumerate(pairwise(sizes)):
+            # Activations stand between, and have numbers too.
+            expected |= {f"{critic}.{2 * i}.weight": (units, width), f"{critic}.{2 * i}.bias": (units,)}
+    require_shapes(expected, checkpoint.critic, f"{source}: critic")
 
 
 def deployable(actor: GoalActor) -> Deployable:

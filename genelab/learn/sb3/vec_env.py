@@ -12,8 +12,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs
 from torch import Tensor
 
+from genelab.envs.environment import Environment, Observations
 from genelab.errors import InputError
-from genelab.learn.sb3.interface import GROUPS, GoalEnvironment, Observations, widths
+from genelab.learn.sb3.groups import GROUPS, widths
 
 Array = NDArray[Any]
 
@@ -30,7 +31,7 @@ class GoalVecEnv(VecEnv):
     `episode` with return `r`, length `l` and seconds `t`, as Monitor gives them; and `is_success` where the task tells.
     """
 
-    def __init__(self, environment: GoalEnvironment) -> None:
+    def __init__(self, environment: Environment) -> None:
         """Describe the environment's spaces.
 
         Raises:

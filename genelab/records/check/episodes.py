@@ -24,6 +24,8 @@ def check_eval(record: EvalRecord) -> list[str]:
     for where, (episodes, metrics) in sets.items():
         found += [f"{where}{problem}" for problem in _check_episodes(episodes, protocol, record.return_ceiling)]
         found += unequal(metrics, metrics_of(episodes), f"{where}metrics")
+    if len({episodes.success is None for episodes, _ in sets.values()}) > 1:
+        found.append("episodes.success: told of the policy or a baseline, and not of all three")
     verdict = above_idle_of(record.episodes, record.baselines.idle.episodes)
     found += unequal(record.above_idle, verdict, "above_idle")
     found += _check_round_trip(record)
@@ -38,6 +40,11 @@ def _check_episodes(episodes: Episodes, protocol: Protocol, ceiling: float | Non
     for k, (length, end) in enumerate(zip(episodes.length, episodes.end, strict=True)):
         if length > protocol.max_steps or (end == "truncated" and length != protocol.max_steps):
             yield f"episodes.length: episode {k} was {end} at step {length}, the limit is {protocol.max_steps}"
+    if episodes.success is None and episodes.success_at_end is not None:
+        yield "episodes.success: null, beside a success_at_end"
+    for k, (ever, at_end) in enumerate(zip(episodes.success or (), episodes.success_at_end or (), strict=False)):
+        if at_end and not ever:
+            yield f"episodes.success: episode {k} succeeded at its end, and never"
     if ceiling is not None and max(episodes.return_) > ceiling + CEILING_SLACK * abs(ceiling):
         yield f"episodes.return: {max(episodes.return_)} exceeds the ceiling {ceiling}"
 

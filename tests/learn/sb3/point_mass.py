@@ -1,34 +1,15 @@
 """A goal-conditioned environment in torch: a point that moves by its action in a cube."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from genelab.envs.environment import Finished, Step
+
 GROUPS = {"observation": 10, "achieved_goal": 3, "desired_goal": 3}
 REACHED = 0.2
-
-
-@dataclass(frozen=True)
-class Finished:
-    number: Tensor
-    episode_return: Tensor
-    length: Tensor
-    success: Tensor | None
-    success_at_end: Tensor | None
-    observations: dict[str, Tensor] | None
-
-
-@dataclass(frozen=True)
-class Step:
-    observations: dict[str, Tensor]
-    reward: Tensor
-    terminated: Tensor
-    truncated: Tensor
-    broken: Tensor
-    finished: Finished
 
 
 class PointMass:
@@ -61,7 +42,7 @@ class PointMass:
         self._number, self._next = torch.arange(num_envs), num_envs
         self._reward_sum, self._reward_steps = 0.0, 0
 
-    reward_range = (-1.0, 0.0)
+    reward_range: tuple[float, float] | None = (-1.0, 0.0)
 
     def layout(self) -> dict[str, Any]:
         return {group: [{"name": "all", "start": 0, "stop": dim}] for group, dim in GROUPS.items()}

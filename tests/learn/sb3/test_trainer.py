@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -6,8 +7,11 @@ import pytest
 import torch
 
 from genelab.config.agent import NetworkCfg, SacCfg
+from genelab.config.base import Choice
 from genelab.errors import InputError
+from genelab.learn.checkpoint import load_tensors, save_tensors
 from genelab.learn.guard import FaultError
+from genelab.learn.sb3 import backend
 from genelab.learn.sb3.trainer import SacTrainer
 from tests.learn.sb3.point_mass import GROUPS, PointMass
 
@@ -113,7 +117,7 @@ def test_learns_to_reach_the_goal():
 
 
 @pytest.mark.parametrize("poison_step", [30, 74])
-def test_a_fault_leaves_the_trainer_at_the_start_of_the_iteration(sac_cfg: SacCfg, poison_step: int):
+def test_a_fault_leaves_the_trainer_at_the_start_of_the_iteration(sac_cfg: SacCfg, poison_step: int, tmp_path):
     healthy = _trainer(sac_cfg)
     expected = [_untimed(healthy.iterate()) for _ in range(poison_step // 25 + 2)]
     trainer = _trainer(sac_cfg, poison_step=poison_step)
@@ -129,6 +133,9 @@ def test_a_fault_leaves_the_trainer_at_the_start_of_the_iteration(sac_cfg: SacCf
     assert len(error.actions) == poison_step % 25 + 1
     _assert_equal(trainer.state_dict(), before)
     _assert_equal(error.start, before)
+    # As the report of a guard writes it, the buffer included.
+    save_tensors(tmp_path / "state.pt", error.start)
+    _assert_equal(load_tensors(tmp_path / "state.pt"), before)
     # Without the poison it goes on as if nothing had happened.
     trainer.env.poison_step = None
     assert [_untimed(trainer.iterate()) for _ in range(2)] == expected[-2:]
@@ -196,7 +203,7 @@ def test_demonstrations_fill_the_buffer_once_and_count_no_steps(sac_cfg: SacCfg)
     cfg = SacCfg.model_validate({**sac_cfg.model_dump(), "learning_starts": 120})
     trainer = _trainer(cfg)
     demos = _demos()
-    assert trainer.prefill(demos) == 160
+    assert backend.prefill(trainer, demos) == 160
     assert (trainer.buffer.drawable, trainer.model.num_timesteps) == (160, 0)
     assert trainer.buffer.timeouts.sum() == 8
     np.testing.assert_array_equal(trainer.buffer.actions[:40], demos["actions"])
@@ -234,6 +241,25 @@ def test_demonstrations_that_break_a_rule_are_refused(sac_cfg: SacCfg, name: str
     assert trainer.prefill(whole) == 160
 
 
+def test_a_training_with_demonstrations_does_not_begin_without_them(sac_cfg: SacCfg):
+    chosen = Choice(what="demonstrations", kind="file", value="demos.npz", sha256="0" * 64)
+    cfg = sac_cfg.model_copy(update={"demo_path": chosen})
+    trainer = _trainer(cfg)
+    with pytest.raises(ValueError, match="agent.demo_path = 'demos.npz': call prefill before the first iteration"):
+        trainer.iterate()
+    trainer.prefill(_demos())
+    # A state from before the first iteration has them.
+    resumed = _trainer(cfg)
+    resumed.load_state_dict(trainer.state_dict())
+    assert _untimed(resumed.iterate()) == _untimed(_prefilled(cfg).iterate())
+
+
+def _prefilled(cfg: SacCfg) -> SacTrainer:
+    trainer = _trainer(cfg)
+    trainer.prefill(_demos())
+    return trainer
+
+
 def test_demonstrations_that_do_not_fit_are_refused(sac_cfg: SacCfg):
     with pytest.raises(InputError, match="80 steps do not fit the buffer, which keeps 60 of each"):
         _trainer(sac_cfg).prefill(_demos(steps=80))
@@ -250,3 +276,31 @@ def test_demonstrations_that_do_not_fit_are_refused(sac_cfg: SacCfg):
 def test_settings_that_cannot_be_met_are_refused(sac_cfg: SacCfg, change: dict[str, Any], told: str):
     with pytest.raises(InputError, match=told):
         _trainer(sac_cfg.model_copy(update=change))
+
+
+def test_a_reward_without_bounds_is_refused(sac_cfg: SacCfg):
+    env: Any = PointMass()
+    env.reward_range = None
+    terms = {"far": SimpleNamespace(bounds=(0.0, 1.0)), "near": SimpleNamespace(bounds=None)}
+    env.cfg = SimpleNamespace(rewards=terms)
+    with pytest.raises(InputError, match="env.rewards.near.bounds must be given: the guard of SAC compares"):
+        SacTrainer(sac_cfg, "a" * 64, env)
+
+
+def test_a_final_observation_that_is_not_finite_is_found(sac_cfg: SacCfg, monkeypatch: pytest.MonkeyPatch):
+    trainer = _trainer(sac_cfg, wall=2.0)
+    env: Any = trainer.env
+    whole = env.step
+
+    def step(action: torch.Tensor) -> Any:
+        result = whole(action)
+        # Of all environments; those whose episode goes on are not stored.
+        result.finished.observations["desired_goal"][:] = torch.nan
+        return result
+
+    monkeypatch.setattr(env, "step", step)
+    with pytest.raises(FaultError) as caught:
+        trainer.iterate()
+    # The episodes of the point mass have 20 steps.
+    assert (caught.value.fault.phase, caught.value.fault.step) == ("rollout", 19)
+    assert trainer.buffer.size() == 0

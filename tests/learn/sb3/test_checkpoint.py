@@ -16,7 +16,9 @@ from stable_baselines3 import SAC, HerReplayBuffer
 
 from genelab.config.agent import NetworkCfg, SacCfg
 from genelab.errors import DivergedError, InputError
-from genelab.learn.sb3 import backend, model_zip
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.sb3 import backend
+from genelab.learn.sb3 import checkpoint as files
 from genelab.learn.sb3.trainer import SacTrainer
 from genelab.learn.sb3.vec_env import GoalVecEnv
 from tests.learn.sb3.point_mass import GROUPS, PointMass
@@ -59,8 +61,9 @@ def _saved(tensors: Any) -> bytes:
 def test_a_saved_policy_is_that_of_the_training(trainer: SacTrainer, sac_cfg: SacCfg, tmp_path: Path):
     path = tmp_path / "model.zip"
     saved = trainer.save(path)
-    loaded = backend.load(path)
+    loaded = checkpoints.load(path)
     assert (loaded.config_sha256, loaded.iteration, loaded.layout) == ("b" * 64, 2, trainer.env.layout())
+    assert loaded.trainer == saved.trainer == trainer.checkpoint().trainer == "stable_baselines3"
     assert loaded.weights_sha256 == saved.weights_sha256 == trainer.checkpoint().weights_sha256
     assert loaded.weights_sha256 != _trained(sac_cfg, 1).checkpoint().weights_sha256
     assert {name.split(".")[0] for name in loaded.critic} == {"critic", "critic_target"}
@@ -130,7 +133,7 @@ def test_non_finite_weights_are_neither_saved_nor_loaded(trainer: SacTrainer, tm
     members = _members(path)
     _write(path, {**members, "policy.pth": _saved(trainer.model.policy.state_dict())})
     with pytest.raises(InputError, match=r"critic tensor 'critic_target.qf1.2.weight' holds non-finite"):
-        backend.load(path)
+        checkpoints.load(path)
 
 
 class _Payload:
@@ -150,7 +153,7 @@ def test_code_in_any_member_does_not_run(trainer: SacTrainer, sac_cfg: SacCfg, t
     _write(
         path, {**members, "data": json.dumps(data).encode(), "pytorch_variables.pth": pickle.dumps(_Payload(marker))}
     )
-    assert backend.load(path).weights_sha256 == whole.weights_sha256
+    assert checkpoints.load(path).weights_sha256 == whole.weights_sha256
     assert not marker.exists()
     # The file does what it says to who runs it.
     with pytest.raises(pickle.UnpicklingError):
@@ -160,7 +163,7 @@ def test_code_in_any_member_does_not_run(trainer: SacTrainer, sac_cfg: SacCfg, t
     for weights in (pickle.dumps(_Payload(marker)), _saved({"actor.mu.weight": _Payload(marker)})):
         _write(path, {**members, "policy.pth": weights})
         with pytest.raises(InputError, match="holds code|torn or no checkpoint"):
-            backend.load(path)
+            checkpoints.load(path)
     assert not marker.exists()
 
 
@@ -174,14 +177,14 @@ def test_a_torn_file_and_a_flipped_byte_are_refused(trainer: SacTrainer, tmp_pat
         path.write_bytes(data[:length])
         # A torn end may leave a member that is a whole zip itself as the last one.
         with pytest.raises(InputError, match="torn or no checkpoint|has no member"):
-            backend.load(path)
+            files.load(path)
     flipped = bytearray(data)
     flipped[offset + 3000] ^= 1
     path.write_bytes(flipped)
     with pytest.raises(InputError, match="torn or no checkpoint"):
-        backend.load(path)
+        files.load(path)
     with pytest.raises(InputError, match="does not exist"):
-        backend.load(tmp_path / "none.zip")
+        checkpoints.load(tmp_path / "none.zip")
 
 
 def _told(change: dict[str, Any]) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
@@ -203,14 +206,18 @@ def _weights(tensors: Any) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
         (lambda m: {**m, "genelab.json": b" " * 2**23}, "claims 8388608 bytes, must hold at most"),
         (_told({"format": "genelab/checkpoint/1"}), "its format is not"),
         (_told({"config_sha256": "c" * 63}), "its config_sha256 or its iteration is none"),
-        (_told({"iteration": -1}), "its config_sha256 or its iteration is none"),
-        (_told({"iteration": True}), "its iteration is no int"),
-        (_told({"layout": []}), "its layout is no dict"),
-        (_told({"layout": {"observation": []}}), "genelab.json is broken"),
+        (_told({"iteration": -1}), "its iteration is negative"),
+        (_told({"iteration": True}), "its config_sha256 or its iteration is none"),
+        (_told({"layout": []}), "its layout is broken"),
+        (_told({"layout": {"observation": []}}), "its layout is broken"),
         (_told({"layout": {name: [{"stop": 0}] for name in GROUPS}}), "its layout has widths"),
         (_weights([torch.zeros(1)]), "holds other things than named tensors"),
-        (_weights({"actor.mu.weight": 3}), "holds other things than named tensors"),
-        (_weights({"actor.mu.weight": torch.zeros(1).expand(10**12)}), "holds other things than named tensors"),
+        (_weights({0: torch.zeros(1)}), "holds other things than named tensors"),
+        (_weights({"actor.mu.weight": 3, "critic.a": torch.zeros(1)}), "its actor holds other things than tensors"),
+        (
+            _weights({"actor.a": torch.zeros(1).expand(10**12), "critic.a": torch.zeros(1)}),
+            "its actor tensor 'a' is not as it was saved",
+        ),
         (_weights({"actor.mu.weight": torch.zeros(3)}), "it has no critic"),
         (_weights({"critic.qf0.weight": torch.zeros(3)}), "it has no actor"),
     ],
@@ -222,7 +229,7 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(
     trainer.save(path)
     _write(path, change(_members(path)))
     with pytest.raises(InputError, match=message) as caught:
-        backend.load(path)
+        files.load(path)
     assert "\n" not in str(caught.value)
 
 
@@ -233,7 +240,7 @@ def test_two_members_of_a_name_are_refused(trainer: SacTrainer, tmp_path: Path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("policy.pth", b"other")
     with pytest.raises(InputError, match="two members 'policy.pth'"):
-        backend.load(path)
+        checkpoints.load(path)
 
 
 def test_a_bomb_inside_the_weights_is_refused(trainer: SacTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -243,10 +250,10 @@ def test_a_bomb_inside_the_weights_is_refused(trainer: SacTrainer, tmp_path: Pat
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/0", bytes(2**25))
     assert len(inner.getvalue()) < 2**16
-    monkeypatch.setitem(model_zip.LARGEST, "policy.pth", 2**24)
+    monkeypatch.setitem(files.LARGEST, "policy.pth", 2**24)
     _write(path, {**_members(path), "policy.pth": inner.getvalue()})
     with pytest.raises(InputError, match="claims 33554432 bytes of tensors"):
-        backend.load(path)
+        checkpoints.load(path)
 
 
 def test_weights_that_do_not_fit_the_config_are_told(trainer: SacTrainer, sac_cfg: SacCfg):

@@ -1,0 +1,67 @@
+"""`genelab collect-demos`."""
+
+from pathlib import Path
+
+import click
+
+from genelab.cli.options import field_option
+from genelab.config.commands import CollectCfg
+from genelab.config.run import ExecutionCfg
+from genelab.config.snapshot import config_sha256, dump_task
+from genelab.errors import InputError
+from genelab.records.demos import DemoHeader, read_demos
+from genelab.registry import get_task
+from genelab.runs.files import require_writable, sha256_file
+
+
+@click.command
+@click.argument("task_id", metavar="TASK")
+@field_option("--num-envs", CollectCfg, "num_envs")
+@field_option("--steps", CollectCfg, "steps")
+@field_option("--seed", CollectCfg, "seed")
+@field_option("--device", ExecutionCfg, "device")
+@field_option("--threads", ExecutionCfg, "threads")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="File to write, .npz.")
+def command(task_id: str, num_envs: int, steps: int, seed: int, device: str, threads: int, out: Path) -> None:
+    """Collect demonstrations of a task by its scripted controller.
+
+    Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
+    stopped, and does nothing once the file is there.
+    """
+    task, cfg = get_task(task_id), CollectCfg(num_envs=num_envs, steps=steps, seed=seed)
+    if out.suffix != ".npz":
+        raise InputError(f"--out {out}: must end in .npz")
+    if not out.parent.is_dir():
+        raise InputError(f"--out {out}: '{out.parent}' is not a directory")
+    require_writable(out.parent)
+    if out.exists():
+        _report(_require_same(out, task_id, config_sha256(dump_task(task)), cfg), out, "has been collected already")
+        return
+
+    from genelab.worker.demonstrations import collect, controller_of
+    from genelab.worker.session import start_session
+
+    controller_of(task, cfg)
+    session, _ = start_session(seed, ExecutionCfg(device=device, threads=threads), task)
+    with click.progressbar(length=steps, label="control steps") as bar:
+        header = collect(task, cfg, session, out, lambda done: bar.update(done - bar.pos))
+    _report(header, out, "wrote")
+
+
+def _require_same(out: Path, task_id: str, digest: str, cfg: CollectCfg) -> DemoHeader:
+    header = read_demos(out).header
+    made = header.collection
+    found = (header.task, header.config_sha256, made and (made.num_envs, made.steps, made.seed))
+    if found != (task_id, digest, (cfg.num_envs, cfg.steps, cfg.seed)):
+        raise InputError(f"--out {out}: holds other demonstrations; delete it or choose another name")
+    return header
+
+
+def _report(header: DemoHeader, out: Path, what: str) -> None:
+    made = header.collection
+    assert made is not None
+    click.echo(f"{what} {out}" if what == "wrote" else f"{out} {what}")
+    click.echo(f"sha256   {sha256_file(out)}")
+    click.echo(f"episodes {made.episodes}, {made.num_envs * made.steps} transitions, return {made.return_mean:.3f}")
+    if made.success_rate is not None and made.success_at_end_rate is not None:
+        click.echo(f"success  {made.success_rate:.1%} ever, {made.success_at_end_rate:.1%} at the end of the episode")

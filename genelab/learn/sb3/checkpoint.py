@@ -1,0 +1,138 @@
+"""Checkpoints as `model.zip`: the native file of Stable-Baselines3, with a member that says what it belongs to."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3 import HerReplayBuffer
+
+from genelab.config.snapshot import one_line
+from genelab.errors import InputError
+from genelab.learn.checkpoint import ZIP_MEMBER, Checkpoint, Tensors, damage_told, first_line, parse, require_finite
+from genelab.learn.policy import Layout
+from genelab.learn.sb3.groups import GROUPS
+from genelab.learn.sb3.sac import GuardedSac
+from genelab.records.files import MAX_LINE, parse_json
+from genelab.runs.files import write_atomic
+
+FORMAT = "genelab/sb3-checkpoint/1"
+TRAINER = "stable_baselines3"
+WEIGHTS = "policy.pth"
+LARGEST = {ZIP_MEMBER: 2**22, WEIGHTS: 2**30}
+"""Largest size of a member that is read, bytes. A zip may claim to unpack to more than any memory holds."""
+_DATE = (1980, 1, 1, 0, 0, 0)
+_ACTOR, _CRITICS = "actor.", ("critic.", "critic_target.")
+
+
+def checkpoint_of(model: GuardedSac, config_sha256: str, iteration: int, layout: Layout) -> Checkpoint:
+    """The policy as it stands. Its tensors share memory with the model where that is on the CPU."""
+    actor, critic = _parts({name: tensor.cpu() for name, tensor in model.policy.state_dict().items()})
+    return Checkpoint(config_sha256, iteration, layout, actor, critic, TRAINER)
+
+
+def save(path: Path, model: GuardedSac, checkpoint: Checkpoint) -> None:
+    """Write a model atomically. Equal models on equal machines give equal bytes.
+
+    Args:
+        path: the file.
+        model: what to write. `stable_baselines3.SAC.load` opens it, with an environment; neither the environment nor
+            the replay buffer is in it.
+        checkpoint: of the model as it stands.
+
+    Raises:
+        DivergedError: if a tensor holds a non-finite value; nothing is written.
+    """
+    require_finite(path, checkpoint)
+    told = {
+        "format": FORMAT,
+        "config_sha256": checkpoint.config_sha256,
+        "iteration": checkpoint.iteration,
+        "layout": checkpoint.layout,
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(_native(model))) as native, zipfile.ZipFile(packed, "w") as archive:
+        members = [(name, native.read(name)) for name in native.namelist()]
+        for name, data in [(ZIP_MEMBER, json.dumps(told, indent=2).encode()), *members]:
+            archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+    write_atomic(path, packed.getvalue())
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. Never runs code from the file: what the library would unpickle is not read.
+
+    Raises:
+        InputError: if the file is missing, torn, is no checkpoint of this format, holds anything but tensors where
+            they belong, or holds non-finite weights.
+    """
+    if not path.is_file():
+        raise InputError(f"checkpoint '{path}' does not exist")
+    told_bytes, weights_bytes = _read(path)
+    told = _told(path, told_bytes)
+    actor, critic = _parts(_weights(path, weights_bytes))
+    for part, tensors in (("actor", actor), ("critic", critic)):
+        if not tensors:
+            raise InputError(f"'{path}' is no genelab checkpoint: it has no {part}")
+    return parse(path, {**told, "actor": actor, "critic": critic}, GROUPS, TRAINER)
+
+
+def _native(model: GuardedSac) -> bytes:
+    """The file that Stable-Baselines3 writes, of a run that any of its users can open."""
+    buffer_class, start_time = model.replay_buffer_class, model.start_time
+    # Ours is not needed to use the policy, and would have to be installed.
+    model.replay_buffer_class, model.start_time = HerReplayBuffer, 0.0
+    stream = io.BytesIO()
+    try:
+        model.save(stream)
+    finally:
+        model.replay_buffer_class, model.start_time = buffer_class, start_time
+    return stream.getvalue()
+
+
+def _parts(tensors: Tensors) -> tuple[Tensors, Tensors]:
+    """Tensors of the actor, without its name, and of the critics."""
+    actor = {name.removeprefix(_ACTOR): t for name, t in tensors.items() if name.startswith(_ACTOR)}
+    return actor, {name: tensor for name, tensor in tensors.items() if name.startswith(_CRITICS)}
+
+
+def _read(path: Path) -> tuple[bytes, bytes]:
+    """The two members that are read, after a look at all of them."""
+    with damage_told(path), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        for name in (ZIP_MEMBER, WEIGHTS):
+            if name not in names:
+                raise InputError(f"'{path}' is no genelab checkpoint: it has no member '{name}'")
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise InputError(f"checkpoint '{path}' is damaged: it has two members '{one_line(twice, MAX_LINE)}'")
+        for name in (ZIP_MEMBER, WEIGHTS):
+            if (size := archive.getinfo(name).file_size) > LARGEST[name]:
+                rule = f"must hold at most {LARGEST[name]}"
+                raise InputError(f"checkpoint '{path}': its member '{name}' claims {size} bytes, {rule}")
+        # Reading checks the sum of each; a member never unpacks to more than it claims.
+        return archive.read(ZIP_MEMBER), archive.read(WEIGHTS)
+
+
+def _told(path: Path, data: bytes) -> dict[str, Any]:
+    """What the file says it is, with the layout as JSON text, as `parse` takes it."""
+    try:
+        told = parse_json(data)
+        if told["format"] != FORMAT:
+            raise InputError(f"'{path}' is no genelab checkpoint: its format is not '{FORMAT}'")
+        return {**told, "layout": json.dumps(told["layout"])}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"'{path}' is no genelab checkpoint: its {ZIP_MEMBER} is broken ({reason})") from error
+
+
+def _weights(path: Path, data: bytes) -> Tensors:
+    with damage_told(path):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+        if claimed > LARGEST[WEIGHTS]:
+            raise InputError(f"checkpoint '{path}': its '{WEIGHTS}' claims {claimed} bytes of tensors")
+        weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+        raise InputError(f"'{path}' is no genelab checkpoint: its '{WEIGHTS}' holds other things than named tensors")
+    return dict(weights)

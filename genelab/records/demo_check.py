@@ -1,0 +1,62 @@
+"""Whether demonstrations fit the training that they are to fill."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genelab.config.agent import SacCfg
+from genelab.config.snapshot import canonical_json, differences, dump
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+from genelab.records.demos import Demos, read_demos
+
+
+def demonstrations_of(task: TaskSpec) -> Demos | None:
+    """Read the demonstrations that a task's learner is filled with; None if it wants none.
+
+    Raises:
+        InputError: if none are chosen, the file is missing, was changed since or is broken, or was collected for
+            another task, number of environments or environment; names the first difference.
+    """
+    if not isinstance(task.agent, SacCfg) or task.agent.demo_path is None:
+        return None
+    try:
+        path = task.agent.demo_path.resolve()
+    except InputError as error:
+        raise InputError(f"agent.demo_path {error}") from error
+    demos = read_demos(path)  # pyright: ignore[reportArgumentType] a file is a path
+    where, collection = f"demonstration file '{path}'", demos.header.collection
+    if collection is None:
+        raise InputError(f"{where} holds observations and actions alone; a replay buffer needs whole transitions")
+    if demos.header.task != task.id:
+        raise InputError(f"{where} was collected for task '{demos.header.task}', not for '{task.id}'")
+    if collection.num_envs != task.env.num_envs:
+        rule = f"the training has {task.env.num_envs}; collect with --num-envs {task.env.num_envs}"
+        raise InputError(f"{where} has num_envs = {collection.num_envs}, {rule}")
+    if changed := differences(collection.env, dump(task.env)):
+        name, old, new = changed[0]
+        told = f"env.{name} = {_short(old)}, the training has {_short(new)}"
+        raise InputError(f"{where} was collected in another environment: {told}; collect it again")
+    for name, array in _floats(demos).items():
+        if not np.isfinite(array).all():
+            raise InputError(f"{where} holds values in '{name}' that are not finite")
+    if (largest := float(np.abs(demos.actions).max())) > 1.0:
+        raise InputError(f"{where} holds actions up to {largest:g}, they must lie between -1 and 1")
+    rows, room = len(demos.actions), task.agent.buffer_size
+    if rows > room:
+        raise InputError(f"{where} holds {rows} transitions, agent.buffer_size = {room} has no room for them")
+    return demos
+
+
+def _floats(demos: Demos) -> dict[str, NDArray[Any]]:
+    after = demos.transitions
+    assert after is not None
+    following = {f"next_observations/{group}": array for group, array in after.next_observations.items()}
+    own = {f"observations/{group}": array for group, array in demos.observations.items()}
+    return {**own, **following, "actions": demos.actions, "rewards": after.rewards}
+
+
+def _short(value: Any) -> str:
+    text = canonical_json(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

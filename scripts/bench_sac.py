@@ -1,0 +1,61 @@
+"""Where the time of a SAC training goes, and how fast demonstrations are collected."""
+
+import sys
+import tempfile
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from bench_common import FRANKA, SEED, parser
+
+from genelab.config.commands import CollectCfg
+from genelab.config.overrides import apply_overrides
+from genelab.registry import get_task
+from genelab.sim.session import Session, resolve_device, start
+from genelab.sim.simulation import Simulation
+from genelab.worker import demonstrations
+from genelab.worker.training import make_trainer
+
+STEPS = 200
+
+
+def collected(path: Path, args: Namespace, session: Session) -> None:
+    """Collect demonstrations and print episodes per second, without the build."""
+    times: list[float] = []
+    task, cfg = get_task(args.task), CollectCfg(steps=STEPS)
+    header = demonstrations.collect(task, cfg, session, path, lambda _: times.append(time.perf_counter()))
+    assert header.collection is not None
+    # The first step compiles.
+    spent = (times[-1] - times[0]) * STEPS / (STEPS - 1)
+    episodes = header.collection.episodes
+    print(f"demonstrations: {episodes / spent:.1f} episodes/s, {episodes * 100 / spent:.0f} transitions/s")
+
+
+def main(args: Namespace) -> None:
+    """Print the shares of simulation, replay sampling and updates."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "demos.npz"
+        session = start(SEED, resolve_device(args.device), args.threads)
+        collected(path, args, session)
+        settings = [f"agent.demo_path={path}", f"budget.iterations={args.iterations}"]
+        task, _ = apply_overrides(get_task(args.task, args.variant), settings)
+        sim = Simulation(task.env, task.env.num_envs, session)
+        trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy="stop", max_env_resets=1)
+        demonstrations.prefill(trainer, task)
+        rows = [trainer.iterate() for _ in range(args.iterations)]
+    learning = [row for row in rows if row["loss/critic"] is not None]
+    if not learning:
+        sys.exit(f"--iterations {args.iterations}: learning had not begun")
+    collect, update, sample = (
+        sum(float(row[n] or 0.0) for row in learning) for n in ("collect_s", "update_s", "sample_s")
+    )
+    whole = collect + update
+    print(f"{args.variant or 'full'}, {len(learning)} iterations of {task.agent.num_steps_per_env} control steps:")
+    for name, value in (("simulation", collect), ("replay sampling", sample), ("updates", update - sample)):
+        print(f"{name:18}{value:8.2f} s{value / whole:8.1%}")
+
+
+if __name__ == "__main__":
+    options = parser(__doc__, repeats=1, iterations=6, tasks=(FRANKA,))
+    options.add_argument("--variant", default=None, help="variant of the task")
+    main(options.parse_args())

@@ -1,0 +1,132 @@
+"""What a config may say of objects, actions, goals and the learner of goals."""
+
+import json
+from typing import Any
+
+import pytest
+
+from genelab.config.actions import DifferentialIkCfg, JointPositionCfg
+from genelab.config.agent import PpoCfg, SacCfg
+from genelab.config.snapshot import config_sha256, dump_task, load_task
+from genelab.errors import InputError
+from genelab.registry import get_task
+
+FRANKA = get_task("GeneLab-Franka-Pick-And-Place-v0")
+POLE = get_task("GeneLab-Inverted-Pendulum-v1")
+GONE = object()
+
+
+def _changed(path: str, value: Any) -> dict[str, Any]:
+    data = json.loads(json.dumps(dump_task(FRANKA)))
+    *parents, key = path.split(".")
+    node = data
+    for parent in parents:
+        node = node[parent]
+    if value is GONE:
+        del node[key]
+    else:
+        node[key] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("env.goal.command", "nowhere", "env.goal.command = 'nowhere': unknown command 'nowhere'; known: goal_pos"),
+        ("env.commands", {}, "env.goal.command = 'goal_position': unknown command 'goal_position'; known:"),
+        ("env.goal", None, "env.goal = None: must be given, because hindsight replay judges by other goals"),
+        ("env.goal", GONE, "env.goal = None: must be given, because hindsight replay judges by other goals"),
+        ("env.goal.tolerance", 0.0, "env.goal.tolerance = 0.0: Input should be greater than 0"),
+        ("env.goal.params.object", "ball", "env.goal.params.object = 'ball': unknown object 'ball'; known: cube"),
+        (
+            "env.terminations.cube_fell.params.object",
+            "ball",
+            "env.terminations.cube_fell.params.object = 'ball': unknown object 'ball'; known: cube",
+        ),
+        (
+            "env.reset_events.cube.params.object",
+            "ball",
+            "env.reset_events.cube.params.object = 'ball': unknown object 'ball'; known: cube",
+        ),
+        ("env.objects", {}, "env.goal.params.object = 'cube': unknown object 'cube'; known:"),
+        ("env.objects.cube.mass", 0.0, "env.objects.cube.mass = 0.0: Input should be greater than 0"),
+        ("env.objects.cube.size", [0.04, 0.04], "env.objects.cube.size.2 = [0.04, 0.04]: Field required"),
+        ("env.ground.friction", -1.0, "env.ground.friction = -1.0: Input should be greater than 0"),
+        ("env.robot.gravity_compensation", 1.5, "gravity_compensation = 1.5: Input should be less than or equal to 1"),
+        ("env.reward_per", "episode", "env.reward_per = 'episode': Input should be 'second' or 'step'"),
+        ("env.action.link", "wrist", "env.action.link = 'wrist': unknown link 'wrist'; known: hand"),
+        ("env.action.joints", ["elbow"], "env.action.joints = ['elbow']: unknown joint 'elbow'; known: joint1, "),
+        ("env.action.gripper.joints", ["thumb"], "env.action.gripper.joints = ['thumb']: unknown joint 'thumb'; known"),
+        (
+            "env.action.gripper.joints",
+            ["finger_joint1", "joint7"],
+            "env.action.gripper.joints = ['finger_joint1', 'joint7']: joint 'joint7' stands in action.joints already",
+        ),
+        ("env.action.gripper.range", [0.04, 0.0], "must be [low, high] with low not above high"),
+        ("env.action.damping", 0.0, "env.action.damping = 0.0: Input should be greater than 0"),
+        ("env.action.kind", "velocity", "env.action"),
+        ("agent.algorithm", "td3", "agent"),
+        (
+            "agent.learning_starts",
+            6400,
+            "agent.learning_starts = 6400: must be above the 6400 transitions of one episode of every environment",
+        ),
+        ("env.num_envs", 65, "agent.learning_starts = 6464: must be above the 6500 transitions"),
+        (
+            "agent.buffer_size",
+            12799,
+            "agent.buffer_size = 12799: must be at least 12800, two episodes of every environment",
+        ),
+        (
+            "env.observations.achieved_goal",
+            GONE,
+            "env.observations = ['observation', 'desired_goal']: must hold the group 'achieved_goal', which sac needs",
+        ),
+        ("agent.normalization", "fixed", "agent.normalization = 'fixed': Input should be 'none'"),
+        ("agent.gamma", 1.0, "agent.gamma = 1.0: Input should be less than 1"),
+        ("agent.ent_coef", 0.0, "agent.ent_coef = 0.0: Input should be greater than 0"),
+        ("agent.her.goal_selection_strategy", "final", "goal_selection_strategy = 'final': Input should be 'future'"),
+    ],
+)
+def test_a_config_that_cannot_work_is_refused_in_one_line(path: str, value: Any, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_task(_changed(path, value), "config.json")
+    message = str(caught.value)
+    assert message.startswith("config.json: ")
+    assert told in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("path", "value"), [("agent.learning_starts", 6401), ("agent.buffer_size", 12_800)])
+def test_one_transition_more_is_enough(path: str, value: int) -> None:
+    part, field = path.split(".")
+    assert getattr(getattr(load_task(_changed(path, value), "config.json"), part), field) == value
+
+
+def test_models_of_a_field_are_told_apart_by_their_tag() -> None:
+    task = load_task(dump_task(FRANKA), "config.json")
+    assert isinstance(task.env.action, DifferentialIkCfg)
+    assert isinstance(task.agent, SacCfg)
+    pole = load_task(dump_task(POLE), "config.json")
+    assert isinstance(pole.env.action, JointPositionCfg)
+    assert isinstance(pole.agent, PpoCfg)
+
+
+def test_what_a_task_does_not_have_stays_out_of_its_snapshot() -> None:
+    """Snapshots of older tasks, and so their digests, do not change because the models learnt more."""
+    env = dump_task(POLE)["env"]
+    assert not {"ground", "objects", "commands", "goal", "reward_per"} & set(env)
+    assert list(env["action"]) == ["joints", "scale", "offset"]
+    assert "gravity_compensation" not in env["robot"]
+    assert all("bounds" not in term for term in env["rewards"].values())
+    env = dump_task(FRANKA)["env"]
+    assert {"ground", "objects", "commands", "goal", "reward_per"} <= set(env)
+    assert (env["action"]["kind"], env["reward_per"]) == ("differential_ik", "step")
+    assert env["robot"]["gravity_compensation"] == 1.0
+
+
+def test_the_digest_depends_on_what_is_excluded_where_it_is_absent() -> None:
+    digest = config_sha256(dump_task(FRANKA))
+    for path in ("env.robot.gravity_compensation", "env.goal.tolerance", "env.objects.cube.friction"):
+        assert config_sha256(dump_task(load_task(_changed(path, 0.5), "config.json"))) != digest
+    assert config_sha256(dump_task(load_task(_changed("env.reward_per", "second"), "config.json"))) != digest

@@ -1,0 +1,62 @@
+"""Demonstrations of pick and place, small and made without a simulator, and the task that chose them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genelab.config.overrides import apply_overrides
+from genelab.config.snapshot import config_sha256, dump, dump_task
+from genelab.config.task import TaskSpec
+from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
+from genelab.registry import get_task
+
+TASK = get_task("GeneLab-Franka-Pick-And-Place-v0")
+NUM_ENVS, STEPS = 64, 2
+WIDTHS = {"observation": 35, "achieved_goal": 3, "desired_goal": 3}
+
+
+def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Demos:
+    """Two steps of every environment, the second of which ends an episode."""
+    rows, rng = num_envs * STEPS, np.random.default_rng(0)
+
+    def groups() -> dict[str, Any]:
+        return {group: rng.normal(size=(rows, width)).astype(np.float32) for group, width in WIDTHS.items()}
+
+    ends = np.arange(rows) >= num_envs
+    made = Collection(
+        num_envs=num_envs,
+        steps=STEPS,
+        seed=42,
+        env=dump(task.env),
+        episodes=num_envs,
+        return_mean=-1.0,
+        success_rate=0.5,
+        success_at_end_rate=0.25,
+    )
+    told = DemoHeader(
+        schema="genelab/demos/1",
+        task=task.id,
+        config_sha256=config_sha256(dump_task(task)),
+        layout={g: (LayoutRow(name=g, start=0, stop=width),) for g, width in WIDTHS.items()},
+        normalized=False,
+        actions=tuple(ActionColumn(name=name) for name in task.env.action.columns),
+        collection=made,
+    )
+    rewards = rng.uniform(-1.0, 0.2, rows).astype(np.float32)
+    after = Transitions(groups(), rewards, np.zeros(rows, np.bool_), ends)
+    actions = rng.uniform(-1.0, 1.0, (rows, 4)).astype(np.float32)
+    return Demos(told.model_copy(update=header), groups(), actions, ends, after)
+
+
+def chosen(path: Path, what: Demos) -> TaskSpec:
+    """The task with a file of these demonstrations."""
+    path.write_bytes(encode_demos(what))
+    return apply_overrides(TASK, [f"agent.demo_path={path}"])[0]
+
+
+def changed(what: Demos, **transitions: Any) -> Demos:
+    """Demonstrations with other transitions."""
+    assert what.transitions is not None
+    return replace(what, transitions=replace(what.transitions, **transitions))

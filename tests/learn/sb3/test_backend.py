@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from genelab.config.agent import NetworkCfg, SacCfg
+from genelab.errors import InputError
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.backend import Backend, backend_of
+from genelab.learn.policy import DeterministicPolicy
+from genelab.learn.sb3.trainer import SacTrainer
+from tests.learn.sb3.point_mass import GROUPS, PointMass
+
+
+@pytest.fixture
+def trainer(sac_cfg: SacCfg) -> SacTrainer:
+    return SacTrainer(sac_cfg, "b" * 64, PointMass())
+
+
+@pytest.fixture
+def backend(sac_cfg: SacCfg) -> Backend:
+    return backend_of(sac_cfg)
+
+
+def test_it_names_the_groups_that_the_policy_reads_in_their_order(backend: Backend, sac_cfg: SacCfg):
+    assert backend.input_names == sac_cfg.actor_groups
+    assert backend.final_observations
+
+
+def test_networks_are_those_of_the_checkpoint_and_normalise_nothing(
+    backend: Backend, trainer: SacTrainer, sac_cfg: SacCfg, tmp_path: Path
+):
+    trainer.save(tmp_path / "model.zip")
+    checkpoint = checkpoints.load(tmp_path / "model.zip")
+    loaded = backend.networks(sac_cfg, checkpoint.layout, 3, checkpoint, "here")
+    assert loaded.normalizers == dict.fromkeys(GROUPS)
+    assert backend.action_std(checkpoint) is None
+    observations = {name: torch.randn(40, dim) for name, dim in GROUPS.items()}
+    first, second = (
+        DeterministicPolicy(actor, torch.device("cpu"), sac_cfg.actor_groups)
+        for actor in (loaded.actor, trainer.actor())
+    )
+    assert torch.equal(first(observations), second(observations))
+    # As the export calls it: one tensor for each of the groups that the policy reads, in their order.
+    inputs = [observations[group] for group in sac_cfg.actor_groups]
+    torch.testing.assert_close(backend.deployable(loaded.actor)(*inputs), first(observations))
+    fresh = backend.networks(sac_cfg, checkpoint.layout, 3, None, "here").actor
+    assert not torch.equal(fresh(observations), loaded.actor(observations))
+
+
+def test_critics_of_another_shape_are_told(backend: Backend, trainer: SacTrainer, sac_cfg: SacCfg):
+    checkpoint = trainer.checkpoint()
+    other = sac_cfg.model_copy(update={"critic": NetworkCfg(hidden_dims=(32, 16), activation="relu")})
+    with pytest.raises(InputError, match=r"here: critic tensor 'critic.qf0.2.weight': shape \(32, 32\), .*\(16, 32\)"):
+        backend.networks(other, checkpoint.layout, 3, checkpoint, "here")

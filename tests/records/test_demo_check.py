@@ -1,0 +1,167 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genelab.config.overrides import apply_overrides
+from genelab.config.snapshot import dump
+from genelab.errors import InputError
+from genelab.records.demo_check import demonstrations_of
+from genelab.records.demos import Demos, encode_demos, read_demos
+from genelab.registry import get_task
+from tests.franka_demos import NUM_ENVS, TASK, changed, chosen, demos
+
+
+def refusal(path: Path, what: Demos) -> str:
+    with pytest.raises(InputError) as caught:
+        demonstrations_of(chosen(path, what))
+    told = str(caught.value)
+    assert "\n" not in told
+    assert str(path) in told
+    return told
+
+
+def test_transitions_are_read_as_they_were_written(tmp_path: Path) -> None:
+    written, path = demos(), tmp_path / "demos.npz"
+    path.write_bytes(encode_demos(written))
+    read = read_demos(path)
+    assert read.header == written.header
+    assert read.transitions is not None
+    assert written.transitions is not None
+    for name in ("rewards", "terminated", "truncated"):
+        assert np.array_equal(getattr(read.transitions, name), getattr(written.transitions, name))
+    for group, array in written.transitions.next_observations.items():
+        assert np.array_equal(read.transitions.next_observations[group], array)
+    assert encode_demos(read) == path.read_bytes()
+
+
+def test_fitting_demonstrations_are_returned(tmp_path: Path) -> None:
+    found = demonstrations_of(chosen(tmp_path / "demos.npz", demos()))
+    assert found is not None
+    assert len(found.actions) == 2 * NUM_ENVS
+
+
+def test_a_learner_without_demonstrations_needs_none() -> None:
+    assert demonstrations_of(get_task("GeneLab-Inverted-Pendulum-v1")) is None
+
+
+def test_another_number_of_environments_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path / "demos.npz", demos(num_envs=32))
+    assert "has num_envs = 32, the training has 64; collect with --num-envs 64" in told
+
+
+def test_num_envs_of_the_training_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "demos.npz"
+    path.write_bytes(encode_demos(demos()))
+    task, _ = apply_overrides(TASK, [f"agent.demo_path={path}", "env.num_envs=16"])
+    with pytest.raises(InputError, match="has num_envs = 64, the training has 16"):
+        demonstrations_of(task)
+
+
+def test_another_task_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path / "demos.npz", demos(task=TASK.model_copy(update={"id": "Other-Task-v0"})))
+    assert "was collected for task 'Other-Task-v0', not for 'GeneLab-Franka-Pick-And-Place-v0'" in told
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("env.action.scale", "0.02", "env.action.scale = 0.02, the training has 0.05"),
+        ("env.rewards.lifted.weight", "0.5", "env.rewards.lifted.weight = 0.5, the training has 0.2"),
+        ("env.goal.tolerance", "0.1", "env.goal.tolerance = 0.1, the training has 0.05"),
+        ("env.sim.substeps", "1", "env.sim.substeps = 1, the training has 2"),
+    ],
+)
+def test_another_meaning_of_actions_or_rewards_is_refused(tmp_path: Path, path: str, value: str, told: str) -> None:
+    other, _ = apply_overrides(TASK, [f"{path}={value}"])
+    assert told in refusal(tmp_path / "demos.npz", demos(task=other))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(tmp_path: Path, bad: float) -> None:
+    what = demos()
+    what.observations["observation"][3, 4] = bad
+    assert "values in 'observations/observation' that are not finite" in refusal(tmp_path / "demos.npz", what)
+
+
+def test_a_reward_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    rewards = np.full(2 * NUM_ENVS, np.nan, np.float32)
+    assert "'rewards' that are not finite" in refusal(tmp_path / "demos.npz", changed(demos(), rewards=rewards))
+
+
+def test_actions_out_of_range_are_refused(tmp_path: Path) -> None:
+    what = demos()
+    what.actions[0, 0] = 1.5
+    assert "actions up to 1.5, they must lie between -1 and 1" in refusal(tmp_path / "demos.npz", what)
+
+
+def test_an_open_episode_at_the_end_is_refused(tmp_path: Path) -> None:
+    none = np.zeros(2 * NUM_ENVS, np.bool_)
+    told = refusal(tmp_path / "demos.npz", changed(demos(), truncated=none))
+    assert "ends in the middle of an episode" in told
+
+
+def test_an_end_of_both_kinds_is_refused(tmp_path: Path) -> None:
+    every = np.ones(2 * NUM_ENVS, np.bool_)
+    told = refusal(tmp_path / "demos.npz", changed(demos(), terminated=every, truncated=every))
+    assert "both 'terminated' and 'truncated'" in told
+
+
+def test_a_file_of_observations_alone_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path / "demos.npz", replace(demos(collection=None), transitions=None))
+    assert "a replay buffer needs whole transitions" in told
+
+
+def test_a_file_changed_after_it_was_chosen_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "demos.npz"
+    task = chosen(path, demos())
+    path.write_bytes(encode_demos(changed(demos(), rewards=np.zeros(2 * NUM_ENVS, np.float32))))
+    with pytest.raises(InputError, match=r"agent\.demo_path .*was changed since it was chosen"):
+        demonstrations_of(task)
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "demos.npz"
+    path.write_bytes(encode_demos(demos())[:-2000])
+    task, _ = apply_overrides(TASK, [f"agent.demo_path={path}"])
+    with pytest.raises(InputError, match="is torn or no .npz"):
+        demonstrations_of(task)
+
+
+def test_pickled_objects_are_refused_and_not_run(tmp_path: Path) -> None:
+    mark, path = tmp_path / "mark", tmp_path / "demos.npz"
+
+    class Trap:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (mark,))
+
+    np.savez(path, header=np.array([Trap()], dtype=object), allow_pickle=True)
+    task, _ = apply_overrides(TASK, [f"agent.demo_path={path}"])
+    with pytest.raises(InputError, match="array 'header' that cannot be read"):
+        demonstrations_of(task)
+    assert not mark.exists()
+
+
+def test_a_number_of_rows_that_the_header_does_not_tell_is_refused(tmp_path: Path) -> None:
+    made = demos().header.collection
+    assert made is not None
+    told = refusal(tmp_path / "demos.npz", demos(collection=made.model_copy(update={"steps": 3})))
+    assert "has 128 rows, its header tells of 3 steps of 64 environments" in told
+
+
+def test_the_buffer_must_hold_them(tmp_path: Path) -> None:
+    what = demos()
+    path = tmp_path / "demos.npz"
+    path.write_bytes(encode_demos(what))
+    task, _ = apply_overrides(TASK, [f"agent.demo_path={path}"])
+    small = task.model_copy(update={"agent": task.agent.model_copy(update={"buffer_size": 100})})
+    with pytest.raises(InputError, match="holds 128 transitions, agent.buffer_size = 100 has no room"):
+        demonstrations_of(small)
+
+
+def test_the_environment_in_the_header_is_the_task_s() -> None:
+    made = demos().header.collection
+    assert made is not None
+    assert made.env == dump(TASK.env)

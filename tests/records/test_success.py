@@ -1,0 +1,103 @@
+"""Success of tasks with a goal: ever in an episode, and in its final state."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genelab.records.base import Record
+from genelab.records.check import check_path
+from genelab.records.derived import metrics_of, success_above_idle
+from genelab.records.entry import EntryRecord
+from genelab.records.eval import Episodes, EvalRecord
+from genelab.records.export import ExportRecord
+from genelab.records.files import read_record
+from genelab.records.statistics import wilson
+from tests.records.factory import EPISODES, edit, episodes_of, make_sweep
+
+ROOT = Path(__file__).parents[2]
+OF_GOALS = (
+    *("success_at_end", "success_at_end_rate", "success_at_end_wilson95", "idle_success_rate", "success_above_idle"),
+    *("goals", "goal", "gravity_compensation", "episode_steps"),
+)
+"""Fields that files of other tasks do without."""
+
+
+def told(successes: int, n: int = 100) -> Episodes:
+    return episodes_of([0.0] * n, (successes, 0))
+
+
+def test_rates_are_shares_of_all_episodes() -> None:
+    found = metrics_of(episodes_of([0.0] * 8, (6, 5)))
+    assert (found.success_rate, found.success_at_end_rate) == (0.75, 0.625)
+
+
+def test_without_a_goal_nothing_is_said_of_the_end() -> None:
+    episodes = episodes_of([1.0, 2.0])
+    assert episodes.success is None
+    assert "success_at_end" not in episodes.model_dump(mode="json")
+    assert "success_at_end_rate" not in metrics_of(episodes).model_dump(mode="json")
+
+
+def test_columns_are_aligned() -> None:
+    data: dict[str, Any] = episodes_of([1.0, 2.0], (1, 1)).model_dump(mode="json")
+    with pytest.raises(ValueError, match="success_at_end has 1 entries for 2 episodes"):
+        Episodes.model_validate(data | {"success_at_end": [True]})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "model"), [("eval.json", EvalRecord), ("entry.json", EntryRecord), ("*.metadata.json", ExportRecord)]
+)
+def test_published_files_of_tasks_without_a_goal_gain_no_field(pattern: str, model: type[Record]) -> None:
+    paths = sorted((ROOT / "reference").glob(f"*Pendulum*/**/{pattern}"))
+    assert paths
+    for path in paths:
+        text = json.dumps(read_record(path, model).model_dump(mode="json"))
+        assert [name for name in OF_GOALS if f'"{name}":' in text] == [], path
+
+
+@pytest.mark.parametrize(
+    ("policy", "idle", "verdict"), [(98, 3, True), (15, 3, True), (11, 3, False), (3, 3, False), (0, 3, False)]
+)
+def test_success_that_luck_explains_is_not_above_idle(policy: int, idle: int, verdict: bool) -> None:
+    assert success_above_idle(told(policy), told(idle)) is verdict
+    assert success_above_idle(episodes_of([1.0]), episodes_of([1.0])) is None
+
+
+def test_a_sweep_with_a_goal_is_in_order(tmp_path: Path) -> None:
+    assert check_path(make_sweep(tmp_path / "sweep", success=(8, 7))).findings == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("episodes.success.7", False, "metrics.success_rate: 1.0 stored, 0.875 recomputed"),
+        ("episodes.success.0", False, "episode 0 succeeded at its end, and never"),
+        ("episodes.success_at_end.0", False, "metrics.success_at_end_rate: 0.875 stored, 0.75 recomputed"),
+        ("episodes.success_at_end", None, "metrics.success_at_end_rate: 0.875 stored, None recomputed"),
+        ("episodes.success", None, "episodes.success: null, beside a success_at_end"),
+        ("metrics.success_at_end_rate", 0.9, "metrics.success_at_end_rate: 0.9 stored, 0.875 recomputed"),
+        ("baselines.idle.metrics.success_rate", 0.0, "baselines.idle.metrics.success_rate: 0.0 stored"),
+        ("baselines.idle.episodes.success", None, "of the policy or a baseline, and not of all three"),
+        ("baselines.random.metrics.success_at_end_rate", None, "baselines.random.metrics.success_at_end_rate"),
+        ("metrics.success_at_end_rate", 1.5, "success_at_end_rate"),
+    ],
+)
+def test_one_changed_value_is_found(tmp_path: Path, path: str, value: Any, expected: str) -> None:
+    def change(record: dict[str, Any]) -> None:
+        *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        node: Any = record
+        for part in parents:
+            node = node[part]
+        node[last] = value
+
+    sweep = make_sweep(tmp_path / "sweep", success=(8, 7))
+    edit(sweep / "seed_1" / "eval.json", change)
+    found = [str(finding) for finding in check_path(sweep).findings]
+    assert any(expected in message for message in found), found
+
+
+def test_wilson_of_the_factory() -> None:
+    # The intervals that other tests rely on: 8 of 8 do not meet 1 of 8, 4 of 8 do.
+    assert wilson(EPISODES, EPISODES)[0] > wilson(1, EPISODES)[1] > wilson(4, EPISODES)[0]
