@@ -199,7 +199,7 @@ class _Collector:
             num_envs=cfg.num_envs,
             steps=cfg.steps,
             seed=cfg.seed,
-            env=dump(task.env),
+            env=dump(task.env) | {"num_envs": cfg.num_envs},
             episodes=int(ends.sum()),
             return_mean=float(arrays["return"][ends].mean()),
             success_rate=None if success is None else float(success[ends].mean()),

@@ -13,7 +13,9 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
+import torch
 
+from genelab.learn.checkpoint import Checkpoint
 from tests.e2e.conftest import command, curve, genelab, read, weights
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("franka")]
