@@ -18,6 +18,9 @@ from genelab.errors import InputError
 PARTS = ("env", "agent", "budget", "protocol")
 """Parts of a task that may change. The rest says which task it is."""
 
+EXACT = 2**53
+"""Largest whole number up to which floats hold all of them."""
+
 KINDS = {bool: "boolean", int: "whole number", float: "number", str: "string", list: "list", dict: "mapping"}
 
 
@@ -111,7 +114,18 @@ def _parse(assignment: str) -> tuple[str, JsonValue]:
         value = text
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"--set {path}={text}: must be a finite number")
+    if not _is_exact(value):
+        raise InputError(f"--set {path}={text}: a whole number must lie within ±2^53, where a float holds it exactly")
     return path, value
+
+
+def _is_exact(value: JsonValue) -> bool:
+    """Whether every whole number in a value stays itself in a field of floats."""
+    if isinstance(value, list):
+        return all(map(_is_exact, value))
+    if isinstance(value, dict):
+        return all(map(_is_exact, value.values()))
+    return not isinstance(value, int) or abs(value) <= EXACT
 
 
 def _locate(task: TaskSpec, data: dict[str, Any], path: str, open_: Mapping[str, Choice]) -> tuple[dict[str, Any], str]:

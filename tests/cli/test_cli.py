@@ -130,6 +130,7 @@ def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
         "task_version": 1,
         "iterations": 150,
         "num_envs": 4096,
+        "variants": [],
         "package": "genelab_cartpole",
         "summary": "Balance one pole on a cart.",
     }

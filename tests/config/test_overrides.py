@@ -174,6 +174,12 @@ FRANKA = get_task("GeneLab-Franka-Pick-And-Place-v0")
 VARIABLE = "GENELAB_SB3_DEMO_PATH"
 
 
+@pytest.mark.parametrize("text", ["9007199254740993", "-9007199254740993", "[0.0, 9007199254740993]"])
+def test_a_whole_number_that_no_float_holds_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="must lie within"):
+        apply_overrides(TASK, [f"agent.clip_param={text}"])
+
+
 def test_a_variable_makes_a_choice() -> None:
     found = from_environment(FRANKA, [], {VARIABLE: "demos.npz"})
     assert found == {VARIABLE: ("agent.demo_path", "demos.npz")}
