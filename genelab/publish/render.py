@@ -40,10 +40,11 @@ def compose(store: Path, docs: Path) -> Rendering:
     pictures: dict[Path, CheckedEntry] = {}
     tasks: list[object] = []
     for task, group in groupby(load_store(store), key=lambda entry: entry.record.task):
-        entries = list(group)
-        picture = docs / PICTURES / f"{task}.svg"
-        pictures[picture] = current(entries)
-        tasks.append(task_view(entries, published, page, picture))
+        for variant, entries in _by_variant(list(group)):
+            # No identifier of a task has an underscore.
+            picture = docs / PICTURES / (f"{task}_{variant}.svg" if variant else f"{task}.svg")
+            pictures[picture] = current(entries)
+            tasks.append(task_view(entries, published, page, picture))
     # Markdown, so nothing is escaped; `cell` guards the free text.
     jinja = Environment(
         loader=PackageLoader("genelab.publish"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
@@ -80,6 +81,12 @@ def differences(rendering: Rendering) -> list[str]:
         if trouble:
             found.append(f"{path}: {trouble}")
     return found + [f"{path}: its task has no entry" for path in _orphans(rendering)]
+
+
+def _by_variant(entries: list[CheckedEntry]) -> list[tuple[str | None, list[CheckedEntry]]]:
+    """The entries of a task, those of the task itself first: a variant never stands for it."""
+    variants = sorted({entry.record.variant for entry in entries}, key=lambda name: name or "")
+    return [(variant, [e for e in entries if e.record.variant == variant]) for variant in variants]
 
 
 def _page_differs(rendering: Rendering) -> bool:

@@ -62,6 +62,8 @@ class TaskView:
 
     task: str
     """Task identifier."""
+    variant: str | None
+    """Variant of its learner and budget; None for the task itself."""
     picture: str
     """Path of the learning curves, relative to the page."""
     current: EntryView
@@ -77,11 +79,12 @@ class TaskView:
 def task_view(
     entries: Sequence[CheckedEntry], published: Sequence[PublishedRow], page: Path, picture: Path
 ) -> TaskView:
-    """View of a task. entries: its entries, the newest first, at least one."""
+    """View of a task or of a variant. entries: its entries, the newest first, at least one."""
     shown = current(entries)
     rest = [entry for entry in entries if entry is not shown]
     return TaskView(
         task=shown.record.task,
+        variant=shown.record.variant,
         picture=link(picture, page),
         current=_entry_view(shown, page),
         others=[_entry_view(entry, page) for entry in rest if changes(entry.seeds[0])],

@@ -45,6 +45,7 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
         status=_status(seeds, complete=complete),
         task=sweep.task,
         task_version=sweep.task_version,
+        variant=task.variant,
         summary=task.summary,
         published_as=task.published_as,
         return_ceiling=task.return_ceiling,
@@ -141,7 +142,9 @@ def _result(seed: SeedFiles) -> SeedResult:
 def _reproduce(sweep: SweepRecord, first: SeedFiles) -> str:
     """One command for every planned seed: the last launch may have trained only some, or evaluated none."""
     requested = first.run.execution.requested
-    words = ["genelab", "train", sweep.task, "--seeds", ",".join(map(str, sweep.seeds_planned))]
+    variant = first.snapshot.task.variant
+    named = ["--variant", variant] if variant else []
+    words = ["genelab", "train", sweep.task, *named, "--seeds", ",".join(map(str, sweep.seeds_planned))]
     for override in first.run.overrides:
         words += ["--set", f"{override.path}={canonical_json(override.new)}"]
     if requested.device != "auto":

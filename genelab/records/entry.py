@@ -194,6 +194,8 @@ class EntryRecord(EntryHeader):
     """Task identifier."""
     task_version: PositiveInt
     """Version of the task under its identifier."""
+    variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Variant of the task's learner and budget; null for the task itself."""
     summary: str
     """One line on the task."""
     published_as: str | None

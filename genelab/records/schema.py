@@ -28,6 +28,7 @@ LATER = {
     "Aggregate": ("success_at_end_wilson95",),
     "CodeStamp": ("problem",),
     "ControlTiming": ("episode_steps",),
+    "EntryRecord": ("variant",),
     "Episodes": ("success_at_end",),
     "ExecutionCfg": ("nan_policy", "max_env_resets"),
     "ExportRecord": ("goals", "goal"),

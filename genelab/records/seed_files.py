@@ -35,6 +35,8 @@ class SnapshotTask(_Part):
     """Task identifier."""
     task_version: int
     """Version of the task."""
+    variant: str | None = None
+    """Variant of its learner and budget; None for the task itself."""
     summary: str
     """One line on the task."""
     return_ceiling: float | None

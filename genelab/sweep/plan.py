@@ -67,7 +67,8 @@ class SweepPlan:
         """The plan as text."""
         budget, agent, envs = self.task.budget.iterations, self.task.agent, self.task.env.num_envs
         lines = [
-            f"task       {self.task.id} (version {self.task.task_version})",
+            f"task       {self.task.id} (version {self.task.task_version})"
+            + (f", variant {self.task.variant}" if self.task.variant else ""),
             f"config     {self.config_sha256}",
             *(
                 f"override   {_change(o.path, o.old, o.new)}{'' if o.effective else ' (no effect)'}"

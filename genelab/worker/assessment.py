@@ -82,7 +82,7 @@ def assess(
     loaded = checkpoints.load_of_run(path, run_dir)
     checkpoint = _checkpoint(path, loaded, trained)
     # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
-    registered = with_choices_of(get_task(record.task), trained)
+    registered = with_choices_of(get_task(record.task, trained.variant), trained)
     task = trained if config_source == "run" else registered
     session, stamps = start_session(protocol.seed, execution, task)
     print(f"evaluating on {session.device}", flush=True)
