@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from genelab.sim.session import Session
     from genelab.sim.simulation import Simulation
 
+# The test processes fill the cores already: with more threads they wait for each other, many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts the tests in the background ignores it for every process below; some tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

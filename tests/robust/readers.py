@@ -34,6 +34,7 @@ from genelab.runs.run_dir import RunDir
 from genelab.sweep.progress import describe_evaluation, read_progress
 from tests.records.factory import make_sweep, make_task
 from tests.robust import mutations
+from tests.robust.sac_readers import SacWorld, sac_readers
 
 Draw = Callable[..., Any]
 
@@ -80,6 +81,7 @@ class World:
         self.snapshot = root / "snapshot"
         """A run whose snapshot a worker restores."""
         shutil.copytree(self.run, self.snapshot)
+        self.sac = SacWorld(root)
         self.whole = {path: path.read_bytes() for path in root.rglob("*.json")}
 
 
@@ -153,7 +155,7 @@ def readers(world: World) -> dict[str, Reader]:
     found["checkpoint"] = Reader(
         world.checkpoint, lambda draw: _damage_checkpoint(draw, world, whole), lambda _: _read_checkpoint(world)
     )
-    return found
+    return found | {name: Reader(*parts) for name, parts in sac_readers(world.sac, world.canary).items()}
 
 
 def _json(path: Path, read: Callable[[bytes], object]) -> Reader:

@@ -22,6 +22,7 @@ from tests.robust.readers import Reader, World, readers, require_one_line
 NAMES = (
     *("eval.json", "run.json", "sweep.json", "entry.json", "task.json", "env.json", "agent.json", "curve.jsonl"),
     *("task.json restored", "env.json restored", "agent.json restored", "published numbers", "picture", "checkpoint"),
+    *("model.zip", "demonstrations"),
 )
 EXAMPLES = 25
 
