@@ -39,7 +39,8 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
         schema="genelab/demos/1",
         task=task.id,
         config_sha256=config_sha256(dump_task(task)),
-        layout={g: (LayoutRow(name=g, start=0, stop=width),) for g, width in WIDTHS.items()},
+        task_version=task.task_version,
+        layout={group: _layout(task, group, width) for group, width in WIDTHS.items()},
         normalized=False,
         actions=tuple(ActionColumn(name=name) for name in task.env.action.columns),
         collection=made,
@@ -48,6 +49,14 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
     after = Transitions(groups(), rewards, np.zeros(rows, np.bool_), ends)
     actions = rng.uniform(-1.0, 1.0, (rows, 4)).astype(np.float32)
     return Demos(told.model_copy(update=header), groups(), actions, ends, after)
+
+
+def _layout(task: TaskSpec, group: str, width: int) -> tuple[LayoutRow, ...]:
+    """The terms of a group, all of one column but the last."""
+    terms = list(task.env.observations[group].terms)
+    stops = [*range(1, len(terms)), width]
+    starts = [0, *stops[:-1]]
+    return tuple(LayoutRow(name=n, start=a, stop=b) for n, a, b in zip(terms, starts, stops, strict=True))
 
 
 def chosen(path: Path, what: Demos) -> TaskSpec:

@@ -67,7 +67,7 @@ def apply_overrides(
         given[path] = option
         parent, key = _locate(task, data, path, open_)
         if path in open_:
-            parent[key] = _chosen(path, open_[path], value)
+            parent[key] = _chosen(option, path, open_[path], value)
         else:
             parent[key] = _as_parameter(path, parent[key], value) if path.split(".")[-2] == "params" else value
     try:
@@ -162,11 +162,11 @@ def _as_parameter(path: str, old: JsonValue, new: JsonValue) -> JsonValue:
     return new
 
 
-def _chosen(path: str, choice: Choice, value: JsonValue) -> dict[str, Any]:
+def _chosen(option: str, path: str, choice: Choice, value: JsonValue) -> dict[str, Any]:
     try:
         return dump_all(choice.choose(value))
     except InputError as error:
-        raise InputError(f"--set {path} {error}") from error
+        raise InputError(f"{option} {path} {error}") from error
 
 
 def _value_at(data: dict[str, Any], path: str, open_: Mapping[str, Choice]) -> Any:

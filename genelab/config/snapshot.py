@@ -37,8 +37,21 @@ def dump_task(task: TaskSpec) -> dict[str, Any]:
 
 
 def config_sha256(snapshot: dict[str, Any]) -> str:
-    """SHA-256 of a task snapshot as `dump_task` gives it. Taken over the stored data, so old snapshots keep theirs."""
-    return sha256_json({part: snapshot[part] for part in ("task", "env", "agent")})
+    """SHA-256 of a task snapshot as `dump_task` gives it. Taken over the stored data, so old snapshots keep theirs.
+
+    Of a chosen file its digest counts, and not where it lies.
+    """
+    return sha256_json(_without_places({part: snapshot[part] for part in ("task", "env", "agent")}))
+
+
+def _without_places(value: Any) -> Any:
+    if isinstance(value, dict):
+        chosen = value.get("kind") == "file" and isinstance(value.get("sha256"), str) and "what" in value
+        kept = {name: item for name, item in value.items() if not (chosen and name == "value")}
+        return {name: _without_places(item) for name, item in kept.items()}
+    if isinstance(value, list):
+        return [_without_places(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
 
 
 def load_task(snapshot: dict[str, Any], source: str) -> TaskSpec:

@@ -112,6 +112,13 @@ def _check_replay(agent: SacCfg, env: EnvCfg) -> None:
     """
     if env.goal is None:
         raise broken_rule("env.goal", None, "must be given, because hindsight replay judges by other goals")
+    unbounded = next((name for name, term in env.rewards.items() if term.bounds is None), None)
+    if unbounded is not None:
+        rule = "must be given: the guard of SAC compares its values with what the reward allows"
+        raise broken_rule(f"env.rewards.{unbounded}.bounds", None, rule)
+    if agent.actor.activation != agent.critic.activation:
+        rule = f"must be {agent.actor.activation!r}, that of the actor: stable_baselines3 has one for both"
+        raise broken_rule("agent.critic.activation", agent.critic.activation, rule)
     episode = env.num_envs * env.max_episode_steps
     if agent.learning_starts <= episode:
         rule = f"must be above the {episode} transitions of one episode of every environment"

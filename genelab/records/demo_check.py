@@ -31,6 +31,9 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
         raise InputError(f"{where} holds observations and actions alone; a replay buffer needs whole transitions")
     if demos.header.task != task.id:
         raise InputError(f"{where} was collected for task '{demos.header.task}', not for '{task.id}'")
+    if demos.header.task_version != task.task_version:
+        told = f"version {demos.header.task_version} of the task, this is version {task.task_version}"
+        raise InputError(f"{where} was collected for {told}; collect it again")
     if collection.num_envs != task.env.num_envs:
         rule = f"the training has {task.env.num_envs}; collect with --num-envs {task.env.num_envs}"
         raise InputError(f"{where} has num_envs = {collection.num_envs}, {rule}")
@@ -38,6 +41,7 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
         name, old, new = changed[0]
         told = f"env.{name} = {_short(old)}, the training has {_short(new)}"
         raise InputError(f"{where} was collected in another environment: {told}; collect it again")
+    _check_columns(where, demos, task)
     for name, array in _floats(demos).items():
         if not np.isfinite(array).all():
             raise InputError(f"{where} holds values in '{name}' that are not finite")
@@ -47,6 +51,18 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
     if rows > room:
         raise InputError(f"{where} holds {rows} transitions, agent.buffer_size = {room} has no room for them")
     return demos
+
+
+def _check_columns(where: str, demos: Demos, task: TaskSpec) -> None:
+    """Check what the columns hold. How wide a term is, the environment knows; the buffer compares that."""
+    wanted = {group: list(cfg.terms) for group, cfg in task.env.observations.items()}
+    found = {group: [row.name for row in rows] for group, rows in demos.header.layout.items()}
+    if found != wanted:
+        group = next(g for g in (*wanted, *found) if wanted.get(g) != found.get(g))
+        raise InputError(f"{where} has the columns {found.get(group)} in '{group}', the task {wanted.get(group)}")
+    columns = len(task.env.action.columns)
+    if demos.actions.shape[1] != columns:
+        raise InputError(f"{where} has actions of {demos.actions.shape[1]} columns, the task {columns}")
 
 
 def _floats(demos: Demos) -> dict[str, NDArray[Any]]:

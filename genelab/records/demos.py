@@ -139,6 +139,8 @@ class DemoHeader(_Open):
     """Name and version of this schema."""
     task: str
     """Task identifier."""
+    task_version: PositiveInt | None = None
+    """Version of the task under its identifier; null if the writer does not say."""
     config_sha256: Sha256
     """Digest of the configuration that the demonstrations were recorded under."""
     layout: dict[GroupName, tuple[LayoutRow, ...]] = Field(min_length=1)
@@ -299,8 +301,13 @@ def _transitions(header: DemoHeader, arrays: Mapping[str, NDArray[Any]], rows: i
     terminated, truncated = _flags(arrays, "terminated", rows), _flags(arrays, "truncated", rows)
     if bool((terminated & truncated).any()):
         raise ValueError("has a row that is both 'terminated' and 'truncated'")
-    if not bool((terminated | truncated)[-collection.num_envs :].all()):
+    ended = terminated | truncated
+    if not bool(ended[-collection.num_envs :].all()):
         raise ValueError("ends in the middle of an episode: its last step must end one in every environment")
+    if collection.episodes != int(ended.sum()):
+        raise ValueError(f"has {int(ended.sum())} ends of episodes, its header tells of {collection.episodes}")
+    if "ends" in arrays and not np.array_equal(arrays["ends"], ended):
+        raise ValueError("has 'ends' that are not where 'terminated' or 'truncated' is true")
     return Transitions(following, _column(arrays, "rewards", rows, np.float32), terminated, truncated)
 
 

@@ -21,6 +21,8 @@ class RunRef(Record):
     """Task identifier."""
     task_version: PositiveInt
     """Version of the task under its identifier."""
+    variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Variant of its learner and budget; null for the task itself."""
     algorithm: str
     """Learning algorithm."""
     trainer: str

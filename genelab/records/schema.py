@@ -35,6 +35,7 @@ LATER = {
     "JointPositionTarget": ("gravity_compensation",),
     "Metrics": ("success_at_end_rate",),
     "RunRecord": ("guards",),
+    "RunRef": ("variant",),
     "SeedResult": ("idle_success_rate", "success_above_idle"),
 }
 """Fields by model that older files of the same schema lack; their defaults say what held before."""

@@ -28,7 +28,7 @@ class LaunchCfg(SweepCfg):
     seeds: Seeds = (1, 2, 3)
     """Training seeds, separated by commas. More can be added to a sweep later."""
     log_dir: str = Field(default="runs/{task}", min_length=1)
-    """Directory of the sweep; `{task}` stands for the task identifier."""
+    """Directory of the sweep; `{task}` stands for the task identifier, with _ and the variant if there is one."""
     evaluate: bool = True
     """Whether each trained seed is evaluated under the task's protocol."""
     grace_s: PositiveFloat = 60.0

@@ -92,12 +92,12 @@ def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: Executio
 
     Raises:
         InputError: if the task leaves a choice open, its demonstrations do not fit, the directory cannot be written, or
-            holds another task or
-            configuration or a broken record, or a started seed ran on another device or number of threads.
+            holds another task or configuration or a broken record, or a started seed ran on another device or number of
+            threads.
     """
     require_made(task)
     demonstrations_of(task)
-    log_dir = Path(cfg.log_dir.replace("{task}", task.id))
+    log_dir = Path(cfg.log_dir.replace("{task}", f"{task.id}_{task.variant}" if task.variant else task.id))
     require_writable(log_dir)
     snapshot = dump_task(task)
     sha256 = config_sha256(snapshot)

@@ -98,6 +98,7 @@ def assess(
         run=RunRef(
             task=record.task,
             task_version=record.task_version,
+            variant=trained.variant,
             algorithm=task.agent.algorithm,
             trainer=task.agent.trainer,
             seed=record.seed,

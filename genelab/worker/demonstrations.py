@@ -1,6 +1,7 @@
 """Collects demonstrations by a task's scripted controller, and hands them to a trainer."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SAVE_EVERY = 200
 """Control steps between two saves of an unfinished collection."""
+REWARD_TOLERANCE = 1e-5
+"""Largest difference of a demonstrated reward to the environment's: rounding of a sum of terms."""
 PARTIAL = ".partial"
 """Ending of an unfinished collection, after the name of the file."""
 
@@ -94,7 +97,8 @@ def collect(
         final_observations=True,
     )
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
-    asked = {"config_sha256": config_sha256(dump_task(task)), **dump(cfg)}
+    versions = {name: version(name) for name in ("genelab", "genesis-world", "torch")}
+    asked = {"config_sha256": config_sha256(dump_task(task)), "device": str(session.device), **versions, **dump(cfg)}
     collector, partial = _Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
     if partial.is_file():
         saved = load_tensors(partial)
@@ -105,9 +109,11 @@ def collect(
         while collector.steps < cfg.steps:
             collector.step()
             progress(collector.steps)
-            if collector.steps % SAVE_EVERY == 0 and collector.steps < cfg.steps:
+            if collector.steps % SAVE_EVERY == 0 or collector.steps == cfg.steps:
                 save_tensors(partial, {"asked": asked, "collector": collector.state_dict()})
     demos = collector.demos(task, cfg, asked["config_sha256"])
+    if out.exists():
+        raise InputError(f"'{out}' appeared meanwhile; it is left as it is, and this collection in '{partial}'")
     write_atomic(out, encode_demos(demos))
     partial.unlink(missing_ok=True)
     return demos.header
@@ -133,9 +139,27 @@ def prefill(trainer: "Trainer", task: TaskSpec) -> int:
 
     arrays = {f"obs_{group}": by_step(array) for group, array in demos.observations.items()}
     arrays |= {f"next_obs_{group}": by_step(array) for group, array in after.next_observations.items()}
+    _require_rewards(trainer.env, after, demos.observations["desired_goal"])
     flags = {"terminated": after.terminated, "truncated": after.truncated}
     rest = {"actions": demos.actions, "rewards": after.rewards, **flags}
     return backend_of(task.agent).prefill(trainer, arrays | {name: by_step(array) for name, array in rest.items()})
+
+
+def _require_rewards(env: "Environment", after: Transitions, desired: NDArray[np.float32]) -> None:
+    """Check that demonstrated rewards are those that the environment gives.
+
+    Raises:
+        InputError: if one differs by more than rounding.
+    """
+    import torch
+
+    achieved = torch.from_numpy(after.next_observations["achieved_goal"]).to(env.device)
+    wanted = env.compute_reward(achieved, torch.from_numpy(desired).to(env.device)).cpu().numpy()
+    off = np.abs(wanted - after.rewards)
+    if off.max() > REWARD_TOLERANCE:
+        row = int(off.argmax())
+        told = f"row {row} has {after.rewards[row]:g}, the environment gives {wanted[row]:g}"
+        raise InputError(f"agent.demo_path: the rewards of the demonstrations are not those of the task: {told}")
 
 
 class _Collector:
@@ -187,7 +211,7 @@ class _Collector:
         self.steps = state["steps"]
         self._env.load_state_dict(state["env"])
         self._controller.load_state_dict(state["controller"])
-        self._observations = state["observations"]
+        self._observations = {group: rows.to(self._env.device) for group, rows in state["observations"].items()}
         self._columns = {name: list(rows.unbind(0)) for name, rows in state["columns"].items()}
 
     def demos(self, task: TaskSpec, cfg: CollectCfg, digest: str) -> Demos:
@@ -209,6 +233,7 @@ class _Collector:
         header = DemoHeader(
             schema="genelab/demos/1",
             task=task.id,
+            task_version=task.task_version,
             config_sha256=digest,
             layout={group: tuple(LayoutRow.model_validate(row) for row in rows) for group, rows in layout.items()},
             normalized=False,

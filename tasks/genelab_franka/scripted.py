@@ -70,7 +70,8 @@ class Controller:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore what `state_dict` returned."""
-        self.phase, self._closing = state["phase"], state["closing"]
+        device = self.phase.device
+        self.phase, self._closing = state["phase"].to(device), state["closing"].to(device)
 
     def _leave(self, phase: int, done: Tensor) -> None:
         self.phase = torch.where((self.phase == phase) & done, phase + 1, self.phase)

@@ -266,6 +266,7 @@ def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episo
         run=RunRef(
             task=run.task,
             task_version=run.task_version,
+            variant=task.variant,
             algorithm=task.agent.algorithm,
             trainer=task.agent.trainer,
             seed=run.seed,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genelab.config.overrides import apply_overrides
-from genelab.config.snapshot import dump
+from genelab.config.snapshot import config_sha256, dump, dump_task
 from genelab.errors import InputError
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.demos import Demos, encode_demos, read_demos
@@ -165,3 +165,40 @@ def test_the_environment_in_the_header_is_the_task_s() -> None:
     made = demos().header.collection
     assert made is not None
     assert made.env == dump(TASK.env)
+
+
+def test_another_version_of_the_task_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path / "demos.npz", demos(task_version=2))
+    assert "was collected for version 2 of the task, this is version 1" in told
+
+
+def test_other_columns_are_refused(tmp_path: Path) -> None:
+    layout = demos().header.layout
+    other = {**layout, "desired_goal": (layout["desired_goal"][0].model_copy(update={"name": "target"}),)}
+    told = refusal(tmp_path / "demos.npz", demos(layout=other))
+    assert "has the columns ['target'] in 'desired_goal', the task ['goal_position']" in told
+
+
+def test_actions_of_another_width_are_refused(tmp_path: Path) -> None:
+    what = replace(demos(actions=None), actions=np.zeros((2 * NUM_ENVS, 3), np.float32))
+    assert "has actions of 3 columns, the task 4" in refusal(tmp_path / "demos.npz", what)
+
+
+def test_episodes_that_the_arrays_do_not_show_are_refused(tmp_path: Path) -> None:
+    made = demos().header.collection
+    assert made is not None
+    told = refusal(tmp_path / "demos.npz", demos(collection=made.model_copy(update={"episodes": 7})))
+    assert f"has {NUM_ENVS} ends of episodes, its header tells of 7" in told
+
+
+def test_ends_that_contradict_the_flags_are_refused(tmp_path: Path) -> None:
+    what = replace(demos(), ends=np.zeros(2 * NUM_ENVS, np.bool_))
+    assert "'ends' that are not where" in refusal(tmp_path / "demos.npz", what)
+
+
+def test_where_the_file_lies_is_no_part_of_the_digest(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    here, there = chosen(tmp_path / "a.npz", demos()), chosen(tmp_path / "other" / "b.npz", demos())
+    assert config_sha256(dump_task(here)) == config_sha256(dump_task(there)) != config_sha256(dump_task(TASK))
+    changed_file = chosen(tmp_path / "a.npz", changed(demos(), rewards=np.zeros(2 * NUM_ENVS, np.float32)))
+    assert config_sha256(dump_task(changed_file)) != config_sha256(dump_task(here))

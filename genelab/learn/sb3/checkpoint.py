@@ -135,4 +135,8 @@ def _weights(path: Path, data: bytes) -> Tensors:
         weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
         raise InputError(f"'{path}' is no genelab checkpoint: its '{WEIGHTS}' holds other things than named tensors")
+    if strange := next((name for name in weights if not name.startswith((_ACTOR, *_CRITICS))), None):
+        # The library would refuse it, too; and it would not count in the digest of the weights.
+        told = one_line(strange, MAX_LINE)
+        raise InputError(f"'{path}' is no genelab checkpoint: its tensor '{told}' belongs to no network")
     return dict(weights)

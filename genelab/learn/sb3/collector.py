@@ -81,10 +81,11 @@ class Collector:
         timeout = (step.truncated & ~step.terminated) | step.broken
         done = step.terminated | step.truncated | step.broken
         following = self._following(step)
+        assert self._env.reward_range is not None
+        # And none may be cheaper than the worst step: a broken one must not be worth seeking either.
+        reward = torch.where(step.broken, self._env.reward_range[0], step.reward.float())
         now, after = ({group: to_numpy(rows[group]) for group in GROUPS} for rows in (self.observations, following))
-        self._buffer.append(
-            now, after, to_numpy(action), to_numpy(step.reward.float()), to_numpy(done), to_numpy(timeout)
-        )
+        self._buffer.append(now, after, to_numpy(action), to_numpy(reward), to_numpy(done), to_numpy(timeout))
 
     def _following(self, step: Step) -> Observations:
         """Observations after the step and before the resets.

@@ -30,17 +30,6 @@ def build_model(cfg: SacCfg, env: GoalVecEnv) -> GuardedSac:
         raise InputError(
             f"env.rewards.{unbounded}.bounds must be given: the guard of SAC compares its values with them"
         )
-    if cfg.actor.activation != cfg.critic.activation:
-        raise InputError(
-            f"agent.critic.activation: '{cfg.critic.activation}' must be '{cfg.actor.activation}', that of the actor: "
-            "stable_baselines3 has one for both"
-        )
-    episodes = env.num_envs * env.environment.max_steps
-    if cfg.demo_path is None and cfg.learning_starts < episodes:
-        raise InputError(
-            f"agent.learning_starts: {cfg.learning_starts} must be at least {episodes}, an episode of each "
-            "environment: hindsight draws from episodes that ended"
-        )
     model = GuardedSac(
         "MultiInputPolicy",
         env,

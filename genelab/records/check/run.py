@@ -103,6 +103,7 @@ def _check_timing(snapshot: Snapshot, run: RunRecord, train: TrainStamps) -> Ite
 def _check_against_snapshot(record: EvalRecord, snapshot: Snapshot) -> Iterator[str]:
     pairs: dict[str, tuple[Any, Any]] = {
         "run.algorithm": (record.run.algorithm, snapshot.agent.algorithm),
+        "run.variant": (record.run.variant, snapshot.task.variant),
         "run.trainer": (record.run.trainer, snapshot.agent.trainer),
         "timing.train_num_envs": (record.timing.train_num_envs, snapshot.env.num_envs),
         "return_ceiling": (record.return_ceiling, snapshot.task.return_ceiling),

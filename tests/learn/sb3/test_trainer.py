@@ -168,8 +168,10 @@ def test_broken_environments_are_reset_up_to_a_limit(sac_cfg: SacCfg):
     assert trainer.env_resets == 1
     buffer = trainer.buffer
     assert np.isfinite(buffer._table).all()
-    # Time-out, without a reward, back where it was.
-    assert (buffer.dones[30, 1], buffer.timeouts[30, 1], buffer.rewards[30, 1]) == (1.0, 1.0, 0.0)
+    # Time-out, at the price of the worst step, back where it was.
+    worst = trainer.env.reward_range[0]
+    assert worst < 0.0
+    assert (buffer.dones[30, 1], buffer.timeouts[30, 1], buffer.rewards[30, 1]) == (1.0, 1.0, worst)
     np.testing.assert_array_equal(
         buffer.next_observations["achieved_goal"][30, 1], buffer.observations["achieved_goal"][30, 1]
     )
@@ -268,8 +270,6 @@ def test_demonstrations_that_do_not_fit_are_refused(sac_cfg: SacCfg):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"learning_starts": 79}, "agent.learning_starts: 79 must be at least 80"),
-        ({"critic": NetworkCfg(hidden_dims=(8,), activation="elu")}, "agent.critic.activation: 'elu' must be 'relu'"),
         ({"buffer_size": 79}, "agent.buffer_size: 79 keeps 19"),
     ],
 )
