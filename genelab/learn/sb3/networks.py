@@ -20,19 +20,30 @@ def concatenated(observations: dict[str, Tensor]) -> Tensor:
     return torch.cat([observations[group] for group in GROUPS], 1)
 
 
-def sample_action(actor: Actor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """A squashed Gaussian action and its log-density. Shapes: (rows, inputs) -> (rows, num_actions), (rows,).
+def sample_action(actor: Actor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A squashed Gaussian action, its log-density, and the logarithm of its standard deviation before it is clamped.
+
+    Shapes: (rows, inputs) -> (rows, num_actions), (rows,), (rows, num_actions).
 
     Uses that the noise is known: the library recovers it by a division that cancels out.
     """
     latent = forward(actor.latent_pi, rows)
     mean = actor.mu(latent)
     assert isinstance(actor.log_std, nn.Linear)
-    log_std = actor.log_std(latent).clamp(LOG_STD_MIN, LOG_STD_MAX)
+    raw: Tensor = actor.log_std(latent)
+    log_std = raw.clamp(LOG_STD_MIN, LOG_STD_MAX)
     noise = torch.randn_like(mean)
     action = torch.tanh(mean + log_std.exp() * noise)
     normal = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
-    return action, (normal - torch.log(1.0 - action.square() + EPSILON)).sum(1)
+    return action, (normal - torch.log(1.0 - action.square() + EPSILON)).sum(1), raw
+
+
+def dead(log_std: Tensor) -> Tensor:
+    """Which actions have a standard deviation on or beyond a bound in every row, where its gradient is exactly 0.
+
+    Shapes: (rows, num_actions) -> (num_actions,) bool.
+    """
+    return ((log_std <= LOG_STD_MIN) | (log_std >= LOG_STD_MAX)).all(0)
 
 
 def q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:

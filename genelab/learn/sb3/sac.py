@@ -1,17 +1,20 @@
 """Stable-Baselines3's soft actor-critic with an update that is watched, and faster on a CPU."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from stable_baselines3 import SAC
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
 
 from genelab.learn.guard import UpdateGuard
-from genelab.learn.sb3.networks import concatenated, frozen_q_values, q_values, sample_action
+from genelab.learn.sb3.networks import concatenated, dead, frozen_q_values, q_values, sample_action
 
 METRICS = ("loss/critic", "loss/actor", "q_value", "log_prob")
+MIDDLE = (LOG_STD_MIN + LOG_STD_MAX) / 2.0
+"""Between the bounds of the logarithm of the action's standard deviation."""
 ADAM: dict[str, Any] = {"fused": True}
 """Options of both optimisers: one pass over the weights instead of a dozen."""
 
@@ -41,6 +44,8 @@ class GuardedSac(SAC):
     """Watches the updates. The caller replaces it and counts on, as an iteration has several calls."""
     metrics: Tensor
     """Sums over the updates since the caller emptied it, in the order of METRICS."""
+    weights: dict[str, nn.Parameter]
+    """Every trained weight by the part that it belongs to and its name."""
     sample_s: float
     """Time spent in drawing batches since the caller emptied it, s."""
 
@@ -51,9 +56,11 @@ class GuardedSac(SAC):
     def start_counting(self) -> None:
         """Empty the sums, and number updates from 0."""
         self.guard, self.metrics, self.sample_s = BoundedGuard(), torch.zeros(len(METRICS), device=self.device), 0.0
+        parts = {"critic": self.critic, "actor": self.actor}
+        self.weights = {f"{p}/{n}": w for p, model in parts.items() for n, w in model.named_parameters()}
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "reward_range", "guard", "metrics", "sample_s"]
+        return [*super()._excluded_save_params(), "reward_range", "guard", "metrics", "sample_s", "weights"]
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """Do `gradient_steps` updates, each on a batch of its own.
@@ -76,11 +83,11 @@ class GuardedSac(SAC):
     def _update(self, batch: Any) -> None:
         alpha = float(self.ent_coef)
         rows, next_rows = concatenated(batch.observations), concatenated(batch.next_observations)
-        action, log_prob = sample_action(self.actor, rows)  # pyright: ignore[reportArgumentType]
+        action, log_prob, log_std = sample_action(self.actor, rows)  # pyright: ignore[reportArgumentType]
 
         # Critics
         with torch.no_grad():
-            next_action, next_log_prob = sample_action(self.actor, next_rows)  # pyright: ignore[reportArgumentType]
+            next_action, next_log_prob, _ = sample_action(self.actor, next_rows)  # pyright: ignore[reportArgumentType]
             next_q = q_values(self.critic_target, torch.cat([next_rows, next_action], 1)).amin(0)
             target = batch.rewards[:, 0] + (1.0 - batch.dones[:, 0]) * self.gamma * (next_q - alpha * next_log_prob)
         q = q_values(self.critic, torch.cat([rows, batch.actions], 1))
@@ -102,7 +109,7 @@ class GuardedSac(SAC):
             torch._foreach_lerp_(targets, list[Tensor](self.critic.parameters()), self.tau)  # pyright: ignore
             q, log_prob, critic_loss, actor_loss = (t.detach() for t in (q, log_prob, critic_loss, actor_loss))
             log_probs = torch.cat([log_prob, next_log_prob])
-            self._require_normal(log_probs, q, critic_loss, actor_loss)
+            self._require_normal(log_probs, log_std.detach(), q, critic_loss, actor_loss)
             self.metrics += torch.stack([critic_loss, actor_loss, q.mean(), log_prob.mean()])
 
     def q_bounds(self, log_probs: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,39 +123,48 @@ class GuardedSac(SAC):
         a few updates later at three times the scale of the task.
         """
         discounted = self.gamma / (1.0 - self.gamma)
-        bonus = -float(self.ent_coef) * torch.stack([log_probs.amax(), log_probs.amin()])
+        least, largest = log_probs.aminmax()
+        bonus = (-float(self.ent_coef) * largest, -float(self.ent_coef) * least)
         low, high = (reward + discounted * (reward + b) for reward, b in zip(self.reward_range, bonus, strict=True))
         low, high = low.clamp(max=self.reward_range[0]), high.clamp(min=self.reward_range[1])
         return low - (high - low), high + (high - low)
 
-    def _require_normal(self, log_probs: Tensor, q: Tensor, critic_loss: Tensor, actor_loss: Tensor) -> None:
+    def _require_normal(
+        self, log_probs: Tensor, log_std: Tensor, q: Tensor, critic_loss: Tensor, actor_loss: Tensor
+    ) -> None:
         """Look at everything at once, so that a GPU waits once per update; then, if it is not normal, one by one."""
         low, high = self.q_bounds(log_probs)
-        parts = {"critic": self.critic, "actor": self.actor}
-        weights = {f"{p}/{n}": w for p, model in parts.items() for n, w in model.named_parameters()}
-        gradients = [weight.grad for weight in weights.values() if weight.grad is not None]
-        norm = nn.utils.get_total_norm([*weights.values(), *gradients])
-        scalars = torch.stack([critic_loss, actor_loss, q.amin() - low, high - q.amax(), norm])
-        # Not finite: the difference of the bounds, or the norm. Below zero: a Q-value beyond its bounds.
-        if bool((scalars.isfinite() & (scalars.new_tensor([1, 1, 0, 0, 1]).bool() | (scalars >= 0))).all()):
+        # A gradient that is not finite has made its weight so: the step is done.
+        norms = torch._foreach_norm(list[Tensor](self.weights.values()))  # pyright: ignore
+        alive = -dead(log_std).sum().to(q.dtype)
+        least, largest = q.aminmax()
+        norm = torch.stack(norms).sum()
+        scalars = torch.stack([critic_loss, actor_loss, least - low, high - largest, norm, alive])
+        # Not finite: the difference of the bounds, or the norm. Below zero: a Q-value beyond its bounds, or a dead std.
+        if bool((scalars.isfinite() & (scalars.new_tensor([1, 1, 0, 0, 1, 0]).bool() | (scalars >= 0))).all()):
             return
-        self._name_culprit(log_probs, q, (low, high), (critic_loss, actor_loss), weights)
+        self._name_culprit(log_probs, log_std, q, (low, high), (critic_loss, actor_loss))
 
     def _name_culprit(
         self,
         log_probs: Tensor,
+        log_std: Tensor,
         q: Tensor,
         bounds: Sequence[Tensor],
         losses: Sequence[Tensor],
-        weights: Mapping[str, Tensor],
     ) -> None:
         """Check in the order in which the update computed."""
         guard = self.guard
+        guard.finite([("action_log_std", log_std)])
+        for number, column in enumerate(log_std.T):
+            # One row within its bounds keeps the whole column alive.
+            nearest = column[(column - MIDDLE).abs().argmin()]
+            guard.within(f"action_log_std/{number}", nearest, LOG_STD_MIN, LOG_STD_MAX)
         guard.finite([("log_prob", log_probs)])
         for number, value in enumerate(q):
             guard.bounded(f"q_value/critic_{number}", value, *bounds)
         for part, loss in zip(("critic", "actor"), losses, strict=True):
             guard.finite([(f"loss/{part}", loss)])
-            named = {name: weight for name, weight in weights.items() if name.startswith(part)}
+            named = {name: weight for name, weight in self.weights.items() if name.startswith(part)}
             guard.finite([(f"gradient/{n}", w.grad) for n, w in named.items() if w.grad is not None])
             guard.finite([(f"weight/{n}", weight) for n, weight in named.items()])

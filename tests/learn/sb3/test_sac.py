@@ -145,3 +145,21 @@ def test_stock_learning_runs_over_the_adapter():
     assert not torch.equal(before, model.actor.mu.weight)
     assert model.ep_info_buffer[0]["l"] == 20
     assert len(model.ep_success_buffer) == 20
+
+
+@pytest.mark.parametrize("bound", [-20.0, 2.0])
+def test_an_action_noise_on_its_bound_is_named(bound: float):
+    model = _model(GuardedSac, [32, 32])
+    model.train(gradient_steps=2, batch_size=64)
+    with torch.no_grad():
+        model.actor.log_std.weight[1].zero_()
+        model.actor.log_std.bias[1] = bound
+    with pytest.raises(FaultError) as caught:
+        model.train(gradient_steps=1, batch_size=64)
+    assert caught.value.fault.tensor == "action_log_std/1"
+    assert "where its gradient is not 0" in caught.value.fault.rule
+    # Rows within the bounds keep it alive.
+    with torch.no_grad():
+        model.actor.log_std.weight[1, 0] = 100.0 if bound < 0.0 else -100.0
+    model.start_counting()
+    model.train(gradient_steps=1, batch_size=64)
