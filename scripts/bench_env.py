@@ -10,6 +10,7 @@ from bench_common import FRANKA, SEED, TASKS, parser, print_ratio
 from torch import Tensor
 
 from genelab.config.task import TaskSpec
+from genelab.envs.actions import make_action
 from genelab.envs.environment import Environment
 from genelab.registry import get_task
 from genelab.sim.session import Session, resolve_device, start
@@ -41,6 +42,7 @@ def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tup
     sim = Simulation(task.env, num_envs, session)
     env = Environment(task.env, sim, SEED, numbering="environment")
     env.reset()
+    action = make_action(task.env.action, sim)
 
     def physics(_action: Tensor) -> None:
         for _ in range(task.env.decimation):
@@ -53,7 +55,7 @@ def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tup
         stepped = step_ms(env.step, actions)
         after = env.state_dict()
         env.load_state_dict(before)
-        sim.set_targets(actions[0])
+        sim.set_targets(action.targets(actions[0]))
         times.append((stepped, step_ms(physics, actions)))
         env.load_state_dict(after)
     stepped, bare = (median(column) for column in zip(*times[WARM_UP:], strict=True))
