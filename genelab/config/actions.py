@@ -1,12 +1,12 @@
 """What an action means."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, Tag
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Tag, model_validator
 
-from genelab.config.base import TAG, Cfg, low_to_high, one_of
+from genelab.config.base import TAG, Cfg, broken_rule, low_to_high, one_of
 
-JOINT_POSITION, DIFFERENTIAL_IK = "joint_position", "differential_ik"
+JOINT_POSITION, JOINT_TARGETS, DIFFERENTIAL_IK = "joint_position", "joint_targets", "differential_ik"
 
 
 class JointPositionCfg(Cfg):
@@ -20,6 +20,54 @@ class JointPositionCfg(Cfg):
     """Target change per unit of action, m or rad."""
     offset: float = 0.0
     """Constant added to the target, m or rad."""
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """Joints that get a target."""
+        return self.joints
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the action's columns."""
+        return self.joints
+
+
+class JointTargetCfg(Cfg):
+    """Targets of a group of joints, positions or velocities as their actuator's law wants."""
+
+    joints: tuple[str, ...] = Field(min_length=1)
+    """Driven joints, in the order of the action vector."""
+    scale: float
+    """Target per unit of action: m or rad added to the default position, or m/s or rad/s. Zero locks a velocity."""
+
+
+class JointTargetsCfg(Cfg):
+    """Targets of several groups of joints, one after the other, and what stands between policy and motors.
+
+    The action that is observed and rewarded is the policy's own. What reaches the motors is that of `latency` control
+    steps ago, plus noise; both only where disturbances are on.
+    """
+
+    kind: Literal["joint_targets"] = JOINT_TARGETS
+    """Which of the actions it is."""
+    groups: dict[str, JointTargetCfg] = Field(min_length=1)
+    """Groups of joints by name; the order is the layout."""
+    latency: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(low_to_high)] = (0, 0)
+    """Fewest and most control steps by which an action is late, drawn for each episode."""
+    noise_std: NonNegativeFloat = 0.0
+    """Standard deviation of the Gaussian noise on the delayed action, in action units."""
+
+    @model_validator(mode="after")
+    def _every_joint_once(self) -> Self:
+        twice = [joint for joint in self.joints if self.joints.count(joint) > 1]
+        if twice:
+            raise broken_rule("groups", list(self.groups), f"joint {twice[0]!r} stands in more than one place")
+        return self
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Driven joints, in the order of the action vector."""
+        return tuple(joint for group in self.groups.values() for joint in group.joints)
 
     @property
     def driven(self) -> tuple[str, ...]:
@@ -81,6 +129,7 @@ class DifferentialIkCfg(Cfg):
 
 ActionCfg = Annotated[
     Annotated[JointPositionCfg, Tag(f"{TAG}{JOINT_POSITION}")]
+    | Annotated[JointTargetsCfg, Tag(f"{TAG}{JOINT_TARGETS}")]
     | Annotated[DifferentialIkCfg, Tag(f"{TAG}{DIFFERENTIAL_IK}")],
     # Snapshots of joint positions name no kind: they are older than the others.
     one_of("kind", JOINT_POSITION),

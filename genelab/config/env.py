@@ -6,14 +6,16 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genelab.config.actions import ActionCfg, DifferentialIkCfg
+from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointTargetsCfg
 from genelab.config.base import LOW_TO_HIGH, Cfg, Param, broken_rule, known_names
 from genelab.config.scene import BoxCfg, GroundCfg, RobotCfg, SimCfg
 from genelab.config.terms import (
     CommandCfg,
     GoalCfg,
     IntervalEventCfg,
+    MeasureCfg,
     ObservationGroupCfg,
+    RandomizationCfg,
     ResetEventCfg,
     RewardTermCfg,
     TermCfg,
@@ -24,6 +26,15 @@ from genelab.config.terms import (
 def _absent(value: object) -> bool:
     # What a task does not have stays out of its snapshot, so that digests do not change when the models learn more.
     return not value
+
+
+class FeetCfg(Cfg):
+    """Which points of a robot are its feet, and when they touch the ground."""
+
+    sites: tuple[str, ...] = Field(min_length=1)
+    """Sites of the robot."""
+    force_threshold: PositiveFloat = 1.0
+    """Net contact force on a foot's link above which it is in contact, N."""
 
 
 class EnvCfg(Cfg):
@@ -43,6 +54,8 @@ class EnvCfg(Cfg):
     """The ground; null for none."""
     objects: dict[str, BoxCfg] = Field(default={}, exclude_if=_absent)
     """Free bodies by name."""
+    feet: FeetCfg | None = Field(default=None, exclude_if=_absent)
+    """The feet of a legged robot; null for none."""
     action: ActionCfg
     """What an action means."""
     observations: dict[str, ObservationGroupCfg]
@@ -61,6 +74,10 @@ class EnvCfg(Cfg):
     """What is written when an episode starts, in order."""
     disturbances: dict[str, IntervalEventCfg] = {}
     """Interval events of training. Off in evaluation unless the protocol says otherwise."""
+    randomizations: dict[str, RandomizationCfg] = Field(default={}, exclude_if=_absent)
+    """Properties of the robot that are drawn anew. Off where disturbances are."""
+    measures: dict[str, MeasureCfg] = Field(default={}, exclude_if=_absent)
+    """What an evaluation measures beside the return."""
 
     @model_validator(mode="after")
     def _names_and_parameters_fit_the_robot(self) -> Self:
@@ -74,6 +91,17 @@ class EnvCfg(Cfg):
                 raise broken_rule(
                     "action.gripper.joints", fingers, f"joint {twice[0]!r} stands in action.joints already"
                 )
+        if self.feet is not None:
+            known_names("feet.sites", list(self.feet.sites), self.feet.sites, "site", self.robot.sites)
+        laws = {joint: self.robot.law_of(joint) for joint in self.action.driven}
+        if not isinstance(self.action, JointTargetsCfg) and "velocity" in laws.values():
+            joint = next(joint for joint, law in laws.items() if law == "velocity")
+            raise broken_rule("action.kind", self.action.kind, f"cannot drive {joint!r}, whose actuator wants velocities")
+        if isinstance(self.action, JointTargetsCfg):
+            for name, group in self.action.groups.items():
+                if len({laws[joint] == "velocity" for joint in group.joints}) > 1:
+                    rule = "must be joints whose actuators all want positions or all want velocities"
+                    raise broken_rule(f"action.groups.{name}.joints", list(group.joints), rule)
         if self.goal is not None:
             known_names("goal.command", self.goal.command, [self.goal.command], "command", self.commands)
         for field, params in self._params():
@@ -90,6 +118,8 @@ class EnvCfg(Cfg):
             "reset_events": self.reset_events,
             "disturbances": self.disturbances,
             "commands": self.commands,
+            "randomizations": self.randomizations,
+            "measures": self.measures,
         }
         goal: list[tuple[str, Mapping[str, Param]]] = [("goal", self.goal.params)] if self.goal else []
         return goal + [(f"{part}.{name}", term.params) for part, group in terms.items() for name, term in group.items()]
@@ -106,11 +136,15 @@ class EnvCfg(Cfg):
             known_names(field, value, [value], "joint", self.robot.joints)
         elif name == "link":
             known_names(field, value, [value], "link", self.robot.links)
+        elif name == "links":
+            if not isinstance(value, list) or not value:
+                raise broken_rule(field, value, "must be a list of one or more links")
+            known_names(field, value, value, "link", self.robot.links)
         elif name == "object":
             known_names(field, value, [value], "object", self.objects)
         elif name == "command":
             known_names(field, value, [value], "command", self.commands)
-        elif name in ("position_range", "velocity_range"):
+        elif name.endswith("_range"):
             match value:
                 case [int() | float() as low, int() | float() as high] if low <= high:
                     pass

@@ -9,6 +9,11 @@ from genelab.config.base import AssetRef, Cfg, Sha256, broken_rule, known_names,
 Vector = tuple[float, float, float]
 
 
+def _absent(value: object) -> bool:
+    # What a robot does not have stays out of its snapshot, as in `EnvCfg`.
+    return not value
+
+
 class SimCfg(Cfg):
     """The physics step."""
 
@@ -24,9 +29,18 @@ class SimCfg(Cfg):
     """Whether contacts are computed. Off only for a model in which nothing can touch."""
 
 
-class ActuatorCfg(Cfg):
-    """A group of joints under one implicit PD law: force = kp (target - q) - kv qdot."""
+ActuatorLaw = Literal["implicit_pd", "explicit_pd", "velocity"]
 
+
+class ActuatorCfg(Cfg):
+    """A group of joints under one law, limited to the effort limit.
+
+    `implicit_pd`: force = kp (target - q) - kv qdot, within the integrator's step. `explicit_pd`: the same force, computed
+    before each physics step from the state at its beginning. `velocity`: force = kv (target - qdot), implicit.
+    """
+
+    law: ActuatorLaw = Field(default="implicit_pd", exclude_if=lambda law: law == "implicit_pd")
+    """Which of the laws it is."""
     joints: tuple[str, ...] = Field(min_length=1)
     """Joint names."""
     kp: NonNegativeFloat
@@ -35,30 +49,78 @@ class ActuatorCfg(Cfg):
     """Velocity gain, N s/m or N m s/rad."""
     effort_limit: PositiveFloat | None = None
     """Largest absolute force or torque, N or N m; null for none."""
+    velocity_limit: PositiveFloat | None = Field(default=None, exclude_if=lambda limit: limit is None)
+    """Speed at which an explicit actuator has no force left in the direction of motion, m/s or rad/s, falling linearly
+    from the effort limit at rest; null for none. The implicit laws know no such limit, so it is refused there."""
+
+    @model_validator(mode="after")
+    def _limits_fit_the_law(self) -> Self:
+        if self.velocity_limit is not None and (self.law != "explicit_pd" or self.effort_limit is None):
+            raise broken_rule("velocity_limit", self.velocity_limit, "needs law 'explicit_pd' and an effort_limit")
+        if self.law == "velocity" and self.kp != 0.0:
+            raise broken_rule("kp", self.kp, "must be 0 under law 'velocity'")
+        return self
+
+
+def _no_limits(limits: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if limits is None else low_to_high(limits)
 
 
 class JointCfg(Cfg):
-    """One joint. Range, armature and damping are read back after the build; a difference is an error."""
+    """One joint. All but the default is read back after the build; a difference is an error."""
 
     default_pos: float = 0.0
     """Default position, m or rad."""
-    range: Annotated[tuple[float, float], AfterValidator(low_to_high)]
-    """Lower and upper limit, m or rad."""
+    range: Annotated[tuple[float, float] | None, AfterValidator(_no_limits)]
+    """Lower and upper limit, m or rad; null for a joint that turns without end."""
     armature: NonNegativeFloat
     """Rotor inertia added to the joint, kg or kg m^2."""
     damping: NonNegativeFloat
     """Viscous damping of the joint itself, N s/m or N m s/rad."""
+    frictionloss: NonNegativeFloat = Field(default=0.0, exclude_if=lambda loss: loss == 0.0)
+    """Dry friction of the joint itself, N or N m."""
+
+
+class FloatingBaseCfg(Cfg):
+    """A base that moves freely."""
+
+    link: str
+    """Root link of the model."""
+    mass: PositiveFloat
+    """Mass of the whole robot, kg. Read back after the build; a difference is an error."""
+
+
+class SiteCfg(Cfg):
+    """A point fixed to a link, such as a foot."""
+
+    link: str
+    """Link that it moves with."""
+    pos: Vector = (0.0, 0.0, 0.0)
+    """Position in the link's frame, m."""
+
+
+class MirrorCfg(Cfg):
+    """How left and right correspond, by name, under reflection at the robot's x-z plane."""
+
+    swap: tuple[tuple[str, str], ...] = Field(min_length=1)
+    """Prefixes of the names of joints and sites on the left and on the right, such as `FL_` and `FR_`."""
+    flip: tuple[str, ...]
+    """Joints whose coordinate changes its sign, by the rest of their name after the prefix, or by the whole name of one
+    in the middle: those that turn about the robot's x or z axis. The others keep theirs."""
 
 
 class RobotCfg(Cfg):
-    """A fixed-base robot: its model file and what must be true of it in the simulator."""
+    """A robot: its model file and what must be true of it in the simulator."""
 
     model: AssetRef
     """MJCF file, `package:path`."""
     model_sha256: Sha256
     """Digest of the model file, so that an edited model changes the config."""
     pos: Vector = (0.0, 0.0, 0.0)
-    """Added to the base position in the file, world frame, m."""
+    """Added to the base position in the file, world frame, m. Of a floating base, where an episode starts, with z above the
+    terrain, unless an event writes another."""
+    base: FloatingBaseCfg | None = Field(default=None, exclude_if=_absent)
+    """The floating base; null for a base that is fixed to the world."""
     default_armature: NonNegativeFloat | None = None
     """Armature that the loader gives to joints whose file says 0 (Genesis: 0.1 unless told); null for none."""
     gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0, exclude_if=lambda share: share == 0.0)
@@ -67,6 +129,10 @@ class RobotCfg(Cfg):
     """Every moving joint by name."""
     links: tuple[str, ...] = Field(min_length=1)
     """Links whose state the terms read."""
+    sites: dict[str, SiteCfg] = Field(default={}, exclude_if=_absent)
+    """Points on those links, by name."""
+    mirror: MirrorCfg | None = Field(default=None, exclude_if=_absent)
+    """How left and right correspond; null for a robot that is not symmetric."""
     actuators: dict[str, ActuatorCfg] = Field(min_length=1)
     """Actuator groups by name. Every joint belongs to exactly one; a passive joint has zero gains."""
 
@@ -84,6 +150,18 @@ class RobotCfg(Cfg):
         if missing:
             raise broken_rule("actuators", list(self.actuators), f"no group holds joint {missing[0]!r}")
         return self
+
+    @model_validator(mode="after")
+    def _links_are_among_those_read(self) -> Self:
+        if self.base is not None:
+            known_names("base.link", self.base.link, [self.base.link], "link", self.links)
+        for name, site in self.sites.items():
+            known_names(f"sites.{name}.link", site.link, [site.link], "link", self.links)
+        return self
+
+    def law_of(self, joint: str) -> ActuatorLaw:
+        """Law of the actuator group that holds a joint."""
+        return next(group.law for group in self.actuators.values() if joint in group.joints)
 
 
 class GroundCfg(Cfg):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from genelab.config.base import Cfg, FuncRef, Param, low_to_high, rising
 
@@ -33,6 +33,9 @@ class ObservationGroupCfg(Cfg):
     """Observation terms by name; the order is the layout."""
     noise: bool
     """Whether the noise of the terms applies in this group."""
+    history: PositiveInt = Field(default=1, exclude_if=lambda frames: frames == 1)
+    """Frames in the observation, of this and the control steps before, oldest first. An episode starts with copies of its
+    first frame."""
 
 
 class RewardTermCfg(Cfg):
@@ -58,6 +61,32 @@ class TerminationCfg(Cfg):
     """Function of the state view; returns (num_envs,) bool."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
+    truncates: bool = Field(default=False, exclude_if=lambda truncates: not truncates)
+    """Whether the episode is cut short as by the time limit, so that the value of its last state still counts, and not
+    ended as by a failure."""
+
+
+class RandomizationCfg(Cfg):
+    """A property of the robot that is drawn anew: for each environment in training, for each episode in evaluation.
+
+    It is off where disturbances are.
+    """
+
+    func: FuncRef
+    """Function of the event context; returns the properties to write."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
+class MeasureCfg(Cfg):
+    """Something measured in every control step of an evaluation; the record holds its mean over each episode."""
+
+    func: FuncRef
+    """Function of the state view; returns (num_envs,)."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+    unit: str
+    """Unit of the value, for tables."""
 
 
 class ResetEventCfg(Cfg):
@@ -81,12 +110,20 @@ class IntervalEventCfg(Cfg):
 
 
 class CommandCfg(Cfg):
-    """What the policy is asked for, drawn when an episode starts."""
+    """What the policy is asked for, drawn when an episode starts, and again in it if `resample_s` says so.
+
+    A new command shows in the observation of its own step, and in the reward of the next: a step is judged by the command
+    that its action answered.
+    """
 
     func: FuncRef
     """Function of the event context; returns (num_envs, dim)."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
+    resample_s: Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(low_to_high)] | None = Field(
+        default=None, exclude_if=lambda interval: interval is None
+    )
+    """Shortest and longest time until it is drawn again within an episode, s, drawn uniformly; null for never."""
 
 
 class GoalCfg(Cfg):
@@ -107,4 +144,14 @@ class GoalCfg(Cfg):
     here."""
 
 
-TermCfg = ObservationTermCfg | RewardTermCfg | TerminationCfg | ResetEventCfg | IntervalEventCfg | CommandCfg | GoalCfg
+TermCfg = (
+    ObservationTermCfg
+    | RewardTermCfg
+    | TerminationCfg
+    | ResetEventCfg
+    | IntervalEventCfg
+    | CommandCfg
+    | GoalCfg
+    | RandomizationCfg
+    | MeasureCfg
+)

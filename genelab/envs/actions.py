@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointPositionCfg
+from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointPositionCfg, JointTargetsCfg
 from genelab.mdp.kinematics import damped_least_squares
 from genelab.mdp.state import quat_conjugate, quat_multiply, rotation_vector
 from genelab.sim.simulation import Simulation
@@ -21,7 +21,13 @@ class Action(Protocol):
 
 def make_action(cfg: ActionCfg, sim: Simulation) -> Action:
     """The action of an environment."""
-    return JointPosition(cfg, sim) if isinstance(cfg, JointPositionCfg) else DifferentialIk(cfg, sim)
+    match cfg:
+        case JointPositionCfg():
+            return JointPosition(cfg, sim)
+        case JointTargetsCfg():
+            return JointTargets(cfg, sim)
+        case DifferentialIkCfg():
+            return DifferentialIk(cfg, sim)
 
 
 class JointPosition:
@@ -33,6 +39,21 @@ class JointPosition:
     def targets(self, action: Tensor) -> Tensor:
         """Targets around the default positions, not clipped."""
         return self._sim.default_targets + self._cfg.offset + self._cfg.scale * action
+
+
+class JointTargets:
+    """See `JointTargetsCfg`."""
+
+    def __init__(self, cfg: JointTargetsCfg, sim: Simulation) -> None:
+        scales = [group.scale for group in cfg.groups.values() for _ in group.joints]
+        self._scale = torch.tensor(scales, device=sim.device)
+        # A velocity target has no default but zero.
+        wants_velocity = torch.tensor([sim.wants_velocity(joint) for joint in cfg.joints], device=sim.device)
+        self._default = sim.default_targets.masked_fill(wants_velocity, 0.0)
+
+    def targets(self, action: Tensor) -> Tensor:
+        """Positions around the defaults and velocities, not clipped."""
+        return self._default + self._scale * action
 
 
 class DifferentialIk:

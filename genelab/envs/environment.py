@@ -1,5 +1,6 @@
 """The environment: one class for training and evaluation, after gymnasium's vector API with same-step autoreset."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,9 +8,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.env import EnvCfg
 from genelab.envs.actions import make_action
+from genelab.envs.body import Body
 from genelab.envs.goal import Goal, added, check_goal_terms, reward_range
+from genelab.envs.parts import Commands, Delay, History, Measures, Memory, control_steps
+from genelab.envs.randomizations import Randomizations
 from genelab.envs.terms import ObservationGroup, Tap, bind
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import EventContext, StateView, StateWrite
@@ -40,6 +45,11 @@ class Finished:
     """Whether it was reached in the final state, bool; None without a goal. Shape: (num_envs,)."""
     observations: Observations | None
     """Observations of the final states, if the environment was told to deliver them."""
+    measures: dict[str, Tensor]
+    """Mean over the episode of what is measured, float64; nothing unless the environment was told to measure.
+
+    Shape of each: (num_envs,).
+    """
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,9 @@ class Environment:
     global step; with `numbering="episode"` (evaluation) it belongs to an episode number and the step within it, so that
     an episode is the same whichever environment runs it.
 
-    Order of a step: action, physics, read the state once, rewards, terminations, final observations, resets and
-    disturbances, observations. A disturbance shows in the observation of its own step and in the reward of the next.
+    Order of a step: action, physics, read the state once, rewards, terminations, final observations, disturbances,
+    resets, new commands, observations. A disturbance or a new command shows in the observation of its own step and in the
+    reward of the next.
     """
 
     def __init__(
@@ -84,6 +95,7 @@ class Environment:
         disturbances: bool = True,
         final_observations: bool = False,
         reset_broken: bool = False,
+        measure: bool = False,
         environments: Sequence[int] | None = None,
     ) -> None:
         """Bind the terms to the simulation.
@@ -95,10 +107,11 @@ class Environment:
             numbering: what a draw belongs to.
             max_steps: control steps per episode if fewer than the config's.
             observation_noise: whether the noise of noisy groups applies.
-            disturbances: whether interval events happen.
+            disturbances: whether interval events happen, properties are drawn, and actions are late and noisy.
             final_observations: whether steps deliver the observations of final states.
             reset_broken: whether an episode whose state, reward or observation is broken ends at once, as terminated,
                 and is counted. The step earns 0, unless it is only the disturbance at its end that broke it.
+            measure: whether episodes tell what the config measures.
             environments: numbers that the draws of training belong to, if these are some of a larger batch.
 
         Raises:
@@ -128,7 +141,6 @@ class Environment:
         self._terminations = {n: bind(f"env.terminations.{n}", c) for n, c in cfg.terminations.items()}
         self._reset_events = {n: bind(f"env.reset_events.{n}", c) for n, c in cfg.reset_events.items()}
         events = cfg.disturbances if disturbances else {}
-        self._command_terms = {n: bind(f"env.commands.{n}", c) for n, c in cfg.commands.items()}
         self._disturbances = {n: bind(f"env.disturbances.{n}", c) for n, c in events.items()}
 
         self._num_steps = 0
@@ -143,8 +155,15 @@ class Environment:
         self._action = torch.zeros(self.num_envs, self.num_actions, device=self.device)
         self._previous_action = self._action.clone()
         self._succeeded = torch.zeros_like(self._everywhere)
-        self._commands: dict[str, Tensor] = {}
-        self._commands = {n: self._draw_command(n) for n in self._command_terms}
+        self._commands = Commands(cfg, self.num_envs, self.device)
+        self._body = Body(cfg, sim) if cfg.robot.base else None
+        late = disturbances and isinstance(cfg.action, JointTargetsCfg) and (cfg.action.latency[1] or cfg.action.noise_std)
+        self._delay = Delay(cfg.action, self.num_envs, self.device) if late else None  # pyright: ignore
+        self._histories = {n: History(c.history) for n, c in cfg.observations.items() if c.history > 1}
+        self._measures = Measures(cfg, self.num_envs, self.device) if measure and cfg.measures else None
+        self._randomizations = Randomizations(cfg, sim) if disturbances and cfg.randomizations else None
+        self._origin_w = torch.zeros(self.num_envs, 3, device=self.device)
+        self._commands.start(self._everywhere, self._read, self.draw)
         self._timers = {n: torch.zeros_like(self._environment) for n in self._disturbances}
         self.broken_count = torch.zeros_like(self._environment)
         """How often each environment was reset because it was broken, int64. Shape: (num_envs,)."""
@@ -167,9 +186,14 @@ class Environment:
 
     def reset(self) -> Observations:
         """Start episode i in environment i and draw the first disturbance times. Call once, before the first step."""
+        if self._randomizations and not self._by_episode:
+            self._randomizations.draw(self._everywhere, self._read, self.draw)
         self._write_initial_state(self._everywhere)
         self._draw_timers(self._everywhere)
-        return self._observe(self._read())
+        state = self._read()
+        if self._body:
+            self._body.keep(state.joint_vel)
+        return self._observe(state, keep=True)
 
     def step(self, action: Tensor) -> Step:
         """Apply raw actions for one control step. Shape: (num_envs, num_actions).
@@ -178,7 +202,11 @@ class Environment:
             DivergedError: if the simulator gives up, some steps after an environment met an error that was not reset.
         """
         self._previous_action, self._action = self._action, action.detach().to(torch.float32).clone()
-        self._sim.set_targets(self._apply.targets(self._action))
+        applied = self._delay.applied(self._action, self.draw) if self._delay else self._action
+        targets = self._apply.targets(applied)
+        if self._randomizations:
+            targets = targets - self._randomizations.target_bias
+        self._sim.set_targets(targets)
         failed = torch.zeros_like(self._everywhere)
         for _ in range(self.cfg.decimation):
             self._sim.step()
@@ -192,6 +220,8 @@ class Environment:
         self._num_steps += 1
         self.episode_step = self.episode_step + 1
 
+        if self._body:
+            self._body.advance()
         state = self._read()
         broken = self._broken(state, failed)
         goal = self._goal_of(state)
@@ -200,9 +230,15 @@ class Environment:
         terminated = torch.zeros_like(self._everywhere)
         if self.resets_broken:
             terminated = broken
-        for term in self._terminations.values():
-            terminated = terminated | term(state)
-        truncated = (self.episode_step >= self.max_steps) & ~terminated
+        truncated = self.episode_step >= self.max_steps
+        for name, term in self._terminations.items():
+            if self.cfg.terminations[name].truncates:
+                truncated = truncated | term(state)
+            else:
+                terminated = terminated | term(state)
+        truncated = truncated & ~terminated
+        if self._measures:
+            self._measures.add(state)
         # Judged on this state, before any reset: afterwards the goal is the next episode's.
         reached = goal.reached if goal else None
         if reached is not None:
@@ -214,6 +250,7 @@ class Environment:
             success=None if reached is None else self._succeeded,
             success_at_end=reached,
             observations=self._observe(state, "final/") if self._final_observations else None,
+            measures=self._measures.means(self.episode_step) if self._measures else {},
         )
         written = self._disturb(state)
         if self.resets_broken:
@@ -223,6 +260,8 @@ class Environment:
             terminated = terminated | broken
             truncated = truncated & ~broken
             self.broken_count = self.broken_count + broken
+        # Before new episodes, whose commands are drawn with them.
+        self._commands.advance(state, self.draw)
         ended = terminated | truncated
         if self._needed(ended):
             self._number_episodes(ended)
@@ -231,7 +270,10 @@ class Environment:
                 # In training a timer runs on across episodes; a numbered episode has its own.
                 self._draw_timers(ended)
             written = True
-        observations = self._observe(self._read() if written else state)
+        state = self._read() if written else dataclasses.replace(state, commands=self._commands.values)
+        if self._body:
+            self._body.keep(state.joint_vel)
+        observations = self._observe(state, keep=True)
         return Step(observations, reward, terminated, truncated, broken, finished)
 
     def compute_reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
@@ -283,7 +325,7 @@ class Environment:
             "previous_action": self._previous_action,
             "broken_count": self.broken_count,
             **({"succeeded": self._succeeded} if self._goal else {}),
-            **{f"command/{name}": command for name, command in self._commands.items()},
+            **{f"{part}/{n}": value for part, memory in self._memories().items() for n, value in memory.items()},
             **{f"timer/{name}": timer for name, timer in self._timers.items()},
         }
         return own | {f"sim/{name}": value for name, value in self._sim.state_dict().items()}
@@ -300,30 +342,39 @@ class Environment:
         self._previous_action = own["previous_action"]
         self.broken_count = own["broken_count"]
         self._succeeded = own["succeeded"] if self._goal else self._succeeded
-        self._commands = {name: own[f"command/{name}"] for name in self._commands}
+        for part, memory in self._memories().items():
+            memory.update({n.removeprefix(f"{part}/"): v for n, v in own.items() if n.startswith(f"{part}/")})
         self._timers = {name: own[f"timer/{name}"] for name in self._timers}
         self._sim.load_state_dict({n.removeprefix("sim/"): v for n, v in state.items() if n.startswith("sim/")})
+
+    def _memories(self) -> dict[str, Memory]:
+        """What the parts remember, by part."""
+        parts = {"command": self._commands, "body": self._body, "delay": self._delay, "measure": self._measures}
+        parts |= {f"history/{name}": history for name, history in self._histories.items()}
+        return {name: part.memory for name, part in parts.items() if part is not None}
 
     def _needed(self, mask: Tensor) -> bool:
         """Whether masked work must be done. Asking a GPU would make it wait, so there the answer is always yes."""
         return self.device.type != "cpu" or bool(mask.any())
 
     def _read(self) -> StateView:
+        links = self._sim.link_pos_w(), self._sim.link_quat_w(), self._sim.link_ang_vel_w()
         return StateView(
             names=self._sim.names,
             joint_pos=self._sim.joint_pos(),
             joint_vel=self._sim.joint_vel(),
             default_joint_pos=self._sim.default_joint_pos,
-            link_pos_w=self._sim.link_pos_w(),
-            link_quat_w=self._sim.link_quat_w(),
-            link_ang_vel_w=self._sim.link_ang_vel_w(),
+            link_pos_w=links[0],
+            link_quat_w=links[1],
+            link_ang_vel_w=links[2],
             object_pos_w=self._sim.object_pos_w(),
             object_lin_vel_w=self._sim.object_lin_vel_w(),
-            commands=self._commands,
+            commands=self._commands.values,
             action=self._action,
             previous_action=self._previous_action,
             episode_step=self.episode_step,
             max_episode_steps=self.max_steps,
+            body=self._body.read(*links, self._origin_w) if self._body else None,
         )
 
     def _weight(self, weight: float) -> float:
@@ -337,12 +388,16 @@ class Environment:
             raise ValueError("this environment has no goal")
         return self._goal.view(achieved, desired)
 
-    def _observe(self, state: StateView, prefix: str = "") -> Observations:
+    def _observe(self, state: StateView, prefix: str = "", *, keep: bool = False) -> Observations:
+        """Observations of a state. What the policy acts on is to be kept for the history; what is only looked at, not."""
         def uniform(group: str) -> Callable[[int], Tensor]:
             return lambda dim: self.draw(f"{prefix}noise/{group}", dim)
 
         goal = self._goal_of(state)
-        return {group.name: group.compute(state, goal, uniform(group.name), self.tap) for group in self._groups}
+        found = {group.name: group.compute(state, goal, uniform(group.name), self.tap) for group in self._groups}
+        for name, history in self._histories.items():
+            found[name] = history.stacked(found[name], self.episode_step == 0, keep=keep)
+        return found
 
     def _broken(self, state: StateView, failed: Tensor) -> Tensor:
         """Where the physics went wrong, beside where the simulator said so. Shapes: (num_envs,) bool."""
@@ -411,13 +466,8 @@ class Environment:
 
     def _draw_timer(self, name: str) -> Tensor:
         """Control steps until the next disturbance, int64. Shape: (num_envs,)."""
-        low, high = self.cfg.disturbances[name].interval_s
-        seconds = low + (high - low) * self.draw(f"interval/{name}", 1)[:, 0]
-        return (seconds / self.cfg.control_dt).round().to(torch.int64).clamp_(min=1)
-
-    def _draw_command(self, name: str) -> Tensor:
-        """A new command for every environment. Shape: (num_envs, dim)."""
-        return self._command_terms[name](EventContext(self._read(), lambda dim: self.draw(f"command/{name}", dim)))
+        draws = self.draw(f"interval/{name}", 1)[:, 0]
+        return control_steps(self.cfg.disturbances[name].interval_s, draws, self.cfg.control_dt)
 
     def _number_episodes(self, mask: Tensor) -> None:
         """Give the masked environments the next free episode numbers, in order of environment."""
@@ -431,18 +481,29 @@ class Environment:
         self._action = self._action.masked_fill(mask[:, None], 0.0)
         self._previous_action = self._previous_action.masked_fill(mask[:, None], 0.0)
         self._sim.reset(mask)
+        if self._randomizations and self._by_episode:
+            self._randomizations.draw(mask, self._read, self.draw)
+        if self._body:
+            self._body.start(mask)
+        if self._delay:
+            self._delay.start(mask, self.draw)
+        if self._measures:
+            self._measures.start(mask)
         for name, event in self._reset_events.items():
             context = EventContext(self._read(), lambda dim, name=name: self.draw(f"reset/{name}", dim))
             self._write(event(context), mask)
         self._succeeded = self._succeeded & ~mask
-        for name, command in self._commands.items():
-            self._commands[name] = torch.where(mask[:, None], self._draw_command(name), command)
+        self._commands.start(mask, self._read, self.draw)
 
     def _write(self, write: StateWrite, mask: Tensor) -> None:
         # Positions first: some simulators clear velocities with them.
+        if write.base_pose_w is not None:
+            self._sim.write_base_pose_w(write.base_pose_w, mask)
         if write.joint_pos is not None:
             self._sim.write_joint_pos(write.joint_pos, mask)
         if write.joint_vel is not None:
             self._sim.write_joint_vel(write.joint_vel, mask)
+        if write.base_vel_w is not None:
+            self._sim.write_base_vel_w(write.base_vel_w, mask)
         for name, pose_w in write.object_pose_w.items():
             self._sim.write_object_pose_w(name, pose_w, mask)

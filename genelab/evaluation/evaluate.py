@@ -14,6 +14,7 @@ from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
+from genelab.mdp.normal import standard_normal
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
@@ -100,7 +101,7 @@ class RandomPolicy:
 
     def __call__(self, observations: Observations) -> Tensor:
         """Draws. Shape: (num_envs, num_actions)."""
-        return standard_normal(self._env, "baseline/random")
+        return standard_normal(self._env.draw("baseline/random", 2 * self._env.num_actions))
 
 
 class SampledPolicy:
@@ -112,14 +113,7 @@ class SampledPolicy:
 
     def __call__(self, observations: Observations) -> Tensor:
         """Mean plus noise. Shape: (num_envs, num_actions)."""
-        return self._mean(observations) + self._std * standard_normal(self._env, "policy")
-
-
-def standard_normal(env: Environment, stream: str) -> Tensor:
-    """One standard normal draw per action by the Box-Muller transform. Shape: (num_envs, num_actions)."""
-    draws = env.draw(stream, 2 * env.num_actions).to(torch.float64)
-    radius = torch.sqrt(-2.0 * torch.log1p(-draws[:, : env.num_actions]))
-    return (radius * torch.cos(2.0 * torch.pi * draws[:, env.num_actions :])).to(torch.float32)
+        return self._mean(observations) + self._std * standard_normal(self._env.draw("policy", 2 * self._env.num_actions))
 
 
 class Recorder:

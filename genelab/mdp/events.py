@@ -44,3 +44,31 @@ def uniform_object_position(
     pos = middle + half * (2.0 * draws - 1.0)
     upright = torch.tensor([1.0, 0.0, 0.0, 0.0], device=draws.device).expand(len(pos), 4)
     return StateWrite(object_pose_w={object: torch.cat([pos, upright], dim=1)})
+
+
+def uniform_base_pose(
+    context: EventContext, x_range: tuple[float, float], y_range: tuple[float, float], yaw_range: tuple[float, float]
+) -> StateWrite:
+    """Put a floating base at rest at its start, plus uniform offsets in the plane (m) and about the vertical (rad)."""
+    body = context.state.floating
+    draws = context.uniform(3)
+    x, y, yaw = (
+        low + (high - low) * draws[:, k] for k, (low, high) in enumerate((x_range, y_range, yaw_range))
+    )
+    pos = body.origin_w + body.default_pos + torch.stack([x, y, torch.zeros_like(x)], dim=1)
+    zero = torch.zeros_like(yaw)
+    quat = torch.stack([torch.cos(0.5 * yaw), zero, zero, torch.sin(0.5 * yaw)], dim=1)
+    return StateWrite(base_pose_w=torch.cat([pos, quat], dim=1), base_vel_w=torch.zeros(len(pos), 6, device=pos.device))
+
+
+def push_base(context: EventContext, speed_range: tuple[float, float], yaw_rate_range: tuple[float, float]) -> StateWrite:
+    """Replace the velocity of a floating base: x and y (m/s) and the turn about the vertical (rad/s) uniform, the rest zero.
+
+    World frame.
+    """
+    draws = context.uniform(3)
+    (low, high), (turn_low, turn_high) = speed_range, yaw_rate_range
+    linear = low + (high - low) * draws[:, :2]
+    turn = turn_low + (turn_high - turn_low) * draws[:, 2:]
+    zero = torch.zeros_like(turn)
+    return StateWrite(base_vel_w=torch.cat([linear, zero, zero, zero, turn], dim=1))

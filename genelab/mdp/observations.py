@@ -42,3 +42,23 @@ def object_pos(state: StateView, object: str) -> Tensor:  # noqa: A002 the name 
 def time_left(state: StateView) -> Tensor:
     """Share of the episode that is left, from 1 down to 0 at its time limit."""
     return 1.0 - state.episode_step[:, None].to(state.joint_pos.dtype) / state.max_episode_steps
+
+
+def base_lin_vel(state: StateView) -> Tensor:
+    """Velocity of a floating base in its own frame, m/s."""
+    return state.floating.lin_vel_b
+
+
+def base_ang_vel(state: StateView) -> Tensor:
+    """Angular velocity of a floating base in its own frame, rad/s."""
+    return state.floating.ang_vel_b
+
+
+def projected_gravity(state: StateView) -> Tensor:
+    """Direction of gravity in the frame of a floating base, a unit vector."""
+    return state.floating.gravity_b
+
+
+def command(state: StateView, command: str) -> Tensor:
+    """A command as it was drawn, in its own units."""
+    return state.commands[command]

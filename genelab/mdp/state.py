@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from genelab.mdp.terrain import HeightMap
+
 
 @dataclass(frozen=True)
 class Names:
@@ -15,6 +17,7 @@ class Names:
     joints: tuple[str, ...]
     links: tuple[str, ...]
     objects: tuple[str, ...] = ()
+    feet: tuple[str, ...] = ()
 
     def joint_ids(self, joints: Sequence[str]) -> list[int]:
         """Columns of the named joints. Raises ValueError on an unknown name."""
@@ -28,6 +31,10 @@ class Names:
         """Column of the named link. Raises ValueError on an unknown name."""
         return _ids([link], self.links, "link")[0]
 
+    def link_columns(self, links: Sequence[str], device: torch.device) -> Tensor:
+        """Columns of the named links as an index tensor, int64. Raises ValueError on an unknown name."""
+        return _link_columns(self, tuple(links), device)
+
     def object_id(self, name: str) -> int:
         """Column of the named object. Raises ValueError on an unknown name."""
         return _ids([name], self.objects, "object")[0]
@@ -37,6 +44,11 @@ class Names:
 def _columns(names: Names, joints: tuple[str, ...], device: torch.device) -> Tensor:
     # Kept: indexing with a list would copy it to the device in every step, and a GPU would wait for that.
     return torch.tensor(names.joint_ids(joints), device=device)
+
+
+@functools.cache
+def _link_columns(names: Names, links: tuple[str, ...], device: torch.device) -> Tensor:
+    return torch.tensor([names.link_id(link) for link in links], device=device)
 
 
 def _ids(wanted: Sequence[str], known: tuple[str, ...], kind: str) -> list[int]:
@@ -79,6 +91,16 @@ class StateView:
     max_episode_steps: int
     """Control steps after which an episode is truncated."""
 
+    body: "BodyState | None" = None
+    """What else is known of a robot with a floating base; None for others."""
+
+    @property
+    def floating(self) -> "BodyState":
+        """The state of a floating base. Raises ValueError for a robot without one."""
+        if self.body is None:
+            raise ValueError("this term needs a robot with a floating base (env.robot.base)")
+        return self.body
+
     def joint_pos_of(self, joints: Sequence[str]) -> Tensor:
         """Positions of the named joints, m or rad. Shape: (num_envs, len(joints))."""
         return self.joint_pos.index_select(1, self.names.joint_columns(joints, self.joint_pos.device))
@@ -86,6 +108,66 @@ class StateView:
     def joint_vel_of(self, joints: Sequence[str]) -> Tensor:
         """Velocities of the named joints, m/s or rad/s. Shape: (num_envs, len(joints))."""
         return self.joint_vel.index_select(1, self.names.joint_columns(joints, self.joint_vel.device))
+
+
+@dataclass(frozen=True)
+class BodyState:
+    """A robot with a floating base. Suffix `_w`: world frame; `_b`: frame of the base link."""
+
+    pos_w: Tensor
+    """Position of the base link's origin, m. Shape: (num_envs, 3)."""
+    quat_w: Tensor
+    """Its orientation, unit quaternion w x y z. Shape: (num_envs, 4)."""
+    lin_vel_w: Tensor
+    """Velocity of its origin, m/s. Shape: (num_envs, 3)."""
+    ang_vel_w: Tensor
+    """Its angular velocity, rad/s. Shape: (num_envs, 3)."""
+    default_pos: Tensor
+    """Where an episode starts relative to `origin_w`, m. Shape: (3,)."""
+    joint_range: Tensor
+    """Lower and upper joint limits, m or rad, infinite where there is none. Shape: (2, num_joints)."""
+    origin_w: Tensor
+    """Where the environment's episodes start: a point on the terrain, m. Shape: (num_envs, 3)."""
+    ground: HeightMap
+    """Height of the ground."""
+    contact_force_w: Tensor
+    """Net contact force on each link, N. Shape: (num_envs, num_links, 3)."""
+    joint_torque: Tensor
+    """Torque or force of the actuators, N m or N. Shape: (num_envs, num_joints)."""
+    previous_joint_vel: Tensor
+    """Joint velocities one control step ago, or at the start of the episode, m/s or rad/s. Shape: (num_envs, num_joints)."""
+    control_dt: float
+    """Time of a control step, s."""
+    feet_pos_w: Tensor
+    """Positions of the feet, m. Shape: (num_envs, num_feet, 3)."""
+    feet_vel_w: Tensor
+    """Their velocities, m/s. Shape: (num_envs, num_feet, 3)."""
+    feet_contact: Tensor
+    """Whether each foot is in contact, bool. Shape: (num_envs, num_feet)."""
+    feet_air_s: Tensor
+    """Time for which each foot has been in the air, 0 in contact, s. Shape: (num_envs, num_feet)."""
+
+    @functools.cached_property
+    def lin_vel_b(self) -> Tensor:
+        """Velocity of the base, m/s. Shape: (num_envs, 3)."""
+        return quat_apply_inverse(self.quat_w, self.lin_vel_w)
+
+    @functools.cached_property
+    def ang_vel_b(self) -> Tensor:
+        """Angular velocity of the base, rad/s. Shape: (num_envs, 3)."""
+        return quat_apply_inverse(self.quat_w, self.ang_vel_w)
+
+    @functools.cached_property
+    def gravity_b(self) -> Tensor:
+        """Direction of gravity, a unit vector. Shape: (num_envs, 3)."""
+        # The last row of the rotation matrix, negated: cheaper than a rotation of (0, 0, -1).
+        w, x, y, z = self.quat_w.unbind(1)
+        return torch.stack([2.0 * (w * y - x * z), -2.0 * (w * x + y * z), 2.0 * (x * x + y * y) - 1.0], dim=1)
+
+    @functools.cached_property
+    def height(self) -> Tensor:
+        """Height of the base above the ground beneath it, m. Shape: (num_envs,)."""
+        return self.pos_w[:, 2] - self.ground.height_at(self.pos_w[:, :2])
 
 
 @dataclass(frozen=True)
@@ -108,6 +190,28 @@ class StateWrite:
     """Joint velocities, m/s or rad/s. Shape: (num_envs, num_joints)."""
     object_pose_w: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     """Position (m) and orientation (w x y z) of objects by name; they come to rest. Shape of each: (num_envs, 7)."""
+    base_pose_w: Tensor | None = None
+    """Position (m) and orientation (w x y z) of a floating base. Shape: (num_envs, 7)."""
+    base_vel_w: Tensor | None = None
+    """Linear (m/s) and angular (rad/s) velocity of a floating base. Shape: (num_envs, 6)."""
+
+
+@dataclass(frozen=True)
+class ModelWrite:
+    """What a randomisation wants written about the robot; None or absent leaves a property as the model has it."""
+
+    link_friction: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """Friction of links by name. A contact takes the larger friction of the two that touch. Shape of each: (num_envs,)."""
+    link_mass_offset: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """Mass added to links by name, kg. Shape of each: (num_envs,)."""
+    link_com_offset: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """Shift of links' centres of mass by name, link frame, m. Shape of each: (num_envs, 3)."""
+    kp_factor: Tensor | None = None
+    """Factor on the position gains. Shape: (num_envs, num_joints)."""
+    kv_factor: Tensor | None = None
+    """Factor on the velocity gains. Shape: (num_envs, num_joints)."""
+    encoder_bias: Tensor | None = None
+    """Subtracted from position targets, m or rad. Shape: (num_envs, num_joints)."""
 
 
 def quat_apply_inverse(quat: Tensor, vector: Tensor) -> Tensor:
@@ -118,6 +222,16 @@ def quat_apply_inverse(quat: Tensor, vector: Tensor) -> Tensor:
     real, imaginary = quat[..., :1], quat[..., 1:]
     twice_cross = 2.0 * torch.linalg.cross(imaginary, vector)
     return vector - real * twice_cross + torch.linalg.cross(imaginary, twice_cross)
+
+
+def quat_apply(quat: Tensor, vector: Tensor) -> Tensor:
+    """Rotate a vector by a unit quaternion: v' = v + 2 w (u x v) + 2 u x (u x v).
+
+    Shapes: (..., 4) w x y z and (..., 3) -> (..., 3).
+    """
+    real, imaginary = quat[..., :1], quat[..., 1:]
+    twice_cross = 2.0 * torch.linalg.cross(imaginary, vector)
+    return vector + real * twice_cross + torch.linalg.cross(imaginary, twice_cross)
 
 
 def rotation_vector(quat: Tensor) -> Tensor:

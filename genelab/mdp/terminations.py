@@ -1,5 +1,6 @@
 """Termination terms. Each returns (num_envs,) bool."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -15,3 +16,8 @@ def joint_abs_above(state: StateView, joints: Sequence[str], limit: float) -> Te
 def object_below(state: StateView, object: str, height: float) -> Tensor:  # noqa: A002 the name in configs
     """Whether an object's centre is below a height in the world frame, m."""
     return state.object_pos_w[:, state.names.object_id(object), 2] < height
+
+
+def tilt_above(state: StateView, limit: float) -> Tensor:
+    """Whether a floating base is tilted from upright by more than `limit`, rad."""
+    return state.floating.gravity_b[:, 2] > -math.cos(limit)

@@ -14,7 +14,10 @@ from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg
 from genelab.errors import DivergedError, InputError, RunError
-from genelab.mdp.state import Names
+from genelab.mdp.state import Names, quat_apply_inverse
+from genelab.mdp.terrain import HeightMap
+from genelab.sim.drives import Drives
+from genelab.sim.properties import Properties
 from genelab.sim.session import Session
 
 
@@ -38,7 +41,11 @@ class Simulation:
         self._scene: Any = gs.Scene(
             sim_options=gs.options.SimOptions(dt=cfg.sim.dt, substeps=cfg.sim.substeps, gravity=cfg.sim.gravity),
             rigid_options=gs.options.RigidOptions(
-                enable_collision=cfg.sim.collision, integrator=getattr(gs.integrator, cfg.sim.integrator)
+                enable_collision=cfg.sim.collision,
+                integrator=getattr(gs.integrator, cfg.sim.integrator),
+                # Otherwise a gain or a mass that is written to one environment is written to all.
+                batch_dofs_info=bool(cfg.randomizations),
+                batch_links_info=bool(cfg.randomizations),
             ),
             show_viewer=False,
         )
@@ -62,19 +69,28 @@ class Simulation:
         self._scene.build(n_envs=num_envs)
         # Map by name: the order of DoFs is the simulator's business.
         self._dofs = [self._robot.get_joint(name).dofs_idx_local[0] for name in self._names.joints]
+        self._qs = [self._robot.get_joint(name).qs_idx_local[0] for name in self._names.joints]
         self._links = [self._robot.get_link(name).idx_local for name in self._names.links]
+        self._robot_cfg = cfg.robot
+        self._floating = cfg.robot.base is not None
+        self._base = self._names.link_id(cfg.robot.base.link) if cfg.robot.base else 0
+        self.ground = HeightMap()
+        """Height of the ground."""
         self._set_gains(cfg.robot)
         self._check_robot(cfg.robot)
+        self.properties = Properties(self._robot, cfg.robot, self._dofs, num_envs, self.device)
+        """What randomisations write."""
         self.default_joint_pos = torch.tensor(
             [joint.default_pos for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
         )
+        endless = (-math.inf, math.inf)
         self.joint_range = torch.tensor(
-            [joint.range for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
+            [joint.range or endless for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
         ).T
-        """Lower and upper joint limits, m or rad. Shape: (2, num_joints)."""
+        """Lower and upper joint limits, m or rad, infinite where there is none. Shape: (2, num_joints)."""
         driven = self._names.joint_ids(cfg.action.driven)
         self.default_targets = self.default_joint_pos[driven]
-        self._driven_dofs = [self._dofs[column] for column in driven]
+        self._drives = Drives(self._robot, cfg, self._dofs, self._names.joints, self.properties, self.device)
         self._check_objects(cfg)
         self.default_link_quat_w = self._default_link_quat_w()
         """Orientations of the links in the default pose, w x y z. Shape: (num_links, 4)."""
@@ -86,9 +102,16 @@ class Simulation:
         """Column order of the state tensors."""
         return self._names
 
+    def wants_velocity(self, joint: str) -> bool:
+        """Whether the actuator of a joint takes velocities for targets."""
+        return self._robot_cfg.law_of(joint) == "velocity"
+
     def set_targets(self, targets: Tensor) -> None:
-        """Set position targets of the driven joints, m or rad; they hold until set again. Shape: (num_envs, driven)."""
-        self._robot.control_dofs_position(targets, self._driven_dofs)
+        """Set targets of the driven joints; they hold until set again. Shape: (num_envs, driven).
+
+        Positions, m or rad, or velocities, m/s or rad/s, as the joints' actuators want.
+        """
+        self._drives.set_targets(targets)
 
     def step(self) -> None:
         """Advance one physics step.
@@ -99,6 +122,7 @@ class Simulation:
         """
         import genesis as gs
 
+        self._drives.before_step()
         try:
             self._scene.step()
         except gs.GenesisException as error:
@@ -133,6 +157,18 @@ class Simulation:
         """Link angular velocities in the world frame, rad/s. Shape: (num_envs, num_links, 3)."""
         return self._robot.get_links_ang(self._links)
 
+    def link_lin_vel_w(self) -> Tensor:
+        """Velocities of the links' origins in the world frame, m/s. Shape: (num_envs, num_links, 3)."""
+        return self._robot.get_links_vel(self._links)
+
+    def contact_force_w(self) -> Tensor:
+        """Net contact forces on the links in the last physics step, world frame, N. Shape: (num_envs, num_links, 3)."""
+        return self._robot.get_links_net_contact_force()[:, self._links]
+
+    def joint_torque(self) -> Tensor:
+        """What the actuators exert in this state, within their limits, N or N m. Shape: (num_envs, num_joints)."""
+        return self._robot.get_dofs_control_force(self._dofs)
+
     def jacobian(self, link: str) -> Tensor:
         """Linear (m) and angular (rad) motion of a link's origin in the world frame, per unit of each joint.
 
@@ -155,14 +191,39 @@ class Simulation:
     def reset(self, mask: Tensor) -> None:
         """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""
         self._scene.reset(envs_idx=mask)
+        self.properties.write_again()
 
     def write_joint_pos(self, joint_pos: Tensor, mask: Tensor) -> None:
         """Write joint positions where masked; velocities stay. Shapes: (num_envs, num_joints), (num_envs,) bool."""
-        self._robot.set_qpos(self._in_dof_order(joint_pos), envs_idx=mask, zero_velocity=False)
+        if self._floating:
+            qpos = self._robot.get_qpos().clone()
+            qpos[:, self._qs] = joint_pos
+        else:
+            qpos = self._in_dof_order(joint_pos)
+        self._robot.set_qpos(qpos, envs_idx=mask, zero_velocity=False)
 
     def write_joint_vel(self, joint_vel: Tensor, mask: Tensor) -> None:
         """Write joint velocities where masked. Shapes: (num_envs, num_joints), (num_envs,) bool."""
-        self._robot.set_dofs_velocity(self._in_dof_order(joint_vel), envs_idx=mask)
+        if self._floating:
+            velocity = self._robot.get_dofs_velocity().clone()
+            velocity[:, self._dofs] = joint_vel
+        else:
+            velocity = self._in_dof_order(joint_vel)
+        self._robot.set_dofs_velocity(velocity, envs_idx=mask)
+
+    def write_base_pose_w(self, pose_w: Tensor, mask: Tensor) -> None:
+        """Put a floating base somewhere; velocities stay. Shapes: (num_envs, 7) m and w x y z, (num_envs,) bool."""
+        qpos = self._robot.get_qpos().clone()
+        qpos[:, :7] = pose_w
+        self._robot.set_qpos(qpos, envs_idx=mask, zero_velocity=False)
+
+    def write_base_vel_w(self, vel_w: Tensor, mask: Tensor) -> None:
+        """Set the velocity of a floating base. Shapes: (num_envs, 6) m/s and rad/s, (num_envs,) bool."""
+        velocity = self._robot.get_dofs_velocity().clone()
+        # The simulator's free joint turns in the frame of its link.
+        quat_w = self._robot.get_qpos()[:, 3:7]
+        velocity[:, :6] = torch.cat([vel_w[:, :3], quat_apply_inverse(quat_w, vel_w[:, 3:])], dim=1)
+        self._robot.set_dofs_velocity(velocity, envs_idx=mask)
 
     def write_object_pose_w(self, name: str, pose_w: Tensor, mask: Tensor) -> None:
         """Put an object somewhere, at rest, where masked. Shapes: (num_envs, 7) m and w x y z, (num_envs,) bool."""
@@ -225,6 +286,9 @@ class Simulation:
                 f"env.robot.actuators: joints {sorted(joints)} are not each of {sorted(robot.joints)} once"
             )
         for group in robot.actuators.values():
+            if group.law == "explicit_pd":
+                # Its force is computed by `Drives`.
+                continue
             dofs = [self._dofs[column] for column in self._names.joint_ids(group.joints)]
             self._robot.set_dofs_kp([group.kp] * len(dofs), dofs)
             self._robot.set_dofs_kv([group.kv] * len(dofs), dofs)
@@ -233,19 +297,29 @@ class Simulation:
 
     def _check_robot(self, robot: RobotCfg) -> None:
         """Compare what the simulator holds with what the config says, joint by joint."""
-        if self._robot.n_dofs != len(robot.joints):
+        free = 6 if robot.base else 0
+        if self._robot.n_dofs != len(robot.joints) + free:
             raise RunError(
                 f"the model has {self._robot.n_dofs} degrees of freedom, env.robot.joints names {len(robot.joints)}"
+                f"{' beside the floating base' if free else ''}"
             )
-        low, high = (bound.tolist() for bound in self._robot.get_dofs_limit(self._dofs))
-        force_low, force_high = (bound.tolist() for bound in self._robot.get_dofs_force_range(self._dofs))
+        if robot.base is not None:
+            root, mass = self._robot.base_link.name, float(torch.as_tensor(self._robot.get_mass()).flatten()[0])
+            if root != robot.base.link:
+                raise RunError(f"the root link of the model is '{root}', not '{robot.base.link}'")
+            if not np.isclose(mass, robot.base.mass, rtol=1e-4):
+                raise RunError(f"the robot weighs {mass} kg in the simulator, {robot.base.mass} kg in the config")
+        first = self._first_environment
+        low, high = (first(bound) for bound in self._robot.get_dofs_limit(self._dofs))
+        force_low, force_high = (first(bound) for bound in self._robot.get_dofs_force_range(self._dofs))
         held = {
-            "armature": self._robot.get_dofs_armature(self._dofs).tolist(),
-            "damping": self._robot.get_dofs_damping(self._dofs).tolist(),
+            "armature": first(self._robot.get_dofs_armature(self._dofs)),
+            "damping": first(self._robot.get_dofs_damping(self._dofs)),
+            "frictionloss": first(self._robot.get_dofs_frictionloss(self._dofs)),
             "range[0]": low,
             "range[1]": high,
-            "kp": self._robot.get_dofs_kp(self._dofs).tolist(),
-            "kv": self._robot.get_dofs_kv(self._dofs).tolist(),
+            "kp": first(self._robot.get_dofs_kp(self._dofs)),
+            "kv": first(self._robot.get_dofs_kv(self._dofs)),
             "effort_limit[0]": force_low,
             "effort_limit[1]": force_high,
         }
@@ -256,17 +330,25 @@ class Simulation:
             wanted = {
                 "armature": joint.armature,
                 "damping": joint.damping,
-                "range[0]": joint.range[0],
-                "range[1]": joint.range[1],
-                "kp": group.kp,
-                "kv": group.kv,
-                "effort_limit[0]": -limit,
-                "effort_limit[1]": limit,
+                "frictionloss": joint.frictionloss,
+                "range[0]": joint.range[0] if joint.range else -math.inf,
+                "range[1]": joint.range[1] if joint.range else math.inf,
             }
+            if group.law != "explicit_pd":
+                wanted |= {
+                    "kp": group.kp,
+                    "kv": group.kv,
+                    "effort_limit[0]": -limit,
+                    "effort_limit[1]": limit,
+                }
             for quantity, value in wanted.items():
                 if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):
                     found = held[quantity][column]
                     raise RunError(f"joint '{name}': the simulator holds {quantity} = {found}, the config says {value}")
+
+    def _first_environment(self, values: Tensor) -> list[float]:
+        # Batched where randomisations may write, and equal before they do.
+        return (values[0] if values.ndim == 2 else values).tolist()
 
     def _check_objects(self, cfg: EnvCfg) -> None:
         """Compare mass and friction of the objects with the config, and write and read back a pose of each."""
@@ -306,7 +388,23 @@ class Simulation:
         ):
             if not torch.equal(held, torch.where(mask[:, None], factor * probe, old)):
                 raise RunError(f"joint {what} read back from the simulator are not those written")
+        if self._floating:
+            self._check_base_writes(mask)
         self.reset(mask)
+
+    def _check_base_writes(self, mask: Tensor) -> None:
+        """The same for pose and velocity of the base, with a turn, since velocities are written in another frame."""
+        links = (self.link_pos_w(), self.link_quat_w(), self.link_lin_vel_w(), self.link_ang_vel_w())
+        before = torch.cat([value[:, self._base] for value in links], dim=1)
+        half = math.sqrt(0.5)
+        pose = torch.tensor([0.1, 0.2, 0.5, half, 0.0, 0.0, half], device=self.device)
+        speed = torch.tensor([0.1, -0.2, 0.3, 0.4, -0.5, 0.6], device=self.device)
+        self.write_base_pose_w(pose.expand(self.num_envs, -1).contiguous(), mask)
+        self.write_base_vel_w(speed.expand(self.num_envs, -1).contiguous(), mask)
+        links = (self.link_pos_w(), self.link_quat_w(), self.link_lin_vel_w(), self.link_ang_vel_w())
+        held = torch.cat([value[:, self._base] for value in links], dim=1)
+        if not torch.allclose(held, torch.where(mask[:, None], torch.cat([pose, speed]), before), atol=1e-5):
+            raise RunError("pose or velocity of the base read back from the simulator are not those written")
 
 
 def _checked_model(robot: RobotCfg) -> Path:

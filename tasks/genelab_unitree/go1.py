@@ -1,0 +1,93 @@
+"""Unitree Go1: walk as commanded, on flat ground."""
+
+from genelab.config.actions import JointPositionCfg
+from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.env import EnvCfg, FeetCfg
+from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
+from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.terms import ObservationGroupCfg
+from genelab_unitree import common
+
+PARTS = ("hip", "thigh", "calf")
+JOINTS = [f"{leg}_{part}_joint" for leg in common.LEGS for part in PARTS]
+DEFAULT = {"hip": 0.0, "thigh": 0.9, "calf": -1.8}
+"""rad."""
+RANGE = {"hip": (-0.863, 0.863), "thigh": (-0.686, 4.501), "calf": (-2.818, -0.888)}
+"""rad."""
+DAMPING = {"hip": 1.0, "thigh": 2.0, "calf": 2.0}
+"""N m s/rad, in the joints themselves, beside the velocity gain of the actuators; from the MuJoCo Menagerie."""
+THIGHS = [f"{leg}_thigh" for leg in common.LEGS]
+
+
+def robot() -> RobotCfg:
+    """The robot. A foot is the end of its shank, so the shank's link feels for it."""
+    return RobotCfg(
+        model="genelab_unitree:models/go1.xml",
+        model_sha256="63a5eb932d49787ad74baf1e0b3a485482b7aa5a3faeacc640885b1af2517057",
+        pos=(0.0, 0.0, 0.42),
+        base=FloatingBaseCfg(link="trunk", mass=12.743),
+        joints={
+            f"{leg}_{part}_joint": JointCfg(
+                default_pos=DEFAULT[part], range=RANGE[part], armature=0.01, damping=DAMPING[part], frictionloss=0.2
+            )
+            for leg in common.LEGS
+            for part in PARTS
+        },
+        links=("trunk", *THIGHS, *(f"{leg}_calf" for leg in common.LEGS)),
+        sites={f"{leg}_foot": SiteCfg(link=f"{leg}_calf", pos=(0.0, 0.0, -0.213)) for leg in common.LEGS},
+        mirror=MirrorCfg(swap=(("FL_", "FR_"), ("RL_", "RR_")), flip=("hip_joint",)),
+        actuators={
+            "hips_and_thighs": ActuatorCfg(
+                joints=tuple(name for name in JOINTS if "calf" not in name), kp=25.0, kv=0.5, effort_limit=23.7
+            ),
+            "calves": ActuatorCfg(
+                joints=tuple(name for name in JOINTS if "calf" in name), kp=25.0, kv=0.5, effort_limit=35.55
+            ),
+        },
+    )
+
+
+def flat() -> TaskSpec:
+    """Follow a velocity command on flat ground."""
+    shared = common.observations(JOINTS)
+    velocity = {"base_lin_vel": common.observation("base_lin_vel")}
+    rewards = {
+        **common.rewards(JOINTS, base_height=0.34, forbidden=THIGHS),
+        "air_time": common.air_time(0.25, common.ALL_AXES),
+        "foot_slip": common.foot_slip(-0.1),
+    }
+    return TaskSpec(
+        id="Genelab-Velocity-Flat-Unitree-Go1-v0",
+        summary="Walk as commanded, forward, sideways and turning, on flat ground.",
+        task_version=1,
+        package="genelab_unitree",
+        published_as="Genelab-Velocity-Flat-Unitree-Go1-v0",
+        env=EnvCfg(
+            num_envs=4096,
+            decimation=common.DECIMATION,
+            episode_length_s=common.EPISODE_S,
+            sim=common.SIM,
+            robot=robot(),
+            ground=GroundCfg(),
+            feet=FeetCfg(sites=tuple(f"{leg}_foot" for leg in common.LEGS)),
+            action=JointPositionCfg(joints=tuple(JOINTS), scale=0.25),
+            observations={
+                "policy": ObservationGroupCfg(terms=shared, noise=True),
+                "critic": ObservationGroupCfg(terms={**shared, **velocity}, noise=False),
+            },
+            commands=common.commands(),
+            rewards=rewards,
+            terminations=common.terminations(),
+            reset_events=common.reset_events(),
+            disturbances=common.disturbances(),
+            measures=common.measures(),
+        ),
+        agent=agent(),
+        budget=BudgetCfg(iterations=3000),
+    )
+
+
+def agent() -> PpoCfg:
+    """The published learner."""
+    network = NetworkCfg(hidden_dims=(512, 256, 128), activation="elu")
+    return PpoCfg(actor=network, critic=network, save_interval=50)
