@@ -58,6 +58,8 @@ class PpoCfg(Cfg):
     """Weight of the entropy bonus."""
     max_grad_norm: PositiveFloat = 1.0
     """Gradient norm limit, actor and critic apart."""
+    symmetry: bool = Field(default=False, exclude_if=lambda on: not on)
+    """Whether every mini-batch is doubled by its mirror image, of a robot with `env.robot.mirror`."""
     microbatch_rows: PositiveInt = 2048
     """Rows per forward and backward pass; gradients add up to the whole mini-batch. Changes speed and float sums."""
     save_interval: PositiveInt

@@ -109,6 +109,16 @@ class MirrorCfg(Cfg):
     in the middle: those that turn about the robot's x or z axis. The others keep theirs."""
 
 
+def mirror_name(mirror: MirrorCfg, name: str) -> tuple[str, float]:
+    """Name of the mirror image of a joint or a site, and the sign of a joint's coordinate there, 1 or -1."""
+    for pair in mirror.swap:
+        for own, other in (pair, pair[::-1]):
+            if name.startswith(own):
+                rest = name.removeprefix(own)
+                return f"{other}{rest}", -1.0 if rest in mirror.flip else 1.0
+    return name, -1.0 if name in mirror.flip else 1.0
+
+
 class RobotCfg(Cfg):
     """A robot: its model file and what must be true of it in the simulator."""
 
@@ -157,6 +167,24 @@ class RobotCfg(Cfg):
             known_names("base.link", self.base.link, [self.base.link], "link", self.links)
         for name, site in self.sites.items():
             known_names(f"sites.{name}.link", site.link, [site.link], "link", self.links)
+        return self
+
+    @model_validator(mode="after")
+    def _mirror_images_exist(self) -> Self:
+        if self.mirror is None:
+            return self
+        for kind, known in (("joint", self.joints), ("site", self.sites)):
+            for name in known:
+                image, _ = mirror_name(self.mirror, name)
+                if image not in known:
+                    rule = f"the mirror image of {kind} {name!r} would be {image!r}, which the robot does not have"
+                    raise broken_rule("mirror.swap", [list(pair) for pair in self.mirror.swap], rule)
+        turned = [mirror_name(self.mirror, name)[1] for name in self.joints]
+        for flip in self.mirror.flip:
+            if not any(name == flip or name.endswith(flip) for name in self.joints):
+                raise broken_rule("mirror.flip", list(self.mirror.flip), f"no joint is called {flip!r} after its prefix")
+        if all(sign > 0 for sign in turned) and self.mirror.flip:
+            raise broken_rule("mirror.flip", list(self.mirror.flip), "changes the sign of no joint")
         return self
 
     def law_of(self, joint: str) -> ActuatorLaw:

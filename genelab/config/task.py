@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
 from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
-from genelab.config.base import Cfg, FuncRef, Seed, broken_rule
+from genelab.config.base import Cfg, FuncRef, Seed, broken_rule, known_names
 from genelab.config.env import EnvCfg
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
@@ -16,6 +16,25 @@ class BudgetCfg(Cfg):
 
     iterations: PositiveInt
     """Learning iterations in total."""
+
+
+class WarmStartCfg(Cfg):
+    """Training that starts from the policy of another task, the stage before, trained first with the same seed.
+
+    Weights of policy and value network, their normalisers and the action noise come from it. The optimiser starts anew,
+    and iterations are counted from 0.
+    """
+
+    task: TaskId
+    """The stage before."""
+    variant: str | None = None
+    """Variant of it; null for the task itself."""
+    fresh_joints: tuple[str, ...] = ()
+    """Joints that the stage before could not move: their action noise starts at `agent.init_std` again, and the normaliser
+    forgets what it knows of their columns."""
+    normalizer_count: PositiveInt | None = None
+    """Observations that the normaliser is taken to have seen at most, so that it can still adapt; null for as many as it
+    has."""
 
 
 class ProtocolCfg(Cfg):
@@ -66,6 +85,8 @@ class TaskSpec(Cfg):
     """The learner."""
     budget: BudgetCfg
     """How long a seed trains."""
+    warm_start: WarmStartCfg | None = Field(default=None, exclude_if=lambda start: start is None)
+    """The stage before; null for a task that is trained from scratch."""
     demonstrator: FuncRef | None = Field(default=None, exclude_if=lambda ref: ref is None)
     """Class of the scripted controller that `genelab collect-demos` runs; null for none."""
     protocol: ProtocolCfg = ProtocolCfg()
@@ -93,8 +114,20 @@ class TaskSpec(Cfg):
         match self.agent:
             case PpoCfg():
                 _check_mini_batches(self.agent, self.env)
+                if self.agent.symmetry and self.env.robot.mirror is None:
+                    raise broken_rule("agent.symmetry", True, "needs env.robot.mirror")
             case SacCfg():
                 _check_replay(self.agent, self.env)
+        return self
+
+
+    @model_validator(mode="after")
+    def _warm_start_names_joints(self) -> Self:
+        if self.warm_start is not None:
+            fresh = list(self.warm_start.fresh_joints)
+            known_names("warm_start.fresh_joints", fresh, fresh, "joint", self.env.action.columns)
+            if self.agent.algorithm != "ppo":
+                raise broken_rule("warm_start.task", self.warm_start.task, "needs agent.algorithm 'ppo'")
         return self
 
 
@@ -112,6 +145,10 @@ def _check_replay(agent: SacCfg, env: EnvCfg) -> None:
     """
     if env.goal is None:
         raise broken_rule("env.goal", None, "must be given, because hindsight replay judges by other goals")
+    stacked = next((name for name, group in env.observations.items() if group.history > 1), None)
+    if stacked is not None:
+        rule = "must be 1: hindsight replay changes the goal in one frame"
+        raise broken_rule(f"env.observations.{stacked}.history", env.observations[stacked].history, rule)
     unbounded = next((name for name, term in env.rewards.items() if term.bounds is None), None)
     if unbounded is not None:
         rule = "must be given: the guard of SAC compares its values with what the reward allows"

@@ -139,11 +139,16 @@ class ObservationGroup:
         return {name: term(goal if self._of_goal[name] else state) for name, term in self._terms.items()}
 
     def layout(self) -> list[dict[str, Any]]:
-        """One row per term, for checkpoints and exports."""
+        """One row per term and frame, oldest frame first, for checkpoints and exports.
+
+        A group with a history says in each row how many control steps ago its frame was.
+        """
         rows: list[dict[str, Any]] = []
         start = 0
-        for name, cfg in self.cfg.terms.items():
-            stop = start + self.dims[name]
-            rows.append(layout_row(name, cfg, start, stop))
-            start = stop
+        for age in reversed(range(self.cfg.history)):
+            for name, cfg in self.cfg.terms.items():
+                stop = start + self.dims[name]
+                row = layout_row(name, cfg, start, stop)
+                rows.append(row if self.cfg.history == 1 else {**row, "age": age})
+                start = stop
         return rows

@@ -1,7 +1,7 @@
 """Numbered episodes: each of 0..N-1 runs to its end and counts once, so that short episodes are not over-counted."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -50,6 +50,8 @@ class EpisodeTable:
     """Whether the goal was reached at any step of it; None where the task has no goal."""
     success_at_end: list[bool] | None = None
     """Whether the goal was reached in its final state; None where the task has no goal."""
+    measures: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    """Mean over its steps of what the task measures, by name."""
 
 
 def run_episodes(
@@ -72,6 +74,7 @@ def run_episodes(
     terminated = torch.zeros(count + 1, dtype=torch.bool, device=device)
     broken = torch.zeros(count + 1, dtype=torch.bool, device=device)
     success: dict[str, Tensor] = {}
+    measures: dict[str, Tensor] = {}
     pending = torch.ones(count, dtype=torch.bool, device=device)
     observations = env.reset()
     while bool(pending.any()):
@@ -89,6 +92,8 @@ def run_episodes(
             reached: Tensor | None = getattr(step.finished, name)
             if reached is not None:
                 success.setdefault(name, torch.zeros_like(terminated))[row] = reached
+        for name, value in step.finished.measures.items():
+            measures.setdefault(name, torch.full_like(returns, float("nan")))[row] = value
         # A broken episode may end before its return shows it.
         broken[torch.where(step.broken & (step.finished.number < count), step.finished.number, count)] = True
         pending &= ~torch.isin(torch.arange(count, device=device), row)
@@ -97,6 +102,7 @@ def run_episodes(
         lengths[:count].tolist(),
         terminated[:count].tolist(),
         **{name: column[:count].tolist() for name, column in success.items()},
+        measures={name: column[:count].tolist() for name, column in measures.items()},
     )
     bad = next((k for k, value in enumerate(table.returns) if value != value or abs(value) == float("inf")), None)
     if bad is not None:

@@ -45,6 +45,7 @@ def evaluation_env(task: TaskSpec, protocol: ProtocolCfg, sim: Simulation) -> En
         max_steps=task.env.control_steps(protocol.max_episode_s),
         observation_noise=protocol.observation_noise,
         disturbances=protocol.disturbances,
+        measure=True,
     )
 
 

@@ -120,6 +120,14 @@ class Backend(Protocol):
         """
         ...
 
+    def warm_start(self, trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
+        """Start a trainer at its beginning from the policy of another training, as `task.warm_start` says.
+
+        Raises:
+            InputError: if the weights do not fit; names `source` and the first tensor that differs.
+        """
+        ...
+
     def load_actor(self, checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> nn.Module:
         """The policy network of a checkpoint, as `DeterministicPolicy` takes it, in evaluation mode on the CPU.
 

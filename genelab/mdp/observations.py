@@ -4,15 +4,18 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from genelab.mdp import mirror
 from genelab.mdp.state import StateView, quat_apply_inverse
 
 
+@mirror.mirrored(mirror.of_joints)
 def joint_pos_rel(state: StateView, joints: Sequence[str]) -> Tensor:
     """Joint positions minus their defaults, m or rad."""
     columns = state.names.joint_columns(joints, state.joint_pos.device)
     return state.joint_pos_of(joints) - state.default_joint_pos[columns]
 
 
+@mirror.mirrored(mirror.of_joints)
 def joint_vel_rel(state: StateView, joints: Sequence[str]) -> Tensor:
     """Joint velocities minus their defaults, which are zero, m/s or rad/s."""
     return state.joint_vel_of(joints)
@@ -24,6 +27,7 @@ def link_ang_vel(state: StateView, link: str) -> Tensor:
     return quat_apply_inverse(state.link_quat_w[:, column], state.link_ang_vel_w[:, column])
 
 
+@mirror.mirrored(mirror.of_action)
 def last_action(state: StateView) -> Tensor:
     """The raw action applied last, zero at the start of an episode."""
     return state.action
@@ -44,21 +48,25 @@ def time_left(state: StateView) -> Tensor:
     return 1.0 - state.episode_step[:, None].to(state.joint_pos.dtype) / state.max_episode_steps
 
 
+@mirror.mirrored(mirror.VECTOR)
 def base_lin_vel(state: StateView) -> Tensor:
     """Velocity of a floating base in its own frame, m/s."""
     return state.floating.lin_vel_b
 
 
+@mirror.mirrored(mirror.AXIAL)
 def base_ang_vel(state: StateView) -> Tensor:
     """Angular velocity of a floating base in its own frame, rad/s."""
     return state.floating.ang_vel_b
 
 
+@mirror.mirrored(mirror.VECTOR)
 def projected_gravity(state: StateView) -> Tensor:
     """Direction of gravity in the frame of a floating base, a unit vector."""
     return state.floating.gravity_b
 
 
+@mirror.mirrored(mirror.PLANAR_COMMAND)
 def command(state: StateView, command: str) -> Tensor:
     """A command as it was drawn, in its own units."""
     return state.commands[command]

@@ -1,7 +1,7 @@
 """The named lines below an entry's table."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genelab.config.snapshot import canonical_json
@@ -9,7 +9,9 @@ from genelab.publish.text import cell, number, single
 from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
+from genelab.records.derived import metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
+from genelab.records.eval import Episodes
 from genelab.records.seed_files import SeedFiles
 from genelab.records.stamps import CodeStamp, HardwareStamp
 
@@ -22,6 +24,8 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
         ("Doing nothing earns", _baseline(seeds, "idle")),
         ("Random actions earn", _baseline(seeds, "random")),
     ]
+    if measured := _measured(seeds):
+        facts.append(("Measured", measured))
     if record.return_ceiling is not None:
         facts.append(("Largest possible return", number(record.return_ceiling)))
     facts += [("Protocol", _protocol(record, seeds)), ("Reload check", _round_trip(seeds))]
@@ -81,6 +85,27 @@ def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
     ):
         reached += f", {label} {single(rates)}" if rates else ""
     return f"{mean} (std {std}), {single([m.length_mean for m in metrics], 1)} steps{reached}"
+
+
+def _measured(seeds: Sequence[SeedFiles]) -> str:
+    """What the task measures, of the policies and beside it of doing nothing; empty where it measures nothing."""
+    policies = [seed.eval.episodes for seed in seeds]
+    idle = [seed.eval.baselines.idle.episodes for seed in seeds]
+    units = {name: measure.unit for name, measure in seeds[0].snapshot.env.measures.items()}
+
+    def both(label: str, of: Callable[[Episodes], float | None], unit: str = "") -> str | None:
+        values = [[value for value in map(of, sets) if value is not None] for sets in (policies, idle)]
+        return f"{label} {single(values[0])}{unit} (doing nothing {single(values[1])}{unit})" if all(values) else None
+
+    parts = [
+        both("share of the commanded way", share_of_the_way),
+        both("falls", lambda episodes: metrics_of(episodes).fall_rate),
+        *(
+            both(name.replace("_", " "), lambda episodes, name=name: metrics_of(episodes).measures.get(name), f" {unit}")
+            for name, unit in units.items()
+        ),
+    ]
+    return cell("; ".join(part for part in parts if part))
 
 
 def _protocol(record: EntryRecord, seeds: Sequence[SeedFiles]) -> str:

@@ -14,7 +14,27 @@ def metrics_of(episodes: Episodes) -> Metrics:
         length_mean=mean(episodes.length),
         success_rate=None if episodes.success is None else mean(episodes.success),
         success_at_end_rate=None if episodes.success_at_end is None else mean(episodes.success_at_end),
+        measures={name: mean(column) for name, column in episodes.measures.items()},
+        fall_rate=mean([end == "terminated" for end in episodes.end]) if episodes.measures else None,
     )
+
+
+WAY, WAY_ASKED = "speed_along_command", "commanded_speed"
+"""Measures of which the share of the way is made."""
+
+
+def share_of_the_way(episodes: Episodes) -> float | None:
+    """Distance made in the direction of the command over the distance commanded, over the steps of all episodes.
+
+    None where either is not measured, or no distance was commanded.
+    """
+    if not {WAY, WAY_ASKED} <= episodes.measures.keys():
+        return None
+    way, asked = (
+        sum(speed * steps for speed, steps in zip(episodes.measures[name], episodes.length, strict=True))
+        for name in (WAY, WAY_ASKED)
+    )
+    return way / asked if asked > 0.0 else None
 
 
 def baseline_of(episodes: Episodes) -> Baseline:

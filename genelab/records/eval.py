@@ -8,10 +8,10 @@ from genelab.config.base import Sha256
 from genelab.config.snapshot import dump, sha256_json
 from genelab.config.task import ProtocolCfg
 from genelab.records.base import Record
-from genelab.records.run import Attempt, TrainedCheckpoint, TrainTiming
+from genelab.records.run import Attempt, ParentRef, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp, Packages
 
-EpisodeEnd = Literal["terminated", "truncated"]
+EpisodeEnd = Literal["terminated", "truncated", "cut_short"]
 
 
 class RunRef(Record):
@@ -35,6 +35,8 @@ class RunRef(Record):
     """Command line of the training."""
     launched_at: AwareDatetime
     """First launch of the training, UTC."""
+    parent: ParentRef | None = Field(default=None, exclude_if=lambda parent: parent is None)
+    """The checkpoint that training started from; left out where it started from scratch."""
 
 
 class ConfigRef(Record):
@@ -80,15 +82,19 @@ class Episodes(Record):
     length: tuple[PositiveInt, ...]
     """Control steps."""
     end: tuple[EpisodeEnd, ...]
-    """`terminated` by the task, or `truncated` by the time limit."""
+    """`terminated` by the task, `truncated` by the time limit, or `cut_short` before it by a term that truncates."""
     success: tuple[bool, ...] | None = None
     """Whether the goal was reached at any step; null where the task has none."""
     success_at_end: tuple[bool, ...] | None = Field(default=None, exclude_if=lambda column: column is None)
     """Whether the goal was reached in the final state; left out where the task has none."""
 
+    measures: dict[str, tuple[float, ...]] = Field(default={}, exclude_if=lambda columns: not columns)
+    """Mean over the episode's steps of what the task measures, by name; left out where it measures nothing."""
+
     @model_validator(mode="after")
     def _aligned(self) -> Self:
-        columns = {
+        columns: dict[str, tuple[object, ...] | None] = {
+            **{f"measures.{name}": column for name, column in self.measures.items()},
             "return": self.return_,
             "length": self.length,
             "end": self.end,
@@ -116,6 +122,10 @@ class Metrics(Record):
     """Share of all episodes that reached the goal at any step; null where the task has none."""
     success_at_end_rate: float | None = Field(default=None, ge=0.0, le=1.0, exclude_if=lambda rate: rate is None)
     """Share of all episodes that reached the goal in their final state; left out where the task has none."""
+    measures: dict[str, float] = Field(default={}, exclude_if=lambda means: not means)
+    """Mean over episodes of what the task measures, by name; left out where it measures nothing."""
+    fall_rate: float | None = Field(default=None, ge=0.0, le=1.0, exclude_if=lambda rate: rate is None)
+    """Share of all episodes that the task ended; left out where it measures nothing."""
 
 
 class Baseline(Record):

@@ -83,6 +83,31 @@ class TrainedCheckpoint(Record):
     """Learning iterations behind the weights."""
 
 
+class ParentRef(Record):
+    """The checkpoint that a training started from."""
+
+    task: str
+    """Task that it was trained on."""
+    task_version: PositiveInt
+    """Version of that task."""
+    seed: NonNegativeInt
+    """Its training seed."""
+    config_sha256: Sha256
+    """Digest of its configuration."""
+    path: str
+    """File, relative to the run directory where it lies in the same sweep."""
+    sha256: Sha256
+    """Digest of the file."""
+    weights_sha256: Sha256
+    """Digest of its tensors."""
+    iteration: NonNegativeInt
+    """Learning iterations behind it."""
+    loaded: tuple[str, ...]
+    """What is taken from it."""
+    fresh: tuple[str, ...]
+    """What starts anew."""
+
+
 class RunRecord(Record):
     """run.json, rewritten at each change of status."""
 
@@ -104,6 +129,8 @@ class RunRecord(Record):
     """What the command line changed in the registered task."""
     execution: ExecutionRecord
     """What the process runs on."""
+    parent: ParentRef | None = Field(default=None, exclude_if=lambda parent: parent is None)
+    """The checkpoint that training started from; left out where it started from scratch."""
     status: RunStatus = "planned"
     """How far the run got."""
     failure: Failure | None = None

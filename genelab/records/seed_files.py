@@ -49,11 +49,20 @@ class SnapshotTask(_Part):
     """The task's own protocol."""
 
 
+class SnapshotMeasure(_Part):
+    """A measure in a snapshot."""
+
+    unit: str
+    """Unit of its value."""
+
+
 class SnapshotEnv(_Part):
     """params/env.json, as far as records depend on it."""
 
     num_envs: int
     """Parallel environments in training."""
+    measures: dict[str, SnapshotMeasure] = {}
+    """What an evaluation measures, by name."""
 
 
 class SnapshotAgent(_Part):

@@ -12,7 +12,7 @@ from genelab.config.snapshot import config_sha256, differences, dump_task, load_
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
-from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, RunRecord
+from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, ParentRef, RunRecord
 from genelab.records.stamps import REQUIRED_PACKAGES, TRAINER_PACKAGES, BackendStamp, HardwareStamp
 from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
 from genelab.runs.lock import locked
@@ -70,6 +70,7 @@ class RunDir:
         command: Sequence[str],
         overrides: Sequence[Override],
         execution: ExecutionCfg,
+        parent: ParentRef | None = None,
     ) -> "RunDir":
         """Write the snapshot, then run.json: a directory with a run.json is complete.
 
@@ -95,6 +96,7 @@ class RunDir:
             command=tuple(command),
             overrides=tuple(overrides),
             execution=ExecutionRecord(requested=execution),
+            parent=parent,
             launched_at=datetime.now(UTC),
         )
         run_dir.save(record)

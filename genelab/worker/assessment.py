@@ -92,7 +92,9 @@ def assess(
     found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
     if sha256_file(path) != checkpoint.sha256:
         raise RunError(f"checkpoint '{path}' was replaced while it was evaluated")
-    episodes, idle = _episodes(found.policy), _episodes(found.idle)
+    episodes, idle, random = (
+        _episodes(table, found.max_steps) for table in (found.policy, found.idle, found.random)
+    )
     return EvalRecord(
         schema="genelab/eval/1",
         run=RunRef(
@@ -105,6 +107,7 @@ def assess(
             seeds_planned=record.seeds_planned,
             command=record.command,
             launched_at=record.launched_at,
+            parent=record.parent,
         ),
         config=ConfigRef(
             sha256=config_sha256(dump_task(task) if config_source == "registry" else snapshot), source=config_source
@@ -117,7 +120,7 @@ def assess(
         protocol=protocol_as_used(protocol, found.max_steps),
         episodes=episodes,
         metrics=metrics_of(episodes),
-        baselines=Baselines(idle=baseline_of(idle), random=baseline_of(_episodes(found.random))),
+        baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
         above_idle=above_idle_of(episodes, idle),
         round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, str(session.device), config_source),
         return_ceiling=task.return_ceiling,
@@ -175,14 +178,18 @@ def _round_trip(
     return round_trip_of(returns, episodes, tolerance)
 
 
-def _episodes(table: "EpisodeTable") -> Episodes:
+def _episodes(table: "EpisodeTable", max_steps: int) -> Episodes:
+    def end(terminated: bool, length: int) -> str:
+        return "terminated" if terminated else "truncated" if length == max_steps else "cut_short"
+
     return Episodes.model_validate(
         {
             "index": tuple(range(len(table.returns))),
             "return": tuple(table.returns),
             "length": tuple(table.lengths),
-            "end": tuple("terminated" if ended else "truncated" for ended in table.terminated),
+            "end": tuple(map(end, table.terminated, table.lengths)),
             "success": table.success,
             "success_at_end": table.success_at_end,
+            "measures": table.measures,
         }
     )

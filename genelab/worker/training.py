@@ -9,7 +9,7 @@ from genelab.config.run import NanPolicy
 from genelab.config.snapshot import one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
-from genelab.records.run import TrainedCheckpoint, TrainTiming
+from genelab.records.run import ParentRef, TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors, sha256_file
 from genelab.runs.run_dir import RunDir
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from genelab.worker.stop import StopFlag
 
 
-RESUME_FORMAT = "genelab/resume/2"
+RESUME_FORMAT = "genelab/resume/3"
 
 
 def train(run_dir: RunDir, stop: "StopFlag") -> bool:
@@ -49,6 +49,8 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     spent_before = _restore(run_dir, trainer)
     first = trainer.iteration
     filled = prefill(trainer, task) if first == 0 else 0
+    if first == 0 and record.parent is not None:
+        _warm_start(run_dir, trainer, task, record.parent)
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
     print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
 
@@ -103,6 +105,24 @@ def make_trainer(
         reset_broken=nan_policy == "reset-env",
     )
     return backend.make_trainer(task, config_sha256, env, max_env_resets=max_env_resets)
+
+
+def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, parent: ParentRef) -> None:
+    """Start from the checkpoint that run.json names.
+
+    Raises:
+        InputError: if it is missing or another file by now, or its weights do not fit.
+    """
+    from genelab.learn.backend import backend_of
+    from genelab.learn.checkpoint import load
+
+    path = run_dir.path / parent.path
+    if not path.is_file():
+        raise InputError(f"parent checkpoint '{path}' is missing")
+    if (found := sha256_file(path)) != parent.sha256:
+        raise InputError(f"parent checkpoint '{path}' was changed: sha256 {parent.sha256} -> {found}")
+    backend_of(task.agent).warm_start(trainer, load(path), task, f"parent checkpoint '{path}'")
+    print(f"warm start from '{parent.path}': {', '.join(parent.loaded)}; anew: {', '.join(parent.fresh)}", flush=True)
 
 
 def _restore(run_dir: RunDir, trainer: "Trainer") -> float:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from genelab.config.agent import AgentCfg, PpoCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
+from genelab.errors import InputError
 from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.linear import uses_onednn
@@ -32,6 +33,50 @@ def make_trainer(task: TaskSpec, config_sha256: str, env: Environment, *, max_en
 def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
     """Refuse: PPO learns from its own rollouts alone, and its config has no `demo_path`."""
     raise TypeError(f"{type(trainer).__name__} takes no demonstrations, and was given {', '.join(demos)}")
+
+
+def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
+    """Take over weights, normalisers and action noise.
+
+    Raises:
+        InputError: if the weights or the layout of the observations do not fit; names `source`.
+    """
+    assert isinstance(trainer, PpoTrainer)
+    if checkpoint.layout != trainer.env.layout():
+        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    for part, model in (("actor", trainer.algorithm.actor), ("critic", trainer.algorithm.critic)):
+        load_weights(model, getattr(checkpoint, part), f"{source}: {part}")  # pyright: ignore
+    if task.warm_start is not None:
+        _freshen(trainer, _ppo(task.agent), task)
+
+
+def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
+    """Start anew what the stage before could not learn: action noise and statistics of joints that it did not move."""
+    start = task.warm_start
+    assert start is not None
+    actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
+    columns = [list(task.env.action.columns).index(joint) for joint in start.fresh_joints]
+    with torch.no_grad():
+        actor.distribution.std_param[columns] = agent.init_std  # pyright: ignore
+        readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
+        for group, model in readers.items():
+            normalizer = _normalizer(model)
+            if normalizer is None or agent.normalization != "running":
+                continue
+            columns = _columns_of(trainer.env.layout()[group], start.fresh_joints)
+            for name, value in (("_mean", 0.0), ("_var", 1.0), ("_std", 1.0)):
+                getattr(normalizer, name)[:, columns] = value
+            if start.normalizer_count is not None:
+                normalizer.count.clamp_(max=start.normalizer_count)  # pyright: ignore
+
+
+def _columns_of(rows: list[dict[str, Any]], joints: tuple[str, ...]) -> list[int]:
+    """Columns of an observation group that hold a value of one of the joints."""
+    found: list[int] = []
+    for row in rows:
+        named = row["params"].get("joints", [])
+        found += [row["start"] + k for k, joint in enumerate(named) if joint in joints]
+    return found
 
 
 def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> MLPModel:

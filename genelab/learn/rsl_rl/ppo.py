@@ -1,13 +1,17 @@
 """rsl_rl's PPO with an update that walks through each mini-batch in pieces that stay in the cache."""
 
+from collections.abc import Mapping
+
 import torch
 from rsl_rl.algorithms import PPO
 from rsl_rl.models import MLPModel
 from rsl_rl.modules.distribution import GaussianDistribution
+from tensordict import TensorDict
 from torch import Tensor, nn
 
 from genelab.learn.guard import UpdateGuard
 from genelab.learn.linear import forward
+from genelab.mdp.mirror import Mirror
 
 LOSSES = ("value", "surrogate", "entropy", "kl")
 
@@ -22,6 +26,10 @@ class MicrobatchPPO(PPO):
 
     microbatch_rows: int = 2048
     """Rows per forward and backward pass."""
+    mirrors: Mapping[str, Mirror] | None = None
+    """Mirror images of the observation groups `policy` and `critic` and of the `action`, with which every mini-batch is
+    doubled, as rsl_rl's data augmentation does: old values, advantages and log-densities are those of the original, and
+    entropy and KL divergence are taken of the originals alone. None for no augmentation."""
 
     def update(self) -> dict[str, float]:
         """Run the optimisation epochs over the rollout and return the mean losses.
@@ -32,30 +40,25 @@ class MicrobatchPPO(PPO):
         st = self.storage
         size = st.num_envs * st.num_transitions_per_env // self.num_mini_batches
         observations = st.observations.flatten(0, 1)
-        with torch.no_grad():
-            latents = self.actor.get_latent(observations), self.critic.get_latent(observations)
-        columns = [
-            column.flatten(0, 1)
-            for column in (
-                st.actions,
-                st.values,
-                st.returns,
-                st.actions_log_prob,
-                st.advantages,
-                *st.distribution_params,  # pyright: ignore
-            )
-        ]
+        old = (st.values, st.returns, st.actions_log_prob, st.advantages, *st.distribution_params)  # pyright: ignore
+        columns = [column.flatten(0, 1) for column in old]
+        images = [self._inputs(observations, st.actions.flatten(0, 1), mirror=False)]
+        if self.mirrors is not None:
+            images.append(self._inputs(observations, st.actions.flatten(0, 1), mirror=True))
         order = torch.randperm(self.num_mini_batches * size, device=self.device)
         sums = torch.zeros(4, device=self.device)
         guard = UpdateGuard()
         guard.by_environment(self._collected())
         for epoch in range(self.num_learning_epochs):
-            for batch, rows in enumerate(order.split(size)):
-                guard.mini_batch = epoch * self.num_mini_batches + batch
+            for number, rows in enumerate(order.split(size)):
+                guard.mini_batch = epoch * self.num_mini_batches + number
                 self.optimizer.zero_grad()
                 losses = torch.zeros(4, device=self.device)
                 for piece in rows.split(self.microbatch_rows):
-                    losses += self._accumulate([c[piece] for c in (*latents, *columns)], 1.0 / size)
+                    for image, inputs in enumerate(images):
+                        batch = [column[piece] for column in (*inputs, *columns)]
+                        own = 1.0 / size if image == 0 else 0.0
+                        losses += self._accumulate(batch, 1.0 / (len(images) * size), own)
                 guard.finite([(f"loss/{name}", value) for name, value in zip(LOSSES, losses, strict=True)])
                 self._adapt_learning_rate(losses[3])
                 for part, model in self._models():
@@ -98,8 +101,23 @@ class MicrobatchPPO(PPO):
         assert isinstance(distribution, GaussianDistribution)
         guard.within("action/std", distribution.std_param, *distribution.std_range)
 
-    def _accumulate(self, batch: list[Tensor], weight: float) -> Tensor:
-        """Add one piece's share of the gradient; returns its share of (value loss, surrogate, entropy, KL)."""
+    @torch.no_grad()
+    def _inputs(self, observations: TensorDict, actions: Tensor, *, mirror: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalised inputs of actor and critic, and actions: those of the rollout, or their mirror images."""
+        if mirror and self.mirrors is not None:
+            groups = {name: self.mirrors[name](observations[name]) for name in ("policy", "critic")}
+            observations = TensorDict(groups, batch_size=observations.batch_size)  # pyright: ignore
+            actions = self.mirrors["action"](actions)
+        return self.actor.get_latent(observations), self.critic.get_latent(observations), actions
+
+    def _accumulate(self, batch: list[Tensor], weight: float, own_weight: float) -> Tensor:
+        """Add one piece's share of the gradient; returns its share of (value loss, surrogate, entropy, KL).
+
+        Args:
+            batch: columns of the rows.
+            weight: of each row in the losses.
+            own_weight: of each row in entropy and KL divergence, 0 for mirror images.
+        """
         actor_in, critic_in, actions, old_values, returns, old_log_prob, advantages, *old_params = batch
         distribution = self.actor.distribution
         assert distribution is not None
@@ -119,10 +137,10 @@ class MicrobatchPPO(PPO):
             value_loss = torch.max(value_loss, (near - returns).square())
         value_loss = value_loss.sum() * weight
 
-        entropy = distribution.entropy.sum() * weight
+        entropy = distribution.entropy.sum() * own_weight
         (surrogate + self.value_loss_coef * value_loss - self.entropy_coef * entropy).backward()
         with torch.no_grad():
-            kl = distribution.kl_divergence(tuple(old_params), distribution.params).sum() * weight
+            kl = distribution.kl_divergence(tuple(old_params), distribution.params).sum() * own_weight
             return torch.stack([value_loss.detach(), surrogate.detach(), entropy.detach(), kl])
 
     def _adapt_learning_rate(self, kl: Tensor) -> None:

@@ -11,6 +11,7 @@ from tensordict import TensorDict
 
 from genelab.config.agent import PpoCfg
 from genelab.envs.environment import Environment, Observations
+from genelab.errors import InputError
 from genelab.learn.backend import Metrics
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
@@ -19,6 +20,7 @@ from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import MicrobatchPPO
+from genelab.mdp.mirror import Mirror, action_columns, group_columns
 
 
 class PpoTrainer:
@@ -64,6 +66,7 @@ class PpoTrainer:
             device=device,
         )
         self.algorithm.microbatch_rows = cfg.microbatch_rows
+        self.algorithm.mirrors = _mirrors(env) if cfg.symmetry else None
         self._episodes = EpisodeWindow()
 
     def iterate(self) -> Metrics:
@@ -183,3 +186,18 @@ class PpoTrainer:
 
     def _tensordict(self, observations: Observations) -> TensorDict:
         return TensorDict(observations, batch_size=[self.env.num_envs])  # pyright: ignore
+
+
+def _mirrors(env: Environment) -> dict[str, Mirror]:
+    """Mirror images of the observation groups and of the action.
+
+    Raises:
+        InputError: if one is not known, or does not fit the layout.
+    """
+    columns = {name: group_columns(env.cfg, name, env.cfg.observations[name]) for name in ("policy", "critic")}
+    for name, layout in env.layout().items():
+        if name in columns and len(columns[name]) != layout[-1]["stop"]:
+            told = f"the mirror image has {len(columns[name])} columns, the observation {layout[-1]['stop']}"
+            raise InputError(f"env.observations.{name}: {told}")
+    columns["action"] = action_columns(env.cfg.robot, env.cfg.action)
+    return {name: Mirror.of(found, env.device) for name, found in columns.items()}

@@ -10,6 +10,7 @@ from torch import nn
 from genelab.config.agent import AgentCfg, SacCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
+from genelab.errors import InputError
 from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.linear import uses_onednn
@@ -41,6 +42,11 @@ def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
     """
     assert isinstance(trainer, SacTrainer)
     return trainer.prefill(demos)
+
+
+def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
+    """Refuse: without its replay buffer SAC would start anew with warm weights, and unlearn."""
+    raise InputError(f"{source}: {task.agent.algorithm} cannot be warm-started; continue its run directory instead")
 
 
 def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> GoalActor:

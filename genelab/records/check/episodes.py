@@ -26,6 +26,8 @@ def check_eval(record: EvalRecord) -> list[str]:
         found += unequal(metrics, metrics_of(episodes), f"{where}metrics")
     if len({episodes.success is None for episodes, _ in sets.values()}) > 1:
         found.append("episodes.success: told of the policy or a baseline, and not of all three")
+    if len({tuple(episodes.measures) for episodes, _ in sets.values()}) > 1:
+        found.append("episodes.measures: not the same of the policy and both baselines")
     verdict = above_idle_of(record.episodes, record.baselines.idle.episodes)
     found += unequal(record.above_idle, verdict, "above_idle")
     found += _check_round_trip(record)
@@ -38,7 +40,8 @@ def _check_episodes(episodes: Episodes, protocol: Protocol, ceiling: float | Non
     if len(episodes.index) != protocol.episodes:
         yield f"episodes: {len(episodes.index)} recorded, the protocol has {protocol.episodes}"
     for k, (length, end) in enumerate(zip(episodes.length, episodes.end, strict=True)):
-        if length > protocol.max_steps or (end == "truncated" and length != protocol.max_steps):
+        at_limit = length == protocol.max_steps
+        if length > protocol.max_steps or (end == "truncated" and not at_limit) or (end == "cut_short" and at_limit):
             yield f"episodes.length: episode {k} was {end} at step {length}, the limit is {protocol.max_steps}"
     if episodes.success is None and episodes.success_at_end is not None:
         yield "episodes.success: null, beside a success_at_end"
