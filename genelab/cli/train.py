@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -14,7 +15,7 @@ from genelab.config.run import ExecutionCfg, NanPolicy
 from genelab.config.task import BudgetCfg
 from genelab.registry import get_task
 from genelab.sweep.cfg import LaunchCfg
-from genelab.sweep.plan import make_plan
+from genelab.sweep.stages import plan_stages
 
 
 @click.command
@@ -33,6 +34,19 @@ from genelab.sweep.plan import make_plan
 @click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the task. Repeatable."
 )
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Start every seed from the final policy of another training, in place of the stage before.",
+)
+@click.option(
+    "--stage-set",
+    "stage_assignments",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of the stage before, of a task that has one. Repeatable.",
+)
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
 def command(
@@ -49,13 +63,16 @@ def command(
     iterations: int | None,
     num_envs: int | None,
     assignments: tuple[str, ...],
+    checkpoint: Path | None,
+    stage_assignments: tuple[str, ...],
     no_eval: bool,
     dry_run: bool,
 ) -> int:
     """Train a task on several seeds and evaluate each.
 
     The same command again finishes what is unfinished and skips what is done. `genelab info TASK` lists the paths that
-    --set takes; --iterations and --num-envs are short for two of them.
+    --set takes; --iterations and --num-envs are short for two of them. Of a task with a stage before, that one is trained
+    first, with the same seeds, in a folder of the sweep.
     """
     short = {"--iterations": ("budget.iterations", iterations), "--num-envs": ("env.num_envs", num_envs)}
     options: dict[str, tuple[str, JsonValue]] = {
@@ -66,17 +83,24 @@ def command(
     task, overrides = apply_overrides(registered, assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
-    plan = make_plan(task, overrides, execution, cfg)
-    for line in plan.lines():
-        click.echo(line)
+    plans = plan_stages(
+        task, overrides, execution, cfg, checkpoint=checkpoint, stage_assignments=stage_assignments
+    )
+    for plan in plans:
+        for line in plan.lines():
+            click.echo(line)
     if dry_run:
         return 0
 
     from genelab.sweep.launcher import launch
     from genelab.sweep.live import view_for
 
-    # Not where this machine keeps the script.
-    return launch(plan, ["genelab", *sys.argv[1:]], view_for(plan))
+    for plan in plans:
+        # Not where this machine keeps the script.
+        code = launch(plan, ["genelab", *sys.argv[1:]], view_for(plan))
+        if code:
+            return code
+    return 0
 
 
 def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -147,9 +147,14 @@ class EnvCfg(Cfg):
         elif name.endswith("_range"):
             match value:
                 case [int() | float() as low, int() | float() as high] if low <= high:
-                    pass
+                    self._check_friction(field, name, value, low)
                 case _:
                     raise broken_rule(field, value, LOW_TO_HIGH)
+
+    def _check_friction(self, field: str, name: str, value: Param, low: float) -> None:
+        if name == "friction_range" and self.ground is not None and low < self.ground.friction:
+            rule = f"must not begin below the ground's friction {self.ground.friction:g}: a contact takes the larger"
+            raise broken_rule(field, value, rule)
 
     @property
     def control_dt(self) -> float:

@@ -16,12 +16,13 @@ class Properties:
 
     def __init__(self, robot: Any, cfg: RobotCfg, dofs: list[int], num_envs: int, device: torch.device) -> None:
         """`robot`: the entity in a built scene; `dofs`: its local degrees of freedom, one for each joint of `cfg`."""
-        self._robot, self._dofs, self._num_envs, self._device = robot, dofs, num_envs, device
+        self._robot, self._dofs, self._num_envs = robot, dofs, num_envs
         groups = {joint: group for group in cfg.actuators.values() for joint in group.joints}
         self._gains = {
             gain: torch.tensor([getattr(groups[joint], gain) for joint in cfg.joints], device=device)
             for gain in ("kp", "kv")
         }
+        self._model: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
         self._checked: set[str] = set()
 
@@ -32,12 +33,11 @@ class Properties:
             RunError: if the simulator holds something else afterwards, the first time that a property is written.
         """
         for link, friction in write.link_friction.items():
-            self._write(f"friction/{link}", friction / self._link(link).geoms[0].friction, mask)
-        for link, offset in write.link_mass_offset.items():
-            self._write(f"mass/{link}", self._link(link).desc.mass + offset, mask)
-        for link, offset in write.link_com_offset.items():
-            center = torch.as_tensor(self._link(link).desc.inertial_pos, dtype=torch.float32, device=self._device)
-            self._write(f"com/{link}", center + offset, mask)
+            # The simulator keeps it as a ratio to the friction in the model.
+            self._write(f"friction/{link}", friction / self._link(link).geoms[0].get_friction(), mask)
+        for kind, offsets in (("mass", write.link_mass_offset), ("com", write.link_com_offset)):
+            for link, offset in offsets.items():
+                self._write(f"{kind}/{link}", self._of_the_model(f"{kind}/{link}") + offset, mask)
         for gain, factor in (("kp", write.kp_factor), ("kv", write.kv_factor)):
             if factor is not None:
                 self._write(gain, self._gains[gain] * factor, mask)
@@ -52,6 +52,12 @@ class Properties:
     def gains(self) -> Mapping[str, Tensor]:
         """Gains `kp` and `kv` of the joints as they are. Shape: (num_joints,) or (num_envs, num_joints)."""
         return {gain: self._held.get(gain, value) for gain, value in self._gains.items()}
+
+    def _of_the_model(self, name: str) -> Tensor:
+        """What the simulator held before the first write."""
+        if name not in self._model:
+            self._model[name] = self._read(name)
+        return self._model[name]
 
     def _write(self, name: str, value: Tensor, mask: Tensor) -> None:
         where = mask.reshape(-1, *(1 for _ in value.shape[1:]))

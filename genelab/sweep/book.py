@@ -7,6 +7,7 @@ from typing import Any
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.runs.files import read_record, remove_temporaries, write_record
 from genelab.runs.run_dir import RunDir
+from genelab.sweep.parents import parent_of
 from genelab.sweep.plan import SeedPlan, SweepPlan
 
 
@@ -67,6 +68,10 @@ class Book:
         if seed.run_dir.exists():
             seed.run_dir.relaunch(seeds_planned=plan.planned, command=argv, execution=plan.execution)
             return
+        parent = None
+        if plan.start is not None:
+            checkpoint = plan.start.checkpoint(seed.seed)
+            parent = parent_of(checkpoint, seed.path, plan.task, inside=plan.start.file is None)
         RunDir.create(
             seed.path,
             plan.task,
@@ -75,6 +80,7 @@ class Book:
             command=argv,
             overrides=plan.overrides,
             execution=plan.execution,
+            parent=parent,
         )
 
 

@@ -21,6 +21,7 @@ from genelab.runs.files import TEMPORARIES, read_record, require_writable
 from genelab.runs.hardware import usable_cores
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.cfg import LaunchCfg
+from genelab.sweep.parents import parent_of
 
 Action = Literal["train", "resume", "retry", "evaluate", "skip"]
 
@@ -44,6 +45,27 @@ class SeedPlan:
 
 
 @dataclass(frozen=True)
+class Start:
+    """What the seeds of a sweep start from: one file for all, or what the stage before left for each."""
+
+    file: Path | None = None
+    """One checkpoint for all; None for the stage before."""
+    stage: Path | None = None
+    """Directory of the sweep of the stage before."""
+
+    def checkpoint(self, seed: int) -> Path:
+        """File that a seed starts from."""
+        if self.file is not None:
+            return self.file
+        assert self.stage is not None
+        return RunDir(seed_dir(self.stage, seed)).final_checkpoint
+
+    def told(self) -> str:
+        """Where, as text."""
+        return str(self.file) if self.file is not None else f"the final policy of each seed in {self.stage}"
+
+
+@dataclass(frozen=True)
 class SweepPlan:
     """A launch, resolved and checked against what the directory holds."""
 
@@ -57,6 +79,8 @@ class SweepPlan:
     """The seeds of this launch."""
     planned: tuple[int, ...]
     """Every seed of the sweep, those of earlier launches included."""
+    start: Start | None = None
+    """Where the checkpoints are that the seeds start from; None for training from scratch."""
 
     @property
     def sweep_file(self) -> Path:
@@ -79,6 +103,7 @@ class SweepPlan:
             f"device     {self.execution.device}, {self.execution.threads} CPU thread(s) per seed, "
             f"{self.cfg.parallel} seed(s) at a time",
             f"directory  {self.log_dir}",
+            *([f"start      {self.start.told()}"] if self.start else []),
             *(f"seed {s.seed:<5} {s.action}: {s.why}" for s in self.seeds),
         ]
         wanted, cores = min(self.cfg.parallel, len(self.seeds)) * self.execution.threads, usable_cores()
@@ -87,7 +112,13 @@ class SweepPlan:
         return lines
 
 
-def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: ExecutionCfg, cfg: LaunchCfg) -> SweepPlan:
+def make_plan(
+    task: TaskSpec,
+    overrides: Sequence[Override],
+    execution: ExecutionCfg,
+    cfg: LaunchCfg,
+    start: Start | None = None,
+) -> SweepPlan:
     """Resolve a launch. Reads the directory, writes nothing.
 
     Raises:
@@ -97,7 +128,7 @@ def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: Executio
     """
     require_made(task)
     demonstrations_of(task)
-    log_dir = Path(cfg.log_dir.replace("{task}", f"{task.id}_{task.variant}" if task.variant else task.id))
+    log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)
     snapshot = dump_task(task)
     sha256 = config_sha256(snapshot)
@@ -123,7 +154,14 @@ def make_plan(task: TaskSpec, overrides: Sequence[Override], execution: Executio
                 f"{earlier.config_sha256} -> {sha256}. Choose another --log_dir"
             )
     seeds = tuple(_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in cfg.seeds)
-    return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, seeds, planned)
+    for seed, record in records.items():
+        _require_start(record, found[seed].path, task, start)
+    return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, seeds, planned, start)
+
+
+def log_dir_of(task: TaskSpec, cfg: LaunchCfg) -> Path:
+    """Directory of a sweep of a task."""
+    return Path(cfg.log_dir.replace("{task}", f"{task.id}_{task.variant}" if task.variant else task.id))
 
 
 def seed_dir(log_dir: Path, seed: int) -> Path:
@@ -182,6 +220,16 @@ def _require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
         raise InputError(
             f"seed {record.seed} was started with other options, float sums would change: {'; '.join(changes)}"
         )
+
+
+def _require_start(record: RunRecord, path: Path, task: TaskSpec, start: Start | None) -> None:
+    """A seed that was created goes on from what it was created with."""
+    old = record.parent and record.parent.sha256
+    new: str | None = None
+    if start is not None and start.checkpoint(record.seed).is_file():
+        new = parent_of(start.checkpoint(record.seed), path, task, inside=start.file is None).sha256
+    if old != new:
+        raise InputError(f"seed {record.seed} was started from another checkpoint: {_change('sha256', old, new)}")
 
 
 def _told(choice: Choice) -> str:

@@ -7,6 +7,7 @@ from genelab.config.terms import (
     IntervalEventCfg,
     MeasureCfg,
     ObservationTermCfg,
+    RandomizationCfg,
     ResetEventCfg,
     RewardTermCfg,
     TerminationCfg,
@@ -31,6 +32,11 @@ def reward(func: str, weight: float, **params: Param) -> RewardTermCfg:
 def observation(func: str, noise: float | None = None, **params: Param) -> ObservationTermCfg:
     """A term of `genelab.mdp.observations`."""
     return ObservationTermCfg(func=f"genelab.mdp.observations:{func}", noise=noise, params=params)
+
+
+def randomization(func: str, **params: Param) -> RandomizationCfg:
+    """A term of `genelab.mdp.randomizations`."""
+    return RandomizationCfg(func=f"genelab.mdp.randomizations:{func}", params=params)
 
 
 def commands() -> dict[str, CommandCfg]:

@@ -23,7 +23,7 @@ def robot() -> RobotCfg:
     """The robot. A foot is the end of its shank, so the shank's link feels for it."""
     return RobotCfg(
         model="genelab_unitree:models/go1.xml",
-        model_sha256="63a5eb932d49787ad74baf1e0b3a485482b7aa5a3faeacc640885b1af2517057",
+        model_sha256="6769d62a9473f8e02e63e767ec146acb7e42410e79f0e7c33e261184bf9c0cf7",
         pos=(0.0, 0.0, 0.42),
         base=FloatingBaseCfg(link="trunk", mass=12.743),
         joints={

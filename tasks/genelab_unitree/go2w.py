@@ -1,0 +1,172 @@
+"""Unitree Go2-W, a quadruped on wheels: velocity commands, learnt in two stages.
+
+In the first the wheels are locked and the legs learn to step sideways and to turn; in the second the wheels roll.
+"""
+
+from dataclasses import dataclass
+
+from genelab.config.actions import JointTargetCfg, JointTargetsCfg
+from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.env import EnvCfg, FeetCfg
+from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
+from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
+from genelab.config.terms import ObservationGroupCfg, RandomizationCfg, RewardTermCfg
+from genelab_unitree import common
+
+STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+LEGS = ("FL", "FR", "RL", "RR")
+"""In the order of the model file."""
+PARTS = ("hip", "thigh", "calf")
+LEG_JOINTS = tuple(f"{leg}_{part}_joint" for leg in LEGS for part in PARTS)
+WHEEL_JOINTS = tuple(f"{leg}_wheel_joint" for leg in LEGS)
+JOINTS = [*LEG_JOINTS, *WHEEL_JOINTS]
+WHEELS = [f"{leg}_wheel_link" for leg in LEGS]
+DEFAULT = {"hip": 0.0, "thigh": 0.9, "calf": -1.8}
+"""rad."""
+FRONT_THIGH, REAR_THIGH = (-1.5708, 3.4907), (-0.5236, 4.5379)
+RANGE = {"hip": (-1.0472, 1.0472), "calf": (-2.7227, -0.83776)}
+"""rad."""
+EFFORT = {"hip": 23.7, "thigh": 23.7, "calf": 45.43}
+"""N m."""
+FRICTION_FLOOR = 0.3
+"""Friction of the ground: the lowest that a wheel is randomised to, since a contact takes the larger of the two."""
+FRAMES = 5
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """How the wheels are driven in a stage."""
+
+    kv: float
+    """Velocity gain, N m s/rad."""
+    effort_limit: float
+    """N m."""
+    scale: float
+    """rad/s per unit of action; 0 locks them."""
+
+
+LOCKED, ROLLING = Wheels(kv=20.0, effort_limit=50.0, scale=0.0), Wheels(kv=5.0, effort_limit=15.0, scale=20.0)
+
+
+def stage_1() -> TaskSpec:
+    """Wheels locked."""
+    rewards = {"air_time": common.air_time(0.25, common.ALL_AXES), "foot_slip": common.foot_slip(-0.1)}
+    return TaskSpec(
+        id=STAGE_1,
+        summary="First stage of the Go2-W: step as commanded with locked wheels.",
+        task_version=1,
+        package="genelab_unitree",
+        env=_env(LOCKED, rewards),
+        agent=_agent(),
+        budget=BudgetCfg(iterations=6000),
+    )
+
+
+def stage_2() -> TaskSpec:
+    """Wheels rolling, from the policy of the first stage."""
+    rewards = {
+        "air_time": common.air_time(0.5, ["y", "turn"]),
+        "lateral_error": common.reward("lateral_error", -0.5, command=common.COMMAND),
+        "turn_error": common.reward("turn_error", -0.5, command=common.COMMAND),
+    }
+    return TaskSpec(
+        id=STAGE_2,
+        summary="Roll and step as commanded, forward, sideways and turning, on flat ground.",
+        task_version=1,
+        package="genelab_unitree",
+        published_as=STAGE_2,
+        env=_env(ROLLING, rewards),
+        agent=_agent(),
+        # Published as 6000 and 4000 more in a second run.
+        budget=BudgetCfg(iterations=10000),
+        # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
+        warm_start=WarmStartCfg(task=STAGE_1, fresh_joints=WHEEL_JOINTS, normalizer_count=98304),
+    )
+
+
+def robot(wheels: Wheels) -> RobotCfg:
+    """The robot with wheels driven so."""
+    joints = {
+        f"{leg}_{part}_joint": JointCfg(
+            default_pos=DEFAULT[part],
+            range=RANGE[part] if part != "thigh" else FRONT_THIGH if leg[0] == "F" else REAR_THIGH,
+            armature=0.01,
+            damping=0.1,
+            frictionloss=0.2,
+        )
+        for leg in LEGS
+        for part in PARTS
+    }
+    joints |= {name: JointCfg(range=None, armature=0.01, damping=0.1, frictionloss=0.2) for name in WHEEL_JOINTS}
+    actuators = {
+        part: ActuatorCfg(
+            joints=tuple(f"{leg}_{part}_joint" for leg in LEGS), kp=25.0, kv=0.5, effort_limit=EFFORT[part]
+        )
+        for part in PARTS
+    }
+    actuators["wheels"] = ActuatorCfg(
+        law="velocity", joints=WHEEL_JOINTS, kp=0.0, kv=wheels.kv, effort_limit=wheels.effort_limit
+    )
+    return RobotCfg(
+        model="genelab_unitree:models/go2w.xml",
+        model_sha256=MODEL_SHA256,
+        pos=(0.0, 0.0, 0.45),
+        base=FloatingBaseCfg(link="base_link", mass=19.126),
+        joints=joints,
+        links=("base_link", *(f"{leg}_{part}" for leg in LEGS for part in ("thigh", "calf")), *WHEELS),
+        sites={f"{leg}_wheel": SiteCfg(link=f"{leg}_wheel_link") for leg in LEGS},
+        mirror=MirrorCfg(swap=(("FL_", "FR_"), ("RL_", "RR_")), flip=("hip_joint",)),
+        actuators=actuators,
+    )
+
+
+MODEL_SHA256 = "b92f5837afeab6a799644dc1221a297fa344c1e503672827b58e1e081cd5590e"
+
+
+def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
+    shared = common.observations(JOINTS)
+    velocity = {"base_lin_vel": common.observation("base_lin_vel")}
+    forbidden = [f"{leg}_{part}" for leg in LEGS for part in ("thigh", "calf")]
+    return EnvCfg(
+        num_envs=4096,
+        decimation=common.DECIMATION,
+        episode_length_s=common.EPISODE_S,
+        sim=common.SIM,
+        robot=robot(wheels),
+        ground=GroundCfg(friction=FRICTION_FLOOR),
+        feet=FeetCfg(sites=tuple(f"{leg}_wheel" for leg in LEGS)),
+        action=JointTargetsCfg(
+            groups={
+                "legs": JointTargetCfg(joints=LEG_JOINTS, scale=0.25),
+                "wheels": JointTargetCfg(joints=WHEEL_JOINTS, scale=wheels.scale),
+            },
+            latency=(0, 2),
+            noise_std=0.05,
+        ),
+        observations={
+            "policy": ObservationGroupCfg(terms=shared, noise=True, history=FRAMES),
+            "critic": ObservationGroupCfg(terms={**shared, **velocity}, noise=False, history=FRAMES),
+        },
+        commands=common.commands(),
+        rewards={**common.rewards(JOINTS, base_height=0.40, forbidden=forbidden), **rewards},
+        terminations=common.terminations(),
+        reset_events=common.reset_events(),
+        disturbances=common.disturbances(),
+        randomizations=_randomizations(),
+        measures=common.measures(),
+    )
+
+
+def _randomizations() -> dict[str, RandomizationCfg]:
+    return {
+        "wheel_friction": common.randomization("link_friction", links=WHEELS, friction_range=[FRICTION_FLOOR, 1.5]),
+        "base_mass": common.randomization("link_mass", link="base_link", mass_range=[-1.0, 2.0]),
+        "base_com": common.randomization("link_com", link="base_link", shift_range=[-0.05, 0.05]),
+        "gains": common.randomization("gains", factor_range=[0.8, 1.2]),
+        "encoders": common.randomization("encoder_bias", bias_range=[-0.015, 0.015]),
+    }
+
+
+def _agent() -> PpoCfg:
+    network = NetworkCfg(hidden_dims=(512, 256, 128), activation="elu")
+    return PpoCfg(actor=network, critic=network, symmetry=True, save_interval=50)
