@@ -298,6 +298,14 @@ def test_letting_broken_environments_pass_does_not_change_a_sound_run(build: Bui
     assert weights[0] == weights[1]
 
 
+@pytest.mark.parametrize("normalization", ["running", "fixed", "none"])
+def test_every_normalisation_trains(build: Build, normalization: str):
+    """Without a normaliser there are no statistics to check."""
+    trainer = _trainer(build, _task(normalization=normalization))
+    assert math.isfinite(trainer.iterate()["step_reward"])
+    assert trainer.iteration == 1
+
+
 def test_a_watch_notes_the_first_and_what_came_before():
     watch = Watch()
     watch("a", torch.zeros(4, 2))
