@@ -6,6 +6,10 @@ from torch import Tensor
 from genelab.mdp.state import EventContext, StateView, StateWrite
 
 
+def register() -> None:
+    """Registers nothing: for an entry point, with which a worker takes these terms for those of a task package."""
+
+
 def _hit(state: StateView, step: int, environment: int) -> Tensor:
     """Where the episode is at a step, in one environment. Shape: (num_envs,) bool."""
     number = torch.arange(state.joint_pos.shape[0], device=state.joint_pos.device)

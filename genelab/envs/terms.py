@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from genelab.config.base import Choice, Param, resolve_function
+from genelab.config.base import Choice, Param
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg
 from genelab.errors import InputError
+from genelab.functions import resolve_function
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from genelab import __version__
 from genelab.config.actions import DifferentialIkCfg
-from genelab.config.base import Param, resolve_function
+from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.terms import layout_row
 from genelab.errors import InputError
 from genelab.export.onnx import OUTPUT
+from genelab.functions import resolve_function
 from genelab.learn.checkpoint import Checkpoint
 from genelab.records.export import (
     Action,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genelab.config.base import resolve_function
 from genelab.config.commands import CollectCfg
 from genelab.config.snapshot import config_sha256, dump, dump_task
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
+from genelab.functions import resolve_function
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
 from genelab.runs.files import write_atomic
