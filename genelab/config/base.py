@@ -36,6 +36,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """A seed. NumPy's generators take no larger one."""
 
+LARGEST_FLOAT = 1e150
+"""Largest number in a config or a record: sums of its squares stay within a float, so that no statistic overflows."""
+
 TAG = ":"
 """First letter of the tag of a model among several that a field may hold. It is no part of a path."""
 

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genelab.config.base import LARGEST_FLOAT
 from genelab.config.snapshot import one_line
 from genelab.config.task import ProtocolCfg
 from genelab.errors import InputError
 from genelab.learn.checkpoint import is_plain, load_tensors
-from genelab.records.files import LARGEST_FLOAT, MAX_LINE
+from genelab.records.files import MAX_LINE
 
 RECORDED_ROWS = 1024
 """Observations kept for the parity check of an export."""
