@@ -31,6 +31,19 @@ def not_a_number(state: StateView, step: int, environment: int) -> Tensor:
     return torch.where(_hit(state, step, environment), float("nan"), 0.0)[:, None]
 
 
+_STEPPED: list[bool] = []
+
+
+def born_broken(state: StateView, environment: int) -> Tensor:
+    """NaN in the first observation of every episode of an environment but its first one. Shape: (num_envs, 1).
+
+    A state does not tell which episode it belongs to. So this remembers whether there was a step, in the process.
+    """
+    if bool((state.episode_step > 0).all()):
+        _STEPPED.append(True)
+    return torch.where(_hit(state, 0, environment) & bool(_STEPPED), float("nan"), 0.0)[:, None]
+
+
 def kick(context: EventContext, environment: int) -> StateWrite:
     """Throws one environment's joints at a speed whose square overflows float32."""
     state = context.state
