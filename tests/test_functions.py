@@ -78,7 +78,7 @@ def test_what_an_allowed_module_imported_from_elsewhere_is_no_function_of_its_ow
 
 def test_the_package_of_an_entry_point_is_allowed(stranger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [EntryPoint("x", "stranger.tasks:register", "genelab.tasks")]
-    monkeypatch.setattr(functions, "entry_points", lambda group: found)
+    monkeypatch.setattr(functions, "entry_points", lambda **_: found)
     functions._of_entry_points.cache_clear()  # pyright: ignore[reportPrivateUsage]
     try:
         assert resolve_function("stranger.inner:run").__name__ == "run"

@@ -24,7 +24,7 @@ def run_dir(tmp_path: Path) -> RunDir:
     return run
 
 
-def _state(iteration: object, num_steps: object = torch.tensor(3)) -> dict[str, Any]:  # noqa: B008 never written
+def _state(iteration: object, num_steps: object = torch.tensor(3)) -> dict[str, Any]:
     return {"iteration": iteration, "env": {"num_steps": num_steps}}
 
 
