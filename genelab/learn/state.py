@@ -24,7 +24,8 @@ def load_state(path: Path) -> dict[str, Any]:
     state = load_tensors(path)
     if not isinstance(state, dict):
         raise InputError(f"'{path}' holds no state: it has no fields by name")
-    stack, seen = [state], set[int]()
+    stack: list[Any] = [state]
+    seen = set[int]()
     while stack:
         node = stack.pop()
         if isinstance(node, Tensor) and not _is_whole(node):
@@ -32,7 +33,7 @@ def load_state(path: Path) -> dict[str, Any]:
         # A pickle may hold one list a million times, or inside itself.
         if isinstance(node, dict | list | tuple) and id(node) not in seen:
             seen.add(id(node))
-            stack += node.values() if isinstance(node, dict) else node  # pyright: ignore[reportUnknownArgumentType]
+            stack += node.values() if isinstance(node, dict) else node
     return state  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -85,8 +86,8 @@ def require_like(expected: Any, found: Any, where: str = "") -> None:
         _require_number(found, where)
 
 
-def require_optimizer_fits(optimizer: optim.Adam) -> None:
-    """Check what an optimiser holds; its own `load_state_dict` hardly does.
+def require_optimizer_fits(optimizer: optim.Optimizer) -> None:
+    """Check what Adam holds; its own `load_state_dict` hardly does.
 
     Raises:
         ValueError: if a setting but the step size is another than it was made with, a parameter lacks what the others

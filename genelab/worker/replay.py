@@ -97,9 +97,11 @@ def read_environments(folder: Path, told: GuardRecord, task: TaskSpec) -> SavedE
 
     path = folder / ENVIRONMENTS
     saved = _load(path, told)
-    kept, state, actions = (saved.get(name) for name in ("environments", "state", "actions"))
-    fits = type(kept) is list and all(type(number) is int and number < task.env.num_envs for number in kept)
-    if not fits or tuple(kept) != told.saved_environments:
+    found, state, actions = (saved.get(name) for name in ("environments", "state", "actions"))
+    kept = list(told.saved_environments)
+    # With their types: True equals 1.
+    same = type(found) is list and [(type(number), number) for number in found] == [(int, number) for number in kept]
+    if not same or max(kept) >= task.env.num_envs:
         raise InputError(f"'{path}' does not hold the environments that '{names.FAULT}' names")
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"'{path}' holds no state of environments")
