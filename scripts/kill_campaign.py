@@ -1,7 +1,8 @@
 """Kills `genelab` at random moments of every phase and checks that the same command finishes as if nothing had been.
 
 Kills are real SIGKILLs of real processes: of the whole tree, of the worker alone, or of the launcher alone. The moments
-are drawn from --seed; a moment of a short phase is met by watching for its file. Any violation: exit code 1.
+are drawn from --seed; a moment of a short phase is met by watching for its file. Any violation, or fewer kills that
+landed than --at-least: exit code 1.
 """
 
 import argparse
@@ -32,6 +33,8 @@ RUN = "runs/seed_1"
 
 SHARES = {"start": 2, "evaluation": 3, "record": 3, "training": 5, "checkpoint": 5, "publishing": 8, "rendering": 6}
 """How a campaign of 32 kills is spread over the phases."""
+ENOUGH = 30
+"""Kills that must land in a campaign of so many or more."""
 PER_TRIAL = 6
 """Kills of one training, from its first launch to its end."""
 ROUNDS = 3
@@ -196,13 +199,25 @@ def _page_trial(kills: Sequence[Kill], work: Path, quiet: Path, outcome: Outcome
     outcome.violations += [f"{work.name}: {text}" for text in found]
 
 
+def verdict(outcome: Outcome, at_least: int) -> int:
+    """The exit code. A campaign whose kills came too late has shown nothing."""
+    landed = sum(kill.landed for kill in outcome.kills)
+    if landed < at_least:
+        print(f"too few kills landed: {landed}, must be at least {at_least}")
+    return 1 if outcome.violations or landed < at_least else 0
+
+
 def main() -> int:
     """Run a campaign and print its table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=32, help="kills to plan (default: %(default)s)")
+    parser.add_argument(
+        "--at-least", type=int, help=f"kills that must land (default: all, and of more than {ENOUGH} those)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep the directory, and say where it is")
     args = parser.parse_args()
+    at_least = min(args.kills, ENOUGH) if args.at_least is None else args.at_least
     begin = time.monotonic()
     work = Path(tempfile.mkdtemp(prefix="genelab-kill-"))
     try:
@@ -221,7 +236,7 @@ def main() -> int:
     print(f"{outcome.launches} launches, {time.monotonic() - begin:.0f} s, {len(outcome.violations)} violation(s)")
     for violation in outcome.violations:
         print(f"violation: {violation}")
-    return 1 if outcome.violations else 0
+    return verdict(outcome, at_least)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def _reader(path: Path) -> Callable[[Path], Any] | None:
         return lambda p: read_record(p, MODELS[p.name])
     if path.suffix == ".json":
         return lambda p: parse_json(p.read_bytes())
-    if path.name.startswith("model_"):
+    if path.name.startswith("model_") or path.suffix == ".zip":
         return load
     if path.suffix == ".pt":
         return load_tensors
@@ -92,7 +92,7 @@ def unequal_runs(run: Path, reference: Path) -> Iterator[str]:
         yield "the learning curve differs"
     if logged_iterations(run) != logged_iterations(reference):
         yield f"TensorBoard shows iterations {logged_iterations(run)}"
-    for path in sorted(reference.glob("model_*.pt")):
+    for path in sorted([*reference.glob("model_*.pt"), *reference.glob("model*.zip")]):
         if (run / path.name).read_bytes() != path.read_bytes():
             yield f"{path.name} differs"
     ours, theirs = (json.loads((path / names.EVAL).read_text()) for path in (run, reference))

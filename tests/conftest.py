@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from genelab.functions import allow_functions_of
+
 if TYPE_CHECKING:
     from genelab.sim.session import Session
     from genelab.sim.simulation import Simulation
@@ -16,11 +18,19 @@ if TYPE_CHECKING:
 # The test processes fill the cores already: with more threads they wait for each other, many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# No installed task package, but some of them hold terms.
+allow_functions_of("tests")
+
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts the tests in the background ignores it for every process below; some tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def search_path(path: Path) -> str:
+    """`PYTHONPATH` with a directory in front of what it holds already."""
+    return os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +40,7 @@ def genelab() -> Cli:
     def run(*args: str, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         env = dict(os.environ)
         if path is not None:
-            env["PYTHONPATH"] = str(path)
+            env["PYTHONPATH"] = search_path(path)
         return subprocess.run(
             [sys.executable, "-m", "genelab", *args], env=env, cwd=cwd, capture_output=True, text=True, check=False
         )

@@ -6,6 +6,10 @@ from torch import Tensor
 from genelab.mdp.state import EventContext, StateView, StateWrite
 
 
+def register() -> None:
+    """Registers nothing: for an entry point, with which a worker takes these terms for those of a task package."""
+
+
 def _hit(state: StateView, step: int, environment: int) -> Tensor:
     """Where the episode is at a step, in one environment. Shape: (num_envs,) bool."""
     number = torch.arange(state.joint_pos.shape[0], device=state.joint_pos.device)
@@ -25,6 +29,19 @@ def exploding(state: StateView) -> Tensor:
 def not_a_number(state: StateView, step: int, environment: int) -> Tensor:
     """0 everywhere, and NaN once. Shape: (num_envs, 1)."""
     return torch.where(_hit(state, step, environment), float("nan"), 0.0)[:, None]
+
+
+_STEPPED: list[bool] = []
+
+
+def born_broken(state: StateView, environment: int) -> Tensor:
+    """NaN in the first observation of every episode of an environment but its first one. Shape: (num_envs, 1).
+
+    A state does not tell which episode it belongs to. So this remembers whether there was a step, in the process.
+    """
+    if bool((state.episode_step > 0).all()):
+        _STEPPED.append(True)
+    return torch.where(_hit(state, 0, environment) & bool(_STEPPED), float("nan"), 0.0)[:, None]
 
 
 def kick(context: EventContext, environment: int) -> StateWrite:

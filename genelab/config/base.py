@@ -1,9 +1,8 @@
 """The base of every config model, and the reference types that configs hold instead of code."""
 
 import hashlib
-import importlib
-from collections.abc import Callable, Iterable, Sequence
-from importlib.resources import files
+import importlib.util
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -36,6 +35,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """A seed. NumPy's generators take no larger one."""
+
+LARGEST_FLOAT = 1e150
+"""Largest number in a config or a record: sums of its squares stay within a float, so that no statistic overflows."""
 
 TAG = ":"
 """First letter of the tag of a model among several that a field may hold. It is no part of a path."""
@@ -176,33 +178,23 @@ def _digest(path: Path, what: str) -> str:
         raise InputError(f"= '{path}': cannot read this file ({what}): {error.strerror}") from error
 
 
-def resolve_function(ref: str) -> Callable[..., Any]:
-    """Import the function that a `module:name` reference names.
-
-    Raises:
-        InputError: if the module cannot be imported or does not hold a callable of that name.
-    """
-    module_name, _, name = ref.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), name, None)
-    except ImportError as error:
-        raise InputError(f"function reference '{ref}': cannot import module '{module_name}' ({error})") from error
-    if not callable(function):
-        raise InputError(f"function reference '{ref}': module '{module_name}' has no function '{name}'")
-    return function
-
-
 def resolve_asset(ref: str) -> Path:
-    """Return the path of a file shipped in a package.
+    """Return the path of a file shipped in a package. The package is looked up and not imported: that would run it.
 
     Raises:
-        InputError: if the package cannot be imported or does not hold the file.
+        InputError: if there is no such package on the module search path, or it does not hold the file.
     """
     package, _, relative = ref.partition(":")
+    # Of the outermost package alone; to find an inner one, Python would import those around it.
+    outer, *inner = package.split(".")
     try:
-        path = Path(str(files(package).joinpath(relative)))
-    except ImportError as error:
-        raise InputError(f"asset reference '{ref}': cannot import package '{package}' ({error})") from error
-    if not path.is_file():
-        raise InputError(f"asset reference '{ref}': package '{package}' holds no file '{relative}'")
-    return path
+        spec = importlib.util.find_spec(outer)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"asset reference '{ref}': there is no package '{outer}'")
+    for location in spec.submodule_search_locations:
+        path = Path(location, *inner, relative)
+        if path.is_file():
+            return path
+    raise InputError(f"asset reference '{ref}': package '{package}' holds no file '{relative}'")

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from genelab.config.base import Cfg, Choice
+from genelab.config.base import LARGEST_FLOAT, Cfg, Choice
 from genelab.config.choices import choices
 from genelab.config.fields import dump_all, leaves
-from genelab.config.snapshot import first_problem
+from genelab.config.snapshot import first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
@@ -54,10 +54,13 @@ def apply_overrides(
 
     Raises:
         InputError: on an unknown path (names the nearest), a path given twice (names both options), a value of the
-            wrong type or range, or a file to be chosen that cannot be read.
+            wrong type or range or that no snapshot could hold, or a file to be chosen that cannot be read.
     """
     parsed = [("--set", *_parse(assignment)) for assignment in assignments]
-    parsed += [(option, path, value) for option, (path, value) in (options or {}).items()]
+    for option, (path, value) in (options or {}).items():
+        if rule := _rule_against(value):
+            raise InputError(one_line(f"{option} {path} = {value!r}: {rule}"))
+        parsed.append((option, path, value))
     old, data, open_ = dump_all(task), dump_all(task), dict(choices(task))
     given: dict[str, str] = {}
     for option, path, value in parsed:
@@ -112,20 +115,36 @@ def _parse(assignment: str) -> tuple[str, JsonValue]:
         value = json.loads(text)
     except ValueError:
         value = text
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"--set {path}={text}: must be a finite number")
-    if not _is_exact(value):
-        raise InputError(f"--set {path}={text}: a whole number must lie within ±2^53, where a float holds it exactly")
+    except RecursionError as error:
+        raise InputError(f"--set {path}: is nested too deeply") from error
+    if rule := _rule_against(value):
+        raise InputError(one_line(f"--set {path}={text}: {rule}"))
     return path, value
 
 
-def _is_exact(value: JsonValue) -> bool:
-    """Whether every whole number in a value stays itself in a field of floats."""
-    if isinstance(value, list):
-        return all(map(_is_exact, value))
+def _rule_against(value: JsonValue) -> str | None:
+    """Why a value, or one inside it, could not be read again from a snapshot or record; None if it can."""
     if isinstance(value, dict):
-        return all(map(_is_exact, value.values()))
-    return not isinstance(value, int) or abs(value) <= EXACT
+        return next(filter(None, map(_rule_against, [*value, *value.values()])), None)
+    if isinstance(value, list):
+        return next(filter(None, map(_rule_against, value)), None)
+    if isinstance(value, str):
+        return None if _is_text(value) else "must be text that UTF-8 can hold"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if isinstance(value, float) and abs(value) > LARGEST_FLOAT:
+        return f"a number must lie within ±{LARGEST_FLOAT:g}"
+    if isinstance(value, int) and abs(value) > EXACT:
+        return "a whole number must lie within ±2^53, where a float holds it exactly"
+    return None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _locate(task: TaskSpec, data: dict[str, Any], path: str, open_: Mapping[str, Choice]) -> tuple[dict[str, Any], str]:

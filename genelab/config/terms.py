@@ -1,6 +1,6 @@
 """Terms of an environment: functions with their parameters. Each is pure, and knows no simulator."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -24,6 +24,15 @@ class ObservationTermCfg(Cfg):
     """Lowest and highest value that physics allows or the task expects, in the unit of the value, before noise and
     scale: one pair per dimension, or one for all. `agent.normalization = fixed` maps it to -1 and 1, without clipping.
     Null where none is known."""
+
+
+def layout_row(name: str, cfg: ObservationTermCfg, start: int, stop: int) -> dict[str, Any]:
+    """Where a term stands in its group, how it is scaled, and its bounds if it has any, one pair per column."""
+    row: dict[str, Any] = {"name": name, "start": start, "stop": stop}
+    row |= {"scale": cfg.scale, "func": cfg.func, "params": cfg.model_dump(mode="json")["params"]}
+    if cfg.bounds is not None:
+        row["bounds"] = [list(pair) for pair in cfg.bounds] * (stop - start if len(cfg.bounds) == 1 else 1)
+    return row
 
 
 class ObservationGroupCfg(Cfg):

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from genelab.config.base import Choice, Param, resolve_function
-from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg
+from genelab.config.base import Choice, Param
+from genelab.config.terms import ObservationGroupCfg, layout_row
 from genelab.errors import InputError
+from genelab.functions import resolve_function
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView
 
@@ -65,15 +66,6 @@ def _resolved(path: str, value: Param) -> Any:
         return value.resolve()
     except InputError as error:
         raise InputError(f"{path} {error}") from error
-
-
-def layout_row(name: str, cfg: ObservationTermCfg, start: int, stop: int) -> dict[str, Any]:
-    """Where a term stands in its group, how it is scaled, and its bounds if it has any, one pair per column."""
-    row: dict[str, Any] = {"name": name, "start": start, "stop": stop}
-    row |= {"scale": cfg.scale, "func": cfg.func, "params": cfg.model_dump(mode="json")["params"]}
-    if cfg.bounds is not None:
-        row["bounds"] = [list(pair) for pair in cfg.bounds] * (stop - start if len(cfg.bounds) == 1 else 1)
-    return row
 
 
 class ObservationGroup:

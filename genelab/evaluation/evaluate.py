@@ -14,12 +14,10 @@ from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
+from genelab.learn.round_trip import RECORDED_ROWS
 from genelab.mdp.normal import standard_normal
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
-
-RECORDED_ROWS = 1024
-"""Observations kept for the parity check of an export."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from genelab.config.task import TaskSpec
 from genelab.errors import InputError, RunError
 from genelab.export import onnx, torchscript
 from genelab.export.contract import contract, observation
@@ -14,6 +15,7 @@ from genelab.export.parity import Inputs, Runner, measure
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.backend import backend_of
 from genelab.learn.policy import DeterministicPolicy
+from genelab.learn.round_trip import recorded_observations
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.run import TrainedCheckpoint
 from genelab.records.stamps import TRAINER_PACKAGES
@@ -60,7 +62,7 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     expected = [observation(task, loaded, *pair, source) for pair in zip(groups, names, strict=True)]
     actor = learner.load_actor(loaded, task.agent, len(task.env.action.columns), source)
     widths = [each.input.shape[1] for each in expected]
-    recorded = _recorded_observations(run_dir.round_trip_file, dict(zip(groups, widths, strict=True)))
+    recorded = _recorded_observations(run_dir.round_trip_file, task, dict(zip(groups, widths, strict=True)))
     trained = TrainedCheckpoint(
         path=checkpoint.resolve().relative_to(run_dir.path.resolve()).as_posix(),
         sha256=sha256_file(checkpoint),
@@ -123,24 +125,11 @@ def _require_place(out: Path) -> None:
         raise InputError(f"'{out}' exists and is no export: there is no '{metadata.name}' beside it")
 
 
-def _recorded_observations(path: Path, widths: Mapping[str, int]) -> Inputs:
+def _recorded_observations(path: Path, task: TaskSpec, widths: Mapping[str, int]) -> Inputs:
     """The observations that training left of each group. Shape of each: (rows, width)."""
     if not path.is_file():
         raise InputError(
             f"'{path}' is missing: it holds the observations, recorded when training ends, that the exported policy "
             "is compared on"
         )
-    data = checkpoints.load_tensors(path)
-    found = data.get("observations") if isinstance(data, dict) else None
-    if isinstance(found, Tensor) and len(widths) == 1:
-        # Older files hold those of the only group without its name.
-        found = dict.fromkeys(widths, found)
-    recorded: list[Tensor] = []
-    for group, width in widths.items():
-        rows = found.get(group) if isinstance(found, dict) else None
-        if not isinstance(rows, Tensor) or rows.ndim != 2 or rows.shape[1] != width or not len(rows):
-            raise InputError(f"'{path}' holds no observations of width {width} of group '{group}'")
-        recorded.append(rows)
-    if len({len(rows) for rows in recorded}) > 1:
-        raise InputError(f"'{path}' holds unequal numbers of observations of the groups {', '.join(widths)}")
-    return tuple(recorded)
+    return recorded_observations(path, task.protocol, widths)

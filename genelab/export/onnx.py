@@ -12,8 +12,8 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from genelab.export.parity import Runner
+from genelab.records.contract import OUTPUT
 
-OUTPUT = "actions"
 OPSET = 18
 """Operator set: the oldest that the exporter writes without a conversion, for the sake of older runtimes."""
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from genelab.errors import RunError
+from genelab.records.contract import tolerance_of
 from genelab.records.export import Parity
 
 Runner = Callable[..., Tensor]
@@ -13,8 +14,6 @@ Runner = Callable[..., Tensor]
 Inputs = tuple[Tensor, ...]
 """A tensor for each input. Shape of each: (rows, dim)."""
 
-TOLERANCE = 1e-5
-"""Largest difference of an action, in units of the largest action if that is above 1: float32 sums in other orders."""
 RANDOM_ROWS = 64
 SPREAD = 3.0
 """Standard deviation of the random rows in units of the recorded ones'."""
@@ -35,7 +34,7 @@ def measure(native: Runner, exported: Runner, recorded: Inputs) -> Parity:
     largest = wanted[: len(recorded[0])].abs().max()
     if not bool(torch.isfinite(worst + largest)):
         raise RunError("parity: an action on the recorded observations, or around them, is not finite")
-    tolerance = TOLERANCE * max(1.0, float(largest))
+    tolerance = tolerance_of(float(largest))
     return Parity(
         recorded_rows=len(recorded[0]),
         random_rows=RANDOM_ROWS,

@@ -104,7 +104,7 @@ def parse(path: Path, data: dict[str, Any], groups: Sequence[str], trainer: str)
     for part in ("actor", "critic"):
         if not all(_is_name(n) and isinstance(t, Tensor) for n, t in data[part].items()):
             raise InputError(f"'{path}' is no genelab checkpoint: its {part} holds other things than tensors")
-        if strange := next((n for n, t in data[part].items() if not _is_plain(t)), None):
+        if strange := next((n for n, t in data[part].items() if not is_plain(t)), None):
             raise InputError(f"'{path}' is no genelab checkpoint: its {part} tensor {strange!a} is not as it was saved")
     if not re.fullmatch("[0-9a-f]{64}", data["config_sha256"]) or type(data["iteration"]) is not int:
         raise InputError(f"'{path}' is no genelab checkpoint: its config_sha256 or its iteration is none")
@@ -229,7 +229,7 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and name != "" and name.isprintable()
 
 
-def _is_plain(tensor: Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
     """Whether a tensor is stored as `save` stores it. A view may claim more elements than any memory holds."""
     plain = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
     return plain and tensor.is_contiguous() and not tensor.is_complex()

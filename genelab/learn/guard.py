@@ -131,11 +131,13 @@ class UpdateGuard:
             self._last = name
 
     def finite(self, tensors: Sequence[tuple[str, Tensor]]) -> None:
-        """Check one or more tensors that belong to no environment.
+        """Check tensors that belong to no environment. There may be none: without a normaliser it has no statistics.
 
         Raises:
             FaultError: on the first value that is not finite.
         """
+        if not tensors:
+            return
         # All at once first: a GPU waits once.
         if not bool(all_finite(value for _, value in tensors)):
             for name, value in tensors:

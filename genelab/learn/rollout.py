@@ -55,7 +55,7 @@ class RolloutGuard:
         """Step the environment. Shape: (num_envs, num_actions).
 
         Raises:
-            FaultError: if something broke in it. Of a GPU that is asked in `end`.
+            FaultError: if something broke in it, or too many environments were reset. Of a GPU that is asked in `end`.
         """
         self.actions.append(action)
         try:
@@ -65,6 +65,7 @@ class RolloutGuard:
         self._normal.append(self._is_normal(step))
         if self.checks_each_step:
             self._require_normal()
+            self._require_few_resets()
         return step
 
     def end(self) -> None:

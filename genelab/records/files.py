@@ -8,14 +8,13 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
+from genelab.config.base import LARGEST_FLOAT
 from genelab.config.snapshot import first_problem, one_line
 from genelab.errors import RunError
 from genelab.records.base import Record
 
 R = TypeVar("R", bound=Record)
 
-LARGEST_FLOAT = 1e150
-"""Largest number in a record: sums of its squares stay within a float, so that no statistic overflows."""
 MAX_LINE = 300
 """Longest message about a broken field, characters."""
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from genelab.config.snapshot import config_sha256
-from genelab.errors import RunError
+from genelab.config.snapshot import config_sha256, load_task
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError, RunError
 from genelab.records import names
 from genelab.records.curve import Curve, curve_of
 from genelab.records.eval import EvalRecord
@@ -138,6 +139,18 @@ def read_snapshot(params: Path) -> Snapshot:
         return Snapshot(sha256=config_sha256(data), **data)
     except ValidationError as error:
         raise RunError(short_problem(error)) from error
+
+
+def read_task(params: Path) -> TaskSpec:
+    """The whole task of a snapshot, as the config models of today read it.
+
+    Raises:
+        RunError: if a part cannot be read, or is no task to them; names the field.
+    """
+    try:
+        return load_task({part: read_json(params / f"{part}.json") for part in names.PARTS}, "snapshot")
+    except InputError as error:
+        raise RunError(str(error)) from error
 
 
 def read_curve(path: Path, budget: int) -> Curve:

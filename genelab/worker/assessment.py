@@ -1,6 +1,5 @@
 """Evaluates a checkpoint of a run directory into its record."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from genelab.config.commands import ConfigSource
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.errors import InputError, RunError
+from genelab.errors import RunError
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -160,7 +159,7 @@ def _round_trip(
     config_source: ConfigSource,
 ) -> RoundTrip | None:
     """Compare with what the policy earned before it left memory; None where that was another policy or protocol."""
-    from genelab.learn.checkpoint import load_tensors
+    from genelab.learn.round_trip import read_round_trip
 
     path = run_dir.round_trip_file
     same = {"num_envs": 1, "episodes": 1, "round_trip_episodes": 1}
@@ -168,12 +167,10 @@ def _round_trip(
         return None
     if not path.is_file():
         return None
-    memory = load_tensors(path)
-    if not isinstance(memory, dict) or not {"weights_sha256", "returns"} <= memory.keys():
-        raise InputError(f"'{path}' holds no returns of the policy in memory")
-    if memory["weights_sha256"] != loaded.weights_sha256:
+    memory = read_round_trip(path, task.protocol)
+    if memory.weights_sha256 != loaded.weights_sha256:
         return None
-    returns: Sequence[float] = memory["returns"][: len(episodes.return_)]
+    returns = memory.returns[: len(episodes.return_)]
     tolerance = 0.0 if device == "cpu" else GPU_TOLERANCE * max(abs(value) for value in returns)
     return round_trip_of(returns, episodes, tolerance)
 

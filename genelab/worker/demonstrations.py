@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genelab.config.base import resolve_function
 from genelab.config.commands import CollectCfg
 from genelab.config.snapshot import config_sha256, dump, dump_task
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
+from genelab.functions import resolve_function
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
 from genelab.runs.files import write_atomic
@@ -86,7 +86,7 @@ def collect(
     import torch
 
     from genelab.envs.environment import Environment
-    from genelab.learn.checkpoint import load_tensors, save_tensors
+    from genelab.learn.checkpoint import save_tensors
     from genelab.sim.simulation import Simulation
 
     env = Environment(
@@ -99,12 +99,9 @@ def collect(
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
     versions = {name: version(name) for name in ("genelab", "genesis-world", "torch")}
     asked = {"config_sha256": config_sha256(dump_task(task)), "device": str(session.device), **versions, **dump(cfg)}
-    collector, partial = _Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
+    collector, partial = Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
     if partial.is_file():
-        saved = load_tensors(partial)
-        if not isinstance(saved, dict) or saved.get("asked") != asked:
-            raise InputError(f"'{partial}' is another unfinished collection; finish that one or delete it")
-        collector.load_state_dict(saved["collector"])
+        go_on(collector, partial, asked, cfg.steps)
     with torch.inference_mode():
         while collector.steps < cfg.steps:
             collector.step()
@@ -117,6 +114,27 @@ def collect(
     write_atomic(out, encode_demos(demos))
     partial.unlink(missing_ok=True)
     return demos.header
+
+
+def go_on(collector: "Collector", partial: Path, asked: dict[str, Any], steps: int) -> None:
+    """Bring a collector to where an unfinished collection stopped.
+
+    Args:
+        collector: at its beginning.
+        partial: what was kept of the collection.
+        asked: what is to be collected, and by which versions.
+        steps: control steps in all.
+
+    Raises:
+        InputError: if it is another collection, or no whole state of this one; names `partial`.
+    """
+    from genelab.learn.state import load_state, whole_state
+
+    saved = load_state(partial)
+    with whole_state(partial, "unfinished collection"):
+        if saved.get("asked") != asked:
+            raise InputError(f"'{partial}' is another unfinished collection; finish that one or delete it")
+        collector.load_state_dict(saved["collector"], steps)
 
 
 def prefill(trainer: "Trainer", task: TaskSpec) -> int:
@@ -162,7 +180,7 @@ def _require_rewards(env: "Environment", after: Transitions, desired: NDArray[np
         raise InputError(f"agent.demo_path: the rewards of the demonstrations are not those of the task: {told}")
 
 
-class _Collector:
+class Collector:
     """Steps a controller and keeps what happens."""
 
     def __init__(self, env: "Environment", controller: Demonstrator) -> None:
@@ -206,8 +224,18 @@ class _Collector:
             "columns": {name: self._stacked(name) for name in self._columns},
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
+    def load_state_dict(self, state: dict[str, Any], steps: int) -> None:
+        """Restore what `state_dict` returned.
+
+        Raises:
+            ValueError: if it has another form, or columns of another length than its control steps, of which there may
+                be at most `steps`.
+        """
+        from genelab.learn.state import require_like
+
+        own = self.state_dict()
+        require_like({**own, "columns": {}}, state)
+        self._require_columns(state["columns"], state["steps"], steps)
         self.steps = state["steps"]
         self._env.load_state_dict(state["env"])
         self._controller.load_state_dict(state["controller"])
@@ -249,6 +277,21 @@ class _Collector:
         )
         own = {group: arrays[f"observations/{group}"] for group in groups}
         return Demos(header, own, arrays["actions"], ends, after)
+
+    def _require_columns(self, columns: "dict[str, Tensor]", done: int, steps: int) -> None:
+        """Check that columns are those of `done` control steps of at most `steps`. Raises ValueError."""
+        groups = [f"{kind}/{group}" for kind in ("observations", "next_observations") for group in self._observations]
+        flags = ["terminated", "truncated"]
+        flags += ["success", "success_at_end"] if self._env.cfg.goal is not None else []
+        widths = {name: (self._observations[name.partition("/")[2]].shape[1],) for name in groups}
+        widths |= {"actions": (self._env.num_actions,)}
+        if not 0 < done <= steps or columns.keys() != {*groups, *flags, "actions", "rewards", "return"}:
+            raise ValueError(f"steps = {done} of {steps}, columns {', '.join(map(str, columns))}")
+        for name, column in columns.items():
+            shape = (done, self._env.num_envs, *widths.get(name, ()))
+            kind = column.dtype.is_floating_point if name not in flags else str(column.dtype) == "torch.bool"
+            if tuple(column.shape) != shape or not kind or not bool(column.isfinite().all()):
+                raise ValueError(f"columns.{name}: must be finite {'flags' if name in flags else 'floats'} of {shape}")
 
     def _keep(self, name: str, value: "Tensor") -> None:
         # A copy: the environment may write into what it handed out.

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from genelab.learn.guard import Fault, FaultError
 
 SAVED_ENVIRONMENTS = 8
-"""Culprit environments whose state is saved, the first ones."""
-SMALL_BATCH = 64
-"""Environments up to which the state of all is saved: an array of the model may be as long as the batch."""
+"""Culprit environments that a replay steps, the first ones."""
 SUMMARY = "summary.txt"
 LAST_GOOD, TENSORS, ENVIRONMENTS, STATE = "last_good", "tensors.pt", "environments.pt", "state.pt"
 
@@ -33,26 +31,51 @@ def write_report(run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> Pa
         trainer: back at the start of the iteration.
         error: the fault, with that state.
     """
+    folder = run_dir.path / names.GUARD / str(error.fault.iteration)
+    draft = folder.with_name(f"{names.DRAFT}{folder.name}")
+    try:
+        with disk_errors(folder):
+            # What a killed writer left.
+            for leftover in folder.parent.glob(f"{names.DRAFT}*"):
+                shutil.rmtree(leftover)
+            draft.mkdir(parents=True)
+        _write_files(draft, folder, run_dir, trainer, error)
+        with disk_errors(folder):
+            _replace(folder, draft)
+    except BaseException:
+        # The report of before is intact, and what there is of this one only takes space.
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return folder
+
+
+def _replace(folder: Path, draft: Path) -> None:
+    """Put a complete report in its place. What an earlier attempt found here may be another fault, with other files."""
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    old = folder.with_name(f"{names.DRAFT}old-{folder.name}")
+    folder.rename(old)
+    draft.rename(folder)
+    shutil.rmtree(old)
+
+
+def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> None:
+    """Write the files of a report into `draft`, which will be renamed to `folder`."""
     from genelab.learn import checkpoint
 
     fault, run = error.fault, run_dir.load()
-    folder = run_dir.path / names.GUARD / str(fault.iteration)
-    with disk_errors(folder):
-        # What an earlier attempt found here may be another fault, with other files.
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-    checkpoint.save_tensors(folder / TENSORS, error.tensors)
-    last_good = folder / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
+    checkpoint.save_tensors(draft / TENSORS, error.tensors)
+    last_good = draft / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
     trainer.save(last_good)
-    saved: list[int] = []
-    if fault.phase == "rollout" and fault.environments:
-        saved, state = some_environments(error.start["env"], fault.environments, trainer.env.num_envs)
+    saved = fault.environments[:SAVED_ENVIRONMENTS] if fault.phase == "rollout" else []
+    if saved:
+        # The state of all: which axis of the simulator's arrays is the batch, shows beside a scene of other size.
         actions = [action[saved] for action in error.actions]
-        data = {"environments": saved, "state": state, "actions": actions}
-        checkpoint.save_tensors(folder / ENVIRONMENTS, {"config_sha256": run.config_sha256, **data})
+        data = {"environments": saved, "state": error.start["env"], "actions": actions}
+        checkpoint.save_tensors(draft / ENVIRONMENTS, {"config_sha256": run.config_sha256, **data})
     else:
-        checkpoint.save_tensors(folder / STATE, {"config_sha256": run.config_sha256, "trainer": error.start})
+        checkpoint.save_tensors(draft / STATE, {"config_sha256": run.config_sha256, "trainer": error.start})
     record = GuardRecord(
         schema="genelab/guard/1",
         task=run.task,
@@ -74,38 +97,44 @@ def write_report(run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> Pa
         saved_environments=tuple(saved),
         found_at=datetime.now(UTC),
     )
-    write_atomic(folder / SUMMARY, _summary(folder, fault, last_good.name, saved))
-    # Last: with it, the rest is there.
-    write_record(folder / names.FAULT, record)
-    return folder
+    write_atomic(draft / SUMMARY, _summary(folder, fault, last_good.name, saved))
+    write_record(draft / names.FAULT, record)
 
 
 def some_environments(
-    state: dict[str, "Tensor"], environments: list[int], num_envs: int
-) -> tuple[list[int], dict[str, "Tensor"]]:
-    """The state of a few environments, as an environment of that size takes it.
+    state: dict[str, "Tensor"], like: dict[str, "Tensor"], environments: list[int], num_envs: int
+) -> dict[str, "Tensor"]:
+    """The state of a few environments of a batch, as an environment of that size takes it.
 
-    The batch stands on another axis in each of the simulator's arrays. In a large batch it is told by its length; where
-    that is not unique, all environments are kept.
+    The batch stands on another axis in each of the simulator's arrays, and some have none, however long they are. It is
+    the axis in which an array differs from that of the smaller batch.
 
-    Returns:
-        The environments kept, and their state.
+    Args:
+        state: of the whole batch.
+        like: of any batch of as many environments as are taken.
+        environments: which are taken.
+        num_envs: how many the whole batch has.
+
+    Raises:
+        ValueError: if an array is missing, or differs in anything but the batch.
     """
     import torch
 
-    if num_envs <= SMALL_BATCH:
-        return list(range(num_envs)), state
-    axes = {name: [axis for axis, size in enumerate(value.shape) if size == num_envs] for name, value in state.items()}
-    if any(len(found) > 1 for found in axes.values()):
-        return list(range(num_envs)), state
-    kept = environments[:SAVED_ENVIRONMENTS]
-
-    def cut(name: str, value: "Tensor") -> "Tensor":
-        if not axes[name]:
+    def cut(name: str, value: Any) -> "Tensor":
+        wanted = tuple(like[name].shape)
+        if not isinstance(value, torch.Tensor) or value.ndim != len(wanted):
+            raise ValueError(f"{name}: must be a tensor of {len(wanted)} dimensions")
+        axes = [axis for axis, size in enumerate(wanted) if value.shape[axis] != size]
+        if not axes:
             return value
-        return value.index_select(axes[name][0], torch.tensor(kept, device=value.device))
+        axis, *more = axes
+        if more or (value.shape[axis], wanted[axis]) != (num_envs, len(environments)):
+            raise ValueError(f"{name}: has shape {tuple(value.shape)}, must have {wanted} but for the batch")
+        return value.index_select(axis, torch.tensor(environments, device=value.device))
 
-    return kept, {name: cut(name, value) for name, value in state.items()}
+    if state.keys() != like.keys():
+        raise ValueError(f"arrays differ: {sorted(map(str, state.keys() ^ like.keys()))[:3]}")
+    return {name: cut(name, value) for name, value in state.items()}
 
 
 def _summary(folder: Path, fault: "Fault", last_good: str, saved: list[int]) -> str:
@@ -126,7 +155,9 @@ def _summary(folder: Path, fault: "Fault", last_good: str, saved: list[int]) -> 
     files = {
         TENSORS: "what the culprit was found in",
         last_good: "the policy at the start of the iteration, a checkpoint like any other",
-        ENVIRONMENTS if saved else STATE: f"environments {saved} at the start of the iteration, and the actions since"
+        ENVIRONMENTS
+        if saved
+        else STATE: f"environments at the start of the iteration, and the actions since of {saved}"
         if saved
         else "the whole training state at the start of the iteration",
         names.FAULT: "this page for programs",

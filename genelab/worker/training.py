@@ -1,5 +1,6 @@
 """Trains one seed from wherever it stands to a saved, re-checked policy."""
 
+import math
 import resource
 import time
 from pathlib import Path
@@ -46,7 +47,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     trainer = make_trainer(
         task, record.config_sha256, sim, record.seed, nan_policy=wanted.nan_policy, max_env_resets=wanted.max_env_resets
     )
-    spent_before = _restore(run_dir, trainer)
+    spent_before = restore(run_dir, trainer)
     first = trainer.iteration
     filled = prefill(trainer, task) if first == 0 else 0
     if first == 0 and record.parent is not None:
@@ -125,24 +126,46 @@ def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, parent: Par
     print(f"warm start from '{parent.path}': {', '.join(parent.loaded)}; anew: {', '.join(parent.fresh)}", flush=True)
 
 
-def _restore(run_dir: RunDir, trainer: "Trainer") -> float:
-    """Continue from the newest training state, if there is one; returns the wall-clock spent on it so far, s."""
-    from genelab.learn.checkpoint import load_tensors
+def restore(run_dir: RunDir, trainer: "Trainer") -> float:
+    """Continue from the newest training state, if there is one; returns the wall-clock spent on it so far, s.
+
+    Raises:
+        InputError: if it is of another config or version, or no whole state of this trainer.
+    """
+    from genelab.learn.state import load_state
 
     path = run_dir.resume / "state.pt"
     if not path.is_file():
         return 0.0
-    state = load_tensors(path)
-    if not isinstance(state, dict) or state.get("config_sha256") != run_dir.load().config_sha256:
+    state, total = load_state(path), run_dir.task().budget.iterations
+    if state.get("config_sha256") != run_dir.load().config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
     if state.get("format") != RESUME_FORMAT:
         raise InputError(f"'{path}' was written by another version of genelab, not as '{RESUME_FORMAT}'")
-    try:
-        trainer.load_state_dict(state["trainer"])
-        return float(state["train_wall_s"])
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        # Whatever torch, numpy and the simulator say about data of another shape.
-        raise InputError(f"'{path}' holds no whole training state: {one_line(repr(error))}") from error
+    spent_s = state.get("train_wall_s")
+    if type(spent_s) is not float or not 0.0 <= spent_s < math.inf:
+        raise InputError(f"'{path}': train_wall_s = {one_line(repr(spent_s), 100)}: must be a time in s")
+    load_training_state(trainer, state.get("trainer"), path)
+    if trainer.iteration > total:
+        raise InputError(f"'{path}': iteration = {trainer.iteration}: must not be above the budget of {total}")
+    return spent_s
+
+
+def load_training_state(trainer: "Trainer", state: Any, path: Path) -> None:
+    """Bring a trainer to a state that a file holds.
+
+    Raises:
+        InputError: if it is not a whole state of this trainer; names `path`.
+    """
+    from genelab.learn.state import require_like, whole_state
+
+    def of_one_form(data: dict[str, Any]) -> dict[str, Any]:
+        # The buffer grows and looks at its own state; generators depend on the device.
+        return {name: value for name, value in data.items() if name not in ("buffer", "rng")}
+
+    with whole_state(path, "training state"):
+        require_like(of_one_form(trainer.state_dict()), of_one_form(state))
+        trainer.load_state_dict(state)
 
 
 def _save(run_dir: RunDir, trainer: "Trainer", spent_s: float) -> None:

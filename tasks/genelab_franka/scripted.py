@@ -69,7 +69,9 @@ class Controller:
         return {"phase": self.phase, "closing": self._closing}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore what `state_dict` returned."""
+        """Restore what `state_dict` returned. Raises ValueError if a phase is none."""
+        if not bool(((state["phase"] >= APPROACH) & (state["phase"] <= HOLD)).all()):
+            raise ValueError(f"controller.phase: must lie between {APPROACH} and {HOLD}")
         device = self.phase.device
         self.phase, self._closing = state["phase"].to(device), state["closing"].to(device)
 

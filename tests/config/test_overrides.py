@@ -10,6 +10,7 @@ from genelab.config.fields import leaves
 from genelab.config.overrides import PARTS, Override, apply_overrides, from_environment
 from genelab.config.snapshot import dump_task, load_task
 from genelab.errors import InputError
+from genelab.records.files import parse_json
 from genelab.registry import all_tasks, get_task
 
 TASK = get_task("GeneLab-Double-Inverted-Pendulum-v1")
@@ -66,7 +67,13 @@ def test_without_effect_is_kept() -> None:
         ("agent.gamma=1.5", "agent.gamma = 1.5: Input should be less than or equal to 1"),
         ("agent.gamma=NaN", "agent.gamma=NaN: must be a finite number"),
         ("env.sim.dt=1e999", "env.sim.dt=1e999: must be a finite number"),
-        ("env.sim.gravity=[0, 0, -Infinity]", "env.sim.gravity.2 = "),
+        ("env.sim.gravity=[0, 0, -Infinity]", "env.sim.gravity=[0, 0, -Infinity]: must be a finite number"),
+        ("agent.learning_rate=1e200", "agent.learning_rate=1e200: a number must lie within ±1e+150"),
+        ("env.sim.gravity=[0, 0, -1e151]", "env.sim.gravity=[0, 0, -1e151]: a number must lie within ±1e+150"),
+        ('agent.learning_rate="\\ud800"', 'agent.learning_rate="\\ud800": must be text that UTF-8 can hold'),
+        ('env.action.joints=["\\ud800"]', 'env.action.joints=["\\ud800"]: must be text that UTF-8 can hold'),
+        ('env.action={"\\ud800": 1}', 'env.action={"\\ud800": 1}: must be text that UTF-8 can hold'),
+        ("agent.entropy_coef=" + "[" * 100_000, "--set agent.entropy_coef: is nested too deeply"),
         ("agent.actor.activation=elo", "agent.actor.activation = 'elo': Input should be 'elu'"),
         ("env.terminations.pole_1_angle.params.limit=0,5", "limit = '0,5': must be a number"),
         ("env.terminations.pole_1_angle.params.limit=null", "limit = None: must be a number"),
@@ -118,6 +125,19 @@ def test_wrong_input_is_one_clear_line(assignment: str, message: str) -> None:
     assert message in str(caught.value)
     assert str(caught.value).startswith("--set ")
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_accepted_can_be_read_again() -> None:
+    """The largest number that a snapshot may hold is the largest that --set takes."""
+    changed, _ = apply_overrides(TASK, ["env.rewards.alive.weight=1e150"])
+    assert parse_json(json.dumps(dump_task(changed)))["env"]["rewards"]["alive"]["weight"] == 1e150
+
+
+def test_an_option_whose_value_no_snapshot_can_hold_is_named() -> None:
+    """A name of a file that is no UTF-8, as an environment variable may hold it."""
+    with pytest.raises(InputError) as caught:
+        apply_overrides(TASK, [], {"MY_CLIP": ("agent.learning_rate", "\udcff.npz")})
+    assert str(caught.value) == "MY_CLIP agent.learning_rate = '\\udcff.npz': must be text that UTF-8 can hold"
 
 
 def test_a_path_given_twice_is_an_error() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import search_path
+
 TASK = "GeneLab-Inverted-Pendulum-v1"
 SMALL = (
     *("--num-envs", "64", "--iterations", "7"),
@@ -27,7 +29,7 @@ def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,)) -> list[s
 
 def genelab(*args: str, timeout: float = 400, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""
-    env = {**os.environ, "PYTHONHASHSEED": "0"} | ({"PYTHONPATH": str(path)} if path else {})
+    env = {**os.environ, "PYTHONHASHSEED": "0"} | ({"PYTHONPATH": search_path(path)} if path else {})
     return subprocess.run(command(*args), capture_output=True, text=True, check=False, timeout=timeout, env=env)
 
 

@@ -1,12 +1,12 @@
-import os
-import subprocess
+import functools
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genelab.learn.checkpoint import load, load_tensors
-from tests.e2e.conftest import TASK, command, genelab, read, train_args
+from tests.e2e.conftest import TASK, genelab, read, train_args
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
@@ -17,9 +17,16 @@ FAULTY = (
 )
 
 
-def _with_faults(*args: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.run(command(*args), capture_output=True, text=True, check=False, timeout=400, env=env)
+@pytest.fixture
+def faults(tmp_path: Path) -> Path:
+    """Where `tests/faults.py` lies as an installed task package. Terms of any other module would not be run."""
+    place = tmp_path / "site-packages"
+    info = place / "faults-0.1.0.dist-info"
+    info.mkdir(parents=True)
+    shutil.copy(Path(__file__).parents[1] / "faults.py", place)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faults\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[genelab.tasks]\nfaults = faults:register\n")
+    return place
 
 
 def _guard(seed_dir: Path) -> tuple[Path, Any]:
@@ -27,10 +34,10 @@ def _guard(seed_dir: Path) -> tuple[Path, Any]:
     return folder, read(folder / "fault.json")
 
 
-def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_path: Path):
-    log_dir = tmp_path / "runs"
+def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_path: Path, faults: Path):
+    with_faults, log_dir = functools.partial(genelab, path=faults), tmp_path / "runs"
     train = (*FAULTY, "--log-dir", str(log_dir))
-    done = _with_faults(*train)
+    done = with_faults(*train)
     assert done.returncode == 1
     seed_dir = log_dir / "seed_1"
     folder, fault = _guard(seed_dir)
@@ -52,7 +59,7 @@ def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_pa
     assert load(folder / "last_good.pt").weights_sha256 == load(seed_dir / f"model_{last}.pt").weights_sha256
     assert load_tensors(folder / "tensors.pt")["reward/alive"].isnan().nonzero().tolist() == [[40]]
 
-    replayed = _with_faults("replay-guard", str(folder))
+    replayed = with_faults("replay-guard", str(folder))
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     assert "the same fault" in replayed.stdout
     # The fault does not come where the cause is gone, and that is told.
@@ -61,13 +68,13 @@ def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_pa
     assert "faults" in cured.stderr
 
     # Let pass and counted, the same seed goes on from its last state and finishes.
-    finished = _with_faults(*train, "--nan-policy", "reset-env")
+    finished = with_faults(*train, "--nan-policy", "reset-env")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     run = read(seed_dir / "run.json")
     assert run["guards"]["env_resets"] >= 1
     assert read(seed_dir / "eval.json")["guards"] == run["guards"]
     assert "broken environments reset so far" in (seed_dir / "train.log").read_text()
-    assert _with_faults("check", str(log_dir), "--weights").returncode == 0
+    assert with_faults("check", str(log_dir), "--weights").returncode == 0
 
 
 def test_an_update_that_diverges_is_replayed_from_the_whole_state(tmp_path: Path):

@@ -14,12 +14,13 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def test_kills_while_training_saving_publishing_and_rendering_leave_no_trace():
-    command = [sys.executable, str(SCRIPTS / "kill_campaign.py"), "--kills", "4", "--seed", "1"]
+    # A kill may come when its phase is over; most do not.
+    small = ("--kills", "4", "--at-least", "2", "--seed", "1")
+    command = [sys.executable, str(SCRIPTS / "kill_campaign.py"), *small]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=550)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 violation(s)" in done.stdout
     landed = {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" landed")}
-    # A kill may come when its phase is over; most do not.
     assert landed & {"publishing", "rendering"}
     assert landed & {"training", "checkpoint"}
 

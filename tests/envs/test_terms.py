@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from genelab.config.base import Choice
-from genelab.config.terms import ObservationTermCfg, RewardTermCfg
-from genelab.envs.terms import bind, layout_row
+from genelab.config.terms import ObservationTermCfg, RewardTermCfg, layout_row
+from genelab.envs.terms import bind
 from genelab.errors import InputError
 
 FUNC = "tests.config.choosy:track"

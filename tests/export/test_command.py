@@ -11,11 +11,10 @@ import torch
 from genelab.cli import run
 from genelab.errors import GenelabError
 from genelab.export.export import export_policy
-from genelab.learn import checkpoint as checkpoints
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.runs.run_dir import RunDir
 
-from .conftest import TASK, Exported, MakeRun, make_checkpoint
+from .conftest import TASK, Exported, MakeRun, make_checkpoint, save_round_trip
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
@@ -114,14 +113,14 @@ def test_recorded_observations_with_and_without_the_name_of_their_group(
 ):
     run_dir = make_run(tmp_path / "seed_5")
     recorded = {"policy": observations[:9]} if grouped else observations[:9]
-    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": recorded})
+    save_round_trip(run_dir, recorded)
     found = export_policy(run_dir, run_dir.final_checkpoint, "torchscript", tmp_path / "policy.pt")
     assert found.parity.recorded_rows == 9
 
 
 def test_recorded_observations_missing_or_of_another_width(refused: Refused, make_run: MakeRun, tmp_path: Path):
     run_dir = make_run(tmp_path / "seed_5")
-    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": torch.zeros(4, 7)})
+    save_round_trip(run_dir, torch.zeros(4, 7))
     assert "holds no observations of width 8" in refused(run_dir.final_checkpoint)
     run_dir.round_trip_file.unlink()
     assert "round_trip.pt' is missing" in refused(run_dir.final_checkpoint)
@@ -129,7 +128,7 @@ def test_recorded_observations_missing_or_of_another_width(refused: Refused, mak
 
 def test_a_failed_parity_exits_1(refused: Refused, make_run: MakeRun, tmp_path: Path):
     run_dir = make_run(tmp_path / "seed_5")
-    checkpoints.save_tensors(run_dir.round_trip_file, {"observations": {"policy": torch.full((4, 8), 3e38)}})
+    save_round_trip(run_dir, {"policy": torch.full((4, 8), 3e38)})
     assert "parity" in refused(run_dir.final_checkpoint, code=1)
 
 

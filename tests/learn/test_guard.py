@@ -20,6 +20,7 @@ from genelab.worker.training import _counters  # pyright: ignore[reportPrivateUs
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
+FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
 TASK, NUM_ENVS, CULPRIT = "GeneLab-Inverted-Pendulum-v1", 16, 3
 
 Build = Callable[[str, int], Simulation]
@@ -141,6 +142,20 @@ def test_a_first_observation_that_is_not_finite_names_its_term(build: Build):
     assert (fault.phase, fault.tensor, fault.environments) == ("start", "observation/policy/injected", [CULPRIT])
 
 
+def test_a_first_observation_that_is_not_finite_is_not_let_pass(build: Build, monkeypatch: pytest.MonkeyPatch):
+    """A new episode that begins broken would only begin so again; `reset-env` is about those that break."""
+    change = _bad_observation("policy", "not_a_number", step=0, environment=CULPRIT)
+    fault = _fault_of(_trainer(build, _task(change), reset_broken=True)).fault
+    assert (fault.phase, fault.tensor, fault.environments) == ("start", "observation/policy/injected", [CULPRIT])
+
+    monkeypatch.setattr("tests.faults._STEPPED", [])
+    change = _bad_observation("policy", "born_broken", environment=CULPRIT)
+    trainer = _trainer(build, _task({**change, "episode_length_s": 0.1}), reset_broken=True)
+    fault = _fault_of(trainer).fault
+    assert (fault.phase, fault.tensor, fault.environments) == ("rollout", "observation/policy/injected", [CULPRIT])
+    assert trainer.env_resets == 0
+
+
 def test_what_was_let_pass_is_not_taken_for_what_stopped_the_run(build: Build, monkeypatch: pytest.MonkeyPatch):
     """A broken reward in one environment is reset in step 1; the simulator gives up on all in step 8."""
     trainer = _trainer(build, _task(_bad_reward("nan", step=2)), reset_broken=True)
@@ -171,10 +186,9 @@ def test_a_few_environments_of_a_large_batch_step_as_they_did_in_it(build: Build
     whole.reset()
     for k in range(5):
         whole.step(torch.full((100, 1), 0.02 * k))
-    kept, state = some_environments(whole.state_dict(), [3, 41, 97], 100)
-    assert kept == [3, 41, 97]
+    kept = [3, 41, 97]
     few = Environment(cfg, build(TASK, 3), 1, numbering="environment", environments=kept)
-    few.load_state_dict(state)
+    few.load_state_dict(some_environments(whole.state_dict(), few.state_dict(), kept, 100))
     # Long enough for pushes and for falls.
     for k in range(250):
         action = torch.sin(torch.arange(100.0) + 0.1 * k)[:, None]
@@ -182,6 +196,44 @@ def test_a_few_environments_of_a_large_batch_step_as_they_did_in_it(build: Build
         for group, value in theirs.observations.items():
             assert torch.equal(ours.observations[group], value[kept])
         assert torch.equal(ours.reward, theirs.reward[kept])
+
+
+@pytest.mark.parametrize("num_envs", [3, 4])
+def test_environments_of_a_scene_with_ground_and_objects_step_as_they_did_in_it(build: Build, num_envs: int):
+    """Its simulator has arrays without a batch, of its model and fixed corners, some as long as this batch."""
+    cfg = get_task(FRANKA).env
+    whole = Environment(cfg, build(FRANKA, num_envs), 1, numbering="environment")
+    whole.reset()
+    whole.step(torch.full((num_envs, 4), 0.1))
+    kept = [0, 2]
+    few = Environment(cfg, build(FRANKA, 2), 1, numbering="environment", environments=kept)
+    state = whole.state_dict()
+    assert any(num_envs in value.shape and value.shape == few.state_dict()[name].shape for name, value in state.items())
+    few.load_state_dict(some_environments(state, few.state_dict(), kept, num_envs))
+    for k in range(30):
+        action = torch.sin(torch.arange(4.0 * num_envs).reshape(num_envs, 4) + 0.3 * k)
+        ours, theirs = few.step(action[kept]), whole.step(action)
+        for group, value in theirs.observations.items():
+            assert torch.equal(ours.observations[group], value[kept])
+
+
+def test_an_array_without_a_batch_is_left_whole_however_long_it_is():
+    state = {"fixed_verts.pos": torch.zeros(100, 3), "last": torch.arange(200).reshape(2, 100), "steps": torch.ones(2)}
+    like = {"fixed_verts.pos": torch.zeros(100, 3), "last": torch.zeros(2, 1), "steps": torch.ones(2)}
+    cut = some_environments(state, like, [3], 100)
+    assert torch.equal(cut["fixed_verts.pos"], state["fixed_verts.pos"])
+    assert cut["last"].tolist() == [[3], [103]]
+    assert torch.equal(cut["steps"], state["steps"])
+    for wrong in (
+        {"last": torch.zeros(3, 100)},
+        {"last": torch.zeros(2, 99)},
+        {"last": torch.zeros(2)},
+        {"last": None},
+    ):
+        with pytest.raises(ValueError, match=r"^last: "):
+            some_environments({**state, **wrong}, like, [3], 100)
+    with pytest.raises(ValueError, match="arrays differ: "):
+        some_environments({"last": state["last"]}, like, [3], 100)
 
 
 def test_an_action_noise_driven_below_zero_is_found_at_its_mini_batch(build: Build):
@@ -267,9 +319,19 @@ def test_a_reward_that_is_not_finite_is_let_pass_up_to_the_cap(build: Build):
     assert all(value is None or math.isfinite(value) for value in row.values())
     state = trainer.state_dict()
     assert int(state["env"]["broken_count"].sum()) == 4
-    fault = _fault_of(_trainer(build, _task(_bad_reward("nan")), reset_broken=True, cap=3)).fault
-    assert (fault.phase, fault.value, fault.environments) == ("resets", 4, [CULPRIT])
-    assert "--max-env-resets" in fault.rule
+
+
+@pytest.mark.parametrize(("each_step", "cap", "steps"), [(True, 3, 20), (True, 1, 10), (False, 3, 24)])
+def test_the_cap_of_resets_stops_the_rollout_at_the_step_that_passes_it(
+    build: Build, each_step: bool, cap: int, steps: int
+):
+    """The fourth of the resets every fifth step comes in the twentieth. A GPU is asked once a rollout."""
+    trainer = _trainer(build, _task(_bad_reward("nan")), reset_broken=True, cap=cap)
+    trainer.guard.checks_each_step = each_step
+    error = _fault_of(trainer)
+    assert (error.fault.phase, error.fault.value, error.fault.environments) == ("resets", cap + 1, [CULPRIT])
+    assert "--max-env-resets" in error.fault.rule
+    assert len(error.actions) == steps
 
 
 def test_a_fault_that_cannot_be_repeated_says_so(build: Build, monkeypatch: pytest.MonkeyPatch):
@@ -296,6 +358,14 @@ def test_letting_broken_environments_pass_does_not_change_a_sound_run(build: Bui
         trainer.iterate()
         weights.append(trainer.checkpoint().weights_sha256)
     assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("normalization", ["running", "fixed", "none"])
+def test_every_normalisation_trains(build: Build, normalization: str):
+    """Without a normaliser there are no statistics to check."""
+    trainer = _trainer(build, _task(normalization=normalization))
+    assert math.isfinite(trainer.iterate()["step_reward"])
+    assert trainer.iteration == 1
 
 
 def test_a_watch_notes_the_first_and_what_came_before():

@@ -17,6 +17,7 @@ from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.task import BudgetCfg, ProtocolCfg, TaskSpec
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, RewardTermCfg
 from genelab.records.base import Record
+from genelab.records.contract import action_of, observation_of, timing_of
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -28,6 +29,7 @@ from genelab.records.eval import (
     Timing,
     protocol_as_used,
 )
+from genelab.records.export import ExportRecord, Parity
 from genelab.records.run import Attempt, ExecutionRecord, RunRecord, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
 from genelab.records.sweep import SeedEntry, SweepRecord
@@ -156,6 +158,39 @@ def make_sweep(
     )
     write(folder / "sweep.json", sweep)
     return folder
+
+
+def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Path:
+    """Write the contract of a policy file beside it, as if exported from the finished seed in a directory."""
+    task, run = task or make_task(), json.loads((seed / "run.json").read_text())
+    observation = observation_of(task, "policy", "obs", [(0, 1)], lambda _: "Position of the toy, m.")
+    fields = ("task", "task_version", "seed", "config_sha256", "checkpoint")
+    record = {
+        "schema": "genelab/export/1",
+        **{name: run[name] for name in fields},
+        "file": {
+            "name": policy.name,
+            "format": "onnx",
+            "sha256": hashlib.sha256(policy.read_bytes()).hexdigest(),
+            "bytes": policy.stat().st_size,
+        },
+        "observation": observation,
+        "action": action_of(task.env),
+        "timing": timing_of(task.env, [observation]),
+        "parity": Parity(
+            recorded_rows=9,
+            random_rows=64,
+            batch_sizes=(1, 7, 73),
+            largest_action=2.0,
+            max_abs_difference=1e-6,
+            tolerance=2e-5,
+            passed=True,
+        ),
+        "versions": {"python": "3.11.9", "onnx": "1.18.0"},
+    }
+    path = policy.with_name(f"{policy.name}.metadata.json")
+    write(path, ExportRecord.model_validate(record))
+    return path
 
 
 def cpu_machine() -> HardwareStamp:

@@ -6,11 +6,13 @@ import json
 import math
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
 
@@ -197,6 +199,39 @@ def change_tensors(draw: Any, data: dict[str, Any], canary: Path) -> bytes:
             node[key] = draw(tensors(canary) if kind == "tensor" else weird())
     buffer = io.BytesIO()
     torch.save(data, buffer)
+    return buffer.getvalue()
+
+
+def change_arrays(draw: Any, arrays: dict[str, Any]) -> bytes:
+    """A file as numpy.savez writes it, with one to three arrays of another type, shape, or content, or none."""
+    for _ in range(draw(st.sampled_from((1, 1, 2, 3)))):
+        name = draw(st.sampled_from(sorted(arrays)))
+        array = np.atleast_1d(arrays[name])
+        kind = draw(st.sampled_from(("value", "value", "type", "shape", "swap", "delete", "add")))
+        if kind == "value" and array.size:
+            value: Any = draw(st.sampled_from((math.nan, math.inf, -math.inf, 1e38, -1, 0, 1, 2, True)))
+            with np.errstate(all="ignore"):
+                array = array.copy()
+                whole = np.issubdtype(array.dtype, np.integer) and not abs(value) < 100
+                array.flat[draw(st.integers(0, array.size - 1))] = 0 if whole else np.float64(value).astype(array.dtype)
+            arrays[name] = array
+        elif kind == "type":
+            types = ("float64", "float16", "int64", "bool", "uint8", "complex64", "S3", "U2", ">f4", "datetime64[s]")
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                arrays[name] = array.astype(draw(st.sampled_from(types)))
+        elif kind == "shape":
+            shapes = (array[:-1], array[:0], array[None], array.ravel(), array[..., None], np.asfortranarray(array))
+            arrays[name] = draw(st.sampled_from((*shapes, np.repeat(array, 2, axis=0), array.flat[:1].reshape(()))))
+        elif kind == "swap":
+            other = draw(st.sampled_from(sorted(arrays)))
+            arrays[name], arrays[other] = arrays[other], arrays[name]
+        elif kind == "delete" and len(arrays) > 1:
+            del arrays[name]
+        else:
+            arrays[draw(st.sampled_from(("extra", "observations/extra", "a b")))] = array
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 

@@ -25,16 +25,18 @@ from genelab.publish.published import read_published
 from genelab.publish.render import compose, differences, write
 from genelab.publish.store import add_entry, load_store
 from genelab.records import names
-from genelab.records.check import check_path
+from genelab.records.check import check_path, check_policy
 from genelab.records.check.compare import changed
+from genelab.records.check.seeds import check_sweep
 from genelab.records.files import parse_json
 from genelab.records.seed_files import read_snapshot
 from genelab.runs import curve as curves
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.progress import describe_evaluation, read_progress
-from tests.records.factory import make_sweep, make_task
+from tests.records.factory import make_contract, make_sweep, make_task
 from tests.robust import mutations
 from tests.robust.sac_readers import SacWorld, sac_readers
+from tests.robust.state_readers import StateWorld, state_readers
 
 Draw = Callable[..., Any]
 
@@ -57,6 +59,15 @@ UNCHECKED = (
     *("reason", "artifact", "publisher", "supersedes"),
 )
 """Fields that nobody can recompute, by their path or the start of it."""
+
+MEASURED = (
+    *("parity.recorded_rows", "parity.random_rows", "parity.batch_sizes", "parity.max_abs_difference", "versions"),
+    # Of at most 1 the tolerance is the same.
+    "parity.largest_action",
+    # The width of a term whose bounds hold for every column.
+    *("observation.input.shape", "observation.terms[0].stop"),
+)
+"""Fields of a contract that only the export itself could measure. Within a tolerance, and rows that add up."""
 
 
 class World:
@@ -82,6 +93,12 @@ class World:
         """A run whose snapshot a worker restores."""
         shutil.copytree(self.run, self.snapshot)
         self.sac = SacWorld(root)
+        self.states = StateWorld(root / "states")
+        self.policy = root / "export" / "policy.onnx"
+        """A policy file and its contract, beside the sweep that they come from."""
+        self.policy.parent.mkdir()
+        self.policy.write_bytes(b"an exported policy")
+        self.contract = make_contract(self.run, self.policy)
         self.whole = {path: path.read_bytes() for path in root.rglob("*.json")}
 
 
@@ -155,7 +172,15 @@ def readers(world: World) -> dict[str, Reader]:
     found["checkpoint"] = Reader(
         world.checkpoint, lambda draw: _damage_checkpoint(draw, world, whole), lambda _: _read_checkpoint(world)
     )
-    return found | {name: Reader(*parts) for name, parts in sac_readers(world.sac, world.canary).items()}
+    found["contract"] = _json(world.contract, lambda data: _check_contract(world, data))
+    policy = world.policy.read_bytes()
+    found["policy"] = Reader(
+        world.policy,
+        lambda draw: mutations.change_bytes(draw, policy),
+        lambda data: _check_contract(world, world.contract.read_bytes(), changed_policy=data != policy),
+    )
+    others = sac_readers(world.sac, world.canary) | state_readers(world.states, world.canary)
+    return found | {name: Reader(*parts) for name, parts in others.items()}
 
 
 def _json(path: Path, read: Callable[[bytes], object]) -> Reader:
@@ -195,6 +220,21 @@ def _check(root: Path, path: Path, data: bytes, world: World) -> bool:
     now = json.loads(data)
     for where, old, new in changed(parse_json(world.whole[path]), now, ""):
         assert where.startswith(UNCHECKED), f"{path.name}: {where} became {new!r} from {old!r}, and no finding"
+    return True
+
+
+def _check_contract(world: World, data: bytes, *, changed_policy: bool = False) -> bool:
+    """The contract against the seeds. Accepted: only what was measured, or what only code tells, has changed."""
+    _, seeds, _ = check_sweep(world.sweep, None)
+    findings = check_policy(world.policy.parent, seeds)
+    for finding in findings:
+        require_one_line(str(finding))
+    if findings:
+        return False
+    assert not changed_policy
+    for where, old, new in changed(parse_json(world.whole[world.contract]), json.loads(data), ""):
+        free = where.startswith(MEASURED) or where.endswith("meaning")
+        assert free, f"{where} became {new!r} from {old!r}, and no finding"
     return True
 
 

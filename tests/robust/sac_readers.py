@@ -74,6 +74,8 @@ def _damage_demos(draw: Draw, whole: bytes, canary: Path) -> bytes:
         return _damage_archive(draw, whole, canary)
     with np.load(io.BytesIO(whole)) as file:
         arrays: dict[str, Any] = dict(file)
+    if draw(mutations.rarely()) or draw(mutations.rarely()):
+        return mutations.change_arrays(draw, arrays)
     header = mutations.change_json(draw, json.loads(arrays["header"].tobytes()))
     buffer = io.BytesIO()
     np.savez(buffer, **{**arrays, "header": np.frombuffer(header, np.uint8)})
@@ -111,6 +113,9 @@ def _read_demos(path: Path, canary: Path) -> None:
             assert read.header.collection.num_envs * read.header.collection.steps == rows
             assert read.transitions.rewards.shape == (rows,)
             assert (read.transitions.terminated | read.transitions.truncated)[-1]
+            assert np.isfinite(read.transitions.rewards).all()
+            assert all(np.isfinite(array).all() for array in read.transitions.next_observations.values())
+            assert all(np.isfinite(array).all() for array in (*read.observations.values(), read.actions))
         path.write_bytes(encode_demos(read))
         assert read_demos(path).header == read.header
     finally:

@@ -1,6 +1,7 @@
 """Each kind of file on a disk that is full: one clear line, the file of before intact, and no half one."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -11,15 +12,19 @@ import torch
 from genelab.cli import run as genelab
 from genelab.errors import RunError
 from genelab.learn import checkpoint as checkpoints
+from genelab.learn.guard import Fault, FaultError
 from genelab.learn.rsl_rl.checkpoint import save as save_checkpoint
+from genelab.records.guard import GuardRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import read_record, write_record
 from genelab.runs.lock import LOCK_NAME, locked
 from genelab.sweep.process import Child
+from genelab.worker.guard_report import write_report
 from tests.records.factory import make_sweep
 from tests.robust.disk import SmallDisk, small_disk
+from tests.robust.state_readers import make_run, ppo_trainer
 
 
 @pytest.fixture
@@ -122,6 +127,37 @@ def test_a_new_entry(disk: SmallDisk, sweep: Path, capsys: pytest.CaptureFixture
     disk.free()
     assert genelab([*add, "second"]) == 0
     assert genelab(["check", str(store)]) == 0
+
+
+@pytest.mark.parametrize("leave_pages", [0, 1, 4])
+def test_a_report_of_a_guard(disk: SmallDisk, leave_pages: int) -> None:
+    """The report of an earlier attempt at the same iteration stays whole until the new one is."""
+    run, trainer = make_run(disk.path, 1), ppo_trainer()
+
+    def report(tensor: str) -> Path:
+        error = FaultError(
+            Fault("update", tensor, math.nan, "must be finite", "x", iteration=8), {tensor: torch.ones(9)}
+        )
+        error.start = trainer.state_dict()
+        return write_report(run, trainer, error)
+
+    folder = report("loss/value")
+    fails_on_a_full_disk(disk, "guard", lambda: report("loss/kl"), leave_pages)
+    assert [path.name for path in folder.parent.iterdir()] == ["8"]
+    assert read_record(folder / "fault.json", GuardRecord).tensor == "loss/kl"
+    assert checkpoints.load_tensors(folder / "tensors.pt").keys() == {"loss/kl"}
+
+
+def test_what_a_killed_writer_left_of_a_report_is_removed(tmp_path: Path) -> None:
+    run, trainer = make_run(tmp_path, 1), ppo_trainer()
+    for name in (".draft-8", ".draft-old-8", ".draft-3"):
+        (run.path / "guard" / name).mkdir(parents=True)
+        (run.path / "guard" / name / "tensors.pt").write_bytes(b"half")
+    error = FaultError(Fault("update", "loss/kl", math.nan, "must be finite", "x", iteration=8), {})
+    error.start = trainer.state_dict()
+    folder = write_report(run, trainer, error)
+    assert [path.name for path in folder.parent.iterdir()] == ["8"]
+    assert f"replay-guard {folder}" in (folder / "summary.txt").read_text()
 
 
 def test_a_lock(disk: SmallDisk) -> None:

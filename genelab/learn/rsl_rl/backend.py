@@ -18,8 +18,9 @@ from genelab.learn.linear import uses_onednn
 from genelab.learn.policy import Layout, load_weights
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
+from genelab.records.contract import INPUTS
 
-input_names: tuple[str, ...] = ("obs",)
+input_names: tuple[str, ...] = INPUTS["rsl_rl"]
 """Name of the input of an exported policy."""
 final_observations: bool = False
 """A time limit is bootstrapped from the value of the state before, as in rsl_rl."""

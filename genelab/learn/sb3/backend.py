@@ -18,8 +18,9 @@ from genelab.learn.policy import Layout
 from genelab.learn.sb3 import policy
 from genelab.learn.sb3.policy import Deployable, GoalActor
 from genelab.learn.sb3.trainer import SacTrainer
+from genelab.records.contract import INPUTS
 
-input_names: tuple[str, ...] = ("observation", "achieved_goal", "desired_goal")
+input_names: tuple[str, ...] = INPUTS["stable_baselines3"]
 """Names of the inputs of an exported policy, those of the observation groups in the order of `agent.actor_groups`."""
 final_observations: bool = True
 """A time limit is bootstrapped from the value of the final state, and hindsight draws goals from it."""

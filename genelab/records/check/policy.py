@@ -1,15 +1,22 @@
-"""Check of exported policies: each contract against the seeds, and against the file beside it."""
+"""Check of exported policies: each contract against the seed that it names, and against the file beside it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from genelab.config.task import TaskSpec
+from genelab.records import names
+from genelab.records.check.compare import changed, shown
 from genelab.records.check.finding import Finding, attempt
-from genelab.records.export import ExportRecord
+from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, timing_of, tolerance_of
+from genelab.records.export import ExportRecord, Observation
 from genelab.records.files import read_record, sha256_file
-from genelab.records.seed_files import SeedFiles
+from genelab.records.run import TrainedCheckpoint
+from genelab.records.seed_files import SeedFiles, read_task
 
 _SUFFIX = ".metadata.json"
+_ZIP = b"PK\x03\x04"
+"""How a TorchScript file begins, and no ONNX file."""
 
 
 def check_policy(folder: Path, seeds: Sequence[SeedFiles]) -> list[Finding]:
@@ -17,30 +24,100 @@ def check_policy(folder: Path, seeds: Sequence[SeedFiles]) -> list[Finding]:
     findings: list[Finding] = []
     for path in sorted(folder.rglob(f"*{_SUFFIX}")):
         if record := attempt(findings, path, read_record, ExportRecord):
-            findings += [Finding(path, problem) for problem in _problems(path, record, seeds)]
+            seed = next((seed for seed in seeds if seed.run.seed == record.seed), None)
+            problems = [*_of_file(path, record), *_of_parity(record)]
+            if seed is None:
+                problems.append(f"seed: {record.seed} is no finished seed here")
+            else:
+                problems += _of_seed(record, seed)
+                if task := attempt(findings, seed.path / names.PARAMS, read_task):
+                    problems += _of_task(record, task)
+            findings += [Finding(path, problem) for problem in problems]
     return findings
 
 
-def _problems(path: Path, record: ExportRecord, seeds: Sequence[SeedFiles]) -> Iterator[str]:
-    if not record.parity.passed:
-        yield "parity.passed: False"
+def _of_file(path: Path, record: ExportRecord) -> Iterator[str]:
+    """Compare with the policy file."""
     model = path.with_name(path.name.removesuffix(_SUFFIX))
     if record.file.name != model.name:
         yield f"file.name: '{record.file.name}' does not belong to this file"
-    elif not model.is_file():
-        yield f"'{model.name}' is missing"
-    elif sha256_file(model) != record.file.sha256:
-        yield f"file.sha256: {record.file.sha256}, '{model.name}' has {sha256_file(model)}"
-    seed = next((seed for seed in seeds if seed.run.seed == record.seed), None)
-    if seed is None:
-        yield f"seed: {record.seed} is no finished seed here"
         return
-    trained = seed.eval.checkpoint
+    if not model.is_file():
+        yield f"'{model.name}' is missing"
+        return
+    if sha256_file(model) != record.file.sha256:
+        yield f"file.sha256: {record.file.sha256}, '{model.name}' has {sha256_file(model)}"
+    if model.stat().st_size != record.file.bytes:
+        yield f"file.bytes: {record.file.bytes}, '{model.name}' has {model.stat().st_size}"
+    with model.open("rb") as file:
+        file_format = "torchscript" if file.read(len(_ZIP)) == _ZIP else "onnx"
+    if record.file.format != file_format:
+        yield f"file.format: '{record.file.format}', '{model.name}' is {file_format}"
+
+
+def _of_parity(record: ExportRecord) -> Iterator[str]:
+    """Compare the verdict with its numbers. What was measured cannot be measured again here."""
+    parity = record.parity
+    if parity.tolerance != tolerance_of(parity.largest_action):
+        yield f"parity.tolerance: {parity.tolerance}, largest_action gives {tolerance_of(parity.largest_action)}"
+    if not parity.passed or parity.max_abs_difference > parity.tolerance:
+        rule = "a policy that does not pass is not kept"
+        yield f"parity.passed: {parity.passed}, {parity.max_abs_difference} of {parity.tolerance} allowed: {rule}"
+    if (rows := parity.recorded_rows + parity.random_rows) != parity.batch_sizes[-1]:
+        yield f"parity.batch_sizes: the last is {parity.batch_sizes[-1]}, there are {rows} rows"
+
+
+def _of_seed(record: ExportRecord, seed: SeedFiles) -> Iterator[str]:
+    """Compare with the records of the seed."""
+    trained, claimed = seed.eval.checkpoint.model_dump(), record.checkpoint.model_dump()
     pairs: dict[str, tuple[Any, Any]] = {
+        "task": (record.task, seed.run.task),
+        "task_version": (record.task_version, seed.run.task_version),
         "config_sha256": (record.config_sha256, seed.run.config_sha256),
-        "checkpoint.sha256": (record.checkpoint.sha256, trained.sha256),
-        "checkpoint.weights_sha256": (record.checkpoint.weights_sha256, trained.weights_sha256),
+        **{f"checkpoint.{name}": (claimed[name], trained[name]) for name in TrainedCheckpoint.model_fields},
     }
-    for name, (claimed, stored) in pairs.items():
-        if claimed != stored:
-            yield f"{name}: {claimed}, seed {record.seed} has {stored}"
+    for name, (told, stored) in pairs.items():
+        if told != stored:
+            yield f"{name}: {shown(told)}, seed {record.seed} has {shown(stored)}"
+
+
+def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
+    """Compare with what the snapshot of the seed says about inputs, output and timing.
+
+    Only the columns of a term whose bounds are the same for all are told by the policy file alone, and what a function
+    means by its code.
+    """
+    env, claimed = task.env, (record.observation, *record.goals)
+    groups = task.agent.actor_groups
+    if [len(each.terms) for each in claimed] != [len(env.observations[group].terms) for group in groups]:
+        yield f"observation: has not the terms of the groups {', '.join(groups)}, which the snapshot has"
+        return
+    expected: list[Observation] = []
+    for group, name, each in zip(groups, INPUTS[task.agent.trainer], claimed, strict=True):
+        spans = [(term.start, term.stop) for term in each.terms]
+        expected.append(observation_of(task, group, name, spans, _unknown))
+    first, *goals = (each.model_dump(mode="json") for each in expected)
+    action, goal = action_of(env), goal_of(env, _unknown)
+    told = record.model_dump(mode="json")
+    snapshot: dict[str, Any] = {
+        "observation": first,
+        "goals": goals,
+        "goal": None if goal is None else goal.model_dump(mode="json"),
+        "action": action.model_dump(mode="json"),
+        "timing": timing_of(env, expected).model_dump(mode="json"),
+    }
+    for part, stored in snapshot.items():
+        ours = _without_meaning(told.get(part, [] if part == "goals" else None))
+        for path, old, new in changed(ours, _without_meaning(stored), part):
+            yield f"{path}: {shown(old)}, the snapshot of seed {record.seed} has {shown(new)}"
+
+
+def _unknown(_: str) -> None:
+    """Only the code of a function tells what it means."""
+    return
+
+
+def _without_meaning(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_meaning(item) for name, item in value.items() if name != "meaning"}
+    return [_without_meaning(item) for item in value] if isinstance(value, list) else value
