@@ -71,8 +71,8 @@ def command(
     """Train a task on several seeds and evaluate each.
 
     The same command again finishes what is unfinished and skips what is done. `genelab info TASK` lists the paths that
-    --set takes; --iterations and --num-envs are short for two of them. Of a task with a stage before, that one is trained
-    first, with the same seeds, in a folder of the sweep.
+    --set takes; --iterations and --num-envs are short for two of them. Of a task with a stage before, that one is
+    trained first, with the same seeds, in a folder of the sweep.
     """
     short = {"--iterations": ("budget.iterations", iterations), "--num-envs": ("env.num_envs", num_envs)}
     options: dict[str, tuple[str, JsonValue]] = {
@@ -83,9 +83,7 @@ def command(
     task, overrides = apply_overrides(registered, assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
-    plans = plan_stages(
-        task, overrides, execution, cfg, checkpoint=checkpoint, stage_assignments=stage_assignments
-    )
+    plans = plan_stages(task, overrides, execution, cfg, checkpoint=checkpoint, stage_assignments=stage_assignments)
     for plan in plans:
         for line in plan.lines():
             click.echo(line)

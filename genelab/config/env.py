@@ -96,7 +96,9 @@ class EnvCfg(Cfg):
         laws = {joint: self.robot.law_of(joint) for joint in self.action.driven}
         if not isinstance(self.action, JointTargetsCfg) and "velocity" in laws.values():
             joint = next(joint for joint, law in laws.items() if law == "velocity")
-            raise broken_rule("action.kind", self.action.kind, f"cannot drive {joint!r}, whose actuator wants velocities")
+            raise broken_rule(
+                "action.kind", self.action.kind, f"cannot drive {joint!r}, whose actuator wants velocities"
+            )
         if isinstance(self.action, JointTargetsCfg):
             for name, group in self.action.groups.items():
                 if len({laws[joint] == "velocity" for joint in group.joints}) > 1:

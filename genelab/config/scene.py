@@ -35,8 +35,8 @@ ActuatorLaw = Literal["implicit_pd", "explicit_pd", "velocity"]
 class ActuatorCfg(Cfg):
     """A group of joints under one law, limited to the effort limit.
 
-    `implicit_pd`: force = kp (target - q) - kv qdot, within the integrator's step. `explicit_pd`: the same force, computed
-    before each physics step from the state at its beginning. `velocity`: force = kv (target - qdot), implicit.
+    `implicit_pd`: force = kp (target - q) - kv qdot, within the integrator's step. `explicit_pd`: the same force,
+    computed before each physics step from the state at its beginning. `velocity`: force = kv (target - qdot), implicit.
     """
 
     law: ActuatorLaw = Field(default="implicit_pd", exclude_if=lambda law: law == "implicit_pd")
@@ -127,8 +127,8 @@ class RobotCfg(Cfg):
     model_sha256: Sha256
     """Digest of the model file, so that an edited model changes the config."""
     pos: Vector = (0.0, 0.0, 0.0)
-    """Added to the base position in the file, world frame, m. Of a floating base, where an episode starts, with z above the
-    terrain, unless an event writes another."""
+    """Added to the base position in the file, world frame, m. Of a floating base, where an episode starts, with z above
+    the terrain, unless an event writes another."""
     base: FloatingBaseCfg | None = Field(default=None, exclude_if=_absent)
     """The floating base; null for a base that is fixed to the world."""
     default_armature: NonNegativeFloat | None = None
@@ -182,7 +182,9 @@ class RobotCfg(Cfg):
         turned = [mirror_name(self.mirror, name)[1] for name in self.joints]
         for flip in self.mirror.flip:
             if not any(name == flip or name.endswith(flip) for name in self.joints):
-                raise broken_rule("mirror.flip", list(self.mirror.flip), f"no joint is called {flip!r} after its prefix")
+                raise broken_rule(
+                    "mirror.flip", list(self.mirror.flip), f"no joint is called {flip!r} after its prefix"
+                )
         if all(sign > 0 for sign in turned) and self.mirror.flip:
             raise broken_rule("mirror.flip", list(self.mirror.flip), "changes the sign of no joint")
         return self

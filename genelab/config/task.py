@@ -30,11 +30,11 @@ class WarmStartCfg(Cfg):
     variant: str | None = None
     """Variant of it; null for the task itself."""
     fresh_joints: tuple[str, ...] = ()
-    """Joints that the stage before could not move: their action noise starts at `agent.init_std` again, and the normaliser
-    forgets what it knows of their columns."""
+    """Joints that the stage before could not move: their action noise starts at `agent.init_std` again, and the
+    normaliser forgets what it knows of their columns."""
     normalizer_count: PositiveInt | None = None
-    """Observations that the normaliser is taken to have seen at most, so that it can still adapt; null for as many as it
-    has."""
+    """Observations that the normaliser is taken to have seen at most, so that it can still adapt; null for as many as
+    it has."""
 
 
 class ProtocolCfg(Cfg):
@@ -119,7 +119,6 @@ class TaskSpec(Cfg):
             case SacCfg():
                 _check_replay(self.agent, self.env)
         return self
-
 
     @model_validator(mode="after")
     def _warm_start_names_joints(self) -> Self:

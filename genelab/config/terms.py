@@ -43,8 +43,8 @@ class ObservationGroupCfg(Cfg):
     noise: bool
     """Whether the noise of the terms applies in this group."""
     history: PositiveInt = Field(default=1, exclude_if=lambda frames: frames == 1)
-    """Frames in the observation, of this and the control steps before, oldest first. An episode starts with copies of its
-    first frame."""
+    """Frames in the observation, of this and the control steps before, oldest first. An episode starts with copies of
+    its first frame."""
 
 
 class RewardTermCfg(Cfg):
@@ -121,8 +121,8 @@ class IntervalEventCfg(Cfg):
 class CommandCfg(Cfg):
     """What the policy is asked for, drawn when an episode starts, and again in it if `resample_s` says so.
 
-    A new command shows in the observation of its own step, and in the reward of the next: a step is judged by the command
-    that its action answered.
+    A new command shows in the observation of its own step, and in the reward of the next: a step is judged by the
+    command that its action answered.
     """
 
     func: FuncRef

@@ -79,8 +79,8 @@ class Environment:
     an episode is the same whichever environment runs it.
 
     Order of a step: action, physics, read the state once, rewards, terminations, final observations, disturbances,
-    resets, new commands, observations. A disturbance or a new command shows in the observation of its own step and in the
-    reward of the next.
+    resets, new commands, observations. A disturbance or a new command shows in the observation of its own step and in
+    the reward of the next.
     """
 
     def __init__(
@@ -157,7 +157,9 @@ class Environment:
         self._succeeded = torch.zeros_like(self._everywhere)
         self._commands = Commands(cfg, self.num_envs, self.device)
         self._body = Body(cfg, sim) if cfg.robot.base else None
-        late = disturbances and isinstance(cfg.action, JointTargetsCfg) and (cfg.action.latency[1] or cfg.action.noise_std)
+        late = (
+            disturbances and isinstance(cfg.action, JointTargetsCfg) and (cfg.action.latency[1] or cfg.action.noise_std)
+        )
         self._delay = Delay(cfg.action, self.num_envs, self.device) if late else None  # pyright: ignore
         self._histories = {n: History(c.history) for n, c in cfg.observations.items() if c.history > 1}
         self._measures = Measures(cfg, self.num_envs, self.device) if measure and cfg.measures else None
@@ -389,7 +391,8 @@ class Environment:
         return self._goal.view(achieved, desired)
 
     def _observe(self, state: StateView, prefix: str = "", *, keep: bool = False) -> Observations:
-        """Observations of a state. What the policy acts on is to be kept for the history; what is only looked at, not."""
+        """Observations of a state; `keep` those that the policy acts on, for the history."""
+
         def uniform(group: str) -> Callable[[int], Tensor]:
             return lambda dim: self.draw(f"{prefix}noise/{group}", dim)
 

@@ -13,7 +13,7 @@ from genelab.sim.simulation import Simulation
 
 
 class Randomizations:
-    """Draws and writes them. Draws depend on keys alone, so that a resumed training has the same without saving them."""
+    """Draws and writes them. Draws depend on keys alone: a resumed training has the same without saving them."""
 
     def __init__(self, cfg: EnvCfg, sim: Simulation) -> None:
         """Bind the terms. Nothing is drawn yet."""

@@ -112,7 +112,8 @@ class SampledPolicy:
 
     def __call__(self, observations: Observations) -> Tensor:
         """Mean plus noise. Shape: (num_envs, num_actions)."""
-        return self._mean(observations) + self._std * standard_normal(self._env.draw("policy", 2 * self._env.num_actions))
+        draws = self._env.draw("policy", 2 * self._env.num_actions)
+        return self._mean(observations) + self._std * standard_normal(draws)
 
 
 class Recorder:

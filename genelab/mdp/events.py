@@ -52,19 +52,19 @@ def uniform_base_pose(
     """Put a floating base at rest at its start, plus uniform offsets in the plane (m) and about the vertical (rad)."""
     body = context.state.floating
     draws = context.uniform(3)
-    x, y, yaw = (
-        low + (high - low) * draws[:, k] for k, (low, high) in enumerate((x_range, y_range, yaw_range))
-    )
+    x, y, yaw = (low + (high - low) * draws[:, k] for k, (low, high) in enumerate((x_range, y_range, yaw_range)))
     pos = body.origin_w + body.default_pos + torch.stack([x, y, torch.zeros_like(x)], dim=1)
     zero = torch.zeros_like(yaw)
     quat = torch.stack([torch.cos(0.5 * yaw), zero, zero, torch.sin(0.5 * yaw)], dim=1)
     return StateWrite(base_pose_w=torch.cat([pos, quat], dim=1), base_vel_w=torch.zeros(len(pos), 6, device=pos.device))
 
 
-def push_base(context: EventContext, speed_range: tuple[float, float], yaw_rate_range: tuple[float, float]) -> StateWrite:
-    """Replace the velocity of a floating base: x and y (m/s) and the turn about the vertical (rad/s) uniform, the rest zero.
+def push_base(
+    context: EventContext, speed_range: tuple[float, float], yaw_rate_range: tuple[float, float]
+) -> StateWrite:
+    """Replace the velocity of a floating base, world frame.
 
-    World frame.
+    x and y (m/s) and the turn about the vertical (rad/s) are uniform, the rest is zero.
     """
     draws = context.uniform(3)
     (low, high), (turn_low, turn_high) = speed_range, yaw_rate_range

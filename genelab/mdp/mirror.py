@@ -51,7 +51,7 @@ def of_joints(env: EnvCfg, params: Mapping[str, Param]) -> Columns:
     return joint_columns(env.robot, [str(joint) for joint in joints])
 
 
-def of_action(env: EnvCfg, params: Mapping[str, Param]) -> Columns:
+def of_action(env: EnvCfg, _params: Mapping[str, Param]) -> Columns:
     """Rule of the raw action."""
     return action_columns(env.robot, env.action)
 
@@ -89,7 +89,9 @@ def group_columns(env: EnvCfg, name: str, group: ObservationGroupCfg) -> Columns
         rule = _RULES.get(resolve_function(cfg.func))
         path = f"env.observations.{name}.terms.{term}"
         if rule is None:
-            raise InputError(f"{path}.func = '{cfg.func}': has no mirror image; say it with genelab.mdp.mirror.mirrored")
+            raise InputError(
+                f"{path}.func = '{cfg.func}': has no mirror image; say it with genelab.mdp.mirror.mirrored"
+            )
         try:
             columns = rule(env, cfg.params) if callable(rule) else rule
         except InputError as error:

@@ -135,7 +135,10 @@ class BodyState:
     joint_torque: Tensor
     """Torque or force of the actuators, N m or N. Shape: (num_envs, num_joints)."""
     previous_joint_vel: Tensor
-    """Joint velocities one control step ago, or at the start of the episode, m/s or rad/s. Shape: (num_envs, num_joints)."""
+    """Joint velocities one control step ago, or at the start of the episode, m/s or rad/s.
+
+    Shape: (num_envs, num_joints).
+    """
     control_dt: float
     """Time of a control step, s."""
     feet_pos_w: Tensor
@@ -201,7 +204,7 @@ class ModelWrite:
     """What a randomisation wants written about the robot; None or absent leaves a property as the model has it."""
 
     link_friction: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
-    """Friction of links by name. A contact takes the larger friction of the two that touch. Shape of each: (num_envs,)."""
+    """Friction of links by name. A contact takes the larger of the two that touch. Shape of each: (num_envs,)."""
     link_mass_offset: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     """Mass added to links by name, kg. Shape of each: (num_envs,)."""
     link_com_offset: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])

@@ -101,7 +101,9 @@ def _measured(seeds: Sequence[SeedFiles]) -> str:
         both("share of the commanded way", share_of_the_way),
         both("falls", lambda episodes: metrics_of(episodes).fall_rate),
         *(
-            both(name.replace("_", " "), lambda episodes, name=name: metrics_of(episodes).measures.get(name), f" {unit}")
+            both(
+                name.replace("_", " "), lambda episodes, name=name: metrics_of(episodes).measures.get(name), f" {unit}"
+            )
             for name, unit in units.items()
         ),
     ]

@@ -14,7 +14,13 @@ class Drives:
     """Hands targets to the simulator, each as the law of its joint's actuator wants."""
 
     def __init__(
-        self, robot: Any, cfg: EnvCfg, dofs: list[int], joints: tuple[str, ...], properties: Properties, device: torch.device
+        self,
+        robot: Any,
+        cfg: EnvCfg,
+        dofs: list[int],
+        joints: tuple[str, ...],
+        properties: Properties,
+        device: torch.device,
     ) -> None:
         """Sort the driven joints by law.
 
@@ -62,7 +68,7 @@ class Drives:
 
 
 def limited(force: Tensor, speed: Tensor, effort_limit: Tensor, velocity_limit: Tensor) -> Tensor:
-    """Force that a motor can give: within its effort limit, which falls linearly with the speed in the force's direction.
+    """Force that a motor can give: within its effort limit, which falls with the speed in the force's direction.
 
     At `velocity_limit` nothing is left, as of a DC motor at its no-load speed. Braking is never weaker than at rest.
 

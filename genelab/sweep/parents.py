@@ -73,7 +73,9 @@ def require_fits(parent: TaskSpec, task: TaskSpec, source: str) -> None:
         InputError: on the first difference; names it.
     """
     if parent.agent.algorithm != task.agent.algorithm:
-        raise InputError(f"{source}: agent.algorithm = '{parent.agent.algorithm}': the task has '{task.agent.algorithm}'")
+        raise InputError(
+            f"{source}: agent.algorithm = '{parent.agent.algorithm}': the task has '{task.agent.algorithm}'"
+        )
     mine, theirs = list(task.env.action.columns), list(parent.env.action.columns)
     if mine != theirs:
         raise InputError(f"{source}: its actions are {theirs}, the task's are {mine}")
@@ -81,7 +83,9 @@ def require_fits(parent: TaskSpec, task: TaskSpec, source: str) -> None:
         own, other = task.env.observations[name], parent.env.observations.get(name)
         if other is None or list(own.terms) != list(other.terms) or own.history != other.history:
             told = "absent" if other is None else f"{list(other.terms)} x {other.history}"
-            raise InputError(f"{source}: env.observations.{name} is {told}, the task has {list(own.terms)} x {own.history}")
+            raise InputError(
+                f"{source}: env.observations.{name} is {told}, the task has {list(own.terms)} x {own.history}"
+            )
         for term, cfg in own.terms.items():
             for field in ("func", "params", "scale", "bounds"):
                 if getattr(cfg, field) != getattr(other.terms[term], field):

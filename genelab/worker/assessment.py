@@ -91,9 +91,7 @@ def assess(
     found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
     if sha256_file(path) != checkpoint.sha256:
         raise RunError(f"checkpoint '{path}' was replaced while it was evaluated")
-    episodes, idle, random = (
-        _episodes(table, found.max_steps) for table in (found.policy, found.idle, found.random)
-    )
+    episodes, idle, random = (_episodes(table, found.max_steps) for table in (found.policy, found.idle, found.random))
     return EvalRecord(
         schema="genelab/eval/1",
         run=RunRef(

@@ -13,7 +13,7 @@ from genelab.mdp.normal import standard_normal
 
 
 def _draws(value: float) -> Callable[[str, int], Tensor]:
-    return lambda stream, dim: torch.full((2, dim), value)
+    return lambda _stream, dim: torch.full((2, dim), value)
 
 
 def _action(latency: tuple[int, int], noise_std: float = 0.0) -> JointTargetsCfg:

@@ -47,7 +47,8 @@ def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
 
 def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
     """Refuse: without its replay buffer SAC would start anew with warm weights, and unlearn."""
-    raise InputError(f"{source}: {task.agent.algorithm} cannot be warm-started; continue its run directory instead")
+    told = f"{type(trainer).__name__} cannot start from iteration {checkpoint.iteration} of another training"
+    raise InputError(f"{source}: {told}; task '{task.id}' is trained from scratch")
 
 
 def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> GoalActor:
