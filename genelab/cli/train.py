@@ -67,6 +67,11 @@ def command(
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
     plan = make_plan(task, overrides, execution, cfg)
+    if plan.trains:
+        from genelab.worker.demonstrations import checked_demonstrations
+
+        # Before anything is written, or each seed would say it again.
+        checked_demonstrations(task)
     for line in plan.lines():
         click.echo(line)
     if dry_run:

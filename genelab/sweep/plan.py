@@ -59,6 +59,11 @@ class SweepPlan:
     """Every seed of the sweep, those of earlier launches included."""
 
     @property
+    def trains(self) -> bool:
+        """Whether any seed trains."""
+        return any(seed.action in ("train", "resume", "retry") for seed in self.seeds)
+
+    @property
     def sweep_file(self) -> Path:
         """Path of sweep.json."""
         return self.log_dir / names.SWEEP
