@@ -39,7 +39,7 @@ class Finished:
     success_at_end: Tensor | None
     """Whether it was reached in the final state, bool; None without a goal. Shape: (num_envs,)."""
     observations: Observations | None
-    """Observations of the final states, if the environment was told to deliver them."""
+    """Observations of the final states, if the environment was told to deliver them and an episode may have ended."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Environment:
             max_steps: control steps per episode if fewer than the config's.
             observation_noise: whether the noise of noisy groups applies.
             disturbances: whether interval events happen.
-            final_observations: whether steps deliver the observations of final states.
+            final_observations: whether steps in which an episode ends deliver the observations of final states.
             reset_broken: whether an episode whose state, reward or observation is broken ends at once, as terminated,
                 and is counted. The step earns 0, unless it is only the disturbance at its end that broke it.
             environments: numbers that the draws of training belong to, if these are some of a larger batch.
@@ -213,7 +213,7 @@ class Environment:
             length=self.episode_step,
             success=None if reached is None else self._succeeded,
             success_at_end=reached,
-            observations=self._observe(state, "final/") if self._final_observations else None,
+            observations=self._observe(state, "final/") if self._final_needed(terminated | truncated) else None,
         )
         written = self._disturb(state)
         if self.resets_broken:
@@ -307,6 +307,10 @@ class Environment:
     def _needed(self, mask: Tensor) -> bool:
         """Whether masked work must be done. Asking a GPU would make it wait, so there the answer is always yes."""
         return self.device.type != "cpu" or bool(mask.any())
+
+    def _final_needed(self, ended: Tensor) -> bool:
+        """Whether to compute final observations. What is broken may still end an episode, after a disturbance."""
+        return self._final_observations and (self.resets_broken or self._needed(ended))
 
     def _read(self) -> StateView:
         return StateView(
