@@ -43,7 +43,8 @@ class Simulation:
             show_viewer=False,
         )
         if cfg.ground is not None:
-            self._scene.add_entity(gs.morphs.Plane(), material=gs.materials.Rigid(friction=cfg.ground.friction))
+            material = gs.materials.Rigid(friction=cfg.ground.friction)
+            self._ground: Any = self._scene.add_entity(gs.morphs.Plane(), material=material)
         self._robot: Any = self._scene.add_entity(
             gs.morphs.MJCF(
                 file=str(_checked_model(cfg.robot)),
@@ -65,6 +66,7 @@ class Simulation:
         self._links = [self._robot.get_link(name).idx_local for name in self._names.links]
         self._set_gains(cfg.robot)
         self._check_robot(cfg.robot)
+        self._check_scene(cfg)
         self.default_joint_pos = torch.tensor(
             [joint.default_pos for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
         )
@@ -267,6 +269,22 @@ class Simulation:
                 if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):
                     found = held[quantity][column]
                     raise RunError(f"joint '{name}': the simulator holds {quantity} = {found}, the config says {value}")
+
+    def _check_scene(self, cfg: EnvCfg) -> None:
+        """Compare what the simulator holds beside joints and objects with what the config says."""
+        from genesis.utils.misc import qd_to_numpy
+
+        # The entity itself would only repeat what it was told.
+        solver = self._scene.sim.rigid_solver
+        shares = qd_to_numpy(solver.dyn_info.entities.gravity_compensation).flatten()
+        share = float(shares[solver.entities.index(self._robot)])
+        held = {"env.robot.gravity_compensation": (share, cfg.robot.gravity_compensation)}
+        if cfg.ground is not None:
+            friction = float(self._ground.geoms[0].get_friction())
+            held["env.ground.friction"] = (friction, cfg.ground.friction)
+        for field, (found, value) in held.items():
+            if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
+                raise RunError(f"{field}: the simulator holds {found}, the config says {value}")
 
     def _check_objects(self, cfg: EnvCfg) -> None:
         """Compare mass and friction of the objects with the config, and write and read back a pose of each."""
