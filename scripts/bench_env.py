@@ -12,6 +12,7 @@ from torch import Tensor
 from genelab.config.task import TaskSpec
 from genelab.envs.actions import make_action
 from genelab.envs.environment import Environment
+from genelab.learn.backend import backend_of
 from genelab.registry import get_task
 from genelab.sim.session import Session, resolve_device, start
 from genelab.sim.simulation import Simulation
@@ -40,7 +41,8 @@ def step_ms(advance: Callable[[Tensor], object], actions: Sequence[Tensor]) -> f
 def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tuple[float, float]:
     """Medians over interleaved blocks from the same states: `env.step` and bare physics, ms per control step."""
     sim = Simulation(task.env, num_envs, session)
-    env = Environment(task.env, sim, SEED, numbering="environment")
+    final = backend_of(task.agent).final_observations
+    env = Environment(task.env, sim, SEED, numbering="environment", final_observations=final)
     env.reset()
     action = make_action(task.env.action, sim)
 

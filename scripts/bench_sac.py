@@ -1,4 +1,4 @@
-"""Where the time of a SAC training goes, and how fast demonstrations are collected."""
+"""Where the time of a SAC training goes, what its resume state costs, and how fast demonstrations are collected."""
 
 import sys
 import tempfile
@@ -6,10 +6,12 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from bench_common import FRANKA, SEED, parser
+from bench_common import FRANKA, MIB, SEED, parser
 
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
+from genelab.learn.backend import Trainer
+from genelab.learn.checkpoint import load_tensors, save_tensors
 from genelab.registry import get_task
 from genelab.sim.session import Session, resolve_device, start
 from genelab.sim.simulation import Simulation
@@ -31,6 +33,20 @@ def collected(path: Path, args: Namespace, session: Session) -> None:
     print(f"demonstrations: {episodes / spent:.1f} episodes/s, {episodes * 100 / spent:.0f} transitions/s")
 
 
+def resume_cost(trainer: Trainer, path: Path) -> None:
+    """Save and load the resume state once, and print seconds and size."""
+    begin = time.perf_counter()
+    save_tensors(path, trainer.state_dict())
+    saved = time.perf_counter()
+    trainer.load_state_dict(load_tensors(path))
+    loaded = time.perf_counter()
+    size, rows = path.stat().st_size / MIB, trainer.state_dict()["buffer"]["rows"].shape
+    print(
+        f"resume state: {size:.0f} MiB of {rows[0] * rows[1]} transitions, "
+        f"saved in {saved - begin:.2f} s, loaded in {loaded - saved:.2f} s"
+    )
+
+
 def main(args: Namespace) -> None:
     """Print the shares of simulation, replay sampling and updates."""
     with tempfile.TemporaryDirectory() as folder:
@@ -43,6 +59,7 @@ def main(args: Namespace) -> None:
         trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy="stop", max_env_resets=1)
         demonstrations.prefill(trainer, task)
         rows = [trainer.iterate() for _ in range(args.iterations)]
+        resume_cost(trainer, Path(folder) / "state.pt")
     learning = [row for row in rows if row["loss/critic"] is not None]
     if not learning:
         sys.exit(f"--iterations {args.iterations}: learning had not begun")

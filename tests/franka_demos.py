@@ -14,6 +14,8 @@ from genelab.registry import get_task
 
 TASK = get_task("GeneLab-Franka-Pick-And-Place-v0")
 NUM_ENVS, STEPS = 64, 2
+TERMS = {"joint_pos": 9, "joint_vel": 9, "last_action": 4, "time_left": 1}
+"""Columns of the terms that are no position."""
 WIDTHS = {"observation": 35, "achieved_goal": 3, "desired_goal": 3}
 
 
@@ -45,18 +47,28 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
         actions=tuple(ActionColumn(name=name) for name in task.env.action.columns),
         collection=made,
     )
-    rewards = rng.uniform(-1.0, 0.2, rows).astype(np.float32)
-    after = Transitions(groups(), rewards, np.zeros(rows, np.bool_), ends)
+    before, following = groups(), groups()
+    rewards = reward(following["achieved_goal"], before["desired_goal"])
+    after = Transitions(following, rewards, np.zeros(rows, np.bool_), ends)
     actions = rng.uniform(-1.0, 1.0, (rows, 4)).astype(np.float32)
-    return Demos(told.model_copy(update=header), groups(), actions, ends, after)
+    return Demos(told.model_copy(update=header), before, actions, ends, after)
+
+
+def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    """The task's reward. Shapes: (rows, 3), (rows, 3) -> (rows,)."""
+    far = np.linalg.norm(desired - achieved, axis=1) > 0.05
+    return (0.2 * np.clip((achieved[:, 2] - 0.02) / 0.1, 0.0, 1.0) - far).astype(np.float32)
 
 
 def _layout(task: TaskSpec, group: str, width: int) -> tuple[LayoutRow, ...]:
-    """The terms of a group, all of one column but the last."""
-    terms = list(task.env.observations[group].terms)
-    stops = [*range(1, len(terms)), width]
-    starts = [0, *stops[:-1]]
-    return tuple(LayoutRow(name=n, start=a, stop=b) for n, a, b in zip(terms, starts, stops, strict=True))
+    """The terms of a group, as the environment lays them out."""
+    rows: list[LayoutRow] = []
+    for name, cfg in task.env.observations[group].terms.items():
+        start = rows[-1].stop if rows else 0
+        told = {key: value for key, value in dump(cfg).items() if key in ("func", "scale", "params")}
+        rows.append(LayoutRow(name=name, start=start, stop=start + TERMS.get(name, 3), **told))
+    assert rows[-1].stop == width
+    return tuple(rows)
 
 
 def chosen(path: Path, what: Demos) -> TaskSpec:

@@ -6,6 +6,7 @@ import click
 
 from genelab.cli.options import field_option
 from genelab.config.commands import CollectCfg
+from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.errors import InputError
@@ -21,14 +22,32 @@ from genelab.runs.files import require_writable, sha256_file
 @field_option("--seed", CollectCfg, "seed")
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the environment. Repeatable."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="File to write, .npz.")
-def command(task_id: str, num_envs: int, steps: int, seed: int, device: str, threads: int, out: Path) -> None:
+def command(
+    task_id: str,
+    num_envs: int,
+    steps: int,
+    seed: int,
+    device: str,
+    threads: int,
+    assignments: tuple[str, ...],
+    out: Path,
+) -> None:
     """Collect demonstrations of a task by its scripted controller.
 
     Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
     stopped, and does nothing once the file is there.
     """
-    task, cfg = get_task(task_id), CollectCfg(num_envs=num_envs, steps=steps, seed=seed)
+    task, overrides = apply_overrides(get_task(task_id), assignments)
+    cfg = CollectCfg(num_envs=num_envs, steps=steps, seed=seed)
+    for path in (override.path for override in overrides):
+        if path == "env.num_envs":
+            raise InputError(f"--set {path}: give --num-envs")
+        if not path.startswith("env."):
+            raise InputError(f"--set {path}: must be a path in env; the rest is no part of what is demonstrated")
     if out.suffix != ".npz":
         raise InputError(f"--out {out}: must end in .npz")
     if not out.parent.is_dir():

@@ -84,6 +84,11 @@ def command(
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
     plans = plan_stages(task, overrides, execution, cfg, checkpoint=checkpoint, stage_assignments=stage_assignments)
+    if plans[-1].trains:
+        from genelab.worker.demonstrations import checked_demonstrations
+
+        # Before anything is written, or each seed would say it again.
+        checked_demonstrations(task)
     for plan in plans:
         for line in plan.lines():
             click.echo(line)

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -27,7 +28,8 @@ class Cfg(BaseModel):
 FuncRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 """A function as `module:name`. A string, so that a snapshot round-trips and listing tasks imports no torch."""
 
-AssetRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[\w][\w./-]*$")]
+_ASSET = r"^[A-Za-z_][\w.]*:[\w][\w./-]*$"
+AssetRef = Annotated[str, StringConstraints(pattern=_ASSET)]
 """A file shipped in a package as `package:relative/path`."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -123,7 +125,7 @@ class Choice(Cfg):
     variable: str | None = Field(default=None, exclude_if=lambda name: name is None)
     """Environment variable that gives it where the command line does not; null for none."""
     value: int | float | str | None = None
-    """What was chosen; null in a registered task. A file is a path, or `package:relative/path`."""
+    """What was chosen; null in a registered task. A file is a path, or, if none is there, `package:relative/path`."""
     sha256: Sha256 | None = None
     """Digest of a chosen file: its name alone says nothing about what was trained on."""
 
@@ -167,7 +169,8 @@ Param = bool | int | float | str | list[float] | list[str] | Choice | None
 
 
 def _file(value: str) -> Path:
-    return resolve_asset(value) if ":" in value else Path(value)
+    # A path may hold a colon, too.
+    return resolve_asset(value) if re.search(_ASSET, value) and not Path(value).is_file() else Path(value)
 
 
 def _digest(path: Path, what: str) -> str:

@@ -37,6 +37,16 @@ def refuse_made(task: TaskSpec) -> None:
             raise InputError(f"task '{task.id}': {path} = {choice.value!r}: a choice has no default")
 
 
+def same_choice(choice: Choice, one: object, other: object) -> bool:
+    """Whether two values choose the same: of a file its content counts. Reads files; False if one cannot be read."""
+    if one == other or choice.kind != "file":
+        return one == other
+    try:
+        return choice.choose(one).sha256 == choice.choose(other).sha256
+    except InputError:
+        return False
+
+
 def with_choices_of(task: TaskSpec, made: TaskSpec) -> TaskSpec:
     """A task with the choices of another one that asks for the same, where it has them. Reads no file."""
     known, data = dict(choices(made)), dump(task)

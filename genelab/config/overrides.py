@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from genelab.config.base import LARGEST_FLOAT, Cfg, Choice
-from genelab.config.choices import choices
+from genelab.config.choices import choices, same_choice
 from genelab.config.fields import dump_all, leaves
 from genelab.config.snapshot import first_problem, one_line
 from genelab.config.task import TaskSpec
@@ -101,7 +101,7 @@ def from_environment(
         value = environment.get(choice.variable) if choice.variable else None
         if value and path not in given:
             found[str(choice.variable)] = path, value
-        elif value and given[path] != value:
+        elif value and not same_choice(choice, given[path], value):
             raise InputError(f"--set {path} = {given[path]!r}: {choice.variable} says {value!r}; give one of them")
     return found
 

@@ -134,7 +134,8 @@ class RobotCfg(Cfg):
     default_armature: NonNegativeFloat | None = None
     """Armature that the loader gives to joints whose file says 0 (Genesis: 0.1 unless told); null for none."""
     gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0, exclude_if=lambda share: share == 0.0)
-    """Share of its own weight that the robot carries by itself, as the controllers of many arms do."""
+    """Share of its own weight that the robot carries by itself, as the controllers of many arms do. Read back after the
+    build."""
     joints: dict[str, JointCfg] = Field(min_length=1)
     """Every moving joint by name."""
     links: tuple[str, ...] = Field(min_length=1)
@@ -198,7 +199,7 @@ class GroundCfg(Cfg):
     """A horizontal plane at z = 0."""
 
     friction: PositiveFloat = 1.0
-    """Friction of the plane. A contact takes the larger friction of the two that touch."""
+    """Friction of the plane, read back after the build. A contact takes the larger friction of the two that touch."""
 
 
 class BoxCfg(Cfg):

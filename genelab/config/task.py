@@ -158,6 +158,9 @@ def _check_replay(agent: SacCfg, env: EnvCfg) -> None:
     episode = env.num_envs * env.max_episode_steps
     if agent.learning_starts <= episode:
         rule = f"must be above the {episode} transitions of one episode of every environment"
+        if agent.demo_path is not None:
+            # Whoever changed the number may not know that this decides it as well.
+            rule += f"; the {env.num_envs} of env.num_envs must also be those of the demonstrations"
         raise broken_rule("agent.learning_starts", agent.learning_starts, rule)
     if agent.buffer_size < 2 * episode:
         rule = f"must be at least {2 * episode}, two episodes of every environment"

@@ -44,7 +44,7 @@ class Finished:
     success_at_end: Tensor | None
     """Whether it was reached in the final state, bool; None without a goal. Shape: (num_envs,)."""
     observations: Observations | None
-    """Observations of the final states, if the environment was told to deliver them."""
+    """Observations of the final states, if the environment was told to deliver them and an episode may have ended."""
     measures: dict[str, Tensor]
     """Mean over the episode of what is measured, float64; nothing unless the environment was told to measure.
 
@@ -108,7 +108,7 @@ class Environment:
             max_steps: control steps per episode if fewer than the config's.
             observation_noise: whether the noise of noisy groups applies.
             disturbances: whether interval events happen, properties are drawn, and actions are late and noisy.
-            final_observations: whether steps deliver the observations of final states.
+            final_observations: whether steps in which an episode ends deliver the observations of final states.
             reset_broken: whether an episode whose state, reward or observation is broken ends at once, as terminated,
                 and is counted. The step earns 0, unless it is only the disturbance at its end that broke it.
             measure: whether episodes tell what the config measures.
@@ -251,7 +251,7 @@ class Environment:
             length=self.episode_step,
             success=None if reached is None else self._succeeded,
             success_at_end=reached,
-            observations=self._observe(state, "final/") if self._final_observations else None,
+            observations=self._observe(state, "final/") if self._final_needed(terminated | truncated) else None,
             measures=self._measures.means(self.episode_step) if self._measures else {},
         )
         written = self._disturb(state)
@@ -358,6 +358,10 @@ class Environment:
     def _needed(self, mask: Tensor) -> bool:
         """Whether masked work must be done. Asking a GPU would make it wait, so there the answer is always yes."""
         return self.device.type != "cpu" or bool(mask.any())
+
+    def _final_needed(self, ended: Tensor) -> bool:
+        """Whether to compute final observations. What is broken may still end an episode, after a disturbance."""
+        return self._final_observations and (self.resets_broken or self._needed(ended))
 
     def _read(self) -> StateView:
         links = self._sim.link_pos_w(), self._sim.link_quat_w(), self._sim.link_ang_vel_w()

@@ -1,16 +1,19 @@
 """Inspection of a demonstration file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genelab.config.snapshot import one_line
 from genelab.inspection.columns import Column, demo_action_columns, observation_columns
 from genelab.inspection.groups import ACTIONS, inspect_group
 from genelab.inspection.statistics import GroupStatistics
 from genelab.records.demos import read_demos
-from genelab.records.inspection import InspectedGroup, Inspection
+from genelab.records.files import MAX_LINE
+from genelab.records.inspection import InspectedEpisodes, InspectedGroup, Inspection
 
 BLOCK_ROWS = 65536
 """Rows added up at a time, so that a large file does not also fill the memory in double precision."""
@@ -23,7 +26,7 @@ def inspect_demos(path: Path) -> Inspection:
         InputError: as `read_demos`.
     """
     demos = read_demos(path)
-    header = demos.header
+    header, made = demos.header, demos.header.collection
     names = [action.name for action in header.actions] if header.actions else None
     groups: list[InspectedGroup] = []
     for group, rows in header.layout.items():
@@ -41,12 +44,14 @@ def inspect_demos(path: Path) -> Inspection:
         config_sha256=header.config_sha256,
         normalized=header.normalized,
         rollout=None,
+        collection=made and InspectedEpisodes(**{n: getattr(made, n) for n in InspectedEpisodes.model_fields}),
         groups=(*groups, inspect_group(ACTIONS, actions)),
     )
 
 
 def _added_up(columns: Sequence[Column], rows: NDArray[np.float32]) -> GroupStatistics:
-    statistics = GroupStatistics(columns)
+    # Names of terms, joints and actions are the file's own words.
+    statistics = GroupStatistics([replace(column, name=one_line(column.name, MAX_LINE)) for column in columns])
     for start in range(0, len(rows), BLOCK_ROWS):
         statistics.add(rows[start : start + BLOCK_ROWS])
     return statistics

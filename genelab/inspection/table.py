@@ -44,9 +44,19 @@ def _title(inspection: Inspection) -> str:
     run = inspection.rollout
     if run is None:
         kind = "normalised" if inspection.normalized else "raw"
-        return f"{inspection.target}: demonstrations of {inspection.task}, declared {kind}"
+        return f"{inspection.target}: demonstrations of {inspection.task}, declared {kind}{_episodes(inspection)}"
     policy = "random actions" if run.policy == "random" else f"policy of {inspection.target}"
     return f"{inspection.task}, {policy}, {run.num_envs} envs x {run.steps} steps, seed {run.seed}, on {run.device}"
+
+
+def _episodes(inspection: Inspection) -> str:
+    made = inspection.collection
+    if made is None:
+        return ""
+    told = f", {made.episodes} episodes, return {made.return_mean:.3f}"
+    rates = {"ever": made.success_rate, "at the end": made.success_at_end_rate}
+    known = [f"{rate:.1%} {when}" for when, rate in rates.items() if rate is not None]
+    return told + (f", success {', '.join(known)}" if known else "")
 
 
 def _group(group: InspectedGroup) -> list[str]:

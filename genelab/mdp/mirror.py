@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from genelab.config.actions import ActionCfg, DifferentialIkCfg
-from genelab.config.base import Param, resolve_function
+from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg, mirror_name
 from genelab.config.terms import ObservationGroupCfg
 from genelab.errors import InputError
+from genelab.functions import resolve_function
 
 Columns = list[tuple[int, float]]
 """For each column of the image, the column it comes from and its sign."""

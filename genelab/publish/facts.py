@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from genelab.config.overrides import Override
 from genelab.config.snapshot import canonical_json
 from genelab.publish.text import cell, number, single
 from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
+from genelab.records.demo_source import chosen_file, collect_command
 from genelab.records.derived import metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
@@ -31,7 +33,7 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
     facts += [("Protocol", _protocol(record, seeds)), ("Reload check", _round_trip(seeds))]
     changed = changes(seeds[0])
     told = [f"{o.path} {canonical_json(o.old)} → {canonical_json(o.new)}" for o in changed]
-    chosen = [f"{o.path} = {canonical_json(o.new)}" for o in record.overrides if o not in changed]
+    chosen = [_chosen(seeds[0], o) for o in record.overrides if o not in changed]
     registry = {d.path for s in seeds for d in s.eval.differences_from_registry}
     guards = [f"seed {s.run.seed} {name} {count}" for s in seeds for name, count in s.eval.guards.items() if count]
     resumed = [f"seed {s.run.seed} in {len(s.run.attempts)} attempts" for s in seeds if len(s.run.attempts) > 1]
@@ -49,9 +51,35 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
         ("Software", cell("; ".join(_versions(packages) for packages in record.packages))),
         ("Flags", cell("; ".join(dict.fromkeys(_flags(seed) for seed in seeds)))),
         ("Code", cell(", ".join(_code(stamp) for stamp in record.code))),
-        ("Config", f"`{record.config_sha256}`"),
+        ("Config", _config(entry)),
+        *_demonstrations(entry),
         ("Records", _records(entry, page)),
         ("Reproduce", f"`{record.reproduce}` at the commit above, whose tasks have this config"),
+    ]
+
+
+def _chosen(seed: SeedFiles, override: Override) -> str:
+    file = chosen_file(seed, override.path)
+    return f"{override.path} = {canonical_json(override.new)}" + (f" (sha256 `{file[1]}`)" if file else "")
+
+
+def _config(entry: CheckedEntry) -> str:
+    digest = f"`{entry.record.config_sha256}`"
+    if not any(chosen_file(entry.seeds[0], override.path) for override in entry.record.overrides):
+        return digest
+    return f"{digest}; the digest of a chosen file is part of it, so that another file makes another config"
+
+
+def _demonstrations(entry: CheckedEntry) -> list[tuple[str, str]]:
+    """How to get the demonstrations; nothing for a task that needs none."""
+    if not chosen_file(entry.seeds[0], names.DEMO_PATH):
+        return []
+    source = entry.record.demonstrations
+    if source is None:
+        return [("Demonstrations", "how they were collected was not recorded")]
+    command = collect_command(entry.seeds[0], source)
+    return [
+        ("Demonstrations", f"`{cell(command)}` collects them again, to the same sha256 on the same kind of machine")
     ]
 
 

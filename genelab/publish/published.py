@@ -1,6 +1,7 @@
 """Rows of the published reference tables that stand beside ours."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
@@ -10,8 +11,25 @@ from genelab.records.base import Record
 from genelab.records.files import read_json
 from genelab.records.statistics import Sample, excess
 
+R = TypeVar("R", bound=Record)
+
 FILE = Path("upstream", "published_numbers.json")
 """Place in the store."""
+
+
+DIFFERENCES = Path("upstream", "differences.json")
+"""Place in the store."""
+
+
+class Difference(Record):
+    """Where our task of a published name is another one."""
+
+    task: str
+    """Task identifier."""
+    told: str
+    """What differs, in a few words."""
+    page: str
+    """Page that lists it, relative to the rendered one."""
 
 
 class PublishedRow(Record):
@@ -65,11 +83,23 @@ def read_published(store: Path) -> list[PublishedRow]:
     Raises:
         RunError: if the file is broken.
     """
-    path = store / FILE
+    return _read(store / FILE, PublishedRow)
+
+
+def read_differences(store: Path) -> dict[str, Difference]:
+    """Read where our tasks differ from the published ones of the same name, by task; empty without such a file.
+
+    Raises:
+        RunError: if the file is broken.
+    """
+    return {difference.task: difference for difference in _read(store / DIFFERENCES, Difference)}
+
+
+def _read(path: Path, kind: type[R]) -> list[R]:
     if not path.is_file():
         return []
     try:
-        return TypeAdapter(list[PublishedRow]).validate_python(read_json(path), strict=True)
+        return TypeAdapter(list[kind]).validate_python(read_json(path), strict=True)
     except ValidationError as error:
         raise RunError(f"{path}: {first_problem(error)}") from error
     except RunError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genelab.publish.curves import draw, is_ours, problem
-from genelab.publish.published import read_published
+from genelab.publish.published import read_differences, read_published
 from genelab.publish.store import load_store
 from genelab.publish.text import cell, number
 from genelab.publish.view import current, task_view
@@ -36,7 +36,7 @@ def compose(store: Path, docs: Path) -> Rendering:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     page = docs / PAGE
-    published = read_published(store)
+    published, differences = read_published(store), read_differences(store)
     pictures: dict[Path, CheckedEntry] = {}
     tasks: list[object] = []
     for task, group in groupby(load_store(store), key=lambda entry: entry.record.task):
@@ -44,7 +44,7 @@ def compose(store: Path, docs: Path) -> Rendering:
             # No identifier of a task has an underscore.
             picture = docs / PICTURES / (f"{task}_{variant}.svg" if variant else f"{task}.svg")
             pictures[picture] = current(entries)
-            tasks.append(task_view(entries, published, page, picture))
+            tasks.append(task_view(entries, published, differences, page, picture))
     # Markdown, so nothing is escaped; `cell` guards the free text.
     jinja = Environment(
         loader=PackageLoader("genelab.publish"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined

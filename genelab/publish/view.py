@@ -1,11 +1,11 @@
 """What the page shows of an entry: every string and row that the template lays out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genelab.publish.facts import facts_of, link
-from genelab.publish.published import PublishedRow
+from genelab.publish.published import Difference, PublishedRow
 from genelab.publish.text import NONE, cell, number, seconds
 from genelab.records.build_entry import changes
 from genelab.records.check import CheckedEntry
@@ -50,6 +50,8 @@ class PublishedTable:
     """Task they belong to."""
     same_task: bool
     """Whether it is the task of the section."""
+    difference: Difference | None
+    """Where our task of that name is another one; None for nowhere, or for another task."""
     rows: list[Row]
     """Label, seed, return mean and std, length, success, convergence, train and eval wall, verdict against our idle."""
     machines: list[tuple[str, str]]
@@ -77,7 +79,11 @@ class TaskView:
 
 
 def task_view(
-    entries: Sequence[CheckedEntry], published: Sequence[PublishedRow], page: Path, picture: Path
+    entries: Sequence[CheckedEntry],
+    published: Sequence[PublishedRow],
+    differences: Mapping[str, Difference],
+    page: Path,
+    picture: Path,
 ) -> TaskView:
     """View of a task or of a variant. entries: its entries, the newest first, at least one."""
     shown = current(entries)
@@ -89,7 +95,7 @@ def task_view(
         current=_entry_view(shown, page),
         others=[_entry_view(entry, page) for entry in rest if changes(entry.seeds[0])],
         previous=[_entry_view(entry, page) for entry in rest if not changes(entry.seeds[0])],
-        published=_published_table(shown, published),
+        published=_published_table(shown, published, differences),
     )
 
 
@@ -125,7 +131,9 @@ def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
     return EntryView(entry.record, head, rows, curve_rows, facts_of(entry, page))
 
 
-def _published_table(entry: CheckedEntry, published: Sequence[PublishedRow]) -> PublishedTable | None:
+def _published_table(
+    entry: CheckedEntry, published: Sequence[PublishedRow], differences: Mapping[str, Difference]
+) -> PublishedTable | None:
     record = entry.record
     rows = [row for row in published if row.task == record.published_as]
     if not rows:
@@ -133,7 +141,8 @@ def _published_table(entry: CheckedEntry, published: Sequence[PublishedRow]) -> 
     same = record.published_as == record.task
     idle = sample(entry.seeds[0].eval.baselines.idle.episodes.return_) if same else None
     machines = dict.fromkeys((cell(row.label), cell(row.hardware or "not stated")) for row in rows)
-    return PublishedTable(rows[0].task, same, [_published_row(row, idle) for row in rows], list(machines))
+    difference = differences.get(record.task) if same else None
+    return PublishedTable(rows[0].task, same, difference, [_published_row(row, idle) for row in rows], list(machines))
 
 
 def _published_row(row: PublishedRow, idle: Sample | None) -> Row:

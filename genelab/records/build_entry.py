@@ -39,8 +39,10 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
     first = seeds[0]
     task = first.snapshot.task
     runs = tuple(_result(seed) for seed in seeds)
+    # What the publisher says of them counts where the run does not tell.
+    said = dict(header) | {"demonstrations": first.run.demonstrations or header.demonstrations}
     return EntryRecord(
-        **dict(header),
+        **said,
         schema="genelab/entry/1",
         status=_status(seeds, complete=complete),
         task=sweep.task,

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genelab.config.agent import SacCfg
-from genelab.config.snapshot import canonical_json, differences, dump
+from genelab.config.snapshot import canonical_json, differences, dump, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.records.demos import Demos, read_demos
+from genelab.records.demos import Demos, LayoutRow, read_demos
+from genelab.records.files import MAX_LINE
 
 
 def demonstrations_of(task: TaskSpec) -> Demos | None:
@@ -26,21 +27,22 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
     except InputError as error:
         raise InputError(f"agent.demo_path {error}") from error
     demos = read_demos(path)  # pyright: ignore[reportArgumentType] a file is a path
-    where, collection = f"demonstration file '{path}'", demos.header.collection
+    where, header, collection = file_told(task), demos.header, demos.header.collection
     if collection is None:
         raise InputError(f"{where} holds observations and actions alone; a replay buffer needs whole transitions")
-    if demos.header.task != task.id:
-        raise InputError(f"{where} was collected for task '{demos.header.task}', not for '{task.id}'")
-    if demos.header.task_version != task.task_version:
-        told = f"version {demos.header.task_version} of the task, this is version {task.task_version}"
+    if header.task != task.id:
+        raise InputError(f"{where} was collected for task '{_told(header.task)}', not for '{task.id}'")
+    if header.task_version != task.task_version:
+        told = f"version {header.task_version} of the task, this is version {task.task_version}"
         raise InputError(f"{where} was collected for {told}; collect it again")
     if collection.num_envs != task.env.num_envs:
         rule = f"the training has {task.env.num_envs}; collect with --num-envs {task.env.num_envs}"
         raise InputError(f"{where} has num_envs = {collection.num_envs}, {rule}")
     if changed := differences(collection.env, dump(task.env)):
         name, old, new = changed[0]
-        told = f"env.{name} = {_short(old)}, the training has {_short(new)}"
-        raise InputError(f"{where} was collected in another environment: {told}; collect it again")
+        told = f"{_told(f'env.{name}')} = {_short(old)}, the training has {_short(new)}"
+        how = "collect it again, with the --set env.* of the training"
+        raise InputError(f"{where} was collected in another environment: {told}; {how}")
     _check_columns(where, demos, task)
     for name, array in _floats(demos).items():
         if not np.isfinite(array).all():
@@ -53,16 +55,36 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
     return demos
 
 
+def file_told(task: TaskSpec) -> str:
+    """How messages name the demonstrations that a task chose."""
+    assert isinstance(task.agent, SacCfg)
+    assert task.agent.demo_path is not None
+    return f"demonstration file '{task.agent.demo_path.value}'"
+
+
 def _check_columns(where: str, demos: Demos, task: TaskSpec) -> None:
-    """Check what the columns hold. How wide a term is, the environment knows; the buffer compares that."""
+    """Check what the columns hold. How wide a term is, its function knows: `genelab.envs.recorded`."""
     wanted = {group: list(cfg.terms) for group, cfg in task.env.observations.items()}
     found = {group: [row.name for row in rows] for group, rows in demos.header.layout.items()}
     if found != wanted:
         group = next(g for g in (*wanted, *found) if wanted.get(g) != found.get(g))
-        raise InputError(f"{where} has the columns {found.get(group)} in '{group}', the task {wanted.get(group)}")
+        told = f"the columns {found.get(group)} in '{group}', the task {wanted.get(group)}"
+        raise InputError(f"{where} has {_told(told)}")
+    for group, rows in demos.header.layout.items():
+        for row in rows:
+            _check_term(where, f"'{row.name}' in '{group}'", row, dump(task.env.observations[group].terms[row.name]))
     columns = len(task.env.action.columns)
     if demos.actions.shape[1] != columns:
         raise InputError(f"{where} has actions of {demos.actions.shape[1]} columns, the task {columns}")
+
+
+def _check_term(where: str, name: str, row: LayoutRow, term: dict[str, Any]) -> None:
+    # A writer may leave out the function, and the arguments with it.
+    own = {"scale": row.scale} | ({} if row.func is None else {"func": row.func, "params": row.params})
+    for field, value in own.items():
+        if value != term[field]:
+            told = f"{field} = {_short(value)} of {name}, the task has {_short(term[field])}"
+            raise InputError(f"{where} has {told}")
 
 
 def _floats(demos: Demos) -> dict[str, NDArray[Any]]:
@@ -71,6 +93,11 @@ def _floats(demos: Demos) -> dict[str, NDArray[Any]]:
     following = {f"next_observations/{group}": array for group, array in after.next_observations.items()}
     own = {f"observations/{group}": array for group, array in demos.observations.items()}
     return {**own, **following, "actions": demos.actions, "rewards": after.rewards}
+
+
+def _told(text: str) -> str:
+    """What a file says, as a part of one line."""
+    return one_line(text, MAX_LINE)
 
 
 def _short(value: Any) -> str:

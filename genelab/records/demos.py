@@ -21,16 +21,19 @@ Whatever changes the meaning of a field or an array that stands here takes a new
 import io
 import json
 import lzma
+import math
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import (
     ConfigDict,
@@ -44,6 +47,7 @@ from pydantic import (
 )
 
 from genelab.config.base import Sha256
+from genelab.config.task import TaskId
 from genelab.errors import InputError
 from genelab.records.base import Record
 from genelab.records.files import MAX_LINE, parse_json, short_problem
@@ -56,6 +60,12 @@ GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]\w*$")]
 Bounds = tuple[float, float]
 """Lowest and highest value."""
 
+MAX_HEADER = 2**22
+"""Largest header that is read, bytes."""
+MAX_BYTES = 2**33
+"""Most that the arrays of a file may take, bytes. A small zip may claim to unpack to more than any memory holds."""
+
+_NPY = ".npy"
 _KNOWN = ("header", "actions", "ends", "rewards", "terminated", "truncated")
 
 # Everything that numpy and the zip below it raise on torn or hostile files.
@@ -137,7 +147,7 @@ class DemoHeader(_Open):
 
     schema_: Literal["genelab/demos/1"] = Field(alias="schema")
     """Name and version of this schema."""
-    task: str
+    task: TaskId
     """Task identifier."""
     task_version: PositiveInt | None = None
     """Version of the task under its identifier; null if the writer does not say."""
@@ -211,7 +221,9 @@ def encode_demos(demos: Demos) -> bytes:
 
 
 def read_demos(path: Path) -> Demos:
-    """Read a demonstration file. Never runs code from it; values may be non-finite.
+    """Read a demonstration file. Never runs code from it.
+
+    What is not as large as its header says is not unpacked. Values may be non-finite.
 
     Raises:
         InputError: if the file is missing, torn, holds Python objects, or breaks the format; one line that names the
@@ -219,43 +231,76 @@ def read_demos(path: Path) -> Demos:
     """
     if not path.is_file():
         raise InputError(f"demonstration file '{path}' does not exist")
-    known = _known_arrays(path)
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"demonstration file '{path}' is torn or no .npz")
     try:
-        header = DemoHeader.model_validate_json(_header_bytes(known.pop("header", None)), strict=True)
-        widths = header.widths()
-        found = {name.removeprefix(OBSERVATIONS) for name in known if name.startswith(OBSERVATIONS)}
-        if found != set(widths):
-            raise ValueError(f"holds the observation groups {sorted(found)}, its header's layout {sorted(widths)}")
-        actions = _rows(known, "actions", None)
-        if header.actions is not None and len(header.actions) != actions.shape[1]:
-            raise ValueError(f"'actions' has {actions.shape[1]} columns, its header names {len(header.actions)}")
-        groups = {group: _rows(known, f"{OBSERVATIONS}{group}", width) for group, width in widths.items()}
-        for group, array in groups.items():
-            if len(array) != len(actions):
-                raise ValueError(f"'{OBSERVATIONS}{group}' has {len(array)} rows, 'actions' {len(actions)}")
-        ends = None if known.get("ends") is None else _flags(known, "ends", len(actions))
-        return Demos(header, groups, actions, ends, _transitions(header, known, len(actions)))
+        with zipfile.ZipFile(path) as archive:
+            return _read(archive)
     except ValidationError as error:
         raise _refusal(path, f"has a wrong header: {short_problem(error)}") from error
     except (ValueError, RecursionError) as error:
         raise _refusal(path, str(error)) from error
-
-
-def _known_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of the format, unchecked. Others are not even read."""
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"demonstration file '{path}' is torn or no .npz")
-    name = None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            known: dict[str, NDArray[Any]] = {}
-            for name in file.files:
-                if name in _KNOWN or name.startswith((OBSERVATIONS, NEXT_OBSERVATIONS)):
-                    known[name] = np.asarray(file[name])
-            return known
     except _BROKEN as error:
-        where = f"holds an array '{name}' that cannot be read" if name else "is torn or no .npz"
-        raise _refusal(path, f"{where}: {str(error) or type(error).__name__}") from error
+        raise _refusal(path, f"is torn or no .npz: {str(error) or type(error).__name__}") from error
+
+
+def _read(archive: zipfile.ZipFile) -> Demos:
+    # Others are not even looked at.
+    names = [member.removesuffix(_NPY) for member in archive.namelist() if member.endswith(_NPY)]
+    names = [name for name in names if name in _KNOWN or name.startswith((OBSERVATIONS, NEXT_OBSERVATIONS))]
+    declared = {name: _declared(archive, name) for name in names}
+    header = DemoHeader.model_validate_json(_header_bytes(archive, declared.get("header")), strict=True)
+    wanted = _checked(header, declared)
+    if (claimed := sum(declared[name].nbytes for name in wanted)) > MAX_BYTES:
+        raise ValueError(f"claims {claimed} bytes of arrays, it must hold at most {MAX_BYTES}")
+    arrays = {name: _array(archive, name) for name in wanted}
+    groups = {group: arrays[f"{OBSERVATIONS}{group}"] for group in header.layout}
+    after = None if header.collection is None else _transitions(header, header.collection, arrays)
+    return Demos(header, groups, arrays["actions"], arrays.get("ends"), after)
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What the first bytes of a member say of its array, before the rest is unpacked."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """Tell which array is broken."""
+    try:
+        yield
+    except _BROKEN as error:
+        told = str(error) or type(error).__name__
+        raise ValueError(f"holds an array '{name}' that cannot be read: {told}") from error
+
+
+def _declared(archive: zipfile.ZipFile, name: str) -> _Declared:
+    with _named(name), archive.open(f"{name}{_NPY}") as member:
+        version = npy.read_magic(member)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"format {version} is not known")
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(member)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects, which are never loaded")
+        declared = _Declared(shape, dtype)
+        held = archive.getinfo(f"{name}{_NPY}").file_size - member.tell()
+        if held != declared.nbytes:
+            raise ValueError(f"it has {held} bytes, {declared.dtype} of shape {shape} takes {declared.nbytes}")
+        return declared
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with _named(name), archive.open(f"{name}{_NPY}") as member:
+        return npy.read_array(member, allow_pickle=False)
 
 
 def _refusal(path: Path, why: str) -> InputError:
@@ -264,10 +309,12 @@ def _refusal(path: Path, why: str) -> InputError:
     return InputError(f"demonstration file '{path}' {line if len(line) <= MAX_LINE else f'{line[:MAX_LINE]} ...'}")
 
 
-def _header_bytes(array: NDArray[Any] | None) -> bytes:
-    if array is None or array.dtype != np.uint8 or array.ndim != 1:
+def _header_bytes(archive: zipfile.ZipFile, declared: _Declared | None) -> bytes:
+    if declared is None or declared.dtype != np.uint8 or len(declared.shape) != 1:
         raise ValueError("has no header of UTF-8 bytes: 'header' must be a uint8 array of one dimension")
-    text = array.tobytes()
+    if declared.nbytes > MAX_HEADER:
+        raise ValueError(f"claims a header of {declared.nbytes} bytes, it must have at most {MAX_HEADER}")
+    text = _array(archive, "header").tobytes()
     try:
         parse_json(text)
     except (ValueError, RecursionError) as error:
@@ -275,30 +322,63 @@ def _header_bytes(array: NDArray[Any] | None) -> bytes:
     return text
 
 
-def _rows(arrays: Mapping[str, NDArray[Any]], name: str, width: int | None) -> NDArray[np.float32]:
-    array = arrays.get(name)
-    if array is None:
-        raise ValueError(f"has no array '{name}'")
-    wanted = "(rows, columns)" if width is None else f"(rows, {width})"
-    if array.ndim != 2 or 0 in array.shape or array.shape[1] != (width or array.shape[1]):
-        raise ValueError(f"has '{name}' of shape {array.shape}, it must be {wanted} with one row or more")
-    if array.dtype != np.float32:
-        raise ValueError(f"has '{name}' of type {array.dtype}, it must be float32")
-    return array
-
-
-def _transitions(header: DemoHeader, arrays: Mapping[str, NDArray[Any]], rows: int) -> Transitions | None:
-    collection = header.collection
-    if collection is None:
-        return None
+def _checked(header: DemoHeader, declared: Mapping[str, _Declared]) -> list[str]:
+    """Names of the arrays that belong to a file with this header, after a look at the shape and type of each."""
+    widths = header.widths()
+    found = {name.removeprefix(OBSERVATIONS) for name in declared if name.startswith(OBSERVATIONS)}
+    if found != set(widths):
+        raise ValueError(f"holds the observation groups {sorted(found)}, its header's layout {sorted(widths)}")
+    rows, columns = _check_rows(declared, "actions", None)
+    if header.actions is not None and len(header.actions) != columns:
+        raise ValueError(f"'actions' has {columns} columns, its header names {len(header.actions)}")
+    names = ["actions"]
+    for group, width in widths.items():
+        names.append(f"{OBSERVATIONS}{group}")
+        if (own := _check_rows(declared, names[-1], width)[0]) != rows:
+            raise ValueError(f"'{names[-1]}' has {own} rows, 'actions' {rows}")
+    if "ends" in declared:
+        names.append("ends")
+        _check_column(declared, "ends", rows, np.bool_)
+    if (collection := header.collection) is None:
+        return names
     if rows != collection.num_envs * collection.steps:
         told = f"{collection.steps} steps of {collection.num_envs} environments"
         raise ValueError(f"has {rows} rows, its header tells of {told}")
-    following = {g: _rows(arrays, f"{NEXT_OBSERVATIONS}{g}", width) for g, width in header.widths().items()}
-    for group, array in following.items():
-        if len(array) != rows:
-            raise ValueError(f"has '{NEXT_OBSERVATIONS}{group}' of {len(array)} rows, 'actions' has {rows}")
-    terminated, truncated = _flags(arrays, "terminated", rows), _flags(arrays, "truncated", rows)
+    for group, width in widths.items():
+        names.append(f"{NEXT_OBSERVATIONS}{group}")
+        if (own := _check_rows(declared, names[-1], width)[0]) != rows:
+            raise ValueError(f"has '{names[-1]}' of {own} rows, 'actions' has {rows}")
+    for name, kind in (("terminated", np.bool_), ("truncated", np.bool_), ("rewards", np.float32)):
+        names.append(name)
+        _check_column(declared, name, rows, kind)
+    return names
+
+
+def _check_rows(declared: Mapping[str, _Declared], name: str, width: int | None) -> tuple[int, int]:
+    """Check a matrix of float32; returns its rows and columns."""
+    array = declared.get(name)
+    if array is None:
+        raise ValueError(f"has no array '{name}'")
+    shape = array.shape
+    wanted = "(rows, columns)" if width is None else f"(rows, {width})"
+    if len(shape) != 2 or 0 in shape or shape[1] != (width or shape[1]):
+        raise ValueError(f"has '{name}' of shape {shape}, it must be {wanted} with one row or more")
+    if array.dtype != np.float32:
+        raise ValueError(f"has '{name}' of type {array.dtype}, it must be float32")
+    return shape[0], shape[1]
+
+
+def _check_column(declared: Mapping[str, _Declared], name: str, rows: int, kind: Any) -> None:
+    array = declared.get(name)
+    if array is None:
+        raise ValueError(f"has no array '{name}'")
+    if array.dtype != kind or array.shape != (rows,):
+        wanted = np.dtype(kind).name
+        raise ValueError(f"has '{name}' of type {array.dtype} and shape {array.shape}, it must be {wanted} ({rows},)")
+
+
+def _transitions(header: DemoHeader, collection: Collection, arrays: Mapping[str, NDArray[Any]]) -> Transitions:
+    terminated, truncated = arrays["terminated"], arrays["truncated"]
     if bool((terminated & truncated).any()):
         raise ValueError("has a row that is both 'terminated' and 'truncated'")
     ended = terminated | truncated
@@ -308,18 +388,5 @@ def _transitions(header: DemoHeader, arrays: Mapping[str, NDArray[Any]], rows: i
         raise ValueError(f"has {int(ended.sum())} ends of episodes, its header tells of {collection.episodes}")
     if "ends" in arrays and not np.array_equal(arrays["ends"], ended):
         raise ValueError("has 'ends' that are not where 'terminated' or 'truncated' is true")
-    return Transitions(following, _column(arrays, "rewards", rows, np.float32), terminated, truncated)
-
-
-def _flags(arrays: Mapping[str, NDArray[Any]], name: str, rows: int) -> NDArray[np.bool_]:
-    return _column(arrays, name, rows, np.bool_)
-
-
-def _column(arrays: Mapping[str, NDArray[Any]], name: str, rows: int, kind: Any) -> NDArray[Any]:
-    array = arrays.get(name)
-    if array is None:
-        raise ValueError(f"has no array '{name}'")
-    if array.dtype != kind or array.shape != (rows,):
-        wanted = np.dtype(kind).name
-        raise ValueError(f"has '{name}' of type {array.dtype} and shape {array.shape}, it must be {wanted} ({rows},)")
-    return array
+    following = {group: arrays[f"{NEXT_OBSERVATIONS}{group}"] for group in header.layout}
+    return Transitions(following, arrays["rewards"], terminated, truncated)

@@ -17,6 +17,7 @@ from genelab.config.base import Sha256
 from genelab.config.overrides import Override
 from genelab.records.base import Record
 from genelab.records.eval import Metrics, Protocol
+from genelab.records.run import CollectedDemos
 from genelab.records.stamps import CodeStamp, Commit, HardwareStamp, Packages
 
 EntryId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -181,6 +182,9 @@ class EntryHeader(Record):
     """When it was added, UTC."""
     publisher: str | None
     """Who added it; null if not said."""
+    demonstrations: CollectedDemos | None = Field(default=None, exclude_if=_none)
+    """How the demonstrations were collected that the seeds were filled with: as their records say, or as the publisher
+    read in the file; left out if there were none, or it is not known."""
 
 
 class EntryRecord(EntryHeader):

@@ -91,6 +91,19 @@ class Rollout(Record):
     """Device."""
 
 
+class InspectedEpisodes(Record):
+    """What a demonstration file tells of its episodes."""
+
+    episodes: PositiveInt
+    """Finished episodes."""
+    return_mean: float
+    """Mean return of an episode."""
+    success_rate: float | None
+    """Share of the episodes that reached the goal at any step; null without a goal."""
+    success_at_end_rate: float | None
+    """Share that had reached it in the final state; null without a goal."""
+
+
 class Inspection(Record):
     """The result of an inspection."""
 
@@ -108,6 +121,8 @@ class Inspection(Record):
     """Whether a demonstration file says that its observations are normalised; null for a rollout."""
     rollout: Rollout | None
     """What was run; null for a demonstration file."""
+    collection: InspectedEpisodes | None = None
+    """Episodes of a demonstration file; null where there is none, or it does not tell."""
     groups: tuple[InspectedGroup, ...] = Field(min_length=1)
     """Observation groups, then the actions."""
 

@@ -16,6 +16,8 @@ PARAMS = "params"
 """Directory of the config snapshot, in that of its seed."""
 PARTS = ("task", "env", "agent")
 """Its files, each with the suffix .json."""
+DEMO_PATH = "agent.demo_path"
+"""Dotted path of the demonstrations that a task's learner is filled with."""
 GUARD = "guard"
 """Directory of what guards found, in that of its seed, with one directory per iteration."""
 FAULT = "fault.json"

@@ -108,6 +108,19 @@ class ParentRef(Record):
     """What starts anew."""
 
 
+class CollectedDemos(Record):
+    """How a file of demonstrations was collected."""
+
+    sha256: Sha256
+    """Digest of the file."""
+    num_envs: PositiveInt
+    """Parallel environments."""
+    steps: PositiveInt
+    """Control steps of each."""
+    seed: NonNegativeInt
+    """Seed of the environments."""
+
+
 class RunRecord(Record):
     """run.json, rewritten at each change of status."""
 
@@ -153,6 +166,9 @@ class RunRecord(Record):
     """The final policy; null until training is done."""
     guards: dict[str, NonNegativeInt] = {}
     """Counters of what went wrong in training and was let pass, by name: `env_resets` with --nan-policy reset-env."""
+
+    demonstrations: CollectedDemos | None = Field(default=None, exclude_if=lambda source: source is None)
+    """What the replay buffer held before training; left out without demonstrations, and by older versions."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

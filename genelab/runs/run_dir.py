@@ -134,9 +134,29 @@ class RunDir:
         """The task as this run was launched. Raises InputError as `snapshot`."""
         return load_task(self.snapshot(), str(self.params))
 
-    def relaunch(self, *, seeds_planned: Sequence[int], command: Sequence[str], execution: ExecutionCfg) -> RunRecord:
-        """Forget a past failure or interruption, so that what the next process reports is its own."""
+    def relaunch(
+        self,
+        *,
+        task: TaskSpec,
+        seeds_planned: Sequence[int],
+        command: Sequence[str],
+        overrides: Sequence[Override],
+        execution: ExecutionCfg,
+    ) -> RunRecord:
+        """Forget a past failure or interruption, so that what the next process reports is its own.
+
+        What is not trained yet takes chosen files from where they lie now.
+
+        Args:
+            task: of the same digest as the run's.
+            seeds_planned: every seed of the sweep.
+            command: of this launch.
+            overrides: of this launch.
+            execution: of this launch.
+        """
         record = self.load()
+        if record.checkpoint is None:
+            record = self._take_places(record, task, overrides)
         return self.update(
             status="planned" if record.checkpoint is None else "trained",
             failure=None,
@@ -144,6 +164,15 @@ class RunDir:
             command=tuple(command),
             execution=_relaunched(record, execution),
         )
+
+    def _take_places(self, record: RunRecord, task: TaskSpec, overrides: Sequence[Override]) -> RunRecord:
+        old, new = self.snapshot(), dump_task(task)
+        if old == new or config_sha256(new) != record.config_sha256:
+            return record
+        for part in names.PARTS:
+            if old[part] != new[part]:
+                write_json(self.params / f"{part}.json", new[part])
+        return self.update(overrides=tuple(overrides))
 
     def begin_attempt(self, *, from_iteration: int, device: str, stamps: Stamps) -> RunRecord:
         """Start training on resolved `device` after `from_iteration` iterations; clean up behind a killed attempt.

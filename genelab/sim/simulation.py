@@ -50,7 +50,8 @@ class Simulation:
             show_viewer=False,
         )
         if cfg.ground is not None:
-            self._scene.add_entity(gs.morphs.Plane(), material=gs.materials.Rigid(friction=cfg.ground.friction))
+            material = gs.materials.Rigid(friction=cfg.ground.friction)
+            self._ground: Any = self._scene.add_entity(gs.morphs.Plane(), material=material)
         self._robot: Any = self._scene.add_entity(
             gs.morphs.MJCF(
                 file=str(_checked_model(cfg.robot)),
@@ -78,6 +79,7 @@ class Simulation:
         """Height of the ground."""
         self._set_gains(cfg.robot)
         self._check_robot(cfg.robot)
+        self._check_scene(cfg)
         self.properties = Properties(self._robot, cfg.robot, self._dofs, num_envs, self.device)
         """What randomisations write."""
         self.default_joint_pos = torch.tensor(
@@ -349,6 +351,22 @@ class Simulation:
     def _first_environment(self, values: Tensor) -> list[float]:
         # Batched where randomisations may write, and equal before they do.
         return (values[0] if values.ndim == 2 else values).tolist()
+
+    def _check_scene(self, cfg: EnvCfg) -> None:
+        """Compare what the simulator holds beside joints and objects with what the config says."""
+        from genesis.utils.misc import qd_to_numpy
+
+        # The entity itself would only repeat what it was told.
+        solver = self._scene.sim.rigid_solver
+        shares = qd_to_numpy(solver.dyn_info.entities.gravity_compensation).flatten()
+        share = float(shares[solver.entities.index(self._robot)])
+        held = {"env.robot.gravity_compensation": (share, cfg.robot.gravity_compensation)}
+        if cfg.ground is not None:
+            friction = float(self._ground.geoms[0].get_friction())
+            held["env.ground.friction"] = (friction, cfg.ground.friction)
+        for field, (found, value) in held.items():
+            if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
+                raise RunError(f"{field}: the simulator holds {found}, the config says {value}")
 
     def _check_objects(self, cfg: EnvCfg) -> None:
         """Compare mass and friction of the objects with the config, and write and read back a pose of each."""

@@ -66,7 +66,13 @@ class Book:
     def _open_run(self, seed: SeedPlan, argv: tuple[str, ...]) -> None:
         plan = self._plan
         if seed.run_dir.exists():
-            seed.run_dir.relaunch(seeds_planned=plan.planned, command=argv, execution=plan.execution)
+            seed.run_dir.relaunch(
+                task=plan.task,
+                seeds_planned=plan.planned,
+                command=argv,
+                overrides=plan.overrides,
+                execution=plan.execution,
+            )
             return
         parent = None
         if plan.start is not None:

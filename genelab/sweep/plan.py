@@ -83,6 +83,11 @@ class SweepPlan:
     """Where the checkpoints are that the seeds start from; None for training from scratch."""
 
     @property
+    def trains(self) -> bool:
+        """Whether any seed trains."""
+        return any(seed.action in ("train", "resume", "retry") for seed in self.seeds)
+
+    @property
     def sweep_file(self) -> Path:
         """Path of sweep.json."""
         return self.log_dir / names.SWEEP

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genelab.config.agent import SacCfg
 from genelab.config.commands import CollectCfg
 from genelab.config.snapshot import config_sha256, dump, dump_task
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
 from genelab.functions import resolve_function
-from genelab.records.demo_check import demonstrations_of
+from genelab.records.demo_check import demonstrations_of, file_told
+from genelab.records.demo_source import collected
 from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
+from genelab.records.run import CollectedDemos
 from genelab.runs.files import write_atomic
 
 if TYPE_CHECKING:
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
 
 SAVE_EVERY = 200
 """Control steps between two saves of an unfinished collection."""
-REWARD_TOLERANCE = 1e-5
-"""Largest difference of a demonstrated reward to the environment's: rounding of a sum of terms."""
 PARTIAL = ".partial"
 """Ending of an unfinished collection, after the name of the file."""
 
@@ -137,17 +138,20 @@ def go_on(collector: "Collector", partial: Path, asked: dict[str, Any], steps: i
         collector.load_state_dict(saved["collector"], steps)
 
 
-def prefill(trainer: "Trainer", task: TaskSpec) -> int:
-    """Fill the buffer of a new trainer with the demonstrations that the task chose; returns the transitions added.
+def prefill(trainer: "Trainer", task: TaskSpec) -> tuple[int, CollectedDemos | None]:
+    """Fill the buffer of a new trainer with the demonstrations that the task chose.
+
+    Returns:
+        The transitions added, and how they were collected; none and None for a learner that wants none.
 
     Raises:
-        InputError: as `demonstrations_of`.
+        InputError: as `checked_demonstrations`.
     """
     from genelab.learn.backend import backend_of
 
-    demos = demonstrations_of(task)
+    demos = checked_demonstrations(task)
     if demos is None:
-        return 0
+        return 0, None
     collection, after = demos.header.collection, demos.transitions
     assert collection is not None
     assert after is not None
@@ -157,27 +161,34 @@ def prefill(trainer: "Trainer", task: TaskSpec) -> int:
 
     arrays = {f"obs_{group}": by_step(array) for group, array in demos.observations.items()}
     arrays |= {f"next_obs_{group}": by_step(array) for group, array in after.next_observations.items()}
-    _require_rewards(trainer.env, after, demos.observations["desired_goal"])
     flags = {"terminated": after.terminated, "truncated": after.truncated}
     rest = {"actions": demos.actions, "rewards": after.rewards, **flags}
-    return backend_of(task.agent).prefill(trainer, arrays | {name: by_step(array) for name, array in rest.items()})
+    arrays |= {name: by_step(array) for name, array in rest.items()}
+    assert isinstance(task.agent, SacCfg)
+    assert task.agent.demo_path is not None
+    assert task.agent.demo_path.sha256 is not None
+    source = collected(demos.header, task.agent.demo_path.sha256)
+    return backend_of(task.agent).prefill(trainer, arrays), source
 
 
-def _require_rewards(env: "Environment", after: Transitions, desired: NDArray[np.float32]) -> None:
-    """Check that demonstrated rewards are those that the environment gives.
+def checked_demonstrations(task: TaskSpec) -> Demos | None:
+    """Read the demonstrations that a task's learner is filled with, and compare them with what its terms compute.
+
+    Needs torch and no simulator. None if the learner wants none.
 
     Raises:
-        InputError: if one differs by more than rounding.
+        InputError: as `demonstrations_of`, or if a term is wider or narrower than its function makes it, or a reward is
+            not the one that its goals give.
     """
-    import torch
+    demos = demonstrations_of(task)
+    if demos is None:
+        return None
+    from genelab.envs.recorded import require_columns, require_rewards
 
-    achieved = torch.from_numpy(after.next_observations["achieved_goal"]).to(env.device)
-    wanted = env.compute_reward(achieved, torch.from_numpy(desired).to(env.device)).cpu().numpy()
-    off = np.abs(wanted - after.rewards)
-    if off.max() > REWARD_TOLERANCE:
-        row = int(off.argmax())
-        told = f"row {row} has {after.rewards[row]:g}, the environment gives {wanted[row]:g}"
-        raise InputError(f"agent.demo_path: the rewards of the demonstrations are not those of the task: {told}")
+    where = file_told(task)
+    require_columns(task.env, demos, where)
+    require_rewards(task.env, demos, where)
+    return demos
 
 
 class Collector:
@@ -199,8 +210,8 @@ class Collector:
         if bool(step.broken.any()):
             found = torch.nonzero(step.broken).flatten().tolist()
             raise DivergedError(f"demonstrations: environment(s) {found[:5]} broke at control step {self.steps}")
-        done, final = step.terminated | step.truncated, step.finished.observations
-        assert final is not None
+        # None where no episode ended, and none is needed.
+        done, final = step.terminated | step.truncated, step.finished.observations or step.observations
         for group, before in self._observations.items():
             self._keep(f"observations/{group}", before)
             self._keep(f"next_observations/{group}", torch.where(done[:, None], final[group], step.observations[group]))

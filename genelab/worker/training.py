@@ -49,10 +49,12 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     )
     spent_before = restore(run_dir, trainer)
     first = trainer.iteration
-    filled = prefill(trainer, task) if first == 0 else 0
+    filled, source = prefill(trainer, task) if first == 0 else (0, None)
     if first == 0 and record.parent is not None:
         _warm_start(run_dir, trainer, task, record.parent)
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
+    if source is not None:
+        run_dir.update(demonstrations=source)
     print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
 
     if filled:

@@ -67,6 +67,19 @@ def test_a_file_of_a_package_has_a_name_on_every_machine() -> None:
     assert path.is_file()
 
 
+def test_a_path_may_hold_a_colon(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An existing file wins over a package, and what cannot be a package is a path."""
+    monkeypatch.chdir(clip.parent)
+    folder = clip.parent / "12:30"
+    folder.mkdir()
+    for name in ("12:30/walk.npz", "genelab:__init__.py"):
+        clip.parent.joinpath(name).write_text("steps")
+        task, _ = apply_overrides(task_with_choices(), [f"{CLIP}={name}"])
+        assert dict(choices(task))[CLIP].resolve() == Path(name)
+    with pytest.raises(InputError, match=r"= '12:30/gone.npz': cannot read this file"):
+        apply_overrides(task_with_choices(), [f"{CLIP}=12:30/gone.npz"])
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [

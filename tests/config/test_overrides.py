@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -207,6 +208,24 @@ def test_a_variable_makes_a_choice() -> None:
 
 def test_a_variable_that_says_the_same_as_set_has_no_effect() -> None:
     assert from_environment(FRANKA, ["agent.demo_path=demos.npz"], {VARIABLE: "demos.npz"}) == {}
+
+
+def test_two_spellings_of_a_file_are_no_contradiction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("demos.npz").write_bytes(b"steps")
+    given = ["agent.demo_path=demos.npz"]
+    assert from_environment(FRANKA, given, {VARIABLE: str(tmp_path / "demos.npz")}) == {}
+    Path("other.npz").write_bytes(b"others")
+    with pytest.raises(InputError, match=r"says 'other\.npz'; give one of them"):
+        from_environment(FRANKA, given, {VARIABLE: "other.npz"})
+
+
+def test_more_environments_than_the_warm_up_allows_are_refused_with_a_word_on_demonstrations() -> None:
+    told = (
+        r"agent\.learning_starts = 6464: must be above the 12800 .*; the 128 of env\.num_envs must also be those of the"
+    )
+    with pytest.raises(InputError, match=told):
+        apply_overrides(FRANKA, ["env.num_envs=128"])
 
 
 def test_a_variable_that_contradicts_set_is_refused() -> None:

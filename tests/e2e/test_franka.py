@@ -97,9 +97,42 @@ def test_half_an_episode_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+CREEP = ("--set", "env.robot.gravity_compensation=0.0")
+
+
+def test_demonstrations_of_another_environment_fit_that_training_alone(tmp_path: Path) -> None:
+    out, runs = tmp_path / "creep.npz", tmp_path / "runs"
+    done = genelab("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", "100", *CREEP, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    own = genelab(*train_args(runs, out), "--dry-run")
+    assert own.returncode == 2
+    assert "env.robot.gravity_compensation = null, the training has 1.0; collect it again, with the" in own.stderr
+    assert genelab(*train_args(runs, out, *CREEP), "--dry-run").returncode == 0
+    # The same command finds them; without --set they are others.
+    again = ("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", "100", "--out", str(out))
+    assert "has been collected already" in genelab(*again, *CREEP).stdout
+    assert "holds other demonstrations" in genelab(*again).stderr
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("env.num_envs=8", "--set env.num_envs: give --num-envs"),
+        ("agent.gamma=0.9", "--set agent.gamma: must be a path in env; the rest is no part of what is demonstrated"),
+        ("env.robot.gravity=0", "--set env.robot.gravity: unknown path; nearest: "),
+    ],
+)
+def test_what_changes_no_demonstration_is_refused(tmp_path: Path, assignment: str, told: str) -> None:
+    done = genelab("collect-demos", TASK, "--set", assignment, "--out", str(tmp_path / "demos.npz"))
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_file_can_be_inspected(demos: Path) -> None:
     done = genelab("inspect", str(demos))
     assert done.returncode == 0, done.stderr
+    assert "12 episodes, return" in done.stdout
     assert "goal_minus_cube" in done.stdout
 
 
@@ -110,6 +143,8 @@ def test_every_promised_file_is_there_and_the_file_of_demonstrations_in_the_snap
     choice = read(folder / "params" / "agent.json")["demo_path"]
     assert choice["value"] == str(demos)
     assert len(choice["sha256"]) == 64
+    told = {"sha256": choice["sha256"], "num_envs": ENVS, "steps": STEPS, "seed": 42}
+    assert read(folder / "run.json")["demonstrations"] == told
     record = read(folder / "eval.json")
     assert (record["run"]["algorithm"], record["run"]["trainer"]) == ("sac", "stable_baselines3")
     assert record["round_trip"]["max_abs_difference"] == 0.0

@@ -76,6 +76,8 @@ def test_a_fall_terminates_and_a_time_limit_truncates(build: Build):
         assert not (step.terminated & step.truncated).any()
         assert (step.finished.length[step.truncated] == 30).all()
         fell = step.terminated
+        # Computed only in the steps that need them.
+        assert (step.finished.observations is not None) == bool((fell | step.truncated).any())
         if fell.any():
             final = step.finished.observations
             assert final is not None

@@ -9,6 +9,7 @@ from genelab.inspection.picture import write_pictures
 from genelab.inspection.table import lines
 from genelab.records.demos import encode_demos
 from genelab.records.inspection import Inspection
+from tests import franka_demos
 from tests.inspection.demo_files import demos, raw_observations, standardised
 
 
@@ -56,6 +57,27 @@ def test_raw_data_is_clean_and_in_its_own_unit(tmp_path: Path):
 def test_raw_data_that_was_normalised_is_found(tmp_path: Path):
     policy, _ = inspected(tmp_path, standardised(raw_observations())).groups
     assert policy.flags == ("already_normalised",)
+
+
+def test_episodes_and_successes_are_told(tmp_path: Path):
+    path = tmp_path / "demos.npz"
+    path.write_bytes(encode_demos(franka_demos.demos()))
+    found = inspect_demos(path)
+    assert found.collection is not None
+    assert (found.collection.episodes, found.collection.success_at_end_rate) == (64, 0.25)
+    first = lines(found)[0]
+    assert first.endswith(", 64 episodes, return -1.000, success 50.0% ever, 25.0% at the end")
+    # A file of observations and actions alone tells nothing of them.
+    assert inspected(tmp_path, raw_observations()).collection is None
+
+
+def test_names_that_the_file_chose_do_not_reach_the_terminal_raw(tmp_path: Path):
+    layout = [{"name": "a\x1b[2J\n" + "x" * 5000, "start": 0, "stop": 6}]
+    found = inspected(
+        tmp_path, raw_observations(), layout={"policy": layout}, actions=[{"name": "b\x1b"}, {"name": "c"}]
+    )
+    assert all(line.isprintable() for line in lines(found))
+    assert max(map(len, lines(found))) < 1000
 
 
 def test_non_finite_values_are_told_by_column(tmp_path: Path):

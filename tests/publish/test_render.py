@@ -6,6 +6,7 @@ import pytest
 
 from genelab.cli import run as genelab
 from genelab.config.overrides import Override
+from genelab.errors import RunError
 from genelab.publish.render import compose, differences, write
 from genelab.publish.store import add_entry
 from tests.records.factory import EPISODES, edit, make_sweep, make_task
@@ -51,6 +52,21 @@ def test_rows_in_published_layout_and_precision(docs: Path) -> None:
     assert "Toy CPU" in text
     assert "genesis-world 1.4.5" in text
     assert f"- Reproduce: `genelab train {V1} --seeds 1,2,3 --log-dir runs/toy`" in text
+
+
+def test_a_task_that_differs_from_the_published_one_of_its_name_says_so(docs: Path, store: Path) -> None:
+    assert "differs from the published one" not in section(docs, V0)
+    told = {"task": V0, "told": "the pole is | longer", "page": "pole.md#length"}
+    (store / "upstream" / "differences.json").write_text(json.dumps([told]))
+    write(compose(store, docs))
+    text = section(docs, V0)
+    assert "**Our task of this name differs from the published one**: the pole is \\| longer. [What" in text
+    assert "differs](pole.md#length) is listed" in text
+    # The rows of the other task stand there as those of another one already.
+    assert "differs from the published one" not in section(docs, V1)
+    (store / "upstream" / "differences.json").write_text('[{"task": "x"}]')
+    with pytest.raises(RunError, match=r"differences\.json: 0\.told"):
+        compose(store, docs)
 
 
 def test_rows_not_above_idle_are_flagged_published_ones_too(docs: Path) -> None:

@@ -179,6 +179,41 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     assert "has the columns ['target'] in 'desired_goal', the task ['goal_position']" in told
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"scale": 0.5}, "has scale = 0.5 of 'joint_vel' in 'observation', the task has 0.1"),
+        (
+            {"func": "my.terms:speed"},
+            "has func = \"my.terms:speed\" of 'joint_vel' in 'observation', the task has \"gen",
+        ),
+        ({"params": {"joints": ["joint2"]}}, 'has params = {"joints":["joint2"]} of \'joint_vel\''),
+    ],
+)
+def test_columns_of_another_meaning_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    layout = demos().header.layout
+    rows = [row.model_copy(update=change) if row.name == "joint_vel" else row for row in layout["observation"]]
+    assert told in refusal(tmp_path / "demos.npz", demos(layout={**layout, "observation": tuple(rows)}))
+
+
+def test_columns_whose_function_the_writer_does_not_tell_are_taken(tmp_path: Path) -> None:
+    layout = demos().header.layout
+    rows = tuple(row.model_copy(update={"func": None, "params": {}}) for row in layout["observation"])
+    assert demonstrations_of(chosen(tmp_path / "demos.npz", demos(layout={**layout, "observation": rows})))
+
+
+def test_words_of_the_file_do_not_break_the_line(tmp_path: Path) -> None:
+    """Names in the configuration and in the layout are the file's own; the refusal checks for one printable line."""
+    made, layout, bad = demos().header.collection, demos().header.layout, "a\n\x1b[2J" + "x" * 5000
+    assert made is not None
+    other = made.model_copy(update={"env": {bad: 1, **made.env}})
+    row = layout["desired_goal"][0].model_copy(update={"name": bad})
+    for header in ({"collection": other}, {"layout": {**layout, "desired_goal": (row,)}}):
+        told = refusal(tmp_path / "demos.npz", demos(**header))
+        assert told.isprintable()
+        assert len(told) < 1000
+
+
 def test_actions_of_another_width_are_refused(tmp_path: Path) -> None:
     what = replace(demos(actions=None), actions=np.zeros((2 * NUM_ENVS, 3), np.float32))
     assert "has actions of 3 columns, the task 4" in refusal(tmp_path / "demos.npz", what)

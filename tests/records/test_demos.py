@@ -1,6 +1,8 @@
+import io
 import json
 import pickle
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from genelab.errors import InputError
+from genelab.records import demos as module
 from genelab.records.demos import encode_demos, read_demos
 from tests.inspection.demo_files import LAYOUT, ROWS, demos, header, raw_observations
 
@@ -155,9 +158,55 @@ def test_a_name_chosen_by_the_file_does_not_reach_the_terminal_raw(tmp_path: Pat
     assert len(text) < len(str(path)) + 400
 
 
+def bomb(size: int, shape: tuple[int, ...], dtype: str = "<f4") -> bytes:
+    """A member of an .npz that claims an array and is `size` bytes of zeros."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return stream.getvalue() + bytes(size)
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "told"),
+    [
+        ("header", bomb(2**25, (2**25,), "|u1"), "claims a header of 33554432 bytes, it must have at most 4194304"),
+        ("actions", bomb(2**25, (ROWS, 2)), "'actions' that cannot be read: it has 33554432 bytes, float32 of shape"),
+        ("ends", bomb(2**25, (2**25,), "|b1"), "it must be bool (1000,)"),
+        ("observations/policy", bomb(2**25, (2**20, 8)), "of shape (1048576, 8), it must be (rows, 6)"),
+        ("observations/policy", bomb(24 * 2**20, (2**20, 6)), "has 1048576 rows, 'actions' 1000"),
+        ("observations/more", bomb(2**25, (2**23, 1)), "groups ['more', 'policy'], its header's layout ['policy']"),
+    ],
+)
+def test_what_is_larger_than_the_header_says_is_not_unpacked(
+    tmp_path: Path, arrays: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str, member: bytes, told: str
+):
+    path, whole = saved(tmp_path / "x.npz", {n: a for n, a in arrays.items() if n != name}), module._array
+
+    def unpacked(archive: zipfile.ZipFile, which: str) -> Any:
+        assert which == "header"
+        assert name != "header"
+        return whole(archive, which)
+
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{name}.npy", member)
+    assert path.stat().st_size < 2**18
+    monkeypatch.setattr(module, "_array", unpacked)
+    assert told in refused(path)
+
+
+def test_more_than_any_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "x.npz"
+    path.write_bytes(encode_demos(demos(raw_observations())))
+    held = 1000 * (6 + 2) * 4 + 1000
+    monkeypatch.setattr(module, "MAX_BYTES", held)
+    assert read_demos(path)
+    monkeypatch.setattr(module, "MAX_BYTES", held - 1)
+    assert f"claims {held} bytes of arrays, it must hold at most {held - 1}" in refused(path)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        ({"task": "Reach\x1b[2J\n-v1"}, "task = "),
         ({"schema": "genelab/demos/2"}, "schema = 'genelab/demos/2'"),
         ({"normalized": "yes"}, "normalized = 'yes'"),
         ({"layout": {"../policy": LAYOUT}}, "layout.../policy"),

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from genelab.config.overrides import apply_overrides
+from genelab.config.overrides import Override, apply_overrides
 from genelab.config.run import ExecutionCfg
+from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.records.run import Failure
+from genelab.records.run import Failure, RunRecord
 from genelab.records.stamps import BackendStamp, TorchStamp
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir, train_wall_s
@@ -134,9 +135,39 @@ def test_a_dead_process_leaves_a_failure_and_a_relaunch_forgets_it(run_dir: RunD
     run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
     record = run_dir.mark_dead("killed", Failure(reason="crashed", detail="killed by SIGKILL"))
     assert (record.status, record.attempts[0].end) == ("failed", "killed")
-    record = run_dir.relaunch(seeds_planned=(1, 2, 3), command=("again",), execution=ExecutionCfg(threads=2))
+    record = relaunched(run_dir, TASK, OVERRIDES)
     assert (record.status, record.failure, record.seeds_planned) == ("planned", None, (1, 2, 3))
     assert record.execution.requested == ExecutionCfg(device="cpu")
+
+
+def relaunched(run_dir: RunDir, task: TaskSpec, overrides: list[Override]) -> RunRecord:
+    return run_dir.relaunch(
+        task=task,
+        seeds_planned=(1, 2, 3),
+        command=("again",),
+        overrides=overrides,
+        execution=ExecutionCfg(threads=2),
+    )
+
+
+def test_a_relaunch_takes_a_chosen_file_from_where_it_lies_now(tmp_path: Path) -> None:
+    franka = get_task("GeneLab-Franka-Pick-And-Place-v0")
+    old, new = tmp_path / "old.npz", tmp_path / "new.npz"
+    old.write_bytes(b"demonstrations")
+    task, overrides = apply_overrides(franka, [f"agent.demo_path={old}"])
+    told = {"seed": 2, "seeds_planned": (2,), "command": ("genelab",), "execution": ExecutionCfg()}
+    run_dir = RunDir.create(tmp_path / "seed_2", task, overrides=overrides, **told)
+    before = run_dir.load()
+    old.rename(new)
+    record = relaunched(run_dir, *apply_overrides(franka, [f"agent.demo_path={new}"]))
+    assert run_dir.task().agent.demo_path.resolve() == new
+    assert record.config_sha256 == before.config_sha256
+    assert record.overrides[0].new == str(new)
+    # Another file is another configuration, which the plan refuses.
+    new.write_bytes(b"others")
+    relaunched(run_dir, *apply_overrides(franka, [f"agent.demo_path={new}"]))
+    assert run_dir.load().config_sha256 == before.config_sha256
+    assert run_dir.snapshot()
 
 
 def test_a_read_only_folder_is_an_input_error(tmp_path: Path) -> None:

@@ -38,6 +38,34 @@ def test_an_object_that_is_not_what_the_config_says_is_an_error(
         sim._check_objects(ENV.model_copy(update={"objects": {"cube": cube}}))
 
 
+@pytest.mark.parametrize(
+    ("part", "field", "value", "told"),
+    [
+        ("robot", "gravity_compensation", 0.0, r"the simulator holds 1\.0, the config says 0\.0"),
+        ("ground", "friction", 0.5, r"the simulator holds 1\.0, the config says 0\.5"),
+    ],
+)
+def test_a_scene_that_is_not_what_the_config_says_is_an_error(
+    sim: Simulation, part: str, field: str, value: float, told: str
+):
+    other = getattr(ENV, part).model_copy(update={field: value})
+    with pytest.raises(RunError, match=rf"^env\.{part}\.{field}: {told}"):
+        sim._check_scene(ENV.model_copy(update={part: other}))
+
+
+def test_gravity_compensation_is_read_from_the_solver(sim: Simulation):
+    """The entity would repeat what it was told, whatever became of it."""
+    field = sim._scene.sim.rigid_solver.dyn_info.entities.gravity_compensation
+    before = field.to_numpy()
+    field.from_numpy(0.0 * before)
+    try:
+        with pytest.raises(RunError, match=r"^env\.robot\.gravity_compensation: the simulator holds 0\.0, the config"):
+            sim._check_scene(ENV)
+    finally:
+        field.from_numpy(before)
+    sim._check_scene(ENV)
+
+
 def test_a_pose_write_that_does_nothing_is_an_error(sim: Simulation, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sim._objects[0], "set_qpos", lambda *_, **__: None)
     with pytest.raises(RunError, match="object 'cube': the pose read back from the simulator is not the one written"):

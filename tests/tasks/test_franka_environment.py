@@ -334,10 +334,8 @@ def test_relabelled_observations_and_rewards_are_those_of_an_environment_with_th
     assert torch.equal(back, observations["observation"])
     # What was rewarded online is what the goal of the transition says, bit for bit.
     for step in steps:
-        final = step.finished.observations
-        assert final is not None
-        assert torch.equal(env.compute_reward(final["achieved_goal"], final["desired_goal"]), step.reward)
-    achieved, desired = (
-        torch.cat([s.finished.observations[g] for s in steps]) for g in ("achieved_goal", "desired_goal")
-    )
+        now = step.observations
+        assert not step.truncated.any()
+        assert torch.equal(env.compute_reward(now["achieved_goal"], now["desired_goal"]), step.reward)
+    achieved, desired = (torch.cat([s.observations[g] for s in steps]) for g in ("achieved_goal", "desired_goal"))
     assert torch.equal(env.compute_reward(achieved, desired), torch.cat([step.reward for step in steps]))

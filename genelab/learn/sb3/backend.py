@@ -55,9 +55,13 @@ def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source
     """The policy network of a checkpoint, in evaluation mode on the CPU.
 
     Raises:
-        InputError: if the weights do not fit the config; names the first tensor that differs.
+        InputError: if the weights do not fit the config, those of the critics included; names the first tensor that
+            differs.
     """
-    return policy.load_actor(checkpoint, _sac(agent), num_actions, source)
+    cfg = _sac(agent)
+    actor = policy.load_actor(checkpoint, cfg, num_actions, source)
+    policy.require_critics(checkpoint, cfg, num_actions, source)
+    return actor
 
 
 def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Checkpoint | None, source: str) -> Networks:
@@ -70,8 +74,7 @@ def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Chec
     if checkpoint is None:
         actor = policy.build_actor(cfg, layout, num_actions).eval()
     else:
-        actor = policy.load_actor(checkpoint, cfg, num_actions, source)
-        policy.require_critics(checkpoint, cfg, num_actions, source)
+        actor = load_actor(checkpoint, cfg, num_actions, source)
     return Networks(actor, dict.fromkeys(cfg.groups))
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ TRAINER = "stable_baselines3"
 WEIGHTS = "policy.pth"
 LARGEST = {ZIP_MEMBER: 2**22, WEIGHTS: 2**30}
 """Largest size of a member that is read, bytes. A zip may claim to unpack to more than any memory holds."""
+MOST_MEMBERS = 1000
+"""The library writes half a dozen."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _ACTOR, _CRITICS = "actor.", ("critic.", "critic_target.")
 
@@ -101,10 +104,12 @@ def _read(path: Path) -> tuple[bytes, bytes]:
     """The two members that are read, after a look at all of them."""
     with damage_told(path), zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        if len(names) > MOST_MEMBERS:
+            raise InputError(f"checkpoint '{path}' has {len(names)} members, must have at most {MOST_MEMBERS}")
         for name in (ZIP_MEMBER, WEIGHTS):
             if name not in names:
                 raise InputError(f"'{path}' is no genelab checkpoint: it has no member '{name}'")
-        if twice := next((name for name in names if names.count(name) > 1), None):
+        if twice := next((name for name, count in Counter(names).items() if count > 1), None):
             raise InputError(f"checkpoint '{path}' is damaged: it has two members '{one_line(twice, MAX_LINE)}'")
         for name in (ZIP_MEMBER, WEIGHTS):
             if (size := archive.getinfo(name).file_size) > LARGEST[name]:

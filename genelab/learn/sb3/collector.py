@@ -3,13 +3,13 @@
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.envs.environment import Environment, Observations, Step
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.sb3.groups import GROUPS
 from genelab.learn.sb3.store import EpisodeStore
-from genelab.learn.sb3.vec_env import to_numpy
 
 
 class Collector:
@@ -77,23 +77,24 @@ class Collector:
         self.episodes = EpisodeWindow(state["returns"], state["lengths"], state["successes"])
 
     def _store(self, action: Tensor, step: Step) -> None:
-        # A broken episode counts as cut short: a terminal state would end all costs, and be worth seeking.
-        timeout = (step.truncated & ~step.terminated) | step.broken
-        done = step.terminated | step.truncated | step.broken
+        done, timeout = step.terminated | step.truncated, step.truncated & ~step.terminated
         following = self._following(step)
-        assert self._env.reward_range is not None
-        # And none may be cheaper than the worst step: a broken one must not be worth seeking either.
-        reward = torch.where(step.broken, self._env.reward_range[0], step.reward.float())
-        now, after = ({group: to_numpy(rows[group]) for group in GROUPS} for rows in (self.observations, following))
-        self._buffer.append(now, after, to_numpy(action), to_numpy(reward), to_numpy(done), to_numpy(timeout))
+        # The buffer copies what it keeps.
+        now, after = ({group: _array(rows[group]) for group in GROUPS} for rows in (self.observations, following))
+        flags = (_array(flag) for flag in (done, timeout, step.broken))
+        self._buffer.append(now, after, _array(action), _array(step.reward.float()), *flags)
 
     def _following(self, step: Step) -> Observations:
         """Observations after the step and before the resets.
 
-        A broken state is no place to learn from: there, the step is taken to have led nowhere.
+        A broken state is no place to learn from, and its row is never drawn: it holds what was there before.
         """
-        final = step.finished.observations
-        assert final is not None, "the environment must deliver final observations"
+        # None where no episode ended, and none is needed.
+        final = step.finished.observations or step.observations
         done, broken = (step.terminated | step.truncated)[:, None], step.broken[:, None]
         after = {group: torch.where(done, final[group], step.observations[group]) for group in GROUPS}
         return {group: torch.where(broken, self.observations[group], after[group]) for group in GROUPS}
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    return tensor.detach().cpu().numpy()

@@ -73,6 +73,7 @@ class EpisodeStore(HerReplayBuffer):
         reward: Array,
         done: Array,
         timeout: Array,
+        broken: Array | None = None,
     ) -> None:
         """Store one transition of every environment.
 
@@ -83,7 +84,12 @@ class EpisodeStore(HerReplayBuffer):
             reward: Shape: (num_envs,).
             done: whether the episode ended. Shape: (num_envs,), bool.
             timeout: whether it ended without a terminal state. Shape: (num_envs,), bool.
+            broken: whether the simulation broke in the step. It is never drawn, with its own goal or another: a broken
+                step tells nothing about what its action leads to. The episode ends with the step before, cut short.
+                Shape: (num_envs,), bool; None for nowhere.
         """
+        lost = np.empty(0, dtype=np.int64) if broken is None else np.flatnonzero(broken)
+        self._cut_short(lost)
         pos = self.pos
         if self._journal is not None:
             self._journal.keep(self._table, pos)
@@ -99,8 +105,21 @@ class EpisodeStore(HerReplayBuffer):
         self.timeouts[pos] = timeout
         self.pos = (pos + 1) % self.buffer_size
         self.full = self.full or self.pos == 0
-        if done.any():
-            self._end_episodes(np.flatnonzero(done))
+        self._current_ep_start[lost] = self.pos
+        ended = done if broken is None else done & ~broken
+        if ended.any():
+            self._end_episodes(np.flatnonzero(ended))
+
+    def _cut_short(self, environments: Array) -> None:
+        """End the open episodes of some environments with the last row, as time-outs. Empty ones stay empty."""
+        started = environments[self._current_ep_start[environments] != self.pos]
+        if not started.size:
+            return
+        last = (self.pos - 1) % self.buffer_size
+        if self._journal is not None:
+            self._journal.keep(self._table, (last, started))
+        self.dones[last, started] = self.timeouts[last, started] = 1.0
+        self._end_episodes(started)
 
     def _forget_episodes(self, pos: int) -> None:
         """Take old episodes that have a part in a row that will be overwritten out of the draw."""

@@ -75,8 +75,10 @@ class PointMass:
         terminated = terminated | broken if self.resets_broken else terminated
         truncated = (self._length >= self.max_steps) & ~terminated
         clones = (self._number.clone(), self._return.clone(), self._length.clone(), self._success.clone(), at_goal)
-        finished = Finished(*clones, observations=self._observe())
-        self._start(terminated | truncated)
+        # As the environment does: none is computed where no episode ended.
+        ended = terminated | truncated
+        finished = Finished(*clones, observations=self._observe() if ended.any() else None)
+        self._start(ended)
         return Step(self._observe(), reward, terminated, truncated, broken, finished)
 
     def compute_reward(self, achieved: Tensor, desired: Tensor) -> Tensor:

@@ -53,3 +53,6 @@ def test_critics_of_another_shape_are_told(backend: Backend, trainer: SacTrainer
     other = sac_cfg.model_copy(update={"critic": NetworkCfg(hidden_dims=(32, 16), activation="relu")})
     with pytest.raises(InputError, match=r"here: critic tensor 'critic.qf0.2.weight': shape \(32, 32\), .*\(16, 32\)"):
         backend.networks(other, checkpoint.layout, 3, checkpoint, "here")
+    # As evaluation and export load it.
+    with pytest.raises(InputError, match="here: critic tensor 'critic.qf0.2.weight'"):
+        backend.load_actor(checkpoint, other, 3, "here")

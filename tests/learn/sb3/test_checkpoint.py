@@ -243,6 +243,16 @@ def test_two_members_of_a_name_are_refused(trainer: SacTrainer, tmp_path: Path):
         checkpoints.load(path)
 
 
+def test_thousands_of_members_are_refused_at_once(trainer: SacTrainer, tmp_path: Path):
+    path = tmp_path / "model.zip"
+    trainer.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        for k in range(files.MOST_MEMBERS):
+            archive.writestr(f"more/{k}", b"")
+    with pytest.raises(InputError, match=rf"has {files.MOST_MEMBERS + 6} members, must have at most 1000"):
+        checkpoints.load(path)
+
+
 def test_a_bomb_inside_the_weights_is_refused(trainer: SacTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "model.zip"
     trainer.save(path)

@@ -163,23 +163,62 @@ def test_a_fault_of_an_update_is_undone_and_can_be_repeated(sac_cfg: SacCfg):
 def test_broken_environments_are_reset_up_to_a_limit(sac_cfg: SacCfg):
     env = {"resets_broken": True, "poison_step": 30}
     trainer = _trainer(sac_cfg, **env, max_env_resets=1)
-    for _ in range(3):
+    for _ in range(2):
         trainer.iterate()
     assert trainer.env_resets == 1
     buffer = trainer.buffer
     assert np.isfinite(buffer._table).all()
-    # Time-out, at the price of the worst step, back where it was.
-    worst = trainer.env.reward_range[0]
-    assert worst < 0.0
-    assert (buffer.dones[30, 1], buffer.timeouts[30, 1], buffer.rewards[30, 1]) == (1.0, 1.0, worst)
-    np.testing.assert_array_equal(
-        buffer.next_observations["achieved_goal"][30, 1], buffer.observations["achieved_goal"][30, 1]
-    )
+    # The episode ends with the step before, cut short; what broke is no part of any.
+    assert (buffer.dones[29, 1], buffer.timeouts[29, 1]) == (1.0, 1.0)
+    started = buffer.ep_start[29, 1]
+    assert buffer.ep_length[started:32, 1].tolist() == [30 - started] * (30 - started) + [0, 0]
+    assert buffer.ep_start[31, 1] == 31
+    _assert_never_drawn(trainer, (30, 1))
     strict = _trainer(sac_cfg, **env)
     strict.iterate()
     with pytest.raises(FaultError, match="at most 0 broken environments"):
         strict.iterate()
     assert strict.env_resets == 0
+
+
+@pytest.mark.parametrize("poison_step", [0, 20, 60, 61])
+def test_a_broken_step_is_never_judged_by_a_goal_that_it_reached(sac_cfg: SacCfg, poison_step: int, tmp_path):
+    """At the start of an episode, where no row is left of it, and on either side of the end of the buffer."""
+    trainer = _trainer(sac_cfg, wall=2.0, resets_broken=True, poison_step=poison_step, max_env_resets=1)
+    # To the end of the iteration that it breaks in, and until the episode after it has ended.
+    for _ in range(poison_step // 25 + 2):
+        trainer.iterate()
+    _assert_never_drawn(trainer, (poison_step % 60, 1))
+    save_tensors(tmp_path / "state.pt", trainer.state_dict())
+    resumed = _trainer(sac_cfg, wall=2.0, resets_broken=True)
+    resumed.load_state_dict(load_tensors(tmp_path / "state.pt"))
+    _assert_never_drawn(resumed, (poison_step % 60, 1))
+
+
+def _assert_never_drawn(trainer: SacTrainer, where: tuple[int, int]) -> None:
+    """Neither the row itself nor the goal that it achieved; and what is drawn is right, whatever its goal."""
+    buffer = trainer.buffer
+    action = buffer.actions[where].tobytes()
+    sample = buffer.sample(8000)
+    assert action not in {row.tobytes() for row in sample.actions.numpy()}
+    moved = (sample.observations["achieved_goal"] + 0.2 * sample.actions).clamp(-1.0, 1.0)
+    torch.testing.assert_close(sample.next_observations["achieved_goal"], moved)
+    expected = trainer.env.compute_reward(
+        sample.next_observations["achieved_goal"], sample.observations["desired_goal"]
+    )
+    assert torch.equal(sample.rewards[:, 0], expected)
+    assert buffer.drawable == (buffer.ep_length > 0).sum()
+
+
+def test_a_fault_after_a_reset_restores_the_episode_that_was_cut_short(
+    sac_cfg: SacCfg, monkeypatch: pytest.MonkeyPatch
+):
+    trainer = _trainer(sac_cfg, wall=2.0, resets_broken=True, poison_step=25, max_env_resets=0)
+    trainer.iterate()
+    before = copy.deepcopy(trainer.state_dict())
+    with pytest.raises(FaultError, match="at most 0 broken environments"):
+        trainer.iterate()
+    _assert_equal(trainer.state_dict(), before)
 
 
 def _demos(num_envs: int = 4, steps: int = 40) -> dict[str, Any]:
@@ -194,7 +233,8 @@ def _demos(num_envs: int = 4, steps: int = 40) -> dict[str, Any]:
         row = {"actions": action, "rewards": step.reward, "terminated": step.terminated, "truncated": step.truncated}
         for name in GROUPS:
             row[f"obs_{name}"] = now[name]
-            row[f"next_obs_{name}"] = torch.where(done, step.finished.observations[name], step.observations[name])
+            final = step.finished.observations or step.observations
+            row[f"next_obs_{name}"] = torch.where(done, final[name], step.observations[name])
         for name, value in row.items():
             columns.setdefault(name, []).append(value.numpy())
         now = step.observations
@@ -294,8 +334,8 @@ def test_a_final_observation_that_is_not_finite_is_found(sac_cfg: SacCfg, monkey
 
     def step(action: torch.Tensor) -> Any:
         result = whole(action)
-        # Of all environments; those whose episode goes on are not stored.
-        result.finished.observations["desired_goal"][:] = torch.nan
+        if result.finished.observations is not None:
+            result.finished.observations["desired_goal"][:] = torch.nan
         return result
 
     monkeypatch.setattr(env, "step", step)
