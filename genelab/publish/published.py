@@ -83,7 +83,7 @@ def read_published(store: Path) -> list[PublishedRow]:
     Raises:
         RunError: if the file is broken.
     """
-    return _read(store / FILE, PublishedRow)
+    return _read(store / FILE, TypeAdapter(list[PublishedRow]))
 
 
 def read_differences(store: Path) -> dict[str, Difference]:
@@ -92,14 +92,14 @@ def read_differences(store: Path) -> dict[str, Difference]:
     Raises:
         RunError: if the file is broken.
     """
-    return {difference.task: difference for difference in _read(store / DIFFERENCES, Difference)}
+    return {difference.task: difference for difference in _read(store / DIFFERENCES, TypeAdapter(list[Difference]))}
 
 
-def _read(path: Path, kind: type[R]) -> list[R]:
+def _read(path: Path, rows: TypeAdapter[list[R]]) -> list[R]:
     if not path.is_file():
         return []
     try:
-        return TypeAdapter(list[kind]).validate_python(read_json(path), strict=True)
+        return rows.validate_python(read_json(path), strict=True)
     except ValidationError as error:
         raise RunError(f"{path}: {first_problem(error)}") from error
     except RunError as error:

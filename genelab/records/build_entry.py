@@ -40,9 +40,9 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
     task = first.snapshot.task
     runs = tuple(_result(seed) for seed in seeds)
     # What the publisher says of them counts where the run does not tell.
-    said = dict(header) | {"demonstrations": first.run.demonstrations or header.demonstrations}
+    header = header.replace(demonstrations=first.run.demonstrations or header.demonstrations)
     return EntryRecord(
-        **said,
+        **dict(header),
         schema="genelab/entry/1",
         status=_status(seeds, complete=complete),
         task=sweep.task,

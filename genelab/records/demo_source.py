@@ -2,18 +2,20 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genelab.config.snapshot import canonical_json
 from genelab.errors import GenelabError
 from genelab.records import names
-from genelab.records.demos import DemoHeader, read_demos
 from genelab.records.files import read_json, sha256_file
 from genelab.records.run import CollectedDemos
 from genelab.records.seed_files import SeedFiles
 
+if TYPE_CHECKING:
+    from genelab.records.demos import DemoHeader
 
-def collected(header: DemoHeader, sha256: str) -> CollectedDemos | None:
+
+def collected(header: "DemoHeader", sha256: str) -> CollectedDemos | None:
     """How a file was collected, by its header; None if that does not tell. sha256: of the file."""
     made = header.collection
     return made and CollectedDemos(sha256=sha256, num_envs=made.num_envs, steps=made.steps, seed=made.seed)
@@ -40,6 +42,9 @@ def source_of(seed: SeedFiles, sweep_dir: Path) -> CollectedDemos | None:
     chosen = chosen_file(seed, names.DEMO_PATH)
     if seed.run.demonstrations is not None or chosen is None:
         return seed.run.demonstrations
+    # Takes numpy, which checking and rendering do without.
+    from genelab.records.demos import read_demos
+
     place, sha256 = chosen
     for path in (Path(place), sweep_dir / place):
         try:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SAVED_ENVIRONMENTS = 8
 """Culprit environments that a replay steps, the first ones."""
+SMALL_BATCH = 64
+"""Environments up to which it steps all: that costs little, and finds a term that depends on the place in the batch."""
 SUMMARY = "summary.txt"
 LAST_GOOD, TENSORS, ENVIRONMENTS, STATE = "last_good", "tensors.pt", "environments.pt", "state.pt"
 
@@ -68,8 +70,10 @@ def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer",
     checkpoint.save_tensors(draft / TENSORS, error.tensors)
     last_good = draft / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
     trainer.save(last_good)
-    saved = fault.environments[:SAVED_ENVIRONMENTS] if fault.phase == "rollout" else []
-    if saved:
+    saved: list[int] = []
+    if fault.phase == "rollout" and fault.environments:
+        count = trainer.env.num_envs
+        saved = list(range(count)) if count <= SMALL_BATCH else fault.environments[:SAVED_ENVIRONMENTS]
         # The state of all: which axis of the simulator's arrays is the batch, shows beside a scene of other size.
         actions = [action[saved] for action in error.actions]
         data = {"environments": saved, "state": error.start["env"], "actions": actions}

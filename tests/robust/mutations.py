@@ -186,6 +186,8 @@ def change_tensors(draw: Any, data: dict[str, Any], canary: Path) -> bytes:
     """A file as torch.save writes it, with one to three values replaced, removed or added."""
     for _ in range(draw(st.sampled_from((1, 1, 2, 3)))):
         found = places(data)
+        if not found:
+            break
         node, key = found[draw(st.integers(0, len(found) - 1))]
         kind = draw(st.sampled_from(("tensor", "tensor", "weird", "delete", "add", "layout")))
         if kind == "delete":

@@ -108,5 +108,5 @@ def test_time_outs_are_no_terminal_states_and_lead_to_the_end_of_their_own_episo
     for row, environment in last:
         assert buffer.timeouts[row, environment] == 1.0
         assert buffer.next_observations["observation"][row, environment, 34] == pytest.approx(0.0, abs=1e-6)
-        goals = buffer.observations["desired_goal"], buffer.next_observations["desired_goal"]
-        assert np.array_equal(*(goal[row, environment] for goal in goals))
+        before, after = buffer.observations["desired_goal"], buffer.next_observations["desired_goal"]
+        assert np.array_equal(before[row, environment], after[row, environment])
