@@ -34,8 +34,9 @@ def filled(build: Callable[[str, int], Simulation]) -> tuple[Environment, GoalRe
         final_observations=True,
     )
     adapter = GoalVecEnv(env)
-    spaces: Any = adapter.observation_space, adapter.action_space
-    buffer = GoalReplayBuffer(ROWS * NUM_ENVS, *spaces, adapter, device="cpu", n_envs=NUM_ENVS)
+    seen: Any = adapter.observation_space
+    moved: Any = adapter.action_space
+    buffer = GoalReplayBuffer(ROWS * NUM_ENVS, seen, moved, adapter, device="cpu", n_envs=NUM_ENVS)
     collector = Collector(env, buffer, max_env_resets=0)
     generator = torch.Generator().manual_seed(0)
     collector.begin()
