@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from genelab.functions import allow_functions_of
@@ -24,6 +25,10 @@ allow_functions_of("tests")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts the tests in the background ignores it for every process below; some tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile("genelab", deadline=None)
+hypothesis.settings.load_profile("genelab")
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,5 +1,6 @@
 """Terms of an environment: functions with their parameters. Each is pure, and knows no simulator."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -24,6 +25,23 @@ class ObservationTermCfg(Cfg):
     """Lowest and highest value that physics allows or the task expects, in the unit of the value, before noise and
     scale: one pair per dimension, or one for all. `agent.normalization = fixed` maps it to -1 and 1, without clipping.
     Null where none is known."""
+
+
+def layout_rows(cfg: "ObservationGroupCfg", spans: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Where the terms of a group stand, frame by frame, the oldest first.
+
+    A group with a history says in each row how many control steps ago its frame was.
+
+    Args:
+        cfg: the group.
+        spans: first column and column after the last of each term of each frame.
+
+    Raises:
+        ValueError: if there is another number of spans.
+    """
+    frames = [(age, *term) for age in reversed(range(cfg.history)) for term in cfg.terms.items()]
+    rows = [(age, layout_row(name, term, *span)) for (age, name, term), span in zip(frames, spans, strict=True)]
+    return [row if cfg.history == 1 else {**row, "age": age} for age, row in rows]
 
 
 def layout_row(name: str, cfg: ObservationTermCfg, start: int, stop: int) -> dict[str, Any]:

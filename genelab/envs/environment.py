@@ -45,7 +45,7 @@ class Finished:
     """Whether it was reached in the final state, bool; None without a goal. Shape: (num_envs,)."""
     observations: Observations | None
     """Observations of the final states, if the environment was told to deliver them and an episode may have ended."""
-    measures: dict[str, Tensor]
+    measures: dict[str, Tensor] = dataclasses.field(default_factory=dict[str, Tensor])
     """Mean over the episode of what is measured, float64; nothing unless the environment was told to measure.
 
     Shape of each: (num_envs,).

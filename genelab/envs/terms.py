@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.base import Choice, Param
-from genelab.config.terms import ObservationGroupCfg, layout_row
+from genelab.config.terms import ObservationGroupCfg, layout_rows
 from genelab.errors import InputError
 from genelab.functions import resolve_function
 from genelab.mdp.goals import GoalView
@@ -135,12 +136,6 @@ class ObservationGroup:
 
         A group with a history says in each row how many control steps ago its frame was.
         """
-        rows: list[dict[str, Any]] = []
-        start = 0
-        for age in reversed(range(self.cfg.history)):
-            for name, cfg in self.cfg.terms.items():
-                stop = start + self.dims[name]
-                row = layout_row(name, cfg, start, stop)
-                rows.append(row if self.cfg.history == 1 else {**row, "age": age})
-                start = stop
-        return rows
+        widths = [self.dims[name] for _ in range(self.cfg.history) for name in self.cfg.terms]
+        ends = [0, *itertools.accumulate(widths)]
+        return layout_rows(self.cfg, list(itertools.pairwise(ends)))

@@ -9,7 +9,7 @@ from typing import Any
 from genelab import __version__
 from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
-from genelab.config.terms import layout_row
+from genelab.config.terms import layout_rows
 from genelab.errors import InputError
 from genelab.functions import resolve_function
 from genelab.learn.checkpoint import Checkpoint
@@ -36,7 +36,7 @@ def observation(task: TaskSpec, checkpoint: Checkpoint, name: str, input_name: s
     rows: list[dict[str, Any]] = checkpoint.layout[name]
     try:
         spans = [(row["start"], row["stop"]) for row in rows]
-        expected = [layout_row(term, cfg, *span) for (term, cfg), span in zip(group.terms.items(), spans, strict=True)]
+        expected = layout_rows(group, spans)
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(laid_out) from error
     if rows != expected:

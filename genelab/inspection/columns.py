@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genelab.config.actions import DifferentialIkCfg
+from genelab.config.actions import DifferentialIkCfg, JointTargetsCfg
 from genelab.config.env import EnvCfg
 from genelab.config.terms import ObservationGroupCfg
 from genelab.records.demos import ActionColumn, Bounds, LayoutRow
@@ -77,6 +77,10 @@ def target_columns(env: EnvCfg) -> list[Column]:
         scales = (*[env.action.scale] * 3, env.action.gripper.scale)
         pairs = zip(env.action.columns, scales, strict=True)
         return [Column(name, factor=scale, clip=(-scale, scale), is_action=True) for name, scale in pairs]
+    if isinstance(env.action, JointTargetsCfg):
+        return [
+            _target_column(env, joint, group.scale) for group in env.action.groups.values() for joint in group.joints
+        ]
     joints = {name: env.robot.joints[name] for name in env.action.joints}
     return [
         Column(
@@ -88,6 +92,13 @@ def target_columns(env: EnvCfg) -> list[Column]:
         )
         for name, joint in joints.items()
     ]
+
+
+def _target_column(env: EnvCfg, name: str, scale: float) -> Column:
+    if env.robot.law_of(name) == "velocity":
+        return Column(name, factor=scale, is_action=True)
+    joint = env.robot.joints[name]
+    return Column(name, factor=scale, shift=joint.default_pos, bounds=joint.range, is_action=True)
 
 
 def demo_action_columns(actions: Sequence[ActionColumn] | None, width: int) -> list[Column]:

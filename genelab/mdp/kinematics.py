@@ -1,5 +1,7 @@
 """Inverse kinematics."""
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -9,9 +11,15 @@ def damped_least_squares(jacobian: Tensor, displacement: Tensor, damping: float)
 
     Shapes: (num_envs, 6, joints), (num_envs, 6) -> (num_envs, joints).
     """
-    # Sums of products instead of a matrix product, which may round differently for other numbers of environments.
-    square = (jacobian[:, :, None, :] * jacobian[:, None, :, :]).sum(dim=-1)
+    # Sums of products in a fixed order, instead of a matrix product or torch's sum. Both may round differently for other
+    # numbers of environments; torch's does where the environments are not the outermost dimension in memory.
+    square = _ordered_sum(jacobian[:, :, None, :] * jacobian[:, None, :, :], dim=-1)
     damped = square + damping**2 * torch.eye(6, device=jacobian.device)
     # Without the check of `solve`, for which a GPU would wait: damped, the matrix is never singular.
     weights, _ = torch.linalg.solve_ex(damped, displacement[:, :, None])
-    return (jacobian * weights).sum(dim=1)
+    return _ordered_sum(jacobian * weights, dim=1)
+
+
+def _ordered_sum(values: Tensor, dim: int) -> Tensor:
+    """Sum along a short dimension, from first to last."""
+    return functools.reduce(torch.add, values.unbind(dim))

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from genelab.config.actions import DifferentialIkCfg
+from genelab.config.actions import DifferentialIkCfg, JointTargetsCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg
 from genelab.config.task import TaskSpec
-from genelab.config.terms import layout_row
+from genelab.config.terms import layout_rows
 from genelab.records.export import (
     Action,
     ActionJoint,
@@ -17,8 +17,10 @@ from genelab.records.export import (
     GoalTerm,
     Gripper,
     JointPositionTarget,
+    JointTargets,
     Observation,
     ObservationSlice,
+    TargetJoint,
     TensorSpec,
 )
 
@@ -63,11 +65,11 @@ def observation_of(
         normalization=task.agent.normalization,
         terms=tuple(
             ObservationSlice(
-                **layout_row(term, cfg, *span),
-                training_noise=cfg.noise if group.noise else None,
-                meaning=meaning(cfg.func),
+                **row,
+                training_noise=group.terms[row["name"]].noise if group.noise else None,
+                meaning=meaning(row["func"]),
             )
-            for (term, cfg), span in zip(group.terms.items(), spans, strict=True)
+            for row in layout_rows(group, spans)
         ),
     )
 
@@ -78,6 +80,8 @@ def action_of(env: EnvCfg) -> Action:
     output = TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(cfg.columns)))
     if isinstance(cfg, DifferentialIkCfg):
         return _differential_ik(env, cfg, output)
+    if isinstance(cfg, JointTargetsCfg):
+        return _joint_targets(env, cfg, output)
     return JointPositionTarget(
         output=output,
         kind="joint_position_target",
@@ -87,6 +91,25 @@ def action_of(env: EnvCfg) -> Action:
         offset=cfg.offset,
         joints=_joints(env.robot, cfg.joints),
         gravity_compensation=env.robot.gravity_compensation,
+    )
+
+
+def _joint_targets(env: EnvCfg, cfg: JointTargetsCfg, output: TensorSpec) -> JointTargets:
+    scales = {joint: group.scale for group in cfg.groups.values() for joint in group.joints}
+    return JointTargets(
+        output=output,
+        kind="joint_targets",
+        formula=(
+            "position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'",
+            "velocity target = scale * action, of joints with law 'velocity'",
+        ),
+        unit="m for a sliding joint, rad for a turning one",
+        joints=tuple(
+            TargetJoint(**dict(joint), law=env.robot.law_of(joint.name), scale=scales[joint.name])
+            for joint in _joints(env.robot, cfg.joints)
+        ),
+        training_latency=cfg.latency,
+        training_noise_std=cfg.noise_std,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from genelab.config.base import FuncRef, Param, Sha256
+from genelab.config.scene import ActuatorLaw
 from genelab.records.base import Record
 from genelab.records.run import TrainedCheckpoint
 
@@ -55,6 +56,9 @@ class ObservationSlice(Record):
     """Its arguments: joints and links in the order of the columns."""
     bounds: tuple[tuple[float, float], ...] | None = None
     """Lowest and highest value of every column, in the unit of the value, before the scale; null if none is known."""
+    age: NonNegativeInt = Field(default=0, exclude_if=lambda age: age == 0)
+    """Control steps ago of the frame that it belongs to, of an input with a history: before its first step an episode has
+    copies of its first frame. Left out for the newest."""
     meaning: str | None
     """What the function returns, with unit and frame; null if it does not say."""
 
@@ -89,8 +93,8 @@ class ActionJoint(Record):
     """Joint name."""
     default_pos: float
     """Default position, m or rad."""
-    range: tuple[float, float]
-    """Joint limits, m or rad. Only `differential_ik` clips targets to them."""
+    range: tuple[float, float] | None
+    """Joint limits, m or rad, null for none. Only `differential_ik` clips targets to them."""
     kp: NonNegativeFloat
     """Position gain, N/m or N m/rad."""
     kv: NonNegativeFloat
@@ -128,6 +132,37 @@ class JointPositionTarget(Record):
         if len(self.joints) != self.output.shape[1]:
             raise ValueError(f"{len(self.joints)} joints for {self.output.shape[1]} columns")
         return self
+
+
+class TargetJoint(ActionJoint):
+    """One driven joint among those that want positions and those that want velocities."""
+
+    law: ActuatorLaw
+    """Law of its actuator in simulation."""
+    scale: float
+    """Target per unit of action: m or rad, or m/s or rad/s."""
+
+
+class JointTargets(Record):
+    """The output commands a position or a velocity of every driven joint."""
+
+    output: TensorSpec
+    """The output. Column k belongs to joint k."""
+    kind: Literal["joint_targets"]
+    """What the output commands."""
+    formula: tuple[
+        Literal["position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'"],
+        Literal["velocity target = scale * action, of joints with law 'velocity'"],
+    ]
+    """From the output to the targets."""
+    unit: Unit
+    """Unit of a position target; of a velocity target per second."""
+    joints: tuple[TargetJoint, ...] = Field(min_length=1)
+    """Driven joints, in the order of the columns."""
+    training_latency: tuple[NonNegativeInt, NonNegativeInt]
+    """Fewest and most control steps by which actions were late in training."""
+    training_noise_std: NonNegativeFloat
+    """Standard deviation of the noise on them in training, in action units."""
 
 
 class Gripper(Record):
@@ -195,7 +230,7 @@ class DifferentialIk(Record):
         return self
 
 
-Action = Annotated[JointPositionTarget | DifferentialIk, Field(discriminator="kind")]
+Action = Annotated[JointPositionTarget | JointTargets | DifferentialIk, Field(discriminator="kind")]
 """What the output means."""
 
 

@@ -149,23 +149,23 @@ class Simulation:
 
     def link_pos_w(self) -> Tensor:
         """Positions of the links' origins in the world frame, m. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_pos(self._links)
+        return self._robot.get_links_pos(self._links).contiguous()
 
     def link_quat_w(self) -> Tensor:
         """Link orientations, w x y z. Shape: (num_envs, num_links, 4)."""
-        return self._robot.get_links_quat(self._links)
+        return self._robot.get_links_quat(self._links).contiguous()
 
     def link_ang_vel_w(self) -> Tensor:
         """Link angular velocities in the world frame, rad/s. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_ang(self._links)
+        return self._robot.get_links_ang(self._links).contiguous()
 
     def link_lin_vel_w(self) -> Tensor:
         """Velocities of the links' origins in the world frame, m/s. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_vel(self._links)
+        return self._robot.get_links_vel(self._links).contiguous()
 
     def contact_force_w(self) -> Tensor:
         """Net contact forces on the links in the last physics step, world frame, N. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_net_contact_force()[:, self._links]
+        return self._robot.get_links_net_contact_force()[:, self._links].contiguous()
 
     def joint_torque(self) -> Tensor:
         """What the actuators exert in this state, within their limits, N or N m. Shape: (num_envs, num_joints)."""
@@ -176,7 +176,7 @@ class Simulation:
 
         Shape: (num_envs, 6, num_joints).
         """
-        return self._robot.get_jacobian(self._robot.get_link(link))[:, :, self._dofs]
+        return self._robot.get_jacobian(self._robot.get_link(link))[:, :, self._dofs].contiguous()
 
     def object_pos_w(self) -> Tensor:
         """Positions of the objects' centres in the world frame, m. Shape: (num_envs, num_objects, 3)."""

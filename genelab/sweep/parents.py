@@ -48,7 +48,7 @@ def parent_of(checkpoint: Path, run_path: Path, task: TaskSpec, *, inside: bool)
 
 def _reference(record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSpec, *, inside: bool) -> ParentRef:
     start = task.warm_start
-    fresh = list(FRESH)
+    fresh: list[str] = [*FRESH]
     if start is not None and start.fresh_joints:
         fresh.append(f"action noise and statistics of {', '.join(start.fresh_joints)}")
     assert record.checkpoint is not None

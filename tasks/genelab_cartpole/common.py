@@ -42,7 +42,8 @@ def observations(
         pole: link whose angular velocity is measured.
     """
     names = list(joints)
-    positions = [(max(cfg.range[0], -limits[name]), min(cfg.range[1], limits[name])) for name, cfg in joints.items()]
+    ranges = {name: cfg.range or (-limits[name], limits[name]) for name, cfg in joints.items()}
+    positions = [(max(low, -limits[name]), min(high, limits[name])) for name, (low, high) in ranges.items()]
     speeds = [CART_SPEED] + [hinge_speed] * (len(joints) - 1)
     terms = {
         "joint_pos": ObservationTermCfg(

@@ -124,7 +124,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "--json"]) == 0
-    row = json.loads(capsys.readouterr().out)[-1]
+    row = next(row for row in json.loads(capsys.readouterr().out) if row["id"] == TASK)
     assert row == {
         "id": TASK,
         "task_version": 1,

@@ -64,7 +64,11 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
         ),
         ("env.action.gripper.range", [0.04, 0.0], "must be [low, high] with low not above high"),
         ("env.action.damping", 0.0, "env.action.damping = 0.0: Input should be greater than 0"),
-        ("env.action.kind", "velocity", "env.action.kind = 'velocity': must be one of 'joint_position', 'differential"),
+        (
+            "env.action.kind",
+            "velocity",
+            "env.action.kind = 'velocity': must be one of 'joint_position', 'joint_targets', 'differential",
+        ),
         ("agent.algorithm", "td3", "agent.algorithm = 'td3': must be one of 'ppo', 'sac'"),
         ("agent.critic.activation", "elu", "agent.critic.activation = 'elu': must be 'relu', that of the actor"),
         ("env.rewards.lifted.bounds", None, "env.rewards.lifted.bounds = None: must be given: the guard of SAC"),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genelab.config.base import LARGEST_FLOAT
 from genelab.config.choices import choices
 from genelab.config.fields import leaves
 from genelab.config.overrides import PARTS, Override, apply_overrides, from_environment
@@ -157,7 +158,7 @@ def test_setting_every_value_to_itself_changes_nothing(task, data) -> None:
     assert not any(override.effective for override in overrides)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
+@given(st.floats(min_value=-LARGEST_FLOAT, max_value=LARGEST_FLOAT))
 def test_a_float_arrives_exactly(weight: float) -> None:
     changed, [override] = apply_overrides(TASK, [f"env.rewards.alive.weight={weight!r}"])
     assert changed.env.rewards["alive"].weight == weight

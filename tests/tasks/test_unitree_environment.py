@@ -1,0 +1,215 @@
+"""The quadrupeds in the simulator: what randomisation, mirror images and the base's frames really do."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from genelab.envs.environment import Environment
+from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
+from genelab.mdp.state import ModelWrite
+from genelab.registry import get_task
+from genelab.sim.simulation import Simulation
+
+pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
+
+Build = Callable[[str, int], Simulation]
+GO1 = "Genelab-Velocity-Flat-Unitree-Go1-v0"
+STAGE_1, GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+N = 8
+EVERYWHERE = torch.ones(N, dtype=torch.bool)
+
+
+def _env(build: Build, task: str, **options: bool) -> Environment:
+    env = Environment(get_task(task).env, build(task, N), 1, numbering="episode", **options)
+    env.reset()
+    return env
+
+
+def _halves(first: float, second: float) -> Tensor:
+    return torch.tensor([first] * (N // 2) + [second] * (N // 2))
+
+
+def _start(sim: Simulation, speed: list[float]) -> None:
+    """Every robot in its default pose, wheels or feet on the ground, the base with a velocity (x, y, z, turn)."""
+    sim.reset(EVERYWHERE)
+    pose = torch.tensor([[0.0, 0.0, 0.36, 1.0, 0.0, 0.0, 0.0]]).repeat(N, 1)
+    sim.write_base_pose_w(pose, EVERYWHERE)
+    sim.write_joint_pos(sim.default_joint_pos.repeat(N, 1), EVERYWHERE)
+    x, y, z, turn = speed
+    sim.write_base_vel_w(torch.tensor([[x, y, z, 0.0, 0.0, turn]]).repeat(N, 1), EVERYWHERE)
+
+
+def _run(sim: Simulation, steps: int) -> Tensor:
+    """Physics steps with the default targets; the base's positions afterwards."""
+    sim.set_targets(sim.default_targets.repeat(N, 1))
+    for _ in range(steps):
+        sim.step()
+    return sim.link_pos_w()[:, 0]
+
+
+def test_a_robot_that_does_nothing_sags_and_stands(build: Build) -> None:
+    env = _env(build, GO1, disturbances=False, measure=True)
+    for _ in range(100):
+        step = env.step(torch.zeros(N, 12))
+    assert env.state().floating.height.mean() == pytest.approx(0.225, abs=0.01)
+    assert not step.terminated.any()
+    assert env.state().floating.feet_contact.all()
+    measured = step.finished.measures
+    assert set(measured) == set(get_task(GO1).env.measures)
+    # Nothing is walked.
+    assert measured["speed_along_command"].abs().max() < 0.1
+
+
+def test_a_push_is_in_the_world_frame_and_arrives(build: Build) -> None:
+    env = _env(build, GO1, disturbances=False)
+    sim = build(GO1, N)
+    half = 0.5**0.5
+    pose = torch.tensor([[0.0, 0.0, 0.6, half, 0.0, 0.0, half]]).repeat(N, 1)
+    sim.write_base_pose_w(pose, EVERYWHERE)
+    sim.write_base_vel_w(torch.tensor([[0.5, 0.0, 0.0, 0.0, 0.3, 0.4]]).repeat(N, 1), EVERYWHERE)
+    body = env.state().floating
+    assert body.lin_vel_w[0].tolist() == pytest.approx([0.5, 0.0, 0.0], abs=1e-5)
+    assert body.ang_vel_w[0].tolist() == pytest.approx([0.0, 0.3, 0.4], abs=1e-5)
+    # The robot looks along y: what pushes along x comes from its left.
+    assert body.lin_vel_b[0].tolist() == pytest.approx([0.0, -0.5, 0.0], abs=1e-5)
+
+
+def test_friction_decides_how_far_wheels_slide(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    wheels = [f"{leg}_wheel_link" for leg in ("FL", "FR", "RL", "RR")]
+    sim.properties.write(ModelWrite(link_friction=dict.fromkeys(wheels, _halves(0.3, 1.2))), EVERYWHERE)
+    _start(sim, [0.0, 1.2, 0.0, 0.0])
+    way = _run(sim, 150)[:, 1]
+    sim.properties.write(ModelWrite(link_friction=dict.fromkeys(wheels, _halves(1.0, 1.0))), EVERYWHERE)
+    assert way[0] > 1.2 * way[-1]
+
+
+def test_friction_survives_a_reset(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    write = ModelWrite(link_friction={"FL_wheel_link": _halves(0.3, 1.2)})
+    sim.properties.write(write, EVERYWHERE)
+    sim.reset(EVERYWHERE)
+    found = sim._robot.solver.get_geoms_friction_ratio([sim._robot.get_link("FL_wheel_link").geoms[0].idx])
+    assert torch.allclose(found.flatten(), _halves(0.3, 1.2))
+    sim.properties.write(ModelWrite(link_friction={"FL_wheel_link": _halves(1.0, 1.0)}), EVERYWHERE)
+
+
+def test_a_load_and_weak_gains_make_it_sag(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    _start(sim, [0.0] * 4)
+    plain = _run(sim, 500)[0, 2]
+    sim.properties.write(ModelWrite(link_mass_offset={"base_link": _halves(3.0, 0.0)}), EVERYWHERE)
+    _start(sim, [0.0] * 4)
+    height = _run(sim, 500)[:, 2]
+    assert height[-1] == pytest.approx(float(plain), abs=1e-3)
+    assert height[0] < plain - 0.01
+    sim.properties.write(ModelWrite(link_mass_offset={"base_link": _halves(0.0, 0.0)}), EVERYWHERE)
+    factor = torch.ones(N, 16)
+    factor[: N // 2] = 0.7
+    sim.properties.write(ModelWrite(kp_factor=factor, kv_factor=torch.ones(N, 16)), EVERYWHERE)
+    _start(sim, [0.0] * 4)
+    height = _run(sim, 500)[:, 2]
+    sim.properties.write(ModelWrite(kp_factor=torch.ones(N, 16), kv_factor=torch.ones(N, 16)), EVERYWHERE)
+    assert height[-1] == pytest.approx(float(plain), abs=1e-3)
+    assert height[0] < plain - 0.01
+
+
+def test_only_the_masked_environments_are_written(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    mask = torch.arange(N) < 2
+    sim.properties.write(ModelWrite(link_mass_offset={"base_link": torch.full((N,), 1.5)}), mask)
+    found = sim._robot.get_links_mass([sim._robot.get_link("base_link").idx_local]).flatten()
+    sim.properties.write(ModelWrite(link_mass_offset={"base_link": torch.zeros(N)}), EVERYWHERE)
+    assert (found[:2] - found[2:4]).tolist() == pytest.approx([1.5, 1.5], abs=1e-4)
+
+
+def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build) -> None:
+    """The map follows from names; here it is held against the physics."""
+    task = get_task(GO1)
+    sim = build(GO1, N)
+    columns = joint_columns(task.env.robot, list(task.env.robot.joints))
+    joints, action = (
+        Mirror.of(c, torch.device("cpu")) for c in (columns, action_columns(task.env.robot, task.env.action))
+    )
+    generator = torch.Generator().manual_seed(3)
+    half = N // 2
+
+    def pairs(rows: Tensor, mirror: Callable[[Tensor], Tensor]) -> Tensor:
+        """Rows for the first environments, and their images for the others."""
+        return torch.cat([rows, mirror(rows)])
+
+    def flipped(signs: list[float]) -> Callable[[Tensor], Tensor]:
+        return lambda rows: rows * torch.tensor(signs)
+
+    position = torch.tensor([[0.0, 0.0, 0.27]]).repeat(half, 1)
+    tilt = 0.1 * torch.randn(half, 3, generator=generator)
+    quat = torch.nn.functional.normalize(torch.cat([torch.ones(half, 1), tilt], dim=1), dim=1)
+    # A rotation's vector is axial.
+    pose = torch.cat([pairs(position, flipped([1, -1, 1])), pairs(quat, flipped([1, -1, 1, -1]))], dim=1)
+    speed = 0.3 * torch.randn(half, 6, generator=generator)
+    sim.reset(EVERYWHERE)
+    sim.write_base_pose_w(pose, EVERYWHERE)
+    offset = 0.1 * torch.randn(half, 12, generator=generator)
+    sim.write_joint_pos(sim.default_joint_pos + pairs(offset, joints), EVERYWHERE)
+    sim.write_joint_vel(pairs(torch.randn(half, 12, generator=generator), joints), EVERYWHERE)
+    sim.write_base_vel_w(pairs(speed, flipped([1, -1, 1, -1, 1, -1])), EVERYWHERE)
+    target = 0.25 * torch.randn(half, 12, generator=generator)
+    sim.set_targets(sim.default_targets + pairs(target, action))
+    for _ in range(40):
+        sim.step()
+    found, image = sim.joint_pos()[:half] - sim.default_joint_pos, sim.joint_pos()[half:] - sim.default_joint_pos
+    # Something happened, and it happened mirrored. Contacts are solved in another order on the other side.
+    assert (found - offset).abs().max() > 0.05
+    assert torch.allclose(joints(found), image, atol=5e-3)
+    base, turned = sim.link_pos_w()[:half, 0], sim.link_pos_w()[half:, 0]
+    assert torch.allclose(base * torch.tensor([1.0, -1.0, 1.0]), turned, atol=5e-3)
+
+
+def test_frames_are_stacked_and_the_mirror_fits_them(build: Build) -> None:
+    env = _env(build, GO2W, observation_noise=False, disturbances=False)
+    cfg = get_task(GO2W).env
+    action = 0.1 * torch.randn(N, 16, generator=torch.Generator().manual_seed(0))
+    first = env.reset()["policy"].reshape(N, 5, 57)
+    assert (first == first[:, :1]).all()
+    second = env.step(action).observations["policy"].reshape(N, 5, 57)
+    assert torch.equal(second[:, :4], first[:, 1:])
+    assert torch.equal(second[:, 4, 38:54], action)
+    layout = env.layout()["policy"]
+    assert [row["age"] for row in layout[:: len(cfg.observations["policy"].terms)]] == [4, 3, 2, 1, 0]
+    assert layout[-1]["stop"] == len(group_columns(cfg, "policy", cfg.observations["policy"])) == 285
+
+
+def test_locked_wheels_stand_and_free_ones_roll(build: Build) -> None:
+    action = torch.zeros(N, 16)
+    action[:, 12:] = 0.25
+    way: dict[str, float] = {}
+    for task in (STAGE_1, GO2W):
+        env = _env(build, task, observation_noise=False, disturbances=False)
+        for _ in range(50):
+            env.step(torch.zeros(N, 16))
+        start = env.state().floating.pos_w.clone()
+        for _ in range(100):
+            env.step(action)
+        moved = env.state().floating.pos_w - start
+        # Forward is where the robot looks.
+        quat = env.state().floating.quat_w
+        heading = torch.atan2(
+            2 * (quat[:, 0] * quat[:, 3] + quat[:, 1] * quat[:, 2]), 1 - 2 * (quat[:, 2:].square().sum(1))
+        )
+        way[task] = float((moved[:, 0] * heading.cos() + moved[:, 1] * heading.sin()).mean())
+    # 5 rad/s x 0.086 m for 2 s.
+    assert way[GO2W] == pytest.approx(0.8, abs=0.15)
+    assert abs(way[STAGE_1]) < 0.1
+
+
+def test_draws_of_properties_belong_to_the_episode_in_an_evaluation(build: Build) -> None:
+    env = _env(build, STAGE_1, disturbances=True)
+    sim = build(STAGE_1, N)
+    first = {name: value.clone() for name, value in sim.properties._held.items()}
+    _env(build, STAGE_1, disturbances=True)
+    assert all(torch.equal(value, first[name]) for name, value in sim.properties._held.items())
+    # Different between episodes.
+    assert len(first["mass/base_link"].unique()) == N
+    assert env.step(torch.zeros(N, 16)).reward.isfinite().all()
