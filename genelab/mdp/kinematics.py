@@ -11,8 +11,8 @@ def damped_least_squares(jacobian: Tensor, displacement: Tensor, damping: float)
 
     Shapes: (num_envs, 6, joints), (num_envs, 6) -> (num_envs, joints).
     """
-    # Sums of products in a fixed order, instead of a matrix product or torch's sum. Both may round differently for other
-    # numbers of environments; torch's does where the environments are not the outermost dimension in memory.
+    # Sums of products in a fixed order, instead of a matrix product or torch's sum. Both may round otherwise for other
+    # numbers of environments, torch's where these are not the outermost dimension in memory.
     square = _ordered_sum(jacobian[:, :, None, :] * jacobian[:, None, :, :], dim=-1)
     damped = square + damping**2 * torch.eye(6, device=jacobian.device)
     # Without the check of `solve`, for which a GPU would wait: damped, the matrix is never singular.

@@ -57,8 +57,8 @@ class ObservationSlice(Record):
     bounds: tuple[tuple[float, float], ...] | None = None
     """Lowest and highest value of every column, in the unit of the value, before the scale; null if none is known."""
     age: NonNegativeInt = Field(default=0, exclude_if=lambda age: age == 0)
-    """Control steps ago of the frame that it belongs to, of an input with a history: before its first step an episode has
-    copies of its first frame. Left out for the newest."""
+    """Control steps ago of the frame that it belongs to, of an input with a history: an episode starts with copies of
+    its first frame. Left out for the newest."""
     meaning: str | None
     """What the function returns, with unit and frame; null if it does not say."""
 

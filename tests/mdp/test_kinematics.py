@@ -53,8 +53,8 @@ def test_the_number_of_environments_changes_no_bit() -> None:
 
 
 def test_a_step_depends_on_no_other_environment_whatever_the_order_in_memory() -> None:
-    # As the simulator hands them out: the environments are not the outermost dimension. torch's sum then takes the last of
-    # 16 environments in another order than the same ones among 64, and a policy met its reloaded self 1e-2 apart.
+    # As the simulator hands them out: the environments are not the outermost dimension. torch's sum then takes the last
+    # of 16 environments in another order than the same ones among 64, and a policy and its reloaded self came apart.
     jacobian, displacement = _problem(64)
 
     def steps(rows: int) -> torch.Tensor:
