@@ -1,0 +1,63 @@
+"""Two stages as one command, on the real robot at a very small budget."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import genelab, read, weights
+
+pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e-stages")]
+
+STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+BOTH = ("env.num_envs=32", "budget.iterations=2", "agent.save_interval=1", "protocol.max_episode_s=0.4")
+EPISODES = ("protocol.episodes=6", "protocol.num_envs=4", "protocol.round_trip_episodes=4")
+
+
+def _args(log_dir: Path) -> list[str]:
+    own = [word for change in (*BOTH, *EPISODES) for word in ("--set", change)]
+    before = [word for change in (*BOTH, *EPISODES) for word in ("--stage-set", change)]
+    return ["train", STAGE_2, "--seeds", "1", *own, *before, "--log_dir", str(log_dir)]
+
+
+def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path) -> None:
+    log_dir = tmp_path / "runs"
+    done = genelab(*_args(log_dir), timeout=1500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = log_dir / "stages" / STAGE_1 / "seed_1", log_dir / "seed_1"
+    parent = read(second / "run.json")["parent"]
+    assert parent["task"] == STAGE_1
+    assert parent["sha256"] == hashlib.sha256((first / "model_final.pt").read_bytes()).hexdigest()
+    assert parent["weights_sha256"] == weights(first) != weights(second)
+    assert parent["config_sha256"] == read(first / "run.json")["config_sha256"]
+    assert (second / parent["path"]).resolve() == (first / "model_final.pt").resolve()
+    record = read(second / "eval.json")
+    assert record["run"]["parent"] == parent
+    assert "parent" not in read(first / "run.json")
+    told = (second / "train.log").read_text()
+    assert "warm start from '../stages/" in told
+    # Beside the return stands what doing nothing gets.
+    for measured in (record, record["baselines"]["idle"], record["baselines"]["random"]):
+        assert set(measured["metrics"]["measures"]) == {
+            "commanded_speed",
+            "speed_along_command",
+            "lin_vel_error",
+            "turn_error",
+        }
+        assert measured["metrics"]["fall_rate"] is not None
+    checked = genelab("check", str(log_dir))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    again = genelab(*_args(log_dir))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("skip: finished") >= 2
+    assert read(second / "run.json")["attempts"] == read(second / "run.json")["attempts"][:1]
+
+    policy = tmp_path / "policy.onnx"
+    exported = genelab("export", STAGE_2, str(second / "model_final.pt"), "--format", "onnx", "--out", str(policy))
+    assert exported.returncode == 0, exported.stdout + exported.stderr
+    contract = read(tmp_path / "policy.onnx.metadata.json")
+    assert contract["observation"]["input"]["shape"] == ["batch", 285]
+    assert [row.get("age", 0) for row in contract["observation"]["terms"][::6]] == [4, 3, 2, 1, 0]
+    wheel = next(joint for joint in contract["action"]["joints"] if joint["name"] == "FL_wheel_joint")
+    assert (wheel["law"], wheel["scale"], wheel["kv"]) == ("velocity", 20.0, 5.0)

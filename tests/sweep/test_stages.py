@@ -1,0 +1,72 @@
+"""Plans of tasks with a stage before: everything that can be told before a simulator is built."""
+
+from pathlib import Path
+
+import pytest
+
+from genelab.config.run import ExecutionCfg
+from genelab.errors import InputError
+from genelab.registry import get_task
+from genelab.sweep.cfg import LaunchCfg
+from genelab.sweep.parents import require_fits
+from genelab.sweep.plan import SweepPlan
+from genelab.sweep.stages import plan_stages
+
+STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+ENTRY = "GeneLab-Inverted-Pendulum-v1/2026-11-23-cpu/seed_1/model_final.pt"
+PENDULUM = Path(__file__).parents[2] / "reference" / ENTRY
+
+
+def _plan(tmp_path: Path, task: str = STAGE_2, checkpoint: Path | None = None, *changes: str) -> list[SweepPlan]:
+    cfg = LaunchCfg(seeds=(1, 2), log_dir=str(tmp_path / "runs"))
+    return plan_stages(get_task(task), (), ExecutionCfg(), cfg, checkpoint=checkpoint, stage_assignments=changes)
+
+
+def test_the_stage_before_comes_first_in_a_folder_of_the_sweep(tmp_path: Path) -> None:
+    first, second = _plan(tmp_path, STAGE_2, None, "budget.iterations=3")
+    assert (first.task.id, second.task.id) == (STAGE_1, STAGE_2)
+    assert first.task.budget.iterations == 3
+    assert second.task == get_task(STAGE_2)
+    assert first.log_dir == tmp_path / "runs" / "stages" / STAGE_1
+    assert first.start is None
+    assert any(str(first.log_dir) in line for line in second.lines())
+    # Nothing is written by a plan.
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_task_without_a_stage_before_is_one_plan(tmp_path: Path) -> None:
+    assert [plan.task.id for plan in _plan(tmp_path, STAGE_1)] == [STAGE_1]
+    with pytest.raises(InputError, match="--stage-set a=1: .* is not trained from a stage before"):
+        _plan(tmp_path, STAGE_1, None, "a=1")
+
+
+def test_the_checkpoint_of_another_robot_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"of 'GeneLab-Inverted-Pendulum-v1': its actions are \['slider'\], the task's"
+    ):
+        _plan(tmp_path, STAGE_2, PENDULUM)
+
+
+def test_a_checkpoint_without_a_run_is_refused(tmp_path: Path) -> None:
+    lost = tmp_path / "model_final.pt"
+    lost.write_bytes(PENDULUM.read_bytes())
+    with pytest.raises(InputError, match="there is no such file with a run.json beside it"):
+        _plan(tmp_path, STAGE_2, lost)
+
+
+def test_a_checkpoint_starts_every_seed(tmp_path: Path) -> None:
+    [plan] = _plan(tmp_path, "GeneLab-Inverted-Pendulum-v1", PENDULUM)
+    assert plan.start is not None
+    assert [plan.start.checkpoint(seed) for seed in (1, 2)] == [PENDULUM, PENDULUM]
+
+
+def test_the_first_difference_between_stages_is_named() -> None:
+    first, second = get_task(STAGE_1), get_task(STAGE_2)
+    require_fits(first, second, "parent")
+    policy = first.env.observations["policy"].model_copy(update={"history": 4})
+    other = first.env.model_copy(update={"observations": {**first.env.observations, "policy": policy}})
+    with pytest.raises(InputError, match=r"env\.observations\.policy is .* x 4, the task has .* x 5"):
+        require_fits(first.model_copy(update={"env": other}), second, "parent")
+    networks = first.agent.model_copy(update={"normalization": "none"})
+    with pytest.raises(InputError, match=r"agent\.normalization is none, not the task's"):
+        require_fits(first.model_copy(update={"agent": networks}), second, "parent")
