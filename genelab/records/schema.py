@@ -29,13 +29,14 @@ LATER = {
     "CodeStamp": ("problem",),
     "ControlTiming": ("episode_steps",),
     "EntryRecord": ("variant", "demonstrations"),
-    "Episodes": ("success_at_end",),
+    "Episodes": ("success_at_end", "measures"),
     "ExecutionCfg": ("nan_policy", "max_env_resets"),
     "ExportRecord": ("goals", "goal"),
     "JointPositionTarget": ("gravity_compensation",),
-    "Metrics": ("success_at_end_rate",),
-    "RunRecord": ("guards", "demonstrations"),
-    "RunRef": ("variant",),
+    "Metrics": ("success_at_end_rate", "measures", "fall_rate"),
+    "ObservationSlice": ("age",),
+    "RunRecord": ("guards", "demonstrations", "parent"),
+    "RunRef": ("variant", "parent"),
     "SeedResult": ("idle_success_rate", "success_above_idle"),
 }
 """Fields by model that older files of the same schema lack; their defaults say what held before."""
