@@ -22,6 +22,10 @@ COMMANDS = {
         "genelab.cli.inspect",
         "Show what every dimension of observations and actions really holds, and flag what looks wrong.",
     ),
+    "probe": (
+        "genelab.cli.probe",
+        "Drive a policy with fixed velocity commands and tell how much of each it achieves.",
+    ),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),

@@ -18,6 +18,30 @@ class BudgetCfg(Cfg):
     """Learning iterations in total."""
 
 
+class ProbeCfg(Cfg):
+    """Fixed commands under which a policy shows what it can do: no disturbances, mean action, no reset."""
+
+    command: str
+    """Velocity command that is fixed: (x, y, turn) in m/s, m/s and rad/s."""
+    cases: dict[str, tuple[float, float, float]] = Field(min_length=1)
+    """Commands by name; each has exactly one component other than 0, the one that is measured."""
+    num_envs: PositiveInt = 64
+    """Environments of each case."""
+    warm_up_steps: PositiveInt = 100
+    """Control steps before the measurement."""
+    measured_steps: PositiveInt = 200
+    """Control steps of the measurement."""
+    seed: Seed = 0
+    """Seed of start and noise; those of environment k of a case depend on (seed, its number) alone."""
+
+    @model_validator(mode="after")
+    def _one_component_each(self) -> Self:
+        for name, case in self.cases.items():
+            if sum(part != 0.0 for part in case) != 1:
+                raise broken_rule(f"cases.{name}", list(case), "must have exactly one component other than 0")
+        return self
+
+
 class WarmStartCfg(Cfg):
     """Training that starts from the policy of another task, the stage before, trained first with the same seed.
 
@@ -91,6 +115,8 @@ class TaskSpec(Cfg):
     """Class of the scripted controller that `genelab collect-demos` runs; null for none."""
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
+    probe: ProbeCfg | None = Field(default=None, exclude_if=lambda probe: probe is None)
+    """How `genelab probe` looks at a checkpoint; null for a task without velocity commands."""
 
     @model_validator(mode="after")
     def _fixed_normalization_has_bounds(self) -> Self:
@@ -118,6 +144,18 @@ class TaskSpec(Cfg):
                     raise broken_rule("agent.symmetry", True, "needs env.robot.mirror")
             case SacCfg():
                 _check_replay(self.agent, self.env)
+        return self
+
+    @model_validator(mode="after")
+    def _probe_names_a_command(self) -> Self:
+        if self.probe is not None:
+            known_names("probe.command", self.probe.command, [self.probe.command], "command", self.env.commands)
+            steps = self.probe.warm_up_steps + self.probe.measured_steps
+            if steps >= self.env.max_episode_steps:
+                rule = (
+                    f"must stay below the {self.env.max_episode_steps} control steps of an episode with warm_up_steps"
+                )
+                raise broken_rule("probe.measured_steps", self.probe.measured_steps, rule)
         return self
 
     @model_validator(mode="after")

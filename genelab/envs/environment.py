@@ -1,7 +1,7 @@
 """The environment: one class for training and evaluation, after gymnasium's vector API with same-step autoreset."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,6 +97,8 @@ class Environment:
         reset_broken: bool = False,
         measure: bool = False,
         environments: Sequence[int] | None = None,
+        fixed_commands: Mapping[str, Tensor] | None = None,
+        autoreset: bool = True,
     ) -> None:
         """Bind the terms to the simulation.
 
@@ -112,6 +114,8 @@ class Environment:
             reset_broken: whether an episode whose state, reward or observation is broken ends at once, as terminated,
                 and is counted. The step earns 0, unless it is only the disturbance at its end that broke it.
             measure: whether episodes tell what the config measures.
+            fixed_commands: commands that are not drawn, by name. Shape of each: (num_envs, dim).
+            autoreset: whether an episode that ended is followed by the next. Otherwise it goes on, whatever it is then.
             environments: numbers that the draws of training belong to, if these are some of a larger batch.
 
         Raises:
@@ -155,7 +159,8 @@ class Environment:
         self._action = torch.zeros(self.num_envs, self.num_actions, device=self.device)
         self._previous_action = self._action.clone()
         self._succeeded = torch.zeros_like(self._everywhere)
-        self._commands = Commands(cfg, self.num_envs, self.device)
+        self._autoreset = autoreset
+        self._commands = Commands(cfg, self.num_envs, self.device, fixed_commands)
         self._body = Body(cfg, sim) if cfg.robot.base else None
         late = (
             disturbances and isinstance(cfg.action, JointTargetsCfg) and (cfg.action.latency[1] or cfg.action.noise_std)
@@ -265,7 +270,7 @@ class Environment:
         # Before new episodes, whose commands are drawn with them.
         self._commands.advance(state, self.draw)
         ended = terminated | truncated
-        if self._needed(ended):
+        if self._autoreset and self._needed(ended):
             self._number_episodes(ended)
             self._write_initial_state(ended)
             if self._by_episode:

@@ -3,7 +3,7 @@
 Every part keeps its tensors in `memory`, by name; the environment saves and restores them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -22,11 +22,23 @@ Draw = Callable[[str, int], Tensor]
 class Commands:
     """What the policy is asked for, and when it is asked for something else."""
 
-    def __init__(self, cfg: EnvCfg, num_envs: int, device: torch.device) -> None:
-        """Bind the terms. Nothing is drawn yet."""
+    def __init__(
+        self, cfg: EnvCfg, num_envs: int, device: torch.device, fixed: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Bind the terms. Nothing is drawn yet.
+
+        Args:
+            cfg: the environment.
+            num_envs: parallel environments.
+            device: of every tensor.
+            fixed: commands that are never drawn, by name. Shape of each: (num_envs, dim).
+        """
         self._cfg = cfg
+        self._fixed = fixed or {}
         self._terms = {name: bind(f"env.commands.{name}", command) for name, command in cfg.commands.items()}
-        self._resampled = [name for name, command in cfg.commands.items() if command.resample_s is not None]
+        self._resampled = [
+            name for name, command in cfg.commands.items() if command.resample_s is not None and name not in self._fixed
+        ]
         self.memory: Memory = {
             f"timer/{name}": torch.zeros(num_envs, dtype=torch.int64, device=device) for name in self._resampled
         }
@@ -39,7 +51,7 @@ class Commands:
     def start(self, mask: Tensor, state: Callable[[], StateView], draw: Draw) -> None:
         """Draw the commands of new episodes, and the times at which they change. Shape: (num_envs,) bool."""
         for name in self._terms:
-            drawn = self._drawn(name, state(), draw)
+            drawn = self._fixed[name] if name in self._fixed else self._drawn(name, state(), draw)
             old = self.memory.get(f"value/{name}", drawn)
             self.memory[f"value/{name}"] = torch.where(mask[:, None], drawn, old)
         for name in self._resampled:

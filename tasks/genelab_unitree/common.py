@@ -2,6 +2,7 @@
 
 from genelab.config.base import Param
 from genelab.config.scene import SimCfg
+from genelab.config.task import ProbeCfg
 from genelab.config.terms import (
     CommandCfg,
     IntervalEventCfg,
@@ -84,6 +85,23 @@ def measures() -> dict[str, MeasureCfg]:
         name: MeasureCfg(func=f"genelab.mdp.locomotion:{name}", params={"command": COMMAND}, unit=unit)
         for name, unit in units.items()
     }
+
+
+def probe(fastest: float, turn: float) -> ProbeCfg:
+    """Each direction by itself: m/s along x and y, rad/s about z; then slow ones, which are harder to keep."""
+    return ProbeCfg(
+        command=COMMAND,
+        cases={
+            "forward": (fastest, 0.0, 0.0),
+            "backward": (-fastest, 0.0, 0.0),
+            "left": (0.0, fastest, 0.0),
+            "right": (0.0, -fastest, 0.0),
+            "turn_left": (0.0, 0.0, turn),
+            "turn_right": (0.0, 0.0, -turn),
+            "turn_slowly": (0.0, 0.0, 0.2),
+            "left_slowly": (0.0, 0.3, 0.0),
+        },
+    )
 
 
 def rewards(joints: list[str], base_height: float, forbidden: list[str]) -> dict[str, RewardTermCfg]:

@@ -84,6 +84,7 @@ def flat() -> TaskSpec:
         ),
         agent=agent(),
         budget=BudgetCfg(iterations=3000),
+        probe=common.probe(fastest=0.8, turn=1.0),
     )
 
 

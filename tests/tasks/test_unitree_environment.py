@@ -6,10 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.envs.environment import Environment
+from genelab.evaluation.probe import drive
+from genelab.learn.backend import backend_of
 from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
 from genelab.mdp.state import ModelWrite
 from genelab.registry import get_task
+from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
@@ -213,3 +217,47 @@ def test_draws_of_properties_belong_to_the_episode_in_an_evaluation(build: Build
     # Different between episodes.
     assert len(first["mass/base_link"].unique()) == N
     assert env.step(torch.zeros(N, 16)).reward.isfinite().all()
+
+
+def test_a_probe_fixes_commands_and_lets_the_fallen_lie(build: Build, sim_session: Session) -> None:
+    fixed = torch.tensor([[0.8, 0.0, 0.0]]).repeat(N, 1)
+    env = Environment(
+        get_task(GO1).env,
+        build(GO1, N),
+        0,
+        numbering="episode",
+        disturbances=False,
+        fixed_commands={"velocity": fixed},
+        autoreset=False,
+    )
+    env.reset()
+    upside_down = torch.tensor([[0.0, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]]).repeat(N, 1)
+    build(GO1, N).write_base_pose_w(upside_down, torch.arange(N) == 3)
+    fell = torch.zeros(N, dtype=torch.bool)
+    for _ in range(20):
+        step = env.step(torch.zeros(N, 12))
+        fell = fell | step.terminated
+        assert torch.equal(env.state().commands["velocity"], fixed)
+    assert fell.tolist() == [k == 3 for k in range(N)]
+    assert (env.episode_step == 20).all()
+    assert env.state().floating.gravity_b[3, 2] > 0.0
+
+
+def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Session) -> None:
+    task = get_task(GO1)
+    assert task.probe is not None
+    small = task.probe.model_copy(update={"num_envs": 1, "warm_up_steps": 2, "measured_steps": 30})
+    network = NetworkCfg(hidden_dims=(8,))
+    quiet = PpoCfg(actor=network, critic=network, save_interval=1, num_mini_batches=1)
+    task = task.model_copy(update={"agent": quiet, "env": task.env.model_copy(update={"num_envs": N})})
+    torch.manual_seed(0)
+    trainer = backend_of(quiet).make_trainer(
+        task, "0" * 64, Environment(task.env, Simulation(task.env, N, sim_session), 1, numbering="environment")
+    )
+    checkpoint = trainer.checkpoint()  # type: ignore[attr-defined]
+    first = drive(task, small, checkpoint, sim_session, "policy")
+    assert first.achieved.shape == first.fell.shape == (8, 1)
+    # An untrained policy does not do what it is told.
+    asked = torch.tensor([next(part for part in case if part) for case in small.cases.values()])
+    assert ((first.achieved[:, 0] / asked) < 0.5).float().mean() > 0.5
+    assert torch.equal(drive(task, small, checkpoint, sim_session, "policy").achieved, first.achieved)

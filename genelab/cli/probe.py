@@ -1,0 +1,44 @@
+"""`genelab probe`."""
+
+from pathlib import Path
+
+import click
+
+from genelab.cli.checkpoint import run_of
+from genelab.cli.options import field_option
+from genelab.config.run import ExecutionCfg
+from genelab.errors import InputError
+from genelab.publish.probe import draw, lines
+from genelab.runs.files import require_writable, write_atomic, write_record
+from genelab.worker.probing import probe
+
+
+@click.command
+@click.argument("task_id", metavar="TASK")
+@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@field_option("--device", ExecutionCfg, "device")
+@field_option("--threads", ExecutionCfg, "threads")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it here, as SVG.")
+def command(task_id: str, checkpoint: Path, device: str, threads: int, out: Path | None, plot: Path | None) -> None:
+    """Drive a policy with fixed velocity commands and tell how much of each it achieves.
+
+    CKPT lies in its run directory, whose snapshot holds the commands. Each case runs in environments of its own: mean
+    action, no disturbances, no reset after a fall.
+    """
+    run_dir = run_of(task_id, checkpoint)
+    for option, path in (("--out", out), ("--plot", plot)):
+        if path is not None:
+            if not path.parent.is_dir():
+                raise InputError(f"{option} {path}: '{path.parent}' is not a directory")
+            require_writable(path.parent)
+    record = probe(run_dir, checkpoint, ExecutionCfg(device=device, threads=threads))
+    click.echo(f"{task_id} seed {record.seed}, {record.num_envs} environments a case")
+    for line in lines(record):
+        click.echo(line)
+    if out is not None:
+        write_record(out, record)
+        click.echo(f"wrote {out}")
+    if plot is not None:
+        write_atomic(plot, draw(record))
+        click.echo(f"wrote {plot}")

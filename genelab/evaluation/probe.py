@@ -1,0 +1,68 @@
+"""Drives a policy with fixed velocity commands, all cases at once."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genelab.config.task import ProbeCfg, TaskSpec
+from genelab.envs.environment import Environment
+from genelab.errors import DivergedError, InputError
+from genelab.learn.backend import backend_of
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.policy import DeterministicPolicy
+from genelab.sim.session import Session
+from genelab.sim.simulation import Simulation
+
+
+@dataclass(frozen=True)
+class Driven:
+    """What became of the environments, case by case. Shapes: (cases, environments of each)."""
+
+    achieved: Tensor
+    """Mean of the commanded component over the measured steps, in the frame of the base, m/s or rad/s, float64."""
+    fell: Tensor
+    """Whether a termination was met at any step, bool."""
+
+
+def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Session, source: str) -> Driven:
+    """Run every case from a start of its own. Nothing is reset: who falls lies.
+
+    A mean over environments that are reset would hide that half of them fell.
+
+    Raises:
+        InputError: if weights or layout do not fit the task; names `source`.
+        DivergedError: if a state broke.
+    """
+    actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action.columns), source)
+    commands = torch.tensor(list(cfg.cases.values()), device=session.device)
+    fixed = commands.repeat_interleave(cfg.num_envs, dim=0)
+    sim = Simulation(task.env, len(fixed), session)
+    env = Environment(
+        task.env,
+        sim,
+        cfg.seed,
+        numbering="episode",
+        observation_noise=task.protocol.observation_noise,
+        disturbances=False,
+        fixed_commands={cfg.command: fixed},
+        autoreset=False,
+    )
+    if env.layout() != checkpoint.layout:
+        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    policy = DeterministicPolicy(actor, session.device, task.agent.actor_groups)
+    total = torch.zeros(len(fixed), 3, dtype=torch.float64, device=session.device)
+    fell = torch.zeros(len(fixed), dtype=torch.bool, device=session.device)
+    observations = env.reset()
+    for number in range(cfg.warm_up_steps + cfg.measured_steps):
+        step = env.step(policy(observations))
+        observations = step.observations
+        fell = fell | step.terminated
+        if bool(step.broken.any()):
+            raise DivergedError(f"probe: the state of environment {int(torch.nonzero(step.broken)[0])} broke")
+        if number >= cfg.warm_up_steps:
+            body = env.state().floating
+            total += torch.cat([body.lin_vel_b[:, :2], body.ang_vel_b[:, 2:]], dim=1)
+    component = (fixed != 0.0).to(torch.int64).argmax(dim=1, keepdim=True)
+    achieved = (total / cfg.measured_steps).gather(1, component).reshape(len(commands), cfg.num_envs)
+    return Driven(achieved, fell.reshape(len(commands), cfg.num_envs))

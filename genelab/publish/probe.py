@@ -1,0 +1,52 @@
+"""Table and picture of a probe."""
+
+import io
+from typing import Any
+
+from genelab.records.probe import ProbeRecord
+
+FELL, STANDING = "#d62728", "#1f77b4"
+
+
+def lines(record: ProbeRecord) -> list[str]:
+    """The table as text: one line for each case, shares of the command in per cent."""
+    width = max(len(case.name) for case in record.cases)
+    head = f"{'case':<{width}}  {'x':>6} {'y':>6} {'turn':>6}  {'median':>7} {'10 %':>7}  {'fell':>7}  {'following':>9}"
+    rows = [head]
+    for case in record.cases:
+        x, y, turn = case.command
+        rows.append(
+            f"{case.name:<{width}}  {x:>6.2f} {y:>6.2f} {turn:>6.2f}  "
+            f"{case.share_median:>7.1%} {case.share_p10:>7.1%}  "
+            f"{f'{case.falls}/{record.num_envs}':>7}  {f'{case.following}/{record.num_envs}':>9}"
+        )
+    return rows
+
+
+def draw(record: ProbeRecord) -> str:
+    """SVG text: every environment's share of each command; the median as a bar, red whoever fell."""
+    import matplotlib.style
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    style: Any = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
+    with matplotlib.style.context("default"), rc_context(style):
+        figure: Any = Figure(figsize=(8.0, 0.45 * len(record.cases) + 1.2), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        axes.set_title(f"{record.task}, seed {record.seed}: share of the command achieved", fontsize=9)
+        for row, case in enumerate(record.cases):
+            asked = next(part for part in case.command if part != 0.0)
+            for k, (achieved, down) in enumerate(zip(case.achieved, case.fell, strict=True)):
+                place = row + 0.5 * (k / len(case.fell) - 0.5)
+                axes.plot([achieved / asked], [place], ".", color=FELL if down else STANDING, markersize=2)
+            axes.plot([case.share_median] * 2, [row - 0.35, row + 0.35], color="black", linewidth=1.5)
+        axes.axvline(0.0, color="grey", linewidth=0.6)
+        axes.axvline(1.0, color="grey", linewidth=0.6, linestyle="--")
+        axes.set_yticks(range(len(record.cases)), [case.name for case in record.cases], fontsize=8)
+        axes.invert_yaxis()
+        axes.tick_params(labelsize=7)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"

@@ -1,0 +1,99 @@
+"""What a policy achieves under fixed velocity commands. All but the columns by environment is derived."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
+
+from genelab.config.base import Sha256
+from genelab.config.task import ProbeCfg
+from genelab.records.base import Record
+from genelab.records.stamps import CodeStamp, HardwareStamp, Packages
+
+HALF = 0.5
+"""Share of the command from which an environment counts as following it."""
+
+
+class ProbeCase(Record):
+    """One command."""
+
+    name: str
+    """Name of the case."""
+    command: tuple[float, float, float]
+    """Velocity forward (m/s), to the left (m/s) and turn to the left (rad/s), in the frame of the base."""
+    achieved: tuple[float, ...] = Field(min_length=1)
+    """Mean of the commanded component over the measured steps, by environment, signed, m/s or rad/s."""
+    fell: tuple[bool, ...]
+    """Whether the environment met a termination at any step, the warm-up included."""
+    share_median: float
+    """Median over environments of achieved over commanded."""
+    share_p10: float
+    """10th percentile of it: nine tenths of the environments do better."""
+    falls: NonNegativeInt
+    """Environments that fell."""
+    following: NonNegativeInt
+    """Environments that did not fall and achieved more than half of the command."""
+
+
+class ProbeRecord(Record):
+    """The result of `genelab probe`."""
+
+    schema_: Literal["genelab/probe/1"] = Field(alias="schema")
+    """Name and version of this schema."""
+    task: str
+    """Task identifier."""
+    seed: NonNegativeInt
+    """Training seed."""
+    config_sha256: Sha256
+    """Digest of the configuration."""
+    weights_sha256: Sha256
+    """Digest of the policy's tensors."""
+    iteration: NonNegativeInt
+    """Learning iterations behind them."""
+    probe: ProbeCfg
+    """How it was done."""
+    cases: tuple[ProbeCase, ...] = Field(min_length=1)
+    """The commands, in order."""
+    num_envs: PositiveInt
+    """Environments of each case."""
+    code: tuple[CodeStamp, ...] = Field(min_length=1)
+    """Source of genelab and of the task package."""
+    packages: Packages
+    """Versions by distribution name."""
+    hardware: HardwareStamp
+    """Machine."""
+    finished_at: AwareDatetime
+    """End, UTC."""
+
+
+def case_of(
+    name: str, command: tuple[float, float, float], achieved: Sequence[float], fell: Sequence[bool]
+) -> ProbeCase:
+    """A case with what follows from its columns.
+
+    Raises:
+        ValueError: if the columns are not of one length, or a value is not finite.
+    """
+    if len(achieved) != len(fell) or not all(map(math.isfinite, achieved)):
+        raise ValueError(f"case '{name}': columns must have one length and finite values")
+    asked = next(part for part in command if part != 0.0)
+    shares = sorted(value / asked for value in achieved)
+    return ProbeCase(
+        name=name,
+        command=command,
+        achieved=tuple(achieved),
+        fell=tuple(fell),
+        share_median=quantile(shares, 0.5),
+        share_p10=quantile(shares, 0.1),
+        falls=sum(fell),
+        following=sum(value / asked > HALF and not down for value, down in zip(achieved, fell, strict=True)),
+    )
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Quantile by linear interpolation between order statistics, numpy's default. ordered: ascending, at least one."""
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])

@@ -1,0 +1,46 @@
+"""Probes a checkpoint of a run directory into a record."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from genelab.config.run import ExecutionCfg
+from genelab.errors import InputError
+from genelab.records.probe import ProbeRecord, case_of
+from genelab.runs.run_dir import RunDir
+from genelab.worker.session import start_session
+
+
+def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg) -> ProbeRecord:
+    """Drive a checkpoint of a run as its snapshot says. Starts the simulator: call once per process.
+
+    Raises:
+        InputError: if the task has no probe, or the checkpoint does not belong to the run.
+        DivergedError: if a state broke.
+    """
+    from genelab.learn import checkpoint as checkpoints
+
+    record, task = run_dir.load(), run_dir.task()
+    if task.probe is None:
+        raise InputError(f"task '{task.id}' has no probe: it has no velocity commands")
+    loaded = checkpoints.load_of_run(path, run_dir)
+    session, stamps = start_session(task.probe.seed, execution, task)
+
+    from genelab.evaluation.probe import drive
+
+    driven = drive(task, task.probe, loaded, session, f"checkpoint '{path}'")
+    rows = zip(task.probe.cases.items(), driven.achieved.tolist(), driven.fell.tolist(), strict=True)
+    return ProbeRecord(
+        schema="genelab/probe/1",
+        task=task.id,
+        seed=record.seed,
+        config_sha256=record.config_sha256,
+        weights_sha256=loaded.weights_sha256,
+        iteration=loaded.iteration,
+        probe=task.probe,
+        cases=tuple(case_of(name, command, achieved, fell) for (name, command), achieved, fell in rows),
+        num_envs=task.probe.num_envs,
+        code=stamps.code,
+        packages=stamps.packages,
+        hardware=stamps.hardware,
+        finished_at=datetime.now(UTC),
+    )
