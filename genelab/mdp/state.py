@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from genelab.mdp.terrain import HeightMap
+
 
 @dataclass(frozen=True)
 class Names:
@@ -78,6 +80,8 @@ class StateView:
     """Control steps since the episode began, int64. Shape: (num_envs,)."""
     max_episode_steps: int
     """Control steps after which an episode is truncated."""
+    terrain: HeightMap = field(default_factory=HeightMap.flat)
+    """The ground."""
 
     def joint_pos_of(self, joints: Sequence[str]) -> Tensor:
         """Positions of the named joints, m or rad. Shape: (num_envs, len(joints))."""
