@@ -88,7 +88,7 @@ def generate(cfg: TerrainCfg) -> Heightfield:
     return Heightfield(rounded, cfg.horizontal_scale, cfg.vertical_scale, corner, centers)
 
 
-def add_terrain(scene: Any, heightfield: Heightfield, friction: float) -> Any:
+def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visible: bool = False) -> Any:
     """Add a terrain and the floor around it to a Genesis scene that is not built yet.
 
     The floor is four boxes and no plane: a plane at z = 0 would fill every pit of the terrain, and each body would be
@@ -98,6 +98,7 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float) -> Any:
         scene: the scene.
         heightfield: the terrain.
         friction: of terrain and floor. A contact takes the larger friction of the two that touch.
+        visible: whether cameras see the terrain. Its mesh costs memory and seconds at the build.
 
     Returns:
         The entity of the terrain.
@@ -105,7 +106,6 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float) -> Any:
     import genesis as gs
 
     (x, y), (length, width) = heightfield.corner, heightfield.size
-    material = gs.materials.Rigid(friction=friction)
     for low, high in (
         ((x - FLOOR_M, y - FLOOR_M), (x, y + width + FLOOR_M)),
         ((x + length, y - FLOOR_M), (x + length + FLOOR_M, y + width + FLOOR_M)),
@@ -113,15 +113,18 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float) -> Any:
         ((x, y + width), (x + length, y + width + FLOOR_M)),
     ):
         floor = gs.morphs.Box(lower=(*low, -FLOOR_DEPTH_M), upper=(*high, 0.0), fixed=True)
-        scene.add_entity(floor, material=material)
+        scene.add_entity(floor, material=gs.materials.Rigid(friction=friction))
     # Without a name: Genesis keeps named terrains on disk, and would take an old one for a new one.
     morph = gs.morphs.Terrain(
         height_field=heightfield.heights,
         horizontal_scale=heightfield.horizontal_scale,
         vertical_scale=heightfield.vertical_scale,
         pos=(x, y, 0.0),
+        visualization=visible,
     )
-    return scene.add_entity(morph, material=material)
+    # Bodies collide with the heights themselves. Genesis samples a field of distances to the surface all the same, at
+    # 128^3 points unless told, which takes many minutes for a map of a million points.
+    return scene.add_entity(morph, material=gs.materials.Rigid(friction=friction, sdf_min_res=16, sdf_max_res=16))
 
 
 class _Cell:

@@ -57,7 +57,7 @@ def test_a_slope_may_fall_but_not_flatten_or_turn():
         ),
         ({"columns": [{}]}, "columns.0.kind = '': must be one of 'pyramid_stairs'"),
         ({"columns": [STAIRS | {"height": 1}]}, "columns.0.height = 1: Extra inputs are not permitted"),
-        # The published stairs of 0.3 m were 0.2 m wide, without a word. Their grid was not the reason; here it would be.
+        # The published stairs of 0.3 m were 0.2 m wide, without a word.
         (
             {"horizontal_scale": 0.2, "cell_size": 8.0, "border": 10.0},
             "columns.0.step_width = 0.3: must be a multiple of horizontal_scale 0.2",

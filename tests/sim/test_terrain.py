@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from genelab.config.terrain import (
     SubTerrainCfg,
     TerrainCfg,
 )
+from genelab.mdp.terrain import HeightMap
 from genelab.sim.session import Session
-from genelab.sim.terrain import Heightfield, add_terrain, generate
+from genelab.sim.terrain import FLOOR_M, Heightfield, add_terrain, generate
 
 STAIRS = PyramidStairsCfg(step_height=(0.03, 0.13))
 PIT = PyramidStairsCfg(step_height=(0.03, 0.13), inverted=True)
@@ -160,6 +162,118 @@ def test_rough_ground_is_drawn_at_the_spacing_in_steps():
     drawn = {round(float(height), 3) for height in cell[2:30:2, 2:30:2].flat}
     assert drawn == {-0.07, -0.05, -0.03, -0.01, 0.01, 0.03, 0.05, 0.07}
     assert cell[3, 2:30:2] == pytest.approx((cell[2, 2:30:2] + cell[4, 2:30:2]) / 2, abs=0.0026)
+
+
+def _marked(test: Any) -> Any:
+    """The marks of a test that builds a scene. The others of this file need none."""
+    return pytest.mark.sim(pytest.mark.xdist_group("sim")(test))
+
+
+RADIUS, NUM_ENVS = 0.01, 128
+
+
+@dataclass(frozen=True)
+class Scene:
+    """2 x 3 cells of 4 m with a border of 1 m, and a small ball in each environment."""
+
+    field: Heightfield
+    map: HeightMap
+    scene: Any
+    terrain: Any
+    ball: Any
+
+    def contacts(self, pos_w: Tensor) -> Tensor:
+        """Whether balls at rest touch something. Shapes: (NUM_ENVS, 3) -> (NUM_ENVS,)."""
+        self.scene.reset()
+        self.ball.set_pos(pos_w)
+        self.scene.step()
+        # Free fall is the only motion that no contact changes.
+        return (self.ball.get_vel()[:, 2] + 9.81 * 0.005).abs() > 1e-4
+
+    def rest(self, xy_w: Tensor, velocity: Tensor | None = None, steps: int = 200) -> Tensor:
+        """Positions of balls dropped from 2 cm above the ground. Shapes: (NUM_ENVS, 2) -> (NUM_ENVS, 3)."""
+        self.scene.reset()
+        z = self.map.height_at(xy_w)[:, None] + RADIUS + 0.02
+        self.ball.set_pos(torch.cat([xy_w, z], dim=1))
+        if velocity is not None:
+            self.ball.set_dofs_velocity(velocity)
+        for _ in range(steps):
+            self.scene.step()
+        return self.ball.get_pos()
+
+
+@pytest.fixture(scope="module")
+def scene(sim_session: Session) -> Scene:
+    import genesis as gs
+
+    columns = (
+        PyramidStairsCfg(step_height=(0.05, 0.1), inverted=True),
+        RandomRoughCfg(amplitude=(0.04, 0.08)),
+        SlopeCfg(gradient=(0.1, 0.3)),
+    )
+    field = generate(TerrainCfg(rows=2, border=1.0, cell_size=4.0, columns=columns))
+    scene = gs.Scene(sim_options=gs.options.SimOptions(dt=0.005), show_viewer=False)
+    terrain = add_terrain(scene, field, 1.0)
+    ball = scene.add_entity(gs.morphs.Sphere(radius=RADIUS, pos=(0.0, 0.0, 5.0)))
+    scene.build(n_envs=NUM_ENVS)
+    return Scene(field, field.height_map(sim_session.device), scene, terrain, ball)
+
+
+def _everywhere(count: int, size: tuple[float, float]) -> Tensor:
+    return (torch.rand(count, 2, generator=torch.Generator().manual_seed(0)) - 0.5) * torch.tensor(size)
+
+
+@_marked
+def test_heights_are_those_of_genesis(scene: Scene):
+    xy = _everywhere(20000, scene.field.size)
+    assert torch.equal(scene.terrain.get_terrain_height(xy)[0], scene.map.height_at(xy))
+
+
+@_marked
+def test_a_ball_touches_where_the_height_says(scene: Scene):
+    """Half a millimetre above or below the plane of a triangle decides, on all kinds of terrain and on both halves."""
+    generator = torch.Generator().manual_seed(1)
+    nx, ny = scene.field.heights.shape
+    i, j = (torch.randint(0, count - 1, (NUM_ENVS,), generator=generator) for count in (nx, ny))
+    third = torch.where(torch.arange(NUM_ENVS) % 2 == 0, 1 / 3, 2 / 3)
+    xy = torch.stack([i + third, j + third], dim=1) * 0.1 + torch.tensor(scene.field.corner)
+    east, north = torch.tensor([1e-3, 0.0]), torch.tensor([0.0, 1e-3])
+    slope = [(scene.map.height_at(xy + d) - scene.map.height_at(xy - d)) / 2e-3 for d in (east, north)]
+    normal = torch.nn.functional.normalize(torch.stack([-slope[0], -slope[1], torch.ones(NUM_ENVS)], dim=1), dim=1)
+    ground = torch.cat([xy, scene.map.height_at(xy)[:, None]], dim=1)
+    assert scene.contacts(ground + (RADIUS - 0.0005) * normal).all()
+    assert not scene.contacts(ground + (RADIUS + 0.0005) * normal).any()
+
+
+@_marked
+def test_balls_rest_on_platforms_treads_border_and_floor(scene: Scene):
+    # Bottoms of the pits and a first tread, their seam and rim, a hill's platform and the border; then the floor near,
+    # far and at the corner, and the joint between border and floor.
+    flat = [
+        *[(-2.0, -4.0), (2.0, -4.3), (2.0, -2.4), (0.0, -4.0), (0.1, -5.9), (2.0, 4.3), (-4.6, 0.0), (0.0, 6.9)],
+        *[(-5.1, 0.3), (5.3, -6.0), (0.0, -7.3), (1.0, 60.0), (-5.4, 7.4), (-80.0, -90.0), (5.0, 0.05), (0.05, -7.0)],
+    ]
+    xy = torch.tensor(flat).repeat(NUM_ENVS // len(flat), 1)
+    pos = scene.rest(xy)
+    assert (pos[:, 2] - RADIUS - scene.map.height_at(xy)).abs().max() < 0.001
+    assert (pos[:, :2] - xy).abs().max() < 0.001
+    assert scene.map.height_at(xy)[:6].tolist() == pytest.approx([-0.25, -0.5, -0.1, 0.0, 0.0, 0.45])
+    assert not scene.map.height_at(xy)[6:16].any()
+
+
+@_marked
+def test_a_ball_rolls_off_the_map_and_finds_the_floor(scene: Scene):
+    x = torch.linspace(-4.9, 4.9, NUM_ENVS)
+    xy = torch.stack([x, torch.full_like(x, 6.9)], dim=1)
+    velocity = torch.zeros(NUM_ENVS, 6)
+    velocity[:, 1] = 1.0
+    pos = scene.rest(xy, velocity)
+    assert (pos[:, 1] > 7.2).all()
+    assert (pos[:, 2] - RADIUS).abs().max() < 0.001
+
+
+def test_the_floor_is_wider_than_a_robot_runs_in_an_episode():
+    assert FLOOR_M >= 20.0 * 2.0
 
 
 def _within(middle: float, reach: int) -> slice:
