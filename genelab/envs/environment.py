@@ -385,6 +385,7 @@ class Environment:
             previous_action=self._previous_action,
             episode_step=self.episode_step,
             max_episode_steps=self.max_steps,
+            terrain=self._sim.ground,
             body=self._body.read(*links, self._origin_w) if self._body else None,
         )
 

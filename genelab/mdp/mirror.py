@@ -57,6 +57,15 @@ def of_action(env: EnvCfg, _params: Mapping[str, Param]) -> Columns:
     return action_columns(env.robot, env.action)
 
 
+def of_scan(_env: EnvCfg, params: Mapping[str, Param]) -> Columns:
+    """Rule of a grid of points that is symmetric across, across fastest: each row is read the other way round."""
+    size, resolution = params["size"], params["resolution"]
+    assert isinstance(size, list)
+    assert isinstance(resolution, float)
+    along, across = (round(float(extent) / resolution) + 1 for extent in size)
+    return [(row * across + across - 1 - k, 1.0) for row in range(along) for k in range(across)]
+
+
 def joint_columns(robot: RobotCfg, joints: Sequence[str]) -> Columns:
     """Columns of one value for each joint.
 

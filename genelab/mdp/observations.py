@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from genelab.mdp import mirror
@@ -70,3 +71,47 @@ def projected_gravity(state: StateView) -> Tensor:
 def command(state: StateView, command: str) -> Tensor:
     """A command as it was drawn, in its own units."""
     return state.commands[command]
+
+
+@mirror.mirrored(mirror.of_scan)
+def height_scan(
+    state: StateView,
+    link: str,
+    size: Sequence[float],
+    resolution: float,
+    offset: float = 0.0,
+    clip: Sequence[float] | None = None,
+) -> Tensor:
+    """Height of a link above the ground at the points of a grid around it, m.
+
+    The grid is centred on the link's origin, turned with its heading and level. Its points run from the back right to
+    the front left, along y (left) fastest.
+
+    Args:
+        state: the state.
+        link: the link.
+        size: extent along the heading and across, m. A multiple of `resolution`, ends included: 1.6 x 1.0 m at 0.1 m
+            are 17 x 11 points.
+        resolution: distance of two points, m.
+        offset: taken off each value, m: what the link's height is when it stands.
+        clip: lowest and highest value after that, m; None for neither.
+
+    Returns:
+        Link z - ground z - offset, clipped. Shape: (num_envs, points).
+    """
+    column = state.names.link_id(link)
+    pos, (w, x, y, z) = state.link_pos_w[:, column], state.link_quat_w[:, column].unbind(dim=-1)
+    # The link's x axis, laid flat. Straight up or down it has no direction, and the grid shrinks to a point.
+    heading = torch.stack([1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z)], dim=-1)
+    ahead = heading / heading.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    left = torch.stack([-ahead[:, 1], ahead[:, 0]], dim=-1)
+    along, across = (_centred(extent, resolution, pos.device) for extent in size)
+    points = along[:, None, None] * ahead[:, None, None, :] + across[:, None] * left[:, None, None, :]
+    ground = state.terrain.height_at(pos[:, None, :2] + points.flatten(1, 2))
+    above = pos[:, 2:] - ground - offset
+    return above if clip is None else above.clamp(clip[0], clip[1])
+
+
+def _centred(extent: float, resolution: float, device: torch.device) -> Tensor:
+    intervals = round(extent / resolution)
+    return (torch.arange(intervals + 1, device=device) - intervals / 2) * resolution

@@ -90,6 +90,8 @@ class StateView:
     """Control steps since the episode began, int64. Shape: (num_envs,)."""
     max_episode_steps: int
     """Control steps after which an episode is truncated."""
+    terrain: HeightMap = field(default_factory=HeightMap.flat)
+    """The ground."""
 
     body: "BodyState | None" = None
     """What else is known of a robot with a floating base; None for others."""

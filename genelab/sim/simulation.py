@@ -75,7 +75,7 @@ class Simulation:
         self._robot_cfg = cfg.robot
         self._floating = cfg.robot.base is not None
         self._base = self._names.link_id(cfg.robot.base.link) if cfg.robot.base else 0
-        self.ground = HeightMap()
+        self.ground = HeightMap.flat(self.device)
         """Height of the ground."""
         self._set_gains(cfg.robot)
         self._check_robot(cfg.robot)

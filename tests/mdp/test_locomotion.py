@@ -22,7 +22,7 @@ def _state(**changes: object) -> StateView:
         "default_pos": torch.tensor([0.0, 0.0, 0.42]),
         "joint_range": torch.tensor([[-0.8, -math.inf], [0.8, math.inf]]),
         "origin_w": torch.tensor([[0.0, 0.0, 0.0], [8.0, -4.0, 0.5]]),
-        "ground": HeightMap(),
+        "ground": HeightMap.flat(),
         "contact_force_w": torch.tensor([[[0.0, 0, 0], [0, 3.0, 4.0]], [[0.0, 0, 0], [0.0, 0, 0.5]]]),
         "joint_torque": torch.tensor([[2.0, -1.0], [0.5, 0.0]]),
         "previous_joint_vel": torch.tensor([[1.0, 0.0], [0.0, 0.0]]),

@@ -7,7 +7,7 @@ from genelab.config.env import EnvCfg
 from genelab.config.scene import MirrorCfg, mirror_name
 from genelab.config.terms import ObservationTermCfg
 from genelab.errors import InputError
-from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
+from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns, of_scan
 from genelab.registry import get_task, task_ids
 
 SYMMETRIC = [name for name in task_ids() if get_task(name).env.robot.mirror is not None]
@@ -83,3 +83,9 @@ def test_half_of_a_pair_has_no_image() -> None:
     robot = _env(GO1).robot
     with pytest.raises(InputError, match="'FL_hip_joint', which is not among"):
         joint_columns(robot, ["FR_hip_joint"])
+
+
+def test_a_scan_is_read_from_the_other_side() -> None:
+    # Two rows ahead of each other with three points from the right to the left.
+    columns = of_scan(_env(GO1), {"size": [0.1, 0.2], "resolution": 0.1})
+    assert Mirror.of(columns, torch.device("cpu"))(torch.arange(6.0)).tolist() == [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]
