@@ -25,8 +25,8 @@ test: check ## everything that CI runs
 	$(BIN)/pytest -n auto --dist loadgroup
 	$(MAKE) build
 
-test-fast: $(VENV)/.dev ## the tests without the simulator
-	$(BIN)/pytest -n auto -m "not sim and not e2e"
+test-fast: $(VENV)/.dev ## the quick tests, without the simulator
+	$(BIN)/pytest -n auto -m "not sim and not e2e and not slow"
 
 check: type ## all but the tests
 	$(BIN)/ruff format --check $(SOURCES)

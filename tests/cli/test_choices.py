@@ -13,6 +13,8 @@ from genelab.sweep import launcher
 from tests.config.choosy import CLIP, SPEED, made, task_with_choices
 from tests.sweep.launch import ASSIGNMENTS, WORKER
 
+pytestmark = pytest.mark.slow
+
 DIGEST = hashlib.sha256(b"steps").hexdigest()
 SMALL = [word for assignment in ASSIGNMENTS for word in ("--set", assignment)]
 

@@ -10,6 +10,8 @@ from genelab.records.inspection import Inspection
 from genelab.registry import get_task
 from tests.inspection.demo_files import demos, raw_observations, standardised
 
+pytestmark = pytest.mark.slow
+
 TASK = "GeneLab-Inverted-Pendulum-v1"
 
 

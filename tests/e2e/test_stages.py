@@ -7,7 +7,8 @@ import pytest
 
 from tests.e2e.conftest import genelab, read, weights
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e-stages")]
+# Two trainings and two evaluations, each of which may compile the simulator's kernels.
+pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e-stages"), pytest.mark.timeout(1500)]
 
 STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 # As many environments everywhere as in the other tests of this robot: the simulator compiles for each number anew.

@@ -16,7 +16,7 @@ from genelab.runs.run_dir import RunDir
 
 from .conftest import TASK, Exported, MakeRun, make_checkpoint, save_round_trip
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
 
 Refused = Callable[..., str]
 NOBODY = 65534

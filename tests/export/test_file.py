@@ -21,7 +21,7 @@ from genelab.runs.run_dir import RunDir
 
 from .conftest import Exported, MakeRun, make_checkpoint
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
 
 WIDTHS = dict(zip(input_names, (8,), strict=True))
 LOAD = {"torchscript": torchscript.load, "onnx": onnx.load}

@@ -29,7 +29,7 @@ from genelab.registry import get_task
 
 from .conftest import layout_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
 
 FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
 GROUPS = ("observation", "achieved_goal", "desired_goal")

@@ -17,7 +17,7 @@ from genelab.runs.run_dir import RunDir
 
 from .conftest import MakeRun, make_checkpoint, save_round_trip
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
 
 
 def never(written: Path, parity: Parity) -> ExportRecord:

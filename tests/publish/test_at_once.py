@@ -19,6 +19,8 @@ from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
 from genelab.runs.lock import locked
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reference(tmp_path: Path) -> Path:

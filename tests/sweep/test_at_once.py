@@ -3,11 +3,15 @@
 import subprocess
 import sys
 
+import pytest
+
 from genelab.runs.run_dir import RunDir
 
 from . import command
 from .harness import Sweep, alive, wait_for
 from .launch import ASSIGNMENTS
+
+pytestmark = pytest.mark.slow
 
 
 def train(sweep: Sweep) -> subprocess.Popen[bytes]:

@@ -15,6 +15,8 @@ from genelab.runs.run_dir import RunDir
 
 from .harness import Sweep, alive, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def test_so_many_at_a_time_until_all_are_finished(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
     sweep.behave(s1="meet", s2="meet", s3="meet")

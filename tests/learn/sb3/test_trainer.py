@@ -15,6 +15,8 @@ from genelab.learn.sb3 import backend
 from genelab.learn.sb3.trainer import SacTrainer
 from tests.learn.sb3.point_mass import GROUPS, PointMass
 
+pytestmark = pytest.mark.slow
+
 SECONDS = ("collect_s", "update_s", "sample_s", "steps_per_s")
 
 
