@@ -17,6 +17,9 @@ from genelab.registry import get_task
 from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.stages import plan_stages
 
+INTERRUPTED = 128
+"""Exit codes above it tell the signal that stopped a launch."""
+
 
 @click.command
 @click.argument("task_id", metavar="TASK")
@@ -98,12 +101,19 @@ def command(
     from genelab.sweep.launcher import launch
     from genelab.sweep.live import view_for
 
+    worst = 0
     for plan in plans:
+        ready, lost = plan.ready()
+        for number in lost:
+            click.echo(f"seed {number} is not trained: the stage before left it no policy")
+        if not ready.seeds:
+            break
         # Not where this machine keeps the script.
-        code = launch(plan, ["genelab", *sys.argv[1:]], view_for(plan))
-        if code:
+        code = launch(ready, ["genelab", *sys.argv[1:]], view_for(ready))
+        if code > INTERRUPTED:
             return code
-    return 0
+        worst = max(worst, code)
+    return worst
 
 
 def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:

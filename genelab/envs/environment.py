@@ -22,8 +22,8 @@ from genelab.rng import Stream
 from genelab.sim.simulation import Simulation
 
 TOO_FAST = 1000.0
-"""Speed of a joint, m/s or rad/s, of a link, rad/s, or of an object, m/s, that none reaches. A diverging environment
-passes through huge finite values first, and one such observation would spoil the normaliser."""
+"""Speed of a joint, m/s or rad/s, of a link, rad/s, or of an object or a floating base, m/s, that none reaches. A
+diverging environment passes through huge finite values first, and one such observation would spoil the normaliser."""
 
 Observations = dict[str, Tensor]
 """Observation groups by name. Shape of each: (num_envs, dim)."""
@@ -423,7 +423,11 @@ class Environment:
             "object_pos_w": state.object_pos_w,
             "object_lin_vel_w": state.object_lin_vel_w,
         }
-        moving = (state.link_ang_vel_w.flatten(1), state.object_lin_vel_w.flatten(1))
+        moving = [state.link_ang_vel_w.flatten(1), state.object_lin_vel_w.flatten(1)]
+        if state.body is not None:
+            physics["base_lin_vel_w"] = state.body.lin_vel_w
+            physics["contact_force_w"] = state.body.contact_force_w
+            moving.append(state.body.lin_vel_w)
         speeds = torch.cat([state.joint_vel, *moving], dim=1)
         # Not NaN, which is told by its own name.
         too_fast = (speeds.abs() > TOO_FAST).any(dim=1)

@@ -61,7 +61,7 @@ def of_scan(_env: EnvCfg, params: Mapping[str, Param]) -> Columns:
     """Rule of a grid of points that is symmetric across, across fastest: each row is read the other way round."""
     size, resolution = params["size"], params["resolution"]
     assert isinstance(size, list)
-    assert isinstance(resolution, float)
+    assert isinstance(resolution, int | float)
     along, across = (round(float(extent) / resolution) + 1 for extent in size)
     return [(row * across + across - 1 - k, 1.0) for row in range(along) for k in range(across)]
 

@@ -17,7 +17,6 @@ class Names:
     joints: tuple[str, ...]
     links: tuple[str, ...]
     objects: tuple[str, ...] = ()
-    feet: tuple[str, ...] = ()
 
     def joint_ids(self, joints: Sequence[str]) -> list[int]:
         """Columns of the named joints. Raises ValueError on an unknown name."""

@@ -38,6 +38,7 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
     guards = [f"seed {s.run.seed} {name} {count}" for s in seeds for name, count in s.eval.guards.items() if count]
     resumed = [f"seed {s.run.seed} in {len(s.run.attempts)} attempts" for s in seeds if len(s.run.attempts) > 1]
     optional = {
+        "Started from": _starts(seeds),
         "Changed by the command line": told,
         "Chosen, as the task leaves it open": chosen,
         "Differs from the installed task in": sorted(registry),
@@ -113,6 +114,19 @@ def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
     ):
         reached += f", {label} {single(rates)}" if rates else ""
     return f"{mean} (std {std}), {single([m.length_mean for m in metrics], 1)} steps{reached}"
+
+
+def _starts(seeds: Sequence[SeedFiles]) -> list[str]:
+    """The checkpoint that each seed started from; empty for training from scratch."""
+    parents = [(seed.run.seed, seed.run.parent) for seed in seeds]
+    told = [
+        f"seed {number}: {parent.task} seed {parent.seed}, iteration {parent.iteration}, "
+        f"weights `{parent.weights_sha256[:12]}`, config `{parent.config_sha256[:12]}`"
+        for number, parent in parents
+        if parent is not None
+    ]
+    foreign = any(seed.foreign_start for seed in seeds)
+    return [*told, "**not the stage before that the task names**"] if foreign else told
 
 
 def _measured(seeds: Sequence[SeedFiles]) -> str:

@@ -112,7 +112,9 @@ def _is_choice(seed: SeedFiles, override: Override) -> bool:
 
 
 def _status(seeds: Sequence[SeedFiles], *, complete: bool) -> Literal["reference", "preview"]:
-    changed = any(changes(s) or s.eval.differences_from_registry or protocol_changes(s) for s in seeds)
+    changed = any(
+        changes(s) or s.eval.differences_from_registry or protocol_changes(s) or s.foreign_start for s in seeds
+    )
     return "reference" if complete and not changed else "preview"
 
 

@@ -103,7 +103,7 @@ def _joint_targets(env: EnvCfg, cfg: JointTargetsCfg, output: TensorSpec) -> Joi
             "position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'",
             "velocity target = scale * action, of joints with law 'velocity'",
         ),
-        unit="m for a sliding joint, rad for a turning one",
+        unit="m or rad; m/s or rad/s of joints with law 'velocity'",
         joints=tuple(
             TargetJoint(**dict(joint), law=env.robot.law_of(joint.name), scale=scales[joint.name])
             for joint in _joints(env.robot, cfg.joints)

@@ -155,8 +155,8 @@ class JointTargets(Record):
         Literal["velocity target = scale * action, of joints with law 'velocity'"],
     ]
     """From the output to the targets."""
-    unit: Unit
-    """Unit of a position target; of a velocity target per second."""
+    unit: Literal["m or rad; m/s or rad/s of joints with law 'velocity'"]
+    """Unit of a target, of sliding and of turning joints."""
     joints: tuple[TargetJoint, ...] = Field(min_length=1)
     """Driven joints, in the order of the columns."""
     training_latency: tuple[NonNegativeInt, NonNegativeInt]

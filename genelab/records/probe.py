@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, model_validator
 
 from genelab.config.base import Sha256
 from genelab.config.task import ProbeCfg
@@ -34,6 +34,23 @@ class ProbeCase(Record):
     """Environments that fell."""
     following: NonNegativeInt
     """Environments that did not fall and achieved more than half of the command."""
+
+    @model_validator(mode="after")
+    def _follows_from_its_columns(self) -> Self:
+        if self.derived != (self.share_median, self.share_p10, self.falls, self.following):
+            raise ValueError(f"case '{self.name}': its numbers do not follow from its columns")
+        return self
+
+    @property
+    def derived(self) -> tuple[float, float, int, int]:
+        """Median and 10th percentile of the share, falls and following, from the columns.
+
+        Raises:
+            ValueError: if the columns are not of one length.
+        """
+        if len(self.achieved) != len(self.fell):
+            raise ValueError(f"case '{self.name}': {len(self.achieved)} values for {len(self.fell)} environments")
+        return _derived(self.command, self.achieved, self.fell)
 
 
 class ProbeRecord(Record):
@@ -66,6 +83,16 @@ class ProbeRecord(Record):
     finished_at: AwareDatetime
     """End, UTC."""
 
+    @model_validator(mode="after")
+    def _cases_are_those_of_the_probe(self) -> Self:
+        if {case.name: case.command for case in self.cases} != self.probe.cases or len(self.cases) != len(
+            self.probe.cases
+        ):
+            raise ValueError("cases are not those of the probe")
+        if any(len(case.achieved) != self.num_envs for case in self.cases) or self.num_envs != self.probe.num_envs:
+            raise ValueError(f"cases do not have {self.num_envs} environments each, as the probe has")
+        return self
+
 
 def case_of(
     name: str, command: tuple[float, float, float], achieved: Sequence[float], fell: Sequence[bool]
@@ -77,18 +104,26 @@ def case_of(
     """
     if len(achieved) != len(fell) or not all(map(math.isfinite, achieved)):
         raise ValueError(f"case '{name}': columns must have one length and finite values")
-    asked = next(part for part in command if part != 0.0)
-    shares = sorted(value / asked for value in achieved)
+    median, low, falls, following = _derived(command, achieved, fell)
     return ProbeCase(
         name=name,
         command=command,
         achieved=tuple(achieved),
         fell=tuple(fell),
-        share_median=quantile(shares, 0.5),
-        share_p10=quantile(shares, 0.1),
-        falls=sum(fell),
-        following=sum(value / asked > HALF and not down for value, down in zip(achieved, fell, strict=True)),
+        share_median=median,
+        share_p10=low,
+        falls=falls,
+        following=following,
     )
+
+
+def _derived(
+    command: tuple[float, float, float], achieved: Sequence[float], fell: Sequence[bool]
+) -> tuple[float, float, int, int]:
+    asked = next(part for part in command if part != 0.0)
+    shares = [value / asked for value in achieved]
+    following = sum(share > HALF and not down for share, down in zip(shares, fell, strict=True))
+    return quantile(sorted(shares), 0.5), quantile(sorted(shares), 0.1), sum(fell), following
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -95,7 +95,7 @@ class ParentRef(Record):
     config_sha256: Sha256
     """Digest of its configuration."""
     path: str
-    """File, relative to the run directory where it lies in the same sweep."""
+    """File, relative to the run directory."""
     sha256: Sha256
     """Digest of the file."""
     weights_sha256: Sha256

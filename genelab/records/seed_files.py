@@ -22,6 +22,13 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, use_attribute_docstrings=True)
 
 
+class SnapshotStart(_Part):
+    """The stage before in a snapshot."""
+
+    task: str
+    """Its task."""
+
+
 class SnapshotBudget(_Part):
     """Budget in a snapshot."""
 
@@ -46,6 +53,8 @@ class SnapshotTask(_Part):
     """Task of the published tables."""
     budget: SnapshotBudget
     """Budget."""
+    warm_start: SnapshotStart | None = None
+    """The stage before; None for a task that is trained from scratch."""
     protocol: dict[str, JsonValue]
     """The task's own protocol."""
 
@@ -117,6 +126,12 @@ class SeedFiles:
     """params/"""
     curve: Curve
     """curve.jsonl."""
+
+    @property
+    def foreign_start(self) -> bool:
+        """Whether training started from something else than the task says: a checkpoint given by hand."""
+        start, parent = self.snapshot.task.warm_start, self.run.parent
+        return (start and start.task) != (parent and parent.task)
 
 
 def train_stamps(run: RunRecord) -> TrainStamps:

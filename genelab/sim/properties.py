@@ -34,7 +34,7 @@ class Properties:
         """
         for link, friction in write.link_friction.items():
             # The simulator keeps it as a ratio to the friction in the model.
-            self._write(f"friction/{link}", friction / self._link(link).geoms[0].get_friction(), mask)
+            self._write(f"friction/{link}", friction / self._friction_of_the_model(link), mask)
         for kind, offsets in (("mass", write.link_mass_offset), ("com", write.link_com_offset)):
             for link, offset in offsets.items():
                 self._write(f"{kind}/{link}", self._of_the_model(f"{kind}/{link}") + offset, mask)
@@ -52,6 +52,14 @@ class Properties:
     def gains(self) -> Mapping[str, Tensor]:
         """Gains `kp` and `kv` of the joints as they are. Shape: (num_joints,) or (num_envs, num_joints)."""
         return {gain: self._held.get(gain, value) for gain, value in self._gains.items()}
+
+    def _friction_of_the_model(self, link: str) -> float:
+        found = {float(geom.get_friction()) for geom in self._link(link).geoms}
+        if len(found) != 1:
+            raise RunError(
+                f"link '{link}': one friction cannot be written to collision geoms that have {sorted(found)}"
+            )
+        return found.pop()
 
     def _of_the_model(self, name: str) -> Tensor:
         """What the simulator held before the first write."""
@@ -86,8 +94,10 @@ class Properties:
         kind, _, link = name.partition("/")
         match kind:
             case "friction":
-                solver, geoms = self._robot.solver, self._link(link).geoms
-                return solver.get_geoms_friction_ratio([geoms[0].idx]).reshape(self._num_envs).clone()
+                geoms = [geom.idx for geom in self._link(link).geoms]
+                ratios = self._robot.solver.get_geoms_friction_ratio(geoms).reshape(self._num_envs, -1)
+                # Equal before the first write; a NaN where they are not shows that one was not written.
+                return torch.where((ratios == ratios[:, :1]).all(dim=1), ratios[:, 0], float("nan"))
             case "mass":
                 return self._robot.get_links_mass([self._link(link).idx_local]).reshape(self._num_envs).clone()
             case "com":

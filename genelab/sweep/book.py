@@ -77,7 +77,7 @@ class Book:
         parent = None
         if plan.start is not None:
             checkpoint = plan.start.checkpoint(seed.seed)
-            parent = parent_of(checkpoint, seed.path, plan.task, inside=plan.start.file is None)
+            parent = parent_of(checkpoint, seed.path, plan.task)
         RunDir.create(
             seed.path,
             plan.task,

@@ -21,14 +21,13 @@ def stage_dir(log_dir: Path, task: TaskSpec) -> Path:
     return log_dir / STAGES / (f"{task.id}_{task.variant}" if task.variant else task.id)
 
 
-def parent_of(checkpoint: Path, run_path: Path, task: TaskSpec, *, inside: bool) -> ParentRef:
+def parent_of(checkpoint: Path, run_path: Path, task: TaskSpec) -> ParentRef:
     """What a seed of `task` in `run_path` takes from a checkpoint that lies in its run directory.
 
     Args:
         checkpoint: the file.
         run_path: directory of the seed that starts from it.
         task: what that seed is trained on.
-        inside: whether both belong to one sweep, so that the path is kept relative.
 
     Raises:
         InputError: if there is no finished training around the file, or it does not fit the task.
@@ -43,13 +42,13 @@ def parent_of(checkpoint: Path, run_path: Path, task: TaskSpec, *, inside: bool)
         raise InputError(f"parent checkpoint '{checkpoint}' is not the final one of a finished training")
     if (found := sha256_file(checkpoint)) != trained.sha256:
         raise InputError(f"parent checkpoint '{checkpoint}' was changed: sha256 {trained.sha256} -> {found}")
-    return _reference(record, checkpoint, run_path, task, inside=inside)
+    return _reference(record, checkpoint, run_path, task)
 
 
-def _reference(record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSpec, *, inside: bool) -> ParentRef:
+def _reference(record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSpec) -> ParentRef:
     start = task.warm_start
     fresh: list[str] = [*FRESH]
-    if start is not None and start.fresh_joints:
+    if start is not None and start.task == record.task and start.fresh_joints:
         fresh.append(f"action noise and statistics of {', '.join(start.fresh_joints)}")
     assert record.checkpoint is not None
     return ParentRef(
@@ -57,7 +56,7 @@ def _reference(record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSp
         task_version=record.task_version,
         seed=record.seed,
         config_sha256=record.config_sha256,
-        path=os.path.relpath(checkpoint, run_path) if inside else str(checkpoint.resolve()),
+        path=os.path.relpath(checkpoint, run_path),
         sha256=record.checkpoint.sha256,
         weights_sha256=record.checkpoint.weights_sha256,
         iteration=record.checkpoint.iteration,

@@ -1,5 +1,6 @@
 """What a launch will do to each seed, decided before anything is written."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,12 @@ class Start:
         assert self.stage is not None
         return RunDir(seed_dir(self.stage, seed)).final_checkpoint
 
+    def is_there(self, seed: int) -> bool:
+        """Whether the file exists and its training is done."""
+        if self.stage is not None and not RunDir(seed_dir(self.stage, seed)).exists():
+            return False
+        return self.checkpoint(seed).is_file()
+
     def told(self) -> str:
         """Where, as text."""
         return str(self.file) if self.file is not None else f"the final policy of each seed in {self.stage}"
@@ -91,6 +98,17 @@ class SweepPlan:
     def sweep_file(self) -> Path:
         """Path of sweep.json."""
         return self.log_dir / names.SWEEP
+
+    def ready(self) -> "tuple[SweepPlan, list[int]]":
+        """The plan of the seeds that have something to start from, and the others, once the stage before has ended."""
+        if self.start is None or self.start.file is not None:
+            return self, []
+        lost = [seed.seed for seed in self.seeds if not self.start.is_there(seed.seed)]
+        kept = tuple(seed for seed in self.seeds if seed.seed not in lost)
+        if not lost or not kept:
+            return dataclasses.replace(self, seeds=kept), lost
+        cfg = self.cfg.model_copy(update={"seeds": tuple(seed.seed for seed in kept)})
+        return dataclasses.replace(self, seeds=kept, cfg=cfg), lost
 
     def lines(self) -> list[str]:
         """The plan as text."""
@@ -231,8 +249,8 @@ def _require_start(record: RunRecord, path: Path, task: TaskSpec, start: Start |
     """A seed that was created goes on from what it was created with."""
     old = record.parent and record.parent.sha256
     new: str | None = None
-    if start is not None and start.checkpoint(record.seed).is_file():
-        new = parent_of(start.checkpoint(record.seed), path, task, inside=start.file is None).sha256
+    if start is not None and start.is_there(record.seed):
+        new = parent_of(start.checkpoint(record.seed), path, task).sha256
     if old != new:
         raise InputError(f"seed {record.seed} was started from another checkpoint: {_change('sha256', old, new)}")
 

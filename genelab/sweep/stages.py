@@ -42,7 +42,7 @@ def plan_stages(
         start = None
         if checkpoint is not None:
             for seed in cfg.seeds:
-                parent_of(checkpoint, seed_dir(log_dir, seed), task, inside=False)
+                parent_of(checkpoint, seed_dir(log_dir, seed), task)
             start = Start(file=checkpoint)
         return [make_plan(task, overrides, execution, cfg, start)]
     before, changes = apply_overrides(get_task(task.warm_start.task, task.warm_start.variant), stage_assignments, {})

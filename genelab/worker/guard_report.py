@@ -21,6 +21,7 @@ SAVED_ENVIRONMENTS = 8
 """Culprit environments that a replay steps, the first ones."""
 SMALL_BATCH = 64
 """Environments up to which it steps all: that costs little, and finds a term that depends on the place in the batch."""
+_OLD = "old-"
 SUMMARY = "summary.txt"
 LAST_GOOD, TENSORS, ENVIRONMENTS, STATE = "last_good", "tensors.pt", "environments.pt", "state.pt"
 
@@ -37,7 +38,10 @@ def write_report(run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> Pa
     draft = folder.with_name(f"{names.DRAFT}{folder.name}")
     try:
         with disk_errors(folder):
-            # What a killed writer left.
+            # What a killed writer left. One that was killed between its last two steps had the old report aside.
+            aside = folder.with_name(f"{names.DRAFT}{_OLD}{folder.name}")
+            if aside.is_dir() and not folder.exists():
+                aside.rename(folder)
             for leftover in folder.parent.glob(f"{names.DRAFT}*"):
                 shutil.rmtree(leftover)
             draft.mkdir(parents=True)
@@ -56,7 +60,7 @@ def _replace(folder: Path, draft: Path) -> None:
     if not folder.exists():
         draft.rename(folder)
         return
-    old = folder.with_name(f"{names.DRAFT}old-{folder.name}")
+    old = folder.with_name(f"{names.DRAFT}{_OLD}{folder.name}")
     folder.rename(old)
     draft.rename(folder)
     shutil.rmtree(old)

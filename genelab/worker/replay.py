@@ -152,6 +152,8 @@ def _step_environments(
         environments=saved.environments,
         reset_broken=told.nan_policy == "reset-env",
     )
+    # Draws the properties of these environments, which are no part of the state, and fills the histories.
+    env.reset()
     return step_to_fault(env, saved, session.device)
 
 

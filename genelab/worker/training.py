@@ -124,7 +124,9 @@ def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, parent: Par
         raise InputError(f"parent checkpoint '{path}' is missing")
     if (found := sha256_file(path)) != parent.sha256:
         raise InputError(f"parent checkpoint '{path}' was changed: sha256 {parent.sha256} -> {found}")
-    backend_of(task.agent).warm_start(trainer, load(path), task, f"parent checkpoint '{path}'")
+    before = task.warm_start is not None and task.warm_start.task == parent.task
+    source = f"parent checkpoint '{path}'"
+    backend_of(task.agent).warm_start(trainer, load(path), task, source, of_the_stage_before=before)
     print(f"warm start from '{parent.path}': {', '.join(parent.loaded)}; anew: {', '.join(parent.fresh)}", flush=True)
 
 

@@ -87,7 +87,7 @@ def measures() -> dict[str, MeasureCfg]:
     }
 
 
-def probe(fastest: float, turn: float) -> ProbeCfg:
+def probe(fastest: float, turn: float, slow_turns: tuple[float, ...] = (0.2,)) -> ProbeCfg:
     """Each direction by itself: m/s along x and y, rad/s about z; then slow ones, which are harder to keep."""
     return ProbeCfg(
         command=COMMAND,
@@ -98,8 +98,8 @@ def probe(fastest: float, turn: float) -> ProbeCfg:
             "right": (0.0, -fastest, 0.0),
             "turn_left": (0.0, 0.0, turn),
             "turn_right": (0.0, 0.0, -turn),
-            "turn_slowly": (0.0, 0.0, 0.2),
             "left_slowly": (0.0, 0.3, 0.0),
+            **{f"turn_at_{slow:g}": (0.0, 0.0, slow) for slow in slow_turns},
         },
     )
 

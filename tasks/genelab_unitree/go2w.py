@@ -59,7 +59,7 @@ def stage_1() -> TaskSpec:
         env=_env(LOCKED, rewards),
         agent=_agent(),
         budget=BudgetCfg(iterations=6000),
-        probe=common.probe(fastest=0.8, turn=1.0),
+        probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
     )
 
 
@@ -80,7 +80,7 @@ def stage_2() -> TaskSpec:
         agent=_agent(),
         # Published as 6000 and 4000 more in a second run.
         budget=BudgetCfg(iterations=10000),
-        probe=common.probe(fastest=0.8, turn=1.0),
+        probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
         # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
         warm_start=WarmStartCfg(task=STAGE_1, fresh_joints=WHEEL_JOINTS, normalizer_count=98304),
     )

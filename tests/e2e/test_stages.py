@@ -55,11 +55,25 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path) -> N
     assert again.stdout.count("skip: finished") >= 2
     assert read(second / "run.json")["attempts"] == read(second / "run.json")["attempts"][:1]
 
-    policy = tmp_path / "policy.onnx"
+    (tmp_path / "policy").mkdir()
+    policy = tmp_path / "policy" / "policy.onnx"
     exported = genelab("export", STAGE_2, str(second / "model_final.pt"), "--format", "onnx", "--out", str(policy))
     assert exported.returncode == 0, exported.stdout + exported.stderr
-    contract = read(tmp_path / "policy.onnx.metadata.json")
+    contract = read(tmp_path / "policy" / "policy.onnx.metadata.json")
     assert contract["observation"]["input"]["shape"] == ["batch", 285]
     assert [row.get("age", 0) for row in contract["observation"]["terms"][::6]] == [4, 3, 2, 1, 0]
     wheel = next(joint for joint in contract["action"]["joints"] if joint["name"] == "FL_wheel_joint")
     assert (wheel["law"], wheel["scale"], wheel["kv"]) == ("velocity", 20.0, 5.0)
+
+    store = tmp_path / "reference"
+    added = genelab(
+        *("reference", "add", str(log_dir), "--entry", "stages", "--store", str(store), "--policy", str(policy.parent))
+    )
+    assert added.returncode == 0, added.stdout + added.stderr
+    (tmp_path / "docs").mkdir()
+    rendered = genelab("render", "--store", str(store), "--docs", str(tmp_path / "docs"))
+    assert rendered.returncode == 0, rendered.stdout + rendered.stderr
+    page = (tmp_path / "docs" / "reference-runs.md").read_text()
+    assert f"Started from: seed 1: {STAGE_1} seed 1, iteration 2" in page
+    assert "not the stage before" not in page
+    assert "share of the commanded way" in page

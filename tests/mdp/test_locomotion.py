@@ -34,7 +34,7 @@ def _state(**changes: object) -> StateView:
     }
     body |= {name: value for name, value in changes.items() if name in body}
     view: dict[str, object] = {
-        "names": Names(("hip", "wheel"), ("trunk", "shank"), feet=("foot",)),
+        "names": Names(("hip", "wheel"), ("trunk", "shank")),
         "joint_pos": torch.tensor([[0.9, 50.0], [-1.0, -50.0]]),
         "joint_vel": torch.tensor([[1.1, 0.0], [0.0, 0.4]]),
         "default_joint_pos": torch.zeros(2),

@@ -50,3 +50,14 @@ def test_every_case_has_a_direction_of_its_own() -> None:
     cfg = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").probe
     assert isinstance(cfg, ProbeCfg)
     assert len(set(cfg.cases.values())) == len(cfg.cases) == 8
+    wheels = get_task("Genelab-Velocity-Flat-Unitree-Go2W-v0").probe
+    assert wheels is not None
+    assert len(set(wheels.cases.values())) == 10
+
+
+def test_numbers_that_do_not_follow_from_the_columns_are_refused() -> None:
+    case = case_of("forward", (1.0, 0.0, 0.0), [0.2, 0.9], [False, False])
+    with pytest.raises(ValueError, match="do not follow from its columns"):
+        case.replace(falls=1)
+    with pytest.raises(ValueError, match="2 values for 1 environments"):
+        case.replace(fell=(False,))

@@ -185,6 +185,73 @@ def test_frames_are_stacked_and_the_mirror_fits_them(build: Build) -> None:
     assert layout[-1]["stop"] == len(group_columns(cfg, "policy", cfg.observations["policy"])) == 285
 
 
+def test_a_restored_environment_goes_on_bit_equal(build: Build) -> None:
+    """With a history, late actions and drawn properties, which are drawn again and not restored."""
+
+    def fresh() -> Environment:
+        env = Environment(get_task(STAGE_1).env, build(STAGE_1, N), 5, numbering="environment")
+        env.reset()
+        return env
+
+    def actions(step: int) -> Tensor:
+        return 0.3 * torch.sin(torch.arange(N * 16).reshape(N, 16) * 0.7 + step)
+
+    env = fresh()
+    for k in range(6):
+        env.step(actions(k))
+    state = {name: value.clone() for name, value in env.state_dict().items()}
+    expected = [env.step(actions(k)) for k in range(6, 10)]
+    again = fresh()
+    again.load_state_dict(state)
+    for k, old in enumerate(expected, start=6):
+        new = again.step(actions(k))
+        assert torch.equal(new.reward, old.reward)
+        assert all(torch.equal(new.observations[name], old.observations[name]) for name in old.observations)
+
+
+def test_encoders_shift_legs_and_no_wheels(build: Build) -> None:
+    env = _env(build, STAGE_1, disturbances=True)
+    randomizations = env._randomizations
+    assert randomizations is not None
+    assert randomizations.target_bias[:, :12].abs().min(dim=0).values.max() > 0.0
+    assert randomizations.target_bias.abs().max() <= 0.015
+    assert not randomizations.target_bias[:, 12:].any()
+    asked: list[Tensor] = []
+    sim, plain = build(STAGE_1, N), build(STAGE_1, N).set_targets
+    sim.set_targets = lambda targets: (asked.append(targets), plain(targets))[1]  # type: ignore[method-assign]
+    env.step(torch.zeros(N, 16))
+    del sim.set_targets
+    # Action noise is 0.05 x 0.25 rad on the legs; what is left is the bias.
+    default = sim.default_targets.clone()
+    noise = asked[0] - default + randomizations.target_bias
+    assert noise[:, :12].std() < 0.02
+    assert torch.equal(asked[0][:, 12:], torch.zeros(N, 4))
+
+
+def test_a_shifted_centre_of_mass_tips_the_robot(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    shift = torch.zeros(N, 3)
+    shift[: N // 2, 0] = 0.1
+    sim.properties.write(ModelWrite(link_com_offset={"base_link": shift}), EVERYWHERE)
+    _start(sim, [0.0] * 4)
+    _run(sim, 400)
+    quat = sim.link_quat_w()[:, 0]
+    sim.properties.write(ModelWrite(link_com_offset={"base_link": torch.zeros(N, 3)}), EVERYWHERE)
+    pitch = 2.0 * (quat[:, 0] * quat[:, 2] - quat[:, 3] * quat[:, 1])
+    # Heavier in front: the nose goes down, which is a turn about +y.
+    assert pitch[0] > pitch[-1] + 0.01
+
+
+def test_a_base_that_is_too_fast_is_broken(build: Build) -> None:
+    env = _env(build, GO1, disturbances=False)
+    env.step(torch.zeros(N, 12))
+    assert not env.step(torch.zeros(N, 12)).broken.any()
+    speed = torch.zeros(N, 6)
+    speed[2, 0] = 2000.0
+    build(GO1, N).write_base_vel_w(speed, EVERYWHERE)
+    assert env.step(torch.zeros(N, 12)).broken[2]
+
+
 def test_locked_wheels_stand_and_free_ones_roll(build: Build) -> None:
     action = torch.zeros(N, 16)
     action[:, 12:] = 0.25

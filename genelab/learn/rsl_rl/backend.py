@@ -36,7 +36,9 @@ def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
     raise TypeError(f"{type(trainer).__name__} takes no demonstrations, and was given {', '.join(demos)}")
 
 
-def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
+def warm_start(
+    trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str, *, of_the_stage_before: bool
+) -> None:
     """Take over weights, normalisers and action noise.
 
     Raises:
@@ -47,7 +49,7 @@ def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source:
         raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
     for part, model in (("actor", trainer.algorithm.actor), ("critic", trainer.algorithm.critic)):
         load_weights(model, getattr(checkpoint, part), f"{source}: {part}")  # pyright: ignore
-    if task.warm_start is not None:
+    if of_the_stage_before:
         _freshen(trainer, _ppo(task.agent), task)
 
 

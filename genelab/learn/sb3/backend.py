@@ -45,9 +45,12 @@ def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
     return trainer.prefill(demos)
 
 
-def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
+def warm_start(
+    trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str, *, of_the_stage_before: bool
+) -> None:
     """Refuse: without its replay buffer SAC would start anew with warm weights, and unlearn."""
-    told = f"{type(trainer).__name__} cannot start from iteration {checkpoint.iteration} of another training"
+    place = "the stage before" if of_the_stage_before else "another training"
+    told = f"{type(trainer).__name__} cannot start from iteration {checkpoint.iteration} of {place}"
     raise InputError(f"{source}: {told}; task '{task.id}' is trained from scratch")
 
 

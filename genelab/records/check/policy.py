@@ -89,7 +89,8 @@ def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
     """
     env, claimed = task.env, (record.observation, *record.goals)
     groups = task.agent.actor_groups
-    if [len(each.terms) for each in claimed] != [len(env.observations[group].terms) for group in groups]:
+    stacked = [len(env.observations[group].terms) * env.observations[group].history for group in groups]
+    if [len(each.terms) for each in claimed] != stacked:
         yield f"observation: has not the terms of the groups {', '.join(groups)}, which the snapshot has"
         return
     expected: list[Observation] = []

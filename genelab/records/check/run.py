@@ -119,6 +119,7 @@ def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:
         "run.task_version": (record.run.task_version, run.task_version),
         "run.seed": (record.run.seed, run.seed),
         "timing.train": (_plain(record.timing.train), _plain(run.timing)),
+        "run.parent": (_plain(record.run.parent), _plain(run.parent)),
         "guards": (record.guards, run.guards),
         "checkpoint": (_checkpoint(record.checkpoint), _checkpoint(run.checkpoint)),
     }
