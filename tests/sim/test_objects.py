@@ -138,7 +138,7 @@ def test_the_robot_carries_its_weight_and_the_cube_does_not(sim: Simulation):
     sim.write_joint_pos(sim.default_joint_pos.expand(4, 9).contiguous(), EVERYWHERE)
     high = torch.tensor([0.2, 0.4, 0.5, 1.0, 0.0, 0.0, 0.0]).expand(4, 7).contiguous()
     sim.write_object_pose_w("cube", high, EVERYWHERE)
-    arm = sim._driven_dofs[:7]
+    arm = sim._dofs[:7]
     sim._robot.control_dofs_force(torch.zeros(4, 7), arm)
     before = sim.link_pos_w()[:, 0].clone()
     for _ in range(10):

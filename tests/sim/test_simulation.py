@@ -117,7 +117,7 @@ def test_a_setter_that_does_nothing_is_an_error(sim_session: Session, setter: st
 def test_a_gain_that_was_not_taken_is_an_error(sim_session: Session):
     env = get_task(V1).env
     sim = Simulation(env, 2, sim_session)
-    sim._robot.set_dofs_kv([7.0], sim._driven_dofs)
+    sim._robot.set_dofs_kv([7.0], sim._drives._dofs["implicit_pd"])
     with pytest.raises(RunError, match="joint 'slider': the simulator holds kv = 7.0, the config says 8.0"):
         sim._check_robot(env.robot)
 

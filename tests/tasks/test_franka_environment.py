@@ -198,7 +198,7 @@ def test_the_reward_of_known_states_per_step_and_not_per_second(sim: Simulation)
     # Now in the simulator, from the cube's height before the step: it falls 1.35 cm in ten steps of 5 ms.
     for heights, expected in (((0.02, 0.02), 0.0), ((0.12, 0.1065), 0.2 * 0.865), ((0.07, 0.12), -1.0 + 0.2 * 0.365)):
         _put(sim, [0.4, 0.1, heights[0]])
-        env._commands["goal_position"] = torch.tensor([0.4, 0.1, heights[1]]).expand(4, 3)
+        env._commands.memory["value/goal_position"] = torch.tensor([0.4, 0.1, heights[1]]).expand(4, 3)
         assert env.step(IDLE).reward.tolist() == pytest.approx([expected] * 4, abs=2e-3)
 
 
@@ -327,7 +327,7 @@ def test_relabelled_observations_and_rewards_are_those_of_an_environment_with_th
     relabelled = env.relabel(observations["observation"], observations["achieved_goal"], goal)
     changed = (relabelled != observations["observation"]).any(dim=0).nonzero().flatten().tolist()
     assert changed == list(range(24, 30))
-    env._commands["goal_position"] = goal
+    env._commands.memory["value/goal_position"] = goal
     there = env._observe(env.state())
     assert torch.equal(relabelled, there["observation"])
     back = env.relabel(relabelled, observations["achieved_goal"], observations["desired_goal"])
