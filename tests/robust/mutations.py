@@ -224,7 +224,9 @@ def change_arrays(draw: Any, arrays: dict[str, Any]) -> bytes:
                 arrays[name] = array.astype(draw(st.sampled_from(types)))
         elif kind == "shape":
             shapes = (array[:-1], array[:0], array[None], array.ravel(), array[..., None], np.asfortranarray(array))
-            arrays[name] = draw(st.sampled_from((*shapes, np.repeat(array, 2, axis=0), array.flat[:1].reshape(()))))
+            # An empty one has no element to be a scalar.
+            scalar = (array.flat[:1].reshape(()),) if array.size else ()
+            arrays[name] = draw(st.sampled_from((*shapes, np.repeat(array, 2, axis=0), *scalar)))
         elif kind == "swap":
             other = draw(st.sampled_from(sorted(arrays)))
             arrays[name], arrays[other] = arrays[other], arrays[name]
