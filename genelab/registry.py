@@ -64,9 +64,10 @@ def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
 def _check_variant(task: TaskSpec, variant: TaskSpec) -> None:
     if variant.variant is None:
         raise InputError(f"task '{task.id}': variant = null: a variant needs a name")
-    own = {"variant": None, "agent": task.agent, "budget": task.budget}
+    env = variant.env.model_copy(update={"num_envs": task.env.num_envs})
+    own = {"variant": None, "agent": task.agent, "budget": task.budget, "env": env}
     if variant.model_copy(update=own) != task:
-        rule = "may differ from the task in agent and budget alone"
+        rule = "may differ from the task in agent, budget and env.num_envs alone"
         raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
 
 

@@ -18,6 +18,7 @@ TASKS = [
     "Genelab-Velocity-Flat-Unitree-Go1-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-v0",
+    "Genelab-Velocity-Rough-Unitree-Go1-v0",
 ]
 
 
@@ -42,11 +43,16 @@ def empty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("empty")
 def test_a_variant_has_a_learner_and_a_budget_of_its_own() -> None:
     task = TASK.model_copy(update={"id": "Test-v0"})
-    short = task.model_copy(update={"variant": "short", "budget": task.budget.model_copy(update={"iterations": 3})})
+    few = {
+        "env": task.env.model_copy(update={"num_envs": 2}),
+        "budget": task.budget.model_copy(update={"iterations": 3}),
+    }
+    short = task.model_copy(update={"variant": "short", **few})
     register_task(task, variants=[short])
     assert variants_of("Test-v0") == ["short"]
     assert get_task("Test-v0").budget.iterations == task.budget.iterations
     assert get_task("Test-v0", "short").budget.iterations == 3
+    assert get_task("Test-v0", "short").env.num_envs == 2
     assert config_sha256(dump_task(get_task("Test-v0", "short"))) != config_sha256(dump_task(get_task("Test-v0")))
     with pytest.raises(InputError, match=r"task 'Test-v0' has no variant 'long'; it has: short"):
         get_task("Test-v0", "long")
@@ -55,8 +61,9 @@ def test_a_variant_has_a_learner_and_a_budget_of_its_own() -> None:
 @pytest.mark.usefixtures("empty")
 def test_a_variant_of_another_environment_is_refused() -> None:
     task = TASK.model_copy(update={"id": "Test-v0"})
-    other = task.model_copy(update={"variant": "other", "env": task.env.model_copy(update={"num_envs": 1})})
-    with pytest.raises(InputError, match="variant = 'other': may differ from the task in agent and budget alone"):
+    other = task.model_copy(update={"variant": "other", "env": task.env.model_copy(update={"decimation": 1})})
+    rule = "variant = 'other': may differ from the task in agent, budget and env.num_envs alone"
+    with pytest.raises(InputError, match=rule):
         register_task(task, variants=[other])
     assert "Test-v0" not in task_ids()
 

@@ -11,8 +11,9 @@ from genelab.cli.options import field_option
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import ProtocolCfg
+from genelab.config.terrain import TerrainCfg
 from genelab.errors import InputError, RunError
-from genelab.records.derived import success_above_idle
+from genelab.records.derived import LevelResult, by_level, no_better_than_idle, success_above_idle
 from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
 from genelab.runs.files import require_writable, write_record
@@ -62,6 +63,8 @@ def command(
         click.echo("reload  not checked: another protocol, configuration or checkpoint than that of the training's end")
     else:
         click.echo(f"reload  largest difference {record.round_trip.max_abs_difference:g} to the policy in memory")
+    for line in level_lines(record, run_dir.task().env.terrain):
+        click.echo(line)
     for flag in flag_lines(record):
         click.echo(flag)
     for difference in record.differences_from_registry:
@@ -96,11 +99,30 @@ def result_lines(record: EvalRecord) -> list[str]:
     return lines
 
 
+def level_lines(record: EvalRecord, terrain: TerrainCfg | None) -> list[str]:
+    """Results by the level on which an episode began, idle's in brackets; nothing without a terrain."""
+    if terrain is None:
+        return []
+    ours, idle = (by_level(each, terrain.rows) for each in (record.episodes, record.baselines.idle.episodes))
+    return [
+        f"level {one.level}  {one.episodes} episodes: return {one.return_mean:.3f} ({none.return_mean:.3f}), "
+        f"fell {one.fall_rate:.0%} ({none.fall_rate:.0%}), way {share(one)} ({share(none)})"
+        for one, none in zip(ours, idle, strict=True)
+    ]
+
+
+def share(result: LevelResult) -> str:
+    """Share of the commanded way."""
+    return "-" if result.share_of_the_way is None else f"{result.share_of_the_way:.0%}"
+
+
 def flag_lines(record: EvalRecord) -> list[str]:
     """What the numbers do not prove."""
     found = [] if record.above_idle.passed else ["FLAG: not clearly above doing nothing"]
     if success_above_idle(record.episodes, record.baselines.idle.episodes) is False:
         found.append("FLAG: success not clearly above that of doing nothing")
+    worse = no_better_than_idle(record.episodes, record.baselines.idle.episodes) or ()
+    found += [f"FLAG: {name} not clearly below that of doing nothing" for name in worse]
     return found
 
 

@@ -21,6 +21,7 @@ from genelab.config.terms import (
     TermCfg,
     TerminationCfg,
 )
+from genelab.config.terrain import TerrainCfg, TerrainCurriculumCfg
 
 
 def _absent(value: object) -> bool:
@@ -51,7 +52,11 @@ class EnvCfg(Cfg):
     robot: RobotCfg
     """The robot."""
     ground: GroundCfg | None = Field(default=None, exclude_if=_absent)
-    """The ground; null for none."""
+    """The ground; null for none. A plane, or what the terrain is made of."""
+    terrain: TerrainCfg | None = Field(default=None, exclude_if=_absent)
+    """Uneven ground; null for a plane."""
+    curriculum: TerrainCurriculumCfg | None = Field(default=None, exclude_if=_absent)
+    """How trainings move between the levels of the terrain; null to draw the level of every episode."""
     objects: dict[str, BoxCfg] = Field(default={}, exclude_if=_absent)
     """Free bodies by name."""
     feet: FeetCfg | None = Field(default=None, exclude_if=_absent)
@@ -104,12 +109,28 @@ class EnvCfg(Cfg):
                 if len({laws[joint] == "velocity" for joint in group.joints}) > 1:
                     rule = "must be joints whose actuators all want positions or all want velocities"
                     raise broken_rule(f"action.groups.{name}.joints", list(group.joints), rule)
+        self._check_terrain()
         if self.goal is not None:
             known_names("goal.command", self.goal.command, [self.goal.command], "command", self.commands)
         for field, params in self._params():
             for name, value in params.items():
                 self._check_param(f"{field}.params.{name}", name, value)
         return self
+
+    def _check_terrain(self) -> None:
+        if self.terrain is not None:
+            if self.ground is None:
+                raise broken_rule("ground", None, "must say what the terrain is made of")
+            if self.robot.base is None:
+                raise broken_rule("terrain", "...", "needs a robot with a floating base (robot.base)")
+        if self.curriculum is None:
+            return
+        if self.terrain is None:
+            raise broken_rule("curriculum", "...", "needs a terrain to move on")
+        known_names("curriculum.command", self.curriculum.command, [self.curriculum.command], "command", self.commands)
+        if self.curriculum.max_start_level >= self.terrain.rows:
+            rule = f"must be one of the levels 0 to {self.terrain.rows - 1}"
+            raise broken_rule("curriculum.max_start_level", self.curriculum.max_start_level, rule)
 
     def _params(self) -> list[tuple[str, Mapping[str, Param]]]:
         """Parameters of every term, each with the path of its term."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -13,62 +12,16 @@ from genelab.config.env import EnvCfg
 from genelab.envs.actions import make_action
 from genelab.envs.body import Body
 from genelab.envs.goal import Goal, added, check_goal_terms, reward_range
+from genelab.envs.health import broken_physics
 from genelab.envs.parts import Commands, Delay, History, Measures, Memory, control_steps
+from genelab.envs.places import Places
 from genelab.envs.randomizations import Randomizations
+from genelab.envs.step import Finished, Observations, Step
 from genelab.envs.terms import ObservationGroup, Tap, bind
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import EventContext, StateView, StateWrite
 from genelab.rng import Stream
 from genelab.sim.simulation import Simulation
-
-TOO_FAST = 1000.0
-"""Speed of a joint, m/s or rad/s, of a link, rad/s, or of an object or a floating base, m/s, that none reaches. A
-diverging environment passes through huge finite values first, and one such observation would spoil the normaliser."""
-
-Observations = dict[str, Tensor]
-"""Observation groups by name. Shape of each: (num_envs, dim)."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The episodes as they stood before this step's resets. Meaningful where an episode ended."""
-
-    number: Tensor
-    """Episode numbers, int64. Shape: (num_envs,)."""
-    episode_return: Tensor
-    """Undiscounted sum of rewards, float64. Shape: (num_envs,)."""
-    length: Tensor
-    """Control steps, int64. Shape: (num_envs,)."""
-    success: Tensor | None
-    """Whether the goal was reached at any step of the episode, bool; None without a goal. Shape: (num_envs,)."""
-    success_at_end: Tensor | None
-    """Whether it was reached in the final state, bool; None without a goal. Shape: (num_envs,)."""
-    observations: Observations | None
-    """Observations of the final states, if the environment was told to deliver them and an episode may have ended."""
-    measures: dict[str, Tensor] = dataclasses.field(default_factory=dict[str, Tensor])
-    """Mean over the episode of what is measured, float64; nothing unless the environment was told to measure.
-
-    Shape of each: (num_envs,).
-    """
-
-
-@dataclass(frozen=True)
-class Step:
-    """The outcome of one control step. Observations on an ended episode are the new episode's first."""
-
-    observations: Observations
-    reward: Tensor
-    """Shape: (num_envs,)."""
-    terminated: Tensor
-    """Ended by a termination term, bool. Shape: (num_envs,)."""
-    truncated: Tensor
-    """Ended by the time limit alone, bool. Shape: (num_envs,)."""
-    broken: Tensor
-    """Where the simulator reports an error, a speed is absurd, or a state or the reward is not finite, bool.
-
-    Shape: (num_envs,).
-    """
-    finished: Finished
 
 
 class Environment:
@@ -169,7 +122,10 @@ class Environment:
         self._histories = {n: History(c.history) for n, c in cfg.observations.items() if c.history > 1}
         self._measures = Measures(cfg, self.num_envs, self.device) if measure and cfg.measures else None
         self._randomizations = Randomizations(cfg, sim) if disturbances and cfg.randomizations else None
-        self._origin_w = torch.zeros(self.num_envs, 3, device=self.device)
+        self._places = None
+        if sim.cell_centers_w is not None:
+            self._places = Places(cfg, sim.cell_centers_w, self.num_envs, self.device, by_episode=self._by_episode)
+        self._middle_w = torch.zeros(self.num_envs, 3, device=self.device)
         self._commands.start(self._everywhere, self._read, self.draw)
         self._timers = {n: torch.zeros_like(self._environment) for n in self._disturbances}
         self.broken_count = torch.zeros_like(self._environment)
@@ -246,6 +202,8 @@ class Environment:
         truncated = truncated & ~terminated
         if self._measures:
             self._measures.add(state)
+        if self._places:
+            self._places.advance(state)
         # Judged on this state, before any reset: afterwards the goal is the next episode's.
         reached = goal.reached if goal else None
         if reached is not None:
@@ -311,6 +269,10 @@ class Environment:
         """What the observation vectors mean, by group, for checkpoints and exports."""
         return {group.name: group.layout() for group in self._groups}
 
+    def mean_level(self) -> float | None:
+        """Mean over environments of the level of the terrain they are on; None without a terrain."""
+        return float(self._places.level.double().mean()) if self._places else None
+
     def term_means(self) -> dict[str, float]:
         """Mean weighted reward per control step of each term since the last call."""
         count = self._term_steps * self.num_envs
@@ -357,6 +319,7 @@ class Environment:
     def _memories(self) -> dict[str, Memory]:
         """What the parts remember, by part."""
         parts = {"command": self._commands, "body": self._body, "delay": self._delay, "measure": self._measures}
+        parts |= {"place": self._places}
         parts |= {f"history/{name}": history for name, history in self._histories.items()}
         return {name: part.memory for name, part in parts.items() if part is not None}
 
@@ -389,6 +352,11 @@ class Environment:
             body=self._body.read(*links, self._origin_w) if self._body else None,
         )
 
+    @property
+    def _origin_w(self) -> Tensor:
+        """Where the episodes start, m. Shape: (num_envs, 3)."""
+        return self._places.origin_w if self._places else self._middle_w
+
     def _weight(self, weight: float) -> float:
         return weight * self.cfg.control_dt if self.cfg.reward_per == "second" else weight
 
@@ -414,33 +382,7 @@ class Environment:
 
     def _broken(self, state: StateView, failed: Tensor) -> Tensor:
         """Where the physics went wrong, beside where the simulator said so. Shapes: (num_envs,) bool."""
-        physics = {
-            "joint_pos": state.joint_pos,
-            "joint_vel": state.joint_vel,
-            "link_pos_w": state.link_pos_w,
-            "link_quat_w": state.link_quat_w,
-            "link_ang_vel_w": state.link_ang_vel_w,
-            "object_pos_w": state.object_pos_w,
-            "object_lin_vel_w": state.object_lin_vel_w,
-        }
-        moving = [state.link_ang_vel_w.flatten(1), state.object_lin_vel_w.flatten(1)]
-        if state.body is not None:
-            physics["base_lin_vel_w"] = state.body.lin_vel_w
-            physics["contact_force_w"] = state.body.contact_force_w
-            moving.append(state.body.lin_vel_w)
-        speeds = torch.cat([state.joint_vel, *moving], dim=1)
-        # Not NaN, which is told by its own name.
-        too_fast = (speeds.abs() > TOO_FAST).any(dim=1)
-        if self.tap is not None:
-            self.tap("action", self._action)
-            for name, value in physics.items():
-                self.tap(f"state/{name}", value)
-            self.tap(f"speed above {TOO_FAST:g} m/s or rad/s", too_fast)
-            self.tap("simulator error", failed)
-        broken = failed | too_fast
-        for value in physics.values():
-            broken = broken | ~torch.isfinite(value).flatten(1).all(dim=1)
-        return broken
+        return broken_physics(state, failed, self.tap)
 
     def _reward(self, state: StateView, goal: GoalView | None, broken: Tensor) -> tuple[Tensor, Tensor]:
         """The reward, and where it or what came before is broken. Shapes: (num_envs,), (num_envs,) bool."""
@@ -500,6 +442,8 @@ class Environment:
         self._sim.reset(mask)
         if self._randomizations and self._by_episode:
             self._randomizations.draw(mask, self._read, self.draw)
+        if self._places:
+            self._places.start(mask, self.episode_number, self.draw)
         if self._body:
             self._body.start(mask)
         if self._delay:

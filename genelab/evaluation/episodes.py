@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from genelab.envs.environment import Observations, Step
+from genelab.envs.step import Observations, Step
 from genelab.errors import DivergedError
 
 Policy = Callable[[Observations], Tensor]

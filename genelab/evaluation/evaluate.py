@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.envs.environment import Environment, Observations
+from genelab.envs.environment import Environment
+from genelab.envs.step import Observations
 from genelab.errors import InputError
 from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
 from genelab.learn.backend import backend_of

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genelab.envs.environment import Environment, Observations, Step
+from genelab.envs.environment import Environment
+from genelab.envs.step import Observations, Step
 from genelab.errors import DivergedError
 from genelab.learn.diagnosis import first_culprit
 from genelab.learn.guard import FINITE, START, Fault, FaultError, Watch, all_finite

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from genelab.mdp import terminations
 from genelab.mdp.state import StateView
 
 
@@ -107,9 +108,7 @@ def beyond_joint_limits(state: StateView, joints: Sequence[str]) -> Tensor:
 
 def touching(state: StateView, links: Sequence[str], force: float) -> Tensor:
     """One if the net contact force on any of the links is above `force`, N, else zero."""
-    columns = state.names.link_columns(links, state.joint_pos.device)
-    contact = state.floating.contact_force_w.index_select(1, columns).norm(dim=2) > force
-    return contact.any(dim=1).to(state.joint_pos.dtype)
+    return terminations.touching(state, links, force).to(state.joint_pos.dtype)
 
 
 def commanded_speed(state: StateView, command: str) -> Tensor:

@@ -21,3 +21,14 @@ def object_below(state: StateView, object: str, height: float) -> Tensor:  # noq
 def tilt_above(state: StateView, limit: float) -> Tensor:
     """Whether a floating base is tilted from upright by more than `limit`, rad."""
     return state.floating.gravity_b[:, 2] > -math.cos(limit)
+
+
+def touching(state: StateView, links: Sequence[str], force: float) -> Tensor:
+    """Whether the net contact force on any of the links is above `force`, N."""
+    columns = state.names.link_columns(links, state.joint_pos.device)
+    return (state.floating.contact_force_w.index_select(1, columns).norm(dim=2) > force).any(dim=1)
+
+
+def off_the_terrain(state: StateView, margin: float) -> Tensor:
+    """Whether a floating base is less than `margin`, m, from the edge of the height field, or beyond it."""
+    return state.terrain.beyond_edge(state.floating.pos_w[:, :2]) > -margin

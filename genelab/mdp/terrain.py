@@ -27,6 +27,16 @@ class HeightMap:
         """Ground at z = 0 everywhere."""
         return cls(torch.zeros(2, 2, device=device), 1.0, (0.0, 0.0))
 
+    def beyond_edge(self, xy_w: Tensor) -> Tensor:
+        """How far a point is outside the grid, m, the larger of both axes; negative inside.
+
+        Shapes: (..., 2) world x and y in m -> (...,).
+        """
+        low = torch.tensor(self.corner, device=xy_w.device, dtype=xy_w.dtype)
+        extent = [(count - 1) * self.scale for count in self.heights.shape]
+        high = low + torch.tensor(extent, device=xy_w.device, dtype=xy_w.dtype)
+        return torch.maximum(low - xy_w, xy_w - high).amax(dim=-1)
+
     def height_at(self, xy_w: Tensor) -> Tensor:
         """Height of the ground, m, NaN where a coordinate is NaN. Shapes: (..., 2) world x and y in m -> (...,)."""
         last_i, last_j = self.heights.shape[0] - 1, self.heights.shape[1] - 1

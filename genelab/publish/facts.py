@@ -11,7 +11,7 @@ from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
 from genelab.records.demo_source import chosen_file, collect_command
-from genelab.records.derived import metrics_of, share_of_the_way
+from genelab.records.derived import by_level, metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
 from genelab.records.seed_files import SeedFiles
@@ -28,6 +28,8 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
     ]
     if measured := _measured(seeds):
         facts.append(("Measured", measured))
+    if levels := _levels(seeds):
+        facts.append(("By level of the terrain on which an episode began", levels))
     if record.return_ceiling is not None:
         facts.append(("Largest possible return", number(record.return_ceiling)))
     facts += [("Protocol", _protocol(record, seeds)), ("Reload check", _round_trip(seeds))]
@@ -150,6 +152,21 @@ def _measured(seeds: Sequence[SeedFiles]) -> str:
         ),
     ]
     return cell("; ".join(part for part in parts if part))
+
+
+def _levels(seeds: Sequence[SeedFiles]) -> str:
+    """Results by level; empty without a terrain."""
+    terrain = seeds[0].snapshot.env.terrain
+    if terrain is None:
+        return ""
+    parts: list[str] = []
+    for results in zip(*(by_level(seed.eval.episodes, terrain.rows) for seed in seeds), strict=True):
+        ways = [result.share_of_the_way for result in results if result.share_of_the_way is not None]
+        parts.append(
+            f"level {results[0].level} return {single([r.return_mean for r in results])}, "
+            f"falls {single([r.fall_rate for r in results])}" + (f", way {single(ways)}" if ways else "")
+        )
+    return cell("; ".join(parts))
 
 
 def _protocol(record: EntryRecord, seeds: Sequence[SeedFiles]) -> str:

@@ -124,11 +124,16 @@ def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
                 convergence,
                 seconds(run.train_wall_s),
                 seconds(run.eval_wall_s),
-                ABOVE if run.above_idle else NOT_ABOVE,
+                (ABOVE if run.above_idle else NOT_ABOVE) + _no_better(run.no_better_than_idle),
             )
         )
         curve_rows.append((str(run.seed), number(curve.final_average), number(curve.strength), number(curve.stability)))
     return EntryView(entry.record, head, rows, curve_rows, facts_of(entry, page))
+
+
+def _no_better(errors: Sequence[str] | None) -> str:
+    """Flag of velocity errors that are not clearly below those of doing nothing."""
+    return f", **no better in** {' and '.join(error.replace('_', ' ') for error in errors)}" if errors else ""
 
 
 def _published_table(

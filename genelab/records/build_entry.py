@@ -12,7 +12,7 @@ from genelab.config.snapshot import canonical_json, differences
 from genelab.config.task import ProtocolCfg
 from genelab.records import names
 from genelab.records.curve import consistency, convergence_iteration, final_average, stability, strength
-from genelab.records.derived import success_above_idle
+from genelab.records.derived import no_better_than_idle, success_above_idle
 from genelab.records.entry import (
     Aggregate,
     Cost,
@@ -129,6 +129,7 @@ def _result(seed: SeedFiles) -> SeedResult:
         idle_return_mean=idle,
         idle_success_rate=record.baselines.idle.metrics.success_rate,
         success_above_idle=success_above_idle(record.episodes, record.baselines.idle.episodes),
+        no_better_than_idle=no_better_than_idle(record.episodes, record.baselines.idle.episodes),
         random_return_mean=record.baselines.random.metrics.return_mean,
         above_idle=record.above_idle.passed,
         curve=CurveMetrics(

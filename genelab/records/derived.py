@@ -1,6 +1,7 @@
 """The parts of eval.json that follow from its episodes. The evaluator writes them, `genelab check` recomputes them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from genelab.records.eval import AboveIdle, Baseline, Episodes, Metrics, RoundTrip
 from genelab.records.statistics import above_idle, mean, population_std, wilson
@@ -19,8 +20,8 @@ def metrics_of(episodes: Episodes) -> Metrics:
     )
 
 
-WAY, WAY_ASKED = "speed_along_command", "commanded_speed"
-"""Measures of which the share of the way is made."""
+WAYS = ("speed_along_command", "commanded_speed")
+"""Measures of which the share of the way is made: m/s made, and m/s asked for."""
 
 
 def share_of_the_way(episodes: Episodes) -> float | None:
@@ -28,13 +29,53 @@ def share_of_the_way(episodes: Episodes) -> float | None:
 
     None where either is not measured, or no distance was commanded.
     """
-    if not {WAY, WAY_ASKED} <= episodes.measures.keys():
+    return _share(episodes.length, *(episodes.measures[name] for name in WAYS if name in episodes.measures))
+
+
+def _share(lengths: Sequence[int], *speeds: Sequence[float]) -> float | None:
+    if len(speeds) != len(WAYS):
         return None
-    way, asked = (
-        sum(speed * steps for speed, steps in zip(episodes.measures[name], episodes.length, strict=True))
-        for name in (WAY, WAY_ASKED)
-    )
+    way, asked = (sum(speed * steps for speed, steps in zip(each, lengths, strict=True)) for each in speeds)
     return way / asked if asked > 0.0 else None
+
+
+ERRORS = ("lin_vel_error", "turn_error")
+"""Measures of how badly a velocity command is followed."""
+
+
+class LevelResult(NamedTuple):
+    """What the episodes earned that began on one level of the terrain."""
+
+    level: int
+    episodes: int
+    return_mean: float
+    fall_rate: float
+    """Share of them that the task ended."""
+    share_of_the_way: float | None
+    """Distance made over distance commanded; None where it is not measured."""
+
+
+def by_level(episodes: Episodes, rows: int) -> list[LevelResult]:
+    """Results by the level on which an episode began, which its number says: number mod rows.
+
+    Levels on which none began are left out.
+    """
+    found: list[LevelResult] = []
+    for level in range(min(rows, len(episodes.index))):
+        ours = slice(level, None, rows)
+        way = _share(
+            episodes.length[ours], *(episodes.measures[name][ours] for name in WAYS if name in episodes.measures)
+        )
+        found.append(
+            LevelResult(
+                level=level,
+                episodes=len(episodes.index[ours]),
+                return_mean=mean(episodes.return_[ours]),
+                fall_rate=mean([end == "terminated" for end in episodes.end[ours]]),
+                share_of_the_way=way,
+            )
+        )
+    return found
 
 
 def baseline_of(episodes: Episodes) -> Baseline:
@@ -57,6 +98,21 @@ def success_above_idle(episodes: Episodes, idle: Episodes) -> bool | None:
     low, _ = wilson(sum(episodes.success), len(episodes.success))
     _, high = wilson(sum(idle.success), len(idle.success))
     return low > high
+
+
+def no_better_than_idle(episodes: Episodes, idle: Episodes) -> tuple[str, ...] | None:
+    """Velocity errors that are not clearly below those of doing nothing, by the rule of `above_idle`.
+
+    A legged robot that only keeps its balance earns more than one that falls over its own feet, and walks nowhere.
+    None where the task measures no velocity error.
+    """
+    names = [name for name in ERRORS if name in episodes.measures and name in idle.measures]
+    worse = [
+        name
+        for name in names
+        if not above_idle([-v for v in episodes.measures[name]], [-v for v in idle.measures[name]]).passed
+    ]
+    return tuple(worse) if names else None
 
 
 def round_trip_of(in_memory_return: Sequence[float], episodes: Episodes, tolerance: float) -> RoundTrip:

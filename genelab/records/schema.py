@@ -37,7 +37,7 @@ LATER = {
     "ObservationSlice": ("age",),
     "RunRecord": ("guards", "demonstrations", "parent"),
     "RunRef": ("variant", "parent"),
-    "SeedResult": ("idle_success_rate", "success_above_idle"),
+    "SeedResult": ("idle_success_rate", "success_above_idle", "no_better_than_idle"),
 }
 """Fields by model that older files of the same schema lack; their defaults say what held before."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, PositiveInt, ValidationError
 
 from genelab.config.snapshot import config_sha256, load_task
 from genelab.config.task import TaskSpec
@@ -66,6 +66,13 @@ class SnapshotMeasure(_Part):
     """Unit of its value."""
 
 
+class SnapshotTerrain(_Part):
+    """The ground."""
+
+    rows: PositiveInt
+    """Levels of difficulty."""
+
+
 class SnapshotEnv(_Part):
     """params/env.json, as far as records depend on it."""
 
@@ -73,6 +80,8 @@ class SnapshotEnv(_Part):
     """Parallel environments in training."""
     measures: dict[str, SnapshotMeasure] = {}
     """What an evaluation measures, by name."""
+    terrain: SnapshotTerrain | None = None
+    """Uneven ground; None for a plane or nothing."""
 
 
 class SnapshotAgent(_Part):

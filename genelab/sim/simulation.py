@@ -19,13 +19,20 @@ from genelab.mdp.terrain import HeightMap
 from genelab.sim.drives import Drives
 from genelab.sim.properties import Properties
 from genelab.sim.session import Session
+from genelab.sim.terrain import add_terrain, generate
 
 
 class Simulation:
     """The scene of an environment. Everything written to it at build time is read back and compared."""
 
-    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session) -> None:
+    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session, *, visible: bool = False) -> None:
         """Build the scene.
+
+        Args:
+            cfg: the environment.
+            num_envs: parallel environments.
+            session: the running simulator.
+            visible: whether cameras will look at it. The surface of a terrain costs memory and seconds.
 
         Raises:
             InputError: if the model file is not the one that the config names.
@@ -49,9 +56,13 @@ class Simulation:
             ),
             show_viewer=False,
         )
+        heights = generate(cfg.terrain) if cfg.terrain else None
         if cfg.ground is not None:
-            material = gs.materials.Rigid(friction=cfg.ground.friction)
-            self._ground: Any = self._scene.add_entity(gs.morphs.Plane(), material=material)
+            if heights is not None:
+                self._ground: Any = add_terrain(self._scene, heights, cfg.ground.friction, visible=visible)
+            else:
+                material = gs.materials.Rigid(friction=cfg.ground.friction)
+                self._ground = self._scene.add_entity(gs.morphs.Plane(), material=material)
         self._robot: Any = self._scene.add_entity(
             gs.morphs.MJCF(
                 file=str(_checked_model(cfg.robot)),
@@ -75,8 +86,10 @@ class Simulation:
         self._robot_cfg = cfg.robot
         self._floating = cfg.robot.base is not None
         self._base = self._names.link_id(cfg.robot.base.link) if cfg.robot.base else 0
-        self.ground = HeightMap.flat(self.device)
+        self.ground = heights.height_map(self.device) if heights else HeightMap.flat(self.device)
         """Height of the ground."""
+        self.cell_centers_w = None if heights is None else torch.tensor(heights.cell_centers, dtype=torch.float32)
+        """Centres of the terrain's cells, m; None without a terrain. Shape: (rows, columns, 3), on the CPU."""
         self._set_gains(cfg.robot)
         self._check_robot(cfg.robot)
         self._check_scene(cfg)

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, ValidationError
 
 from genelab.config.task import TaskSpec
-from genelab.records.derived import success_above_idle
+from genelab.records.derived import no_better_than_idle, success_above_idle
 from genelab.records.eval import EvalRecord, Metrics
 from genelab.runs.files import read_record
 
@@ -50,6 +50,8 @@ def describe_evaluation(eval_file: Path) -> str:
     verdict = "" if record.above_idle.passed else "  ** not clearly above idle **"
     if success_above_idle(record.episodes, record.baselines.idle.episodes) is False:
         verdict += "  ** success not clearly above idle's **"
+    if worse := no_better_than_idle(record.episodes, record.baselines.idle.episodes):
+        verdict += f"  ** {' and '.join(worse)} not clearly below idle's **"
     return (
         f"return {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
         f"{_success(metrics)}, idle {idle.return_mean:.3f}{_success(idle)}{verdict}"

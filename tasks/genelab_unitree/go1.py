@@ -1,11 +1,22 @@
-"""Unitree Go1: walk as commanded, on flat ground."""
+"""Unitree Go1: walk as commanded, on flat and on uneven ground."""
 
 from genelab.config.actions import JointPositionCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.base import Param
 from genelab.config.env import EnvCfg, FeetCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
 from genelab.config.task import BudgetCfg, TaskSpec
-from genelab.config.terms import ObservationGroupCfg
+from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, TerminationCfg
+from genelab.config.terrain import (
+    DiscreteObstaclesCfg,
+    PyramidStairsCfg,
+    RandomRoughCfg,
+    Range,
+    SlopeCfg,
+    SubTerrainCfg,
+    TerrainCfg,
+    TerrainCurriculumCfg,
+)
 from genelab_unitree import common
 
 PARTS = ("hip", "thigh", "calf")
@@ -86,6 +97,65 @@ def flat() -> TaskSpec:
         budget=BudgetCfg(iterations=3000),
         probe=common.probe(fastest=0.8, turn=1.0),
     )
+
+
+def rough() -> TaskSpec:
+    """Follow a velocity command on stairs, blocks, rough ground and slopes, seeing the heights around."""
+    flat_task = flat()
+    env = flat_task.env
+    policy, critic = env.observations["policy"], env.observations["critic"]
+    touching: dict[str, Param] = {"links": ["trunk"], "force": 1.0}
+    return flat_task.model_copy(
+        update={
+            "id": "Genelab-Velocity-Rough-Unitree-Go1-v0",
+            "summary": "Walk as commanded on stairs, blocks, rough ground and slopes, seeing the heights around.",
+            "published_as": "Genelab-Velocity-Rough-Unitree-Go1-v0",
+            "env": EnvCfg(
+                **env.model_dump(exclude={"observations", "terminations"}),
+                terrain=terrain(),
+                curriculum=TerrainCurriculumCfg(command=common.COMMAND),
+                observations={
+                    "policy": _seeing(policy, noise=0.1),
+                    "critic": _seeing(critic, noise=None),
+                },
+                terminations={
+                    **env.terminations,
+                    "trunk_contact": TerminationCfg(func="genelab.mdp.terminations:touching", params=touching),
+                    "off_the_terrain": TerminationCfg(
+                        func="genelab.mdp.terminations:off_the_terrain", params={"margin": 0.5}, truncates=True
+                    ),
+                },
+            ),
+        }
+    )
+
+
+def terrain() -> TerrainCfg:
+    """Ten levels of ten columns. The first level is flat."""
+    platform = 2.0
+    stairs: Range = (0.0, 0.13)
+    kinds: list[SubTerrainCfg] = [
+        PyramidStairsCfg(step_height=stairs, platform=platform),
+        PyramidStairsCfg(step_height=stairs, platform=platform, inverted=True),
+        DiscreteObstaclesCfg(height=(0.0, 0.11)),
+        RandomRoughCfg(amplitude=(0.0, 0.07)),
+    ]
+    slopes: list[SubTerrainCfg] = [SlopeCfg(gradient=(0.0, 0.3)), SlopeCfg(gradient=(0.0, -0.3))]
+    return TerrainCfg(rows=10, columns=(*(kind for kind in kinds for _ in range(2)), *slopes))
+
+
+def _seeing(group: ObservationGroupCfg, noise: float | None) -> ObservationGroupCfg:
+    """The group with the heights around the trunk behind everything else."""
+    # Less what the trunk's height is when it stands: the published 0.2 to 2.6 m are far from zero.
+    params: dict[str, Param] = {
+        "link": "trunk",
+        "size": [1.6, 1.0],
+        "resolution": 0.1,
+        "offset": 0.3,
+        "clip": [-1.0, 1.0],
+    }
+    scan = ObservationTermCfg(func="genelab.mdp.observations:height_scan", noise=noise, params=params)
+    return group.model_copy(update={"terms": {**group.terms, "height_scan": scan}})
 
 
 def agent() -> PpoCfg:

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from genelab.envs.environment import Finished, Observations, Step
+from genelab.envs.step import Finished, Observations, Step
 from genelab.errors import DivergedError, RunError
 from genelab.evaluation.episodes import run_episodes
 

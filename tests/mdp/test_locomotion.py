@@ -48,6 +48,7 @@ def _state(**changes: object) -> StateView:
         "previous_action": torch.zeros(2, 2),
         "episode_step": torch.zeros(2, dtype=torch.int64),
         "max_episode_steps": 8,
+        "terrain": HeightMap.flat(),
     }
     view |= {name: value for name, value in changes.items() if name in view}
     return StateView(**view, body=BodyState(**body))  # type: ignore[arg-type]
@@ -200,3 +201,26 @@ def test_randomisations():
     bias = randomizations.encoder_bias(context, (-0.015, 0.015)).encoder_bias
     assert bias is not None
     assert bias[1].tolist() == pytest.approx([0.015, -0.015])
+
+
+def test_a_link_that_touches_ends_the_episode_and_another_does_not():
+    state = _state()
+    assert terminations.touching(state, ["shank"], 1.0).tolist() == [True, False]
+    assert terminations.touching(state, ["shank"], 0.4).tolist() == [True, True]
+    assert terminations.touching(state, ["trunk"], 0.0).tolist() == [False, False]
+
+
+def test_off_the_terrain_is_by_the_base_and_its_edges():
+    ground = HeightMap(torch.zeros(21, 11), 0.1, (-1.0, -0.5))
+    for pos, beyond in (
+        ((0.0, 0.0), -0.5),
+        ((0.9, 0.0), -0.1),
+        ((1.2, 0.0), 0.2),
+        ((-1.1, 0.3), 0.1),
+        ((0.0, -0.45), -0.05),
+        ((0.0, 0.8), 0.3),
+    ):
+        state = _state(terrain=ground, pos_w=torch.tensor([[*pos, 0.3], [*pos, 9.0]]))
+        assert ground.beyond_edge(torch.tensor(pos)).item() == pytest.approx(beyond, abs=1e-6)
+        assert terminations.off_the_terrain(state, 0.0).tolist() == [beyond > 0.0] * 2
+        assert terminations.off_the_terrain(state, 0.2).tolist() == [beyond > -0.2] * 2

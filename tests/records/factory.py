@@ -106,12 +106,20 @@ def saturating_curve(seed: int, iteration: int) -> float | None:
     return None if iteration < 2 else 39.0 - 36.0 * math.exp(-iteration / (2.0 + seed))
 
 
-def episodes_of(returns: Sequence[float], success: tuple[int, int] | None = None) -> Episodes:
+def episodes_of(
+    returns: Sequence[float],
+    success: tuple[int, int] | None = None,
+    measures: Mapping[str, float] | None = None,
+) -> Episodes:
     """Episodes of full length. success: how many of the first reach a goal ever, and in the end; None for no goal."""
     n = len(returns)
     columns: dict[str, Any] = {"return": tuple(returns), "length": (MAX_STEPS,) * n, "end": ("truncated",) * n}
     for name, count in zip(("success", "success_at_end"), success or (), strict=False):
         columns[name] = tuple(k < count for k in range(n))
+    if measures:
+        columns["measures"] = {
+            name: tuple(value + 0.01 * (-1) ** k for k in range(n)) for name, value in measures.items()
+        }
     return Episodes.model_validate({"index": tuple(range(n)), **columns})
 
 
@@ -126,10 +134,12 @@ def make_sweep(
     failed: Mapping[int, str] | None = None,
     gpu_hardware: HardwareStamp | None = None,
     success: tuple[int, int] | None = None,
+    measures: Mapping[str, tuple[float, float]] | None = None,
 ) -> Path:
     """Write `sweep.json` and one complete `seed_<S>/` for each seed but those in `failed` (seed -> reason).
 
     success: episodes of every seed that reach the goal of a task with one, ever and in the end; one idle one does.
+    measures: by name, what every seed's policy and what doing nothing measures, give or take 0.01.
     """
     task = task or make_task()
     failed = failed or {}
@@ -137,7 +147,11 @@ def make_sweep(
     for seed in seeds:
         if seed not in failed:
             idle_column = idle_returns() if idle is None else idle
-            columns = (episodes_of(returns(seed), success), episodes_of(idle_column, success and (1, 0)))
+            policy, nothing = ({name: both[k] for name, both in (measures or {}).items()} for k in (0, 1))
+            columns = (
+                episodes_of(returns(seed), success, policy),
+                episodes_of(idle_column, success and (1, 0), nothing),
+            )
             _write_seed(folder / f"seed_{seed}", task, seed, tuple(seeds), *columns, curve, hardware)
     entries = [
         SeedEntry(seed=seed, state="failed", attempts=1, exit_code=1, reason=failed[seed])
@@ -295,7 +309,11 @@ def _run_record(
 
 
 def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episodes) -> EvalRecord:
-    random = episodes_of([value / 2 for value in idle.return_], None if idle.success is None else (1, 1))
+    random = episodes_of(
+        [value / 2 for value in idle.return_],
+        None if idle.success is None else (1, 1),
+        {name: column[0] for name, column in idle.measures.items()},
+    )
     return EvalRecord(
         schema="genelab/eval/1",
         run=RunRef(

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.envs.environment import Environment, Step
+from genelab.envs.environment import Environment
+from genelab.envs.step import Step
 from genelab.registry import get_task
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation

@@ -10,7 +10,8 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
 from genelab.config.agent import PpoCfg
-from genelab.envs.environment import Environment, Observations
+from genelab.envs.environment import Environment
+from genelab.envs.step import Observations
 from genelab.errors import InputError
 from genelab.learn.backend import Metrics
 from genelab.learn.checkpoint import Checkpoint
@@ -126,6 +127,7 @@ class PpoTrainer:
             "learning_rate": self.algorithm.learning_rate,
             "action_std": float(self.algorithm.actor.state_dict()["distribution.std_param"].mean()),
             **{f"reward/{name}": value for name, value in self.env.term_means().items()},
+            **({} if (level := self.env.mean_level()) is None else {"terrain_level": level}),
             "collect_s": collected - begin,
             "update_s": end - collected,
             "steps_per_s": self._steps * self.env.num_envs / (end - begin),

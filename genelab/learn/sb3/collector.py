@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genelab.envs.environment import Environment, Observations, Step
+from genelab.envs.environment import Environment
+from genelab.envs.step import Observations, Step
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.sb3.groups import GROUPS
 from genelab.learn.sb3.store import EpisodeStore

@@ -12,7 +12,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs
 from torch import Tensor
 
-from genelab.envs.environment import Environment, Observations
+from genelab.envs.environment import Environment
+from genelab.envs.step import Observations
 from genelab.errors import InputError
 from genelab.learn.sb3.groups import GROUPS, widths
 

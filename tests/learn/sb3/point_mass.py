@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genelab.envs.environment import Finished, Step
+from genelab.envs.step import Finished, Step
 
 GROUPS = {"observation": 10, "achieved_goal": 3, "desired_goal": 3}
 REACHED = 0.2

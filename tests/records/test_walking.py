@@ -1,0 +1,99 @@
+"""What the episodes of a walking robot say beside the return: by level of the terrain, and against standing still."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genelab.cli.eval import flag_lines, level_lines
+from genelab.config.scene import FloatingBaseCfg, GroundCfg
+from genelab.config.task import TaskSpec
+from genelab.config.terms import MeasureCfg
+from genelab.config.terrain import FlatCfg, TerrainCfg
+from genelab.publish.render import compose
+from genelab.publish.store import add_entry
+from genelab.records.check import check_path
+from genelab.records.derived import by_level, no_better_than_idle
+from genelab.records.eval import EvalRecord
+from genelab.records.files import read_record
+from genelab.sweep.progress import describe_evaluation
+from tests.records.factory import episodes_of, make_sweep, make_task
+
+UPSTREAM = Path(__file__).parents[2] / "reference" / "upstream"
+WALKING = {
+    "commanded_speed": (0.7, 0.7),
+    "speed_along_command": (0.6, 0.0),
+    "lin_vel_error": (0.2, 0.7),
+    "turn_error": (0.3, 0.5),
+}
+STANDING = WALKING | {"speed_along_command": (0.02, 0.0), "lin_vel_error": (0.69, 0.7)}
+
+
+def _task() -> TaskSpec:
+    task = make_task()
+    measures = {name: MeasureCfg(func=f"toy.mdp:{name}", unit="m/s") for name in WALKING}
+    robot = task.env.robot.model_copy(update={"base": FloatingBaseCfg(link="cart", mass=1.0)})
+    terrain = TerrainCfg(rows=3, columns=(FlatCfg(),))
+    changes: dict[str, Any] = {"measures": measures, "robot": robot, "terrain": terrain, "ground": GroundCfg()}
+    return task.model_copy(update={"env": task.env.model_copy(update=changes)})
+
+
+def test_episodes_are_told_apart_by_the_level_they_began_on() -> None:
+    episodes = episodes_of([float(k) for k in range(8)])
+    ends = ("truncated", "terminated", "truncated", "terminated") * 2
+    way: dict[str, Any] = {"commanded_speed": (1.0,) * 8, "speed_along_command": (0.5, 0.25, 0.0, 1.0) * 2}
+    lengths = (100, 10, 100, 10) * 2
+    episodes = episodes.replace(end=ends, measures=way, length=lengths)
+    found = by_level(episodes, 3)
+    # Episodes 0, 3, 6; 1, 4, 7; 2, 5.
+    assert [(one.level, one.episodes, one.return_mean) for one in found] == [(0, 3, 3.0), (1, 3, 4.0), (2, 2, 3.5)]
+    assert [one.fall_rate for one in found] == pytest.approx([1 / 3, 2 / 3, 0.5])
+    # Weighted by length: (50 + 10 + 0) / 210, (2.5 + 50 + 10) / 120, (0 + 2.5) / 110.
+    assert [one.share_of_the_way for one in found] == pytest.approx([60 / 210, 62.5 / 120, 2.5 / 110])
+    # A level on which none began is not told.
+    assert [one.level for one in by_level(episodes, 100)] == list(range(8))
+    assert by_level(episodes_of([1.0]), 1)[0].share_of_the_way is None
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [(0.2, ()), (0.6, ()), (0.67, ("lin_vel_error",)), (0.7, ("lin_vel_error",)), (0.9, ("lin_vel_error",))],
+)
+def test_a_velocity_error_must_be_clearly_below_that_of_standing(error: float, verdict: tuple[str, ...]) -> None:
+    policy, idle = (
+        episodes_of([1.0] * 8, None, {"lin_vel_error": value, "turn_error": turn})
+        for value, turn in ((error, 0.1), (0.7, 0.5))
+    )
+    assert no_better_than_idle(policy, idle) == verdict
+    assert no_better_than_idle(episodes_of([1.0]), episodes_of([1.0])) is None
+
+
+def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -> None:
+    for name, measures in (("stands", STANDING), ("walks", WALKING)):
+        sweep = make_sweep(tmp_path / name / "sweep", task=_task(), measures=measures)
+        store = tmp_path / name / "reference"
+        add_entry(sweep, "first", store)
+        shutil.copytree(UPSTREAM, store / "upstream")
+        assert check_path(store / "Toy-v1").findings == []
+        text = compose(store, tmp_path / name / "docs").text
+        path = sweep / "seed_1" / "eval.json"
+        record = read_record(path, EvalRecord)
+        # Its return is clearly above idle's in both.
+        flagged = "| clearly above, **no better in** lin vel error |" in text
+        assert flagged == (name == "stands")
+        assert ("| clearly above |" in text) == (name == "walks")
+        told = ["FLAG: lin_vel_error not clearly below that of doing nothing"] if flagged else []
+        assert flag_lines(record) == told
+        assert describe_evaluation(path).endswith("lin_vel_error not clearly below idle's **") == flagged
+        assert "By level of the terrain on which an episode began: level 0 return 39.103 to 39.303" in text
+
+
+def test_levels_are_told_beside_idle(tmp_path: Path) -> None:
+    task = _task()
+    sweep = make_sweep(tmp_path / "sweep", task=task, seeds=(1,), measures=WALKING)
+    record = read_record(sweep / "seed_1" / "eval.json", EvalRecord)
+    lines = level_lines(record, task.env.terrain)
+    assert lines[1] == "level 1  3 episodes: return 39.097 (3.667), fell 0% (0%), way 86% (-0%)"
+    assert len(lines) == 3
+    assert level_lines(record, None) == []

@@ -1,0 +1,124 @@
+"""Go1 on uneven ground in the simulator: where it starts, what it feels and sees, and how it moves between levels."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from genelab.config.env import EnvCfg
+from genelab.config.terrain import FlatCfg, PyramidStairsCfg, TerrainCfg
+from genelab.envs.environment import Environment
+from genelab.registry import get_task
+from genelab.sim.session import Session
+from genelab.sim.simulation import Simulation
+
+pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
+
+ROUGH = "Genelab-Velocity-Rough-Unitree-Go1-v0"
+N = 8
+EVERYWHERE = torch.ones(N, dtype=torch.bool)
+RISER = 0.1
+"""Height of a step at the last level, m. In the half cell of 4 m, (4 - 1.5) / 0.3 = 8 steps fit beside the platform."""
+
+
+@pytest.fixture(scope="module")
+def cfg() -> EnvCfg:
+    """The task on a terrain of two levels: flat ground, and stairs with a wide platform on top."""
+    env = get_task(ROUGH).env
+    stairs = PyramidStairsCfg(step_height=(0.0, RISER), platform=3.0)
+    terrain = TerrainCfg(rows=2, columns=(FlatCfg(), stairs), border=2.0)
+    return EnvCfg(**env.model_dump(exclude={"terrain"}), terrain=terrain)
+
+
+@pytest.fixture(scope="module")
+def sim(cfg: EnvCfg, sim_session: Session) -> Simulation:
+    return Simulation(cfg, N, sim_session)
+
+
+def _env(cfg: EnvCfg, sim: Simulation, *, training: bool = False, max_steps: int | None = None) -> Environment:
+    env = Environment(
+        cfg,
+        sim,
+        1,
+        numbering="environment" if training else "episode",
+        max_steps=max_steps,
+        observation_noise=False,
+        disturbances=False,
+    )
+    env.reset()
+    return env
+
+
+def _idle(env: Environment, steps: int) -> None:
+    for _ in range(steps):
+        env.step(torch.zeros(N, 12))
+
+
+def _put(env: Environment, sim: Simulation, offset: tuple[float, float], where: Tensor) -> None:
+    """Carry robots so far from the centres of their cells, over whatever is there."""
+    origin = env.state().floating.origin_w
+    xy = origin[:, :2] + torch.tensor(offset)
+    z = env.state().terrain.height_at(xy)[:, None] + 0.35
+    upright = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).expand(N, -1)
+    sim.write_base_pose_w(torch.cat([xy, z, upright], dim=1), where)
+
+
+def test_an_evaluation_starts_each_episode_in_its_cell_and_on_its_ground(cfg: EnvCfg, sim: Simulation):
+    env = _env(cfg, sim)
+    body = env.state().floating
+    # Episodes 0..7 on levels 0, 1, 0, 1, ... of columns 0, 0, 1, 1, 0, 0, 1, 1.
+    platform = float(body.origin_w[3, 2])
+    assert platform == pytest.approx(8 * RISER, abs=1e-6)
+    assert body.origin_w[:, 2].tolist() == pytest.approx([0.0, 0.0, 0.0, platform] * 2)
+    assert body.origin_w[:, 0].tolist() == pytest.approx([-4.0, 4.0] * 4)
+    assert body.origin_w[:, 1].tolist() == pytest.approx([-4.0, -4.0, 4.0, 4.0] * 2)
+    assert ((body.pos_w - body.origin_w)[:, :2].abs() <= 0.5 + 1e-6).all()
+    assert body.height.tolist() == pytest.approx([0.42] * N, abs=1e-5)
+    _idle(env, 100)
+    # It sags as it does on a plane, above the ground that carries it.
+    assert env.state().floating.height.tolist() == pytest.approx([0.225] * N, abs=0.02)
+    assert env.state().floating.feet_contact.all()
+
+
+def test_it_sees_the_heights_around_it(cfg: EnvCfg, sim: Simulation):
+    env = _env(cfg, sim)
+    _put(env, sim, (0.0, 0.0), EVERYWHERE)
+    step = env.step(torch.zeros(N, 12))
+    scan = step.observations["critic"][:, -187:].reshape(N, 17, 11)
+    height = env.state().floating.height
+    # Flat: everything is as deep as the trunk is high, less the offset.
+    assert scan[0].flatten().tolist() == pytest.approx([float(height[0]) - 0.3] * 187, abs=1e-4)
+    # At the edge of the platform, 1.5 m from the centre: the front looks down two steps.
+    _put(env, sim, (1.5, 0.0), EVERYWHERE)
+    step = env.step(torch.zeros(N, 12))
+    scan = step.observations["policy"][:, -187:].reshape(N, 17, 11)
+    assert (scan[3, 16] - scan[3, 0]).tolist() == pytest.approx([3 * RISER] * 11, abs=0.03)
+
+
+def test_a_training_moves_between_levels_and_a_resumed_one_goes_on(cfg: EnvCfg, sim: Simulation):
+    env = _env(cfg, sim, training=True, max_steps=40)
+    assert env.mean_level() == 0.0
+    _idle(env, 38)
+    # Half of them are out of their cells when the episode ends. Nobody was asked to go further than 0.8 s lead.
+    _put(env, sim, (4.3, 0.0), torch.arange(N) % 2 == 0)
+    saved = {name: value.clone() for name, value in env.state_dict().items()}
+    _idle(env, 2)
+    level = env.state_dict()["place/level"]
+    assert level.tolist() == [1, 0] * (N // 2)
+    assert env.mean_level() == 0.5
+    assert env.state().floating.origin_w[::2, 0].tolist() == [4.0] * (N // 2)
+    again = _env(cfg, sim, training=True, max_steps=40)
+    again.load_state_dict(saved)
+    _idle(again, 2)
+    assert torch.equal(again.state_dict()["place/level"], level)
+
+
+def test_off_the_terrain_an_episode_is_cut_short_not_failed(cfg: EnvCfg, sim: Simulation):
+    env = _env(cfg, sim)
+    # Cells end 4 m from their centres, the border 2 m further; the margin is 0.5 m.
+    _put(env, sim, (5.3, 0.0), EVERYWHERE)
+    assert not env.step(torch.zeros(N, 12)).truncated.any()
+    _put(env, sim, (5.7, 0.0), torch.arange(N) % 2 == 1)
+    step = env.step(torch.zeros(N, 12))
+    # Level 1 lies at the edge along x; level 0 has it in front of it.
+    assert step.truncated.tolist() == [False, True] * (N // 2)
+    assert not step.terminated.any()
