@@ -26,7 +26,12 @@ COMMANDS = {
         "genelab.cli.probe",
         "Drive a policy with fixed velocity commands and tell how much of each it achieves.",
     ),
+    "video": ("genelab.cli.video", "Film a policy, with what it was asked for and what it does drawn in."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
+    "rollout-export": (
+        "genelab.cli.rollout_export",
+        "Run an exported policy beside the checkpoint that it came from, and compare.",
+    ),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
     "render": (

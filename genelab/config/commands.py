@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from genelab.config.base import Cfg, Seed
 
@@ -26,6 +26,17 @@ class CollectCfg(Cfg):
     """Control steps of each environment, whole episodes."""
     seed: Seed = 42
     """Seed of the environments. Episodes are drawn as in training."""
+
+
+class VideoCfg(Cfg):
+    """A film of a policy."""
+
+    seconds: PositiveFloat = 10.0
+    """Length, s. When the episode ends, the next one follows."""
+    episode: NonNegativeInt = 0
+    """Number of the first episode: its draws, and its place on a terrain, are those of an evaluation."""
+    fps: PositiveInt = 25
+    """Pictures a second at most. There is a whole number of control steps between two."""
 
 
 class StoreCfg(Cfg):

@@ -1,9 +1,11 @@
 """Table and picture of a probe."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from genelab.records.probe import ProbeRecord
+from genelab.records.seed_files import SeedFiles
 
 FELL, STANDING = "#d62728", "#1f77b4"
 
@@ -21,6 +23,34 @@ def lines(record: ProbeRecord) -> list[str]:
             f"{f'{case.falls}/{record.num_envs}':>7}  {f'{case.following}/{record.num_envs}':>9}"
         )
     return rows
+
+
+def probe_rows(seeds: Sequence[SeedFiles]) -> list[tuple[str, ...]]:
+    """The table of an entry: one row for each case, ranges over seeds; none for a task without a probe."""
+    records = [seed.probe for seed in seeds if seed.probe is not None]
+    rows: list[tuple[str, ...]] = []
+    for cases in zip(*(record.cases for record in records), strict=True):
+        first, count = cases[0], records[0].num_envs
+        rows.append(
+            (
+                first.name.replace("_", " "),
+                *(f"{part:g}" for part in first.command),
+                _percent([case.share_median for case in cases]),
+                _percent([case.share_p10 for case in cases]),
+                f"{_whole([case.falls for case in cases])} of {count}",
+                f"{_whole([case.following for case in cases])} of {count}",
+            )
+        )
+    return rows
+
+
+def _percent(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.0%}", f"{max(values):.0%}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _whole(values: Sequence[int]) -> str:
+    return str(min(values)) if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
 def draw(record: ProbeRecord) -> str:

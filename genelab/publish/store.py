@@ -25,7 +25,7 @@ from genelab.runs.lock import locked
 UPSTREAM = "upstream"
 """Folder of the store that holds other people's published numbers, not entries."""
 SEED_FILES = (names.EVAL, names.RUN, names.CURVE, *(f"{names.PARAMS}/{part}.json" for part in names.PARTS))
-"""What an entry keeps of a seed, besides its checkpoint."""
+"""What an entry keeps of every seed, besides its checkpoint."""
 
 
 def add_entry(
@@ -198,6 +198,7 @@ def _sources(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None) -
     copied = [names.SWEEP]
     for seed in seeds:
         copied += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
+        copied += [f"{seed.path.name}/{names.PROBE}"] * (seed.probe is not None)
         # A run from elsewhere may have none; then its policy cannot be exported.
         copied += [f"{seed.path.name}/{names.ROUND_TRIP}"] * (sweep_dir / seed.path.name / names.ROUND_TRIP).is_file()
     sources = {name: sweep_dir / name for name in copied}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genelab.publish.facts import facts_of, link
+from genelab.publish.probe import probe_rows
 from genelab.publish.published import Difference, PublishedRow
 from genelab.publish.text import NONE, cell, number, seconds
 from genelab.records.build_entry import changes
@@ -40,6 +41,8 @@ class EntryView:
     """Seed, final average, strength, stability."""
     facts: list[tuple[str, str]]
     """Named lines below the table."""
+    probe_rows: list[Row]
+    """Case, command, median and 10th percentile of the share achieved, falls, following; none without a probe."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
             )
         )
         curve_rows.append((str(run.seed), number(curve.final_average), number(curve.strength), number(curve.stability)))
-    return EntryView(entry.record, head, rows, curve_rows, facts_of(entry, page))
+    return EntryView(entry.record, head, rows, curve_rows, facts_of(entry, page), probe_rows(entry.seeds))
 
 
 def _no_better(errors: Sequence[str] | None) -> str:

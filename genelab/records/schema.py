@@ -10,6 +10,7 @@ from genelab.records.entry import EntryRecord
 from genelab.records.eval import EvalRecord
 from genelab.records.export import ExportRecord
 from genelab.records.guard import GuardRecord
+from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 
@@ -20,6 +21,7 @@ MODELS: dict[str, type[Record]] = {
     "entry": EntryRecord,
     "export": ExportRecord,
     "guard": GuardRecord,
+    "probe": ProbeRecord,
 }
 """Record models by file stem."""
 

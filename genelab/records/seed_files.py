@@ -13,6 +13,7 @@ from genelab.records import names
 from genelab.records.curve import Curve, curve_of
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_json, read_rows, short_problem
+from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
 
@@ -57,6 +58,8 @@ class SnapshotTask(_Part):
     """The stage before; None for a task that is trained from scratch."""
     protocol: dict[str, JsonValue]
     """The task's own protocol."""
+    probe: dict[str, JsonValue] | None = None
+    """Fixed commands under which the policy is driven; None for a task without."""
 
 
 class SnapshotMeasure(_Part):
@@ -135,6 +138,8 @@ class SeedFiles:
     """params/"""
     curve: Curve
     """curve.jsonl."""
+    probe: ProbeRecord | None = None
+    """probe.json, of a task with a probe."""
 
     @property
     def foreign_start(self) -> bool:

@@ -30,6 +30,7 @@ class RunDir:
         self.curve = path / names.CURVE
         self.resume = path / "resume"
         self.eval_file = path / names.EVAL
+        self.probe_file = path / names.PROBE
         self.round_trip_file = path / names.ROUND_TRIP
 
     @property

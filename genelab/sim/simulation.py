@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
-from genelab.config.scene import RobotCfg
+from genelab.config.scene import RobotCfg, Vector
 from genelab.errors import DivergedError, InputError, RunError
 from genelab.mdp.state import Names, quat_apply_inverse
 from genelab.mdp.terrain import HeightMap
@@ -25,14 +26,15 @@ from genelab.sim.terrain import add_terrain, generate
 class Simulation:
     """The scene of an environment. Everything written to it at build time is read back and compared."""
 
-    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session, *, visible: bool = False) -> None:
+    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[int, int] | None = None) -> None:
         """Build the scene.
 
         Args:
             cfg: the environment.
             num_envs: parallel environments.
             session: the running simulator.
-            visible: whether cameras will look at it. The surface of a terrain costs memory and seconds.
+            camera: width and height of the pictures that `picture` takes, pixels; None for none. The surface of a
+                terrain, which nothing else needs, costs memory and seconds.
 
         Raises:
             InputError: if the model file is not the one that the config names.
@@ -59,7 +61,7 @@ class Simulation:
         heights = generate(cfg.terrain) if cfg.terrain else None
         if cfg.ground is not None:
             if heights is not None:
-                self._ground: Any = add_terrain(self._scene, heights, cfg.ground.friction, visible=visible)
+                self._ground: Any = add_terrain(self._scene, heights, cfg.ground.friction, visible=camera is not None)
             else:
                 material = gs.materials.Rigid(friction=cfg.ground.friction)
                 self._ground = self._scene.add_entity(gs.morphs.Plane(), material=material)
@@ -78,6 +80,7 @@ class Simulation:
             )
             for box in cfg.objects.values()
         ]
+        self._camera: Any = None if camera is None else self._scene.add_camera(res=camera, fov=40, GUI=False)
         self._scene.build(n_envs=num_envs)
         # Map by name: the order of DoFs is the simulator's business.
         self._dofs = [self._robot.get_joint(name).dofs_idx_local[0] for name in self._names.joints]
@@ -202,6 +205,20 @@ class Simulation:
     def object_lin_vel_w(self) -> Tensor:
         """Linear velocities of the objects in the world frame, m/s. Shape: (num_envs, num_objects, 3)."""
         return self._of_objects("get_vel", 3)
+
+    def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
+        """What the camera sees of the first environment, from a point towards another, world frame, m.
+
+        Returns:
+            Shape: (height, width, 3), RGB.
+
+        Raises:
+            ValueError: if the scene was built without a camera.
+        """
+        if self._camera is None:
+            raise ValueError("the scene was built without a camera")
+        self._camera.set_pose(pos=pos_w, lookat=lookat_w)
+        return np.asarray(self._camera.render()[0])
 
     def reset(self, mask: Tensor) -> None:
         """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""

@@ -26,7 +26,8 @@ from genelab.records.eval import (
 from genelab.registry import get_task
 from genelab.runs.files import sha256_file, write_record
 from genelab.runs.run_dir import RunDir
-from genelab.worker.session import start_session
+from genelab.worker.probing import probe
+from genelab.worker.session import Started, start_session
 
 if TYPE_CHECKING:
     from genelab.evaluation.episodes import EpisodeTable
@@ -37,13 +38,16 @@ GPU_TOLERANCE = 1e-4
 
 
 def evaluate_run(run_dir: RunDir) -> None:
-    """Evaluate the final checkpoint under the task's own protocol, in this process, and finish the run.
+    """Evaluate the final checkpoint under the task's own protocol, probe it if the task says how, and finish the run.
+
+    In this process.
 
     Raises:
         RunError: if the reloaded policy does not reproduce the in-memory one.
     """
-    record = run_dir.update(status="evaluating", failure=None)
-    result = assess(run_dir, run_dir.final_checkpoint, run_dir.task().protocol, record.execution.requested)
+    record, task = run_dir.update(status="evaluating", failure=None), run_dir.task()
+    started = start_session(task.protocol.seed, record.execution.requested, task)
+    result = assess(run_dir, run_dir.final_checkpoint, task.protocol, record.execution.requested, started=started)
     write_record(run_dir.eval_file, result)
     if result.round_trip is None:
         raise RunError(f"'{run_dir.round_trip_file}' does not belong to '{run_dir.final_checkpoint.name}'")
@@ -52,6 +56,10 @@ def evaluate_run(run_dir: RunDir) -> None:
             f"round trip: returns of the reloaded policy differ by up to {result.round_trip.max_abs_difference:.3g} "
             f"from those of the policy in memory; allowed: {result.round_trip.tolerance:.3g}"
         )
+    if task.probe is not None:
+        print("probing", flush=True)
+        found = probe(run_dir, run_dir.final_checkpoint, record.execution.requested, started=started)
+        write_record(run_dir.probe_file, found)
     run_dir.update(status="finished")
 
 
@@ -61,8 +69,10 @@ def assess(
     protocol: ProtocolCfg,
     execution: ExecutionCfg,
     config_source: ConfigSource = "run",
+    *,
+    started: "Started | None" = None,
 ) -> EvalRecord:
-    """Evaluate a checkpoint of a run. Starts the simulator: call once per process.
+    """Evaluate a checkpoint of a run. Starts the simulator unless it is given: call once per process.
 
     Args:
         run_dir: the run that the checkpoint belongs to.
@@ -70,6 +80,7 @@ def assess(
         protocol: the protocol to use.
         execution: device and threads.
         config_source: evaluate the run's snapshot, or the task as registered now.
+        started: the running simulator, seeded for this protocol.
 
     Raises:
         InputError: if the checkpoint is missing, torn, or belongs to another config.
@@ -83,7 +94,7 @@ def assess(
     # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
     registered = with_choices_of(get_task(record.task, trained.variant), trained)
     task = trained if config_source == "run" else registered
-    session, stamps = start_session(protocol.seed, execution, task)
+    session, stamps = started or start_session(protocol.seed, execution, task)
     print(f"evaluating on {session.device}", flush=True)
 
     from genelab.evaluation.evaluate import evaluate

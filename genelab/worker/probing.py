@@ -7,11 +7,11 @@ from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError
 from genelab.records.probe import ProbeRecord, case_of
 from genelab.runs.run_dir import RunDir
-from genelab.worker.session import start_session
+from genelab.worker.session import Started, start_session
 
 
-def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg) -> ProbeRecord:
-    """Drive a checkpoint of a run as its snapshot says. Starts the simulator: call once per process.
+def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: "Started | None" = None) -> ProbeRecord:
+    """Drive a checkpoint of a run as its snapshot says. Starts the simulator unless it is given: call once per process.
 
     Raises:
         InputError: if the task has no probe, or the checkpoint does not belong to the run.
@@ -23,7 +23,7 @@ def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg) -> ProbeRecord:
     if task.probe is None:
         raise InputError(f"task '{task.id}' has no probe: it has no velocity commands")
     loaded = checkpoints.load_of_run(path, run_dir)
-    session, stamps = start_session(task.probe.seed, execution, task)
+    session, stamps = started or start_session(task.probe.seed, execution, task)
 
     from genelab.evaluation.probe import drive
 

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from genelab.sim.session import Session
 
 
-def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> "tuple[Session, Stamps]":
+Started = tuple["Session", Stamps]
+"""A running simulator, and the stamps of the process."""
+
+
+def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started:
     """Seed everything, start Genesis, and collect the stamps of a process that works on `task`.
 
     Raises:

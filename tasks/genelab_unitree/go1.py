@@ -99,6 +99,17 @@ def flat() -> TaskSpec:
     )
 
 
+def flat_cpu() -> TaskSpec:
+    """The same with fewer environments, smaller networks and mirror images, for two cores."""
+    task = flat()
+    network = NetworkCfg(hidden_dims=(128, 64, 32), activation="elu")
+    learner = PpoCfg(actor=network, critic=network, init_std=0.6, symmetry=True, save_interval=100)
+    env = task.env.model_copy(update={"num_envs": 256})
+    return task.model_copy(
+        update={"variant": "cpu", "env": env, "agent": learner, "budget": BudgetCfg(iterations=1500)}
+    )
+
+
 def rough() -> TaskSpec:
     """Follow a velocity command on stairs, blocks, rough ground and slopes, seeing the heights around."""
     flat_task = flat()

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.e2e.conftest import genelab, read, weights
@@ -12,7 +13,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e-sta
 
 STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 # As many environments everywhere as in the other tests of this robot: the simulator compiles for each number anew.
-BOTH = ("env.num_envs=8", "budget.iterations=2", "agent.save_interval=1", "protocol.max_episode_s=0.4")
+BOTH = (
+    *("env.num_envs=8", "budget.iterations=2", "agent.save_interval=1", "protocol.max_episode_s=0.4"),
+    *("probe.num_envs=8", "probe.warm_up_steps=2", "probe.measured_steps=3", 'probe.cases={"back": [-0.5, 0.0, 0.0]}'),
+)
 EPISODES = ("protocol.episodes=10", "protocol.num_envs=8", "protocol.round_trip_episodes=8")
 
 
@@ -49,6 +53,9 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
             "turn_error",
         }
         assert measured["metrics"]["fall_rate"] is not None
+    probed = read(second / "probe.json")
+    assert probed["weights_sha256"] == weights(second)
+    assert [(case["name"], len(case["achieved"])) for case in probed["cases"]] == [("back", 8)]
     checked = genelab("check", str(log_dir))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
@@ -67,6 +74,16 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
     wheel = next(joint for joint in contract["action"]["joints"] if joint["name"] == "FL_wheel_joint")
     assert (wheel["law"], wheel["scale"], wheel["kv"]) == ("velocity", 20.0, 5.0)
 
+    rolled = genelab("rollout-export", STAGE_2, str(second / "model_final.pt"), str(policy))
+    assert rolled.returncode == 0, rolled.stdout + rolled.stderr
+    # Five frames stacked from one at a time, as the contract says.
+    assert "inputs    largest difference 0\n" in rolled.stdout
+    film = tmp_path / "clip.mp4"
+    filmed = genelab("video", STAGE_2, str(second / "model_final.pt"), "--out", str(film), "--seconds", "0.2")
+    assert filmed.returncode == 0, filmed.stdout + filmed.stderr
+    assert "5 pictures, 25 a second" in filmed.stdout
+    _assert_shows_something(film, pictures=5)
+
     store = tmp_path / "reference"
     added = genelab(
         *("reference", "add", str(log_dir), "--entry", "stages", "--store", str(store), "--policy", str(policy.parent))
@@ -79,3 +96,16 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
     assert f"Started from: seed 1: {STAGE_1} seed 1, iteration 2" in page
     assert "not the stage before" not in page
     assert "share of the commanded way" in page
+    assert "| back | -0.5 | 0 | 0 |" in page
+
+
+def _assert_shows_something(film: Path, pictures: int) -> None:
+    """Not one colour all over, in any picture; and with the green of the command in the dial."""
+    with av.open(str(film)) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(frames) == pictures
+    for frame in frames:
+        assert frame.shape == (540, 960, 3)
+        assert frame.std() > 10.0
+        red, green, blue = frame[:150, -150:].reshape(-1, 3).T
+        assert ((green - red > 60) & (green - blue > 40)).any()

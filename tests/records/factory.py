@@ -12,10 +12,18 @@ from genelab.config.actions import JointPositionCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
-from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg, SimCfg
+from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, RobotCfg, SimCfg
 from genelab.config.snapshot import config_sha256, dump_task
-from genelab.config.task import BudgetCfg, ProtocolCfg, TaskSpec
-from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, RewardTermCfg
+from genelab.config.task import BudgetCfg, ProbeCfg, ProtocolCfg, TaskSpec
+from genelab.config.terms import (
+    CommandCfg,
+    MeasureCfg,
+    ObservationGroupCfg,
+    ObservationTermCfg,
+    ResetEventCfg,
+    RewardTermCfg,
+)
+from genelab.config.terrain import FlatCfg, TerrainCfg
 from genelab.records.base import Record
 from genelab.records.contract import action_of, observation_of, timing_of
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
@@ -30,6 +38,7 @@ from genelab.records.eval import (
     protocol_as_used,
 )
 from genelab.records.export import ExportRecord, Parity
+from genelab.records.probe import ProbeRecord, case_of
 from genelab.records.run import Attempt, ExecutionRecord, RunRecord, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
 from genelab.records.sweep import SeedEntry, SweepRecord
@@ -89,6 +98,29 @@ def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
         "protocol": ProtocolCfg(episodes=EPISODES, num_envs=4, round_trip_episodes=3),
     }
     return TaskSpec(**(fields | changes))
+
+
+def make_walker(**changes: Any) -> TaskSpec:
+    """A task of a robot that is told how to walk, on a terrain of three levels, with measures and a probe."""
+    task = make_task()
+    measures = ("commanded_speed", "speed_along_command", "lin_vel_error", "turn_error")
+    env = task.env.model_copy(
+        update={
+            "robot": task.env.robot.model_copy(update={"base": FloatingBaseCfg(link="cart", mass=1.0)}),
+            "ground": GroundCfg(),
+            "terrain": TerrainCfg(rows=3, columns=(FlatCfg(),)),
+            "commands": {"velocity": CommandCfg(func="toy.mdp:velocity")},
+            "measures": {name: MeasureCfg(func=f"toy.mdp:{name}", unit="m/s") for name in measures},
+        }
+    )
+    probe = ProbeCfg(
+        command="velocity",
+        cases={"forward": (0.5, 0.0, 0.0), "turn_right": (0.0, 0.0, -1.0)},
+        num_envs=3,
+        warm_up_steps=2,
+        measured_steps=5,
+    )
+    return make_task(**({"env": env, "probe": probe} | changes))
 
 
 def policy_returns(seed: int) -> list[float]:
@@ -253,6 +285,8 @@ def _write_seed(
             file.write(json.dumps(row) + "\n")
     run = _run_record(folder, task, seed, planned, hardware)
     write(folder / "run.json", run)
+    if task.probe is not None:
+        write(folder / "probe.json", _probe_record(task, run, task.probe))
     write(folder / "eval.json", _eval_record(task, run, episodes, idle))
 
 
@@ -305,6 +339,31 @@ def _run_record(
             weights_sha256=hashlib.sha256(b"tensors" + weights).hexdigest(),
             iteration=iterations,
         ),
+    )
+
+
+def _probe_record(task: TaskSpec, run: RunRecord, cfg: ProbeCfg) -> ProbeRecord:
+    """Everybody achieves 0.8 of the command, the last one half of that and falls."""
+    assert run.checkpoint
+    shares = [0.8] * (cfg.num_envs - 1) + [0.4]
+    fell = [False] * (cfg.num_envs - 1) + [True]
+    return ProbeRecord(
+        schema="genelab/probe/1",
+        task=task.id,
+        seed=run.seed,
+        config_sha256=run.config_sha256,
+        weights_sha256=run.checkpoint.weights_sha256,
+        iteration=run.checkpoint.iteration,
+        probe=cfg,
+        cases=tuple(
+            case_of(name, command, [share * sum(command) for share in shares], fell)
+            for name, command in cfg.cases.items()
+        ),
+        num_envs=cfg.num_envs,
+        code=run.code,
+        packages=PACKAGES,
+        hardware=cpu_machine(),
+        finished_at=START + timedelta(minutes=6),
     )
 
 

@@ -7,18 +7,14 @@ from typing import Any
 import pytest
 
 from genelab.cli.eval import flag_lines, level_lines
-from genelab.config.scene import FloatingBaseCfg, GroundCfg
-from genelab.config.task import TaskSpec
-from genelab.config.terms import MeasureCfg
-from genelab.config.terrain import FlatCfg, TerrainCfg
 from genelab.publish.render import compose
-from genelab.publish.store import add_entry
+from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
 from genelab.records.derived import by_level, no_better_than_idle
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from genelab.sweep.progress import describe_evaluation
-from tests.records.factory import episodes_of, make_sweep, make_task
+from tests.records.factory import edit, episodes_of, make_sweep, make_walker
 
 UPSTREAM = Path(__file__).parents[2] / "reference" / "upstream"
 WALKING = {
@@ -28,15 +24,6 @@ WALKING = {
     "turn_error": (0.3, 0.5),
 }
 STANDING = WALKING | {"speed_along_command": (0.02, 0.0), "lin_vel_error": (0.69, 0.7)}
-
-
-def _task() -> TaskSpec:
-    task = make_task()
-    measures = {name: MeasureCfg(func=f"toy.mdp:{name}", unit="m/s") for name in WALKING}
-    robot = task.env.robot.model_copy(update={"base": FloatingBaseCfg(link="cart", mass=1.0)})
-    terrain = TerrainCfg(rows=3, columns=(FlatCfg(),))
-    changes: dict[str, Any] = {"measures": measures, "robot": robot, "terrain": terrain, "ground": GroundCfg()}
-    return task.model_copy(update={"env": task.env.model_copy(update=changes)})
 
 
 def test_episodes_are_told_apart_by_the_level_they_began_on() -> None:
@@ -71,7 +58,7 @@ def test_a_velocity_error_must_be_clearly_below_that_of_standing(error: float, v
 
 def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -> None:
     for name, measures in (("stands", STANDING), ("walks", WALKING)):
-        sweep = make_sweep(tmp_path / name / "sweep", task=_task(), measures=measures)
+        sweep = make_sweep(tmp_path / name / "sweep", task=make_walker(), measures=measures)
         store = tmp_path / name / "reference"
         add_entry(sweep, "first", store)
         shutil.copytree(UPSTREAM, store / "upstream")
@@ -90,10 +77,51 @@ def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -
 
 
 def test_levels_are_told_beside_idle(tmp_path: Path) -> None:
-    task = _task()
+    task = make_walker()
     sweep = make_sweep(tmp_path / "sweep", task=task, seeds=(1,), measures=WALKING)
     record = read_record(sweep / "seed_1" / "eval.json", EvalRecord)
     lines = level_lines(record, task.env.terrain)
     assert lines[1] == "level 1  3 episodes: return 39.097 (3.667), fell 0% (0%), way 86% (-0%)"
     assert len(lines) == 3
     assert level_lines(record, None) == []
+
+
+def test_the_probe_is_part_of_the_entry_and_of_its_page(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path / "sweep", task=make_walker(), measures=WALKING)
+    store = tmp_path / "reference"
+    entry = add_entry(sweep, "first", store)
+    assert "seed_2/probe.json" in [file.path for file in load_store(store)[0].record.files]
+    (store / "upstream").mkdir()
+    shutil.copy(UPSTREAM / "published_numbers.json", store / "upstream")
+    text = compose(store, tmp_path / "docs").text
+    # The 10th percentile lies between the last and the one before: 0.4 + 0.2 x 0.4.
+    assert "| forward | 0.5 | 0 | 0 | 80% | 48% | 1 of 3 | 2 of 3 |" in text
+    assert "| turn right | 0 | 0 | -1 | 80% | 48% | 1 of 3 | 2 of 3 |" in text
+    assert (entry / "seed_1" / "probe.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("seed", 7, "seed: 7, run.json has 1"),
+        ("weights_sha256", "0" * 64, "weights_sha256: '000000"),
+        ("iteration", 3, "iteration: 3, run.json has 30"),
+        ("probe.seed", 5, "probe.seed: 5, the snapshot has 0"),
+        ("cases.0.falls", 0, "its numbers do not follow from its columns"),
+        ("cases.0.achieved.0", 0.1, "its numbers do not follow from its columns"),
+    ],
+)
+def test_a_probe_of_something_else_is_found(tmp_path: Path, field: str, value: object, told: str) -> None:
+    sweep = make_sweep(tmp_path / "sweep", task=make_walker(), seeds=(1,), measures=WALKING)
+    path = sweep / "seed_1" / "probe.json"
+
+    def change(record: Any) -> None:
+        *parents, last = field.split(".")
+        for name in parents:
+            record = record[int(name) if name.isdigit() else name]
+        record[int(last) if last.isdigit() else last] = value
+
+    edit(path, change)
+    assert [told in str(finding) for finding in check_path(sweep).findings] == [True], check_path(sweep).findings
+    path.unlink()
+    assert [finding.path for finding in check_path(sweep).findings] == [path]

@@ -33,7 +33,7 @@ from genelab.records.seed_files import read_snapshot
 from genelab.runs import curve as curves
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.progress import describe_evaluation, read_progress
-from tests.records.factory import make_contract, make_sweep, make_task
+from tests.records.factory import make_contract, make_sweep, make_task, make_walker
 from tests.robust import mutations
 from tests.robust.sac_readers import SacWorld, sac_readers
 from tests.robust.state_readers import StateWorld, state_readers
@@ -55,6 +55,8 @@ UNCHECKED = (
     *("command", "overrides", "execution", "launched_at", "attempts", "seeds_planned", "created_at", "updated_at"),
     *("timing.compile_s", "timing.peak_memory_bytes", "failure"),
     *(f"seeds[{k}].{field}" for k in range(2) for field in ("attempts", "exit_code", "reason")),
+    # What a robot did in a probe, of which only order statistics are told
+    *(f"cases[{case}].achieved[{k}]" for case in range(2) for k in range(3)),
     # An entry's header
     *("reason", "artifact", "publisher", "supersedes"),
 )
@@ -99,6 +101,10 @@ class World:
         self.policy.parent.mkdir()
         self.policy.write_bytes(b"an exported policy")
         self.contract = make_contract(self.run, self.policy)
+        self.walker = make_sweep(
+            root / "walker", task=make_walker(), seeds=(1,), measures={"lin_vel_error": (0.2, 0.7)}
+        )
+        """A sweep with a probe."""
         self.whole = {path: path.read_bytes() for path in root.rglob("*.json")}
 
 
@@ -161,6 +167,8 @@ def readers(world: World) -> dict[str, Reader]:
         path = world.snapshot / names.PARAMS / f"{part}.json"
         found[f"{path.name} restored"] = _json(path, lambda _: _restore(world.snapshot))
     found[names.CURVE] = _rows(world.run / names.CURVE, lambda data: _check_curve(world, data))
+    probe = world.walker / "seed_1" / names.PROBE
+    found[names.PROBE] = _json(probe, lambda data: _check(world.walker, probe, data, world))
     found["published numbers"] = _json(world.published, lambda _: _read_published(world))
     drawing = world.picture.read_bytes()
     found["picture"] = Reader(

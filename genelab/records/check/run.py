@@ -12,6 +12,7 @@ from genelab.records.check.episodes import check_eval
 from genelab.records.check.finding import Finding, attempt
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record, sha256_file
+from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainedCheckpoint
 from genelab.records.seed_files import SeedFiles, Snapshot, TrainStamps, read_curve, read_snapshot, train_stamps
 
@@ -47,9 +48,15 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
         findings += [Finding(eval_file, problem) for problem in _check_against_run(record, run)]
     if record and snapshot:
         findings += [Finding(eval_file, problem) for problem in _check_against_snapshot(record, snapshot)]
+    probe = None
+    if snapshot and snapshot.task.probe is not None:
+        probe_file = path / names.PROBE
+        probe = attempt(findings, probe_file, read_record, ProbeRecord)
+        if probe:
+            findings += [Finding(probe_file, problem) for problem in _check_probe(probe, run, snapshot)]
     if not (snapshot and record and train and curve):
         return None, findings
-    return SeedFiles(path, run, train, record, snapshot, curve), findings
+    return SeedFiles(path, run, train, record, snapshot, curve, probe), findings
 
 
 def check_checkpoint(
@@ -111,6 +118,21 @@ def _check_against_snapshot(record: EvalRecord, snapshot: Snapshot) -> Iterator[
     for where, (claimed, stored) in pairs.items():
         for path, old, new in changed(claimed, stored, where):
             yield f"{path}: {shown(old)}, the snapshot has {shown(new)}"
+
+
+def _check_probe(probe: ProbeRecord, run: RunRecord, snapshot: Snapshot) -> Iterator[str]:
+    pairs: dict[str, tuple[Any, Any]] = {
+        "task": (probe.task, run.task),
+        "seed": (probe.seed, run.seed),
+        "config_sha256": (probe.config_sha256, run.config_sha256),
+        "weights_sha256": (probe.weights_sha256, run.checkpoint and run.checkpoint.weights_sha256),
+        "iteration": (probe.iteration, run.checkpoint and run.checkpoint.iteration),
+    }
+    for where, (claimed, stored) in pairs.items():
+        if claimed != stored:
+            yield f"{where}: {shown(claimed)}, run.json has {shown(stored)}"
+    for path, old, new in changed(probe.probe.model_dump(mode="json"), snapshot.task.probe, "probe"):
+        yield f"{path}: {shown(old)}, the snapshot has {shown(new)}"
 
 
 def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:

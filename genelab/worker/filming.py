@@ -1,0 +1,70 @@
+"""Films a checkpoint of a run directory."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genelab.config.commands import VideoCfg
+from genelab.config.run import ExecutionCfg
+from genelab.runs.files import atomic_path
+from genelab.runs.run_dir import RunDir
+from genelab.worker.session import start_session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from genelab.evaluation.film import Shot
+
+SIZE = (960, 540)
+"""Width and height, pixels."""
+
+
+def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionCfg, out: Path) -> tuple[int, Fraction]:
+    """Film an episode into an MP4 file. Starts the simulator: call once per process.
+
+    Returns:
+        How many pictures it has, and how many a second.
+
+    Raises:
+        InputError: if the checkpoint does not belong to the run.
+    """
+    from genelab.learn import checkpoint as checkpoints
+
+    task = run_dir.task()
+    loaded = checkpoints.load_of_run(path, run_dir)
+    session, _ = start_session(task.protocol.seed, execution, task)
+
+    from genelab.evaluation.film import film
+    from genelab.publish.film import write_mp4
+
+    # As many as fit, but not more often than the policy acts.
+    every = max(math.ceil(round(1.0 / (cfg.fps * task.env.control_dt), 6)), 1)
+    shots = film(
+        task,
+        loaded,
+        session,
+        f"checkpoint '{path}'",
+        seconds=cfg.seconds,
+        episode=cfg.episode,
+        seed=task.protocol.seed,
+        every=every,
+        size=SIZE,
+    )
+    # Of the simulated time, so that the film is as fast as the robot.
+    rate = 1 / (every * Fraction(task.env.control_dt).limit_denominator(10**6))
+    with atomic_path(out) as part:
+        return write_mp4(part, _pictures(shots, task.id), rate), rate
+
+
+def _pictures(shots: "Iterator[Shot]", task_id: str) -> "Iterator[NDArray[np.uint8]]":
+    from genelab.publish.film import drawn
+
+    for shot in shots:
+        lines = [task_id, f"{shot.time_s:5.1f} s   return {shot.earned:.2f}"]
+        if shot.command is not None and shot.velocity is not None:
+            for name, (x, y, turn) in (("command ", shot.command), ("velocity", shot.velocity)):
+                lines.append(f"{name}  x {x:+.2f} m/s   y {y:+.2f} m/s   turn {turn:+.2f} rad/s")
+        yield drawn(shot.image, lines, shot.command, shot.velocity)
