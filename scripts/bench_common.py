@@ -21,6 +21,11 @@ from genelab.sweep.launcher import WORKER
 
 TASKS = ("GeneLab-Inverted-Pendulum-v1", "GeneLab-Double-Inverted-Pendulum-v1")
 FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
+UNITREE = (
+    "Genelab-Velocity-Flat-Unitree-Go1-v0",
+    "Genelab-Velocity-Rough-Unitree-Go1-v0",
+    "Genelab-Velocity-Flat-Unitree-Go2W-v0",
+)
 SEED = 1
 BARE = Path(__file__).with_name("bench_bare.py")
 MIB = 1024 * 1024

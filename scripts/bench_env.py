@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 import torch
-from bench_common import FRANKA, SEED, TASKS, parser, print_ratio
+from bench_common import FRANKA, SEED, TASKS, UNITREE, parser, print_ratio
 from torch import Tensor
 
 from genelab.config.task import TaskSpec
@@ -17,7 +17,7 @@ from genelab.registry import get_task
 from genelab.sim.session import Session, resolve_device, start
 from genelab.sim.simulation import Simulation
 
-NUM_ENVS = {FRANKA: (16, 64, 256)}
+NUM_ENVS = {FRANKA: (16, 64, 256), **dict.fromkeys(UNITREE, (64, 256, 1024, 4096))}
 FEW_AND_MANY = (64, 4096)
 BLOCK = 10
 """Control steps per block."""
@@ -46,6 +46,7 @@ def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tup
     env.reset()
     action = make_action(task.env.action, sim)
 
+    # As with a bare scene: nothing resets what broke, and nothing is read.
     def physics(_action: Tensor) -> None:
         for _ in range(task.env.decimation):
             sim.step()
@@ -70,9 +71,13 @@ def main(args: Namespace) -> None:
     session = start(SEED, resolve_device(args.device), args.threads)
     print(f"{args.task}, {args.device}, {args.threads} thread(s), {args.repeats} blocks of {BLOCK} control steps")
     print(f"{'':28}{'env.step':>10}{'physics':>10} {'':4}{'ratio':>8}")
-    for num_envs in NUM_ENVS.get(args.task, FEW_AND_MANY):
+    for num_envs in args.num_envs or NUM_ENVS.get(args.task, FEW_AND_MANY):
         print_ratio(f"{num_envs} environments", *measure(task, num_envs, session, args.repeats), "ms")
 
 
 if __name__ == "__main__":
-    main(parser(__doc__, repeats=30, tasks=(*TASKS, FRANKA)).parse_args())
+    options = parser(__doc__, repeats=30, tasks=(*TASKS, FRANKA, *UNITREE))
+    options.add_argument(
+        "--num-envs", type=int, nargs="*", help="numbers of environments; those of the task unless told"
+    )
+    main(options.parse_args())

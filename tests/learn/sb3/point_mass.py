@@ -87,6 +87,10 @@ class PointMass:
     def relabel(self, observation: Tensor, achieved: Tensor, desired: Tensor) -> Tensor:
         return torch.cat([observation[:, :3], desired, desired - achieved, observation[:, 9:]], 1)
 
+    def mean_level(self) -> None:
+        """There is no terrain."""
+        return
+
     def term_means(self) -> dict[str, float]:
         means = {"sparse": self._reward_sum / self._reward_steps} if self._reward_steps else {}
         self._reward_sum, self._reward_steps = 0.0, 0
