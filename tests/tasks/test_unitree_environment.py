@@ -129,10 +129,12 @@ def test_only_the_masked_environments_are_written(build: Build) -> None:
     assert (found[:2] - found[2:4]).tolist() == pytest.approx([1.5, 1.5], abs=1e-4)
 
 
-def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build) -> None:
-    """The map follows from names; here it is held against the physics."""
-    task = get_task(GO1)
-    sim = build(GO1, N)
+@pytest.mark.parametrize(("task_id", "height"), [(GO1, 0.27), (GO2W, 0.35)])
+def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build, task_id: str, height: float) -> None:
+    """The map follows from names; here it is held against the physics, of wheels too."""
+    task = get_task(task_id)
+    sim = build(task_id, N)
+    width = len(task.env.robot.joints)
     columns = joint_columns(task.env.robot, list(task.env.robot.joints))
     joints, action = (
         Mirror.of(c, torch.device("cpu")) for c in (columns, action_columns(task.env.robot, task.env.action))
@@ -147,7 +149,7 @@ def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build) -> None
     def flipped(signs: list[float]) -> Callable[[Tensor], Tensor]:
         return lambda rows: rows * torch.tensor(signs)
 
-    position = torch.tensor([[0.0, 0.0, 0.27]]).repeat(half, 1)
+    position = torch.tensor([[0.0, 0.0, height]]).repeat(half, 1)
     tilt = 0.1 * torch.randn(half, 3, generator=generator)
     quat = torch.nn.functional.normalize(torch.cat([torch.ones(half, 1), tilt], dim=1), dim=1)
     # A rotation's vector is axial.
@@ -155,11 +157,11 @@ def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build) -> None
     speed = 0.3 * torch.randn(half, 6, generator=generator)
     sim.reset(EVERYWHERE)
     sim.write_base_pose_w(pose, EVERYWHERE)
-    offset = 0.1 * torch.randn(half, 12, generator=generator)
+    offset = 0.1 * torch.randn(half, width, generator=generator)
     sim.write_joint_pos(sim.default_joint_pos + pairs(offset, joints), EVERYWHERE)
-    sim.write_joint_vel(pairs(torch.randn(half, 12, generator=generator), joints), EVERYWHERE)
+    sim.write_joint_vel(pairs(torch.randn(half, width, generator=generator), joints), EVERYWHERE)
     sim.write_base_vel_w(pairs(speed, flipped([1, -1, 1, -1, 1, -1])), EVERYWHERE)
-    target = 0.25 * torch.randn(half, 12, generator=generator)
+    target = 0.25 * torch.randn(half, width, generator=generator)
     sim.set_targets(sim.default_targets + pairs(target, action))
     for _ in range(40):
         sim.step()
