@@ -22,7 +22,7 @@ quickstart: $(VENV)/.installed ## train, evaluate and print the table of the sin
 	@echo "This page: $(PAGE)/docs/reference-runs.md"
 
 test: check ## everything that CI runs
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist loadgroup --durations=20
 	$(MAKE) build
 
 test-fast: $(VENV)/.dev ## the quick tests, without the simulator
