@@ -42,7 +42,7 @@ def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
 
     Args:
         spec: the task.
-        variants: the task with another learner or budget, each under a name of its own.
+        variants: the task with another learner, budget or `env.num_envs`, each under a name of its own.
 
     Raises:
         InputError: if a task of that identifier is registered already, the task makes a choice that is the caller's,

@@ -26,11 +26,11 @@ COMMANDS = {
         "genelab.cli.probe",
         "Drive a policy with fixed velocity commands and tell how much of each it achieves.",
     ),
-    "video": ("genelab.cli.video", "Film a policy, with what it was asked for and what it does drawn in."),
+    "video": ("genelab.cli.video", "Film a policy in episodes of its evaluation, without a display."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "rollout-export": (
         "genelab.cli.rollout_export",
-        "Run an exported policy beside the checkpoint that it came from, and compare.",
+        "Run an exported policy on the episodes of an evaluation, beside the checkpoint that it came from.",
     ),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import click
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from genelab.config.base import Cfg
 from genelab.config.commands import StoreCfg
@@ -20,7 +20,8 @@ class FieldType(click.ParamType[Any]):
         info = model.model_fields[field]
         self.name = getattr(info.annotation, "__name__", "value")
         annotated: Any = Annotated[info.annotation, info]  # pyright: ignore[reportInvalidTypeForm]
-        self._adapter: TypeAdapter[Any] = TypeAdapter(annotated)
+        # The rule of every config: no infinity, no NaN.
+        self._adapter: TypeAdapter[Any] = TypeAdapter(annotated, config=ConfigDict(allow_inf_nan=False))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Validate the text of an option."""
@@ -64,6 +65,6 @@ def field_option(
 
 
 VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")
-"""A variant of the task's learner and budget."""
+"""A variant of the task's learner, budget and number of environments."""
 
 STORE = field_option("--store", StoreCfg, "store", metavar="DIR")

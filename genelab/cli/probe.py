@@ -29,6 +29,8 @@ def command(task_id: str, checkpoint: Path, device: str, threads: int, out: Path
     run_dir = run_of(task_id, checkpoint)
     for option, path in (("--out", out), ("--plot", plot)):
         if path is not None:
+            if path.is_dir():
+                raise InputError(f"{option} {path}: it is a directory")
             if not path.parent.is_dir():
                 raise InputError(f"{option} {path}: '{path.parent}' is not a directory")
             require_writable(path.parent)

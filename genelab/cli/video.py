@@ -41,6 +41,8 @@ def command(
     run_dir = run_of(task_id, checkpoint)
     if out.suffix != ".mp4":
         raise InputError(f"--out {out}: must end in .mp4")
+    if out.is_dir():
+        raise InputError(f"--out {out}: it is a directory")
     if not out.parent.is_dir():
         raise InputError(f"--out {out}: '{out.parent}' is not a directory")
     require_writable(out.parent)

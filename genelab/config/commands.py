@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from genelab.config.base import Cfg, Seed
 
@@ -31,11 +31,11 @@ class CollectCfg(Cfg):
 class VideoCfg(Cfg):
     """A film of a policy."""
 
-    seconds: PositiveFloat = 10.0
+    seconds: float = Field(default=10.0, ge=0.1, le=600.0)
     """Length, s. When the episode ends, the next one follows."""
-    episode: NonNegativeInt = 0
+    episode: int = Field(default=0, ge=0, lt=2**31)
     """Number of the first episode: its draws, and its place on a terrain, are those of an evaluation."""
-    fps: PositiveInt = 25
+    fps: int = Field(default=25, ge=1, le=1000)
     """Pictures a second at most. There is a whole number of control steps between two."""
 
 

@@ -52,7 +52,7 @@ class Environment:
         environments: Sequence[int] | None = None,
         fixed_commands: Mapping[str, Tensor] | None = None,
         autoreset: bool = True,
-        first_episode: int = 0,
+        episodes: Sequence[int] | None = None,
     ) -> None:
         """Bind the terms to the simulation.
 
@@ -70,7 +70,7 @@ class Environment:
             measure: whether episodes tell what the config measures.
             fixed_commands: commands that are not drawn, by name. Shape of each: (num_envs, dim).
             autoreset: whether an episode that ended is followed by the next. Otherwise it goes on, whatever it is then.
-            first_episode: number of the episode that begins in the first environment.
+            episodes: numbers of the episodes that begin first, one per environment; 0, 1, ... unless told.
             environments: numbers that the draws of training belong to, if these are some of a larger batch.
 
         Raises:
@@ -107,9 +107,9 @@ class Environment:
             range(self.num_envs) if environments is None else environments, device=self.device
         )
         self._everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
-        self.episode_number = first_episode + torch.arange(self.num_envs, device=self.device)
+        self.episode_number = torch.tensor(range(self.num_envs) if episodes is None else episodes, device=self.device)
         self.episode_step = torch.zeros_like(self._environment)
-        self._next_episode = torch.tensor(first_episode + self.num_envs, device=self.device)
+        self._next_episode = self.episode_number.max() + 1
         self._return = torch.zeros(self.num_envs, dtype=torch.float64, device=self.device)
         self._action = torch.zeros(self.num_envs, self.num_actions, device=self.device)
         self._previous_action = self._action.clone()
@@ -205,7 +205,7 @@ class Environment:
         if self._measures:
             self._measures.add(state)
         if self._places:
-            self._places.advance(state)
+            self._places.advance(state, broken)
         # Judged on this state, before any reset: afterwards the goal is the next episode's.
         reached = goal.reached if goal else None
         if reached is not None:

@@ -6,6 +6,7 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.envs.parts import Draw, Memory
 from genelab.mdp.curricula import terrain_levels
+from genelab.mdp.locomotion import commanded_speed, speed_along_command
 from genelab.mdp.state import StateView
 
 
@@ -41,7 +42,8 @@ class Places:
             "level": count,
             "column": count.clone(),
             "placed": torch.zeros(num_envs, dtype=torch.bool, device=device),
-            "walked_m": torch.zeros(num_envs, device=device),
+            "away_m": torch.zeros(num_envs, device=device),
+            "way_m": torch.zeros(num_envs, device=device),
             "commanded_m": torch.zeros(num_envs, device=device),
         }
 
@@ -55,14 +57,20 @@ class Places:
         """Levels, int64. Shape: (num_envs,)."""
         return self.memory["level"]
 
-    def advance(self, state: StateView) -> None:
-        """Look at how far the robots are and were to go, after the physics of a control step."""
+    def advance(self, state: StateView, broken: Tensor) -> None:
+        """Look at how far the robots are and were to go, after the physics of a control step.
+
+        Args:
+            state: the state.
+            broken: where it is not to be believed. Shape: (num_envs,) bool.
+        """
         if self._cfg is None or self._by_episode:
             return
-        away = state.floating.pos_w[:, :2] - self.origin_w[:, :2]
-        self.memory["walked_m"] = away.norm(dim=1)
-        speed = state.commands[self._cfg.command][:, :2].norm(dim=1)
-        self.memory["commanded_m"] = self.memory["commanded_m"] + speed * self._control_dt
+        away = (state.floating.pos_w[:, :2] - self.origin_w[:, :2]).norm(dim=1)
+        self.memory["away_m"] = torch.where(broken, self.memory["away_m"], away)
+        for name, speed in (("way_m", speed_along_command), ("commanded_m", commanded_speed)):
+            step_m = speed(state, self._cfg.command) * self._control_dt
+            self.memory[name] = self.memory[name] + step_m.masked_fill(broken, 0.0)
 
     def start(self, mask: Tensor, number: Tensor, draw: Draw) -> None:
         """Give new episodes their cells. Shapes: (num_envs,) bool, (num_envs,) int64 episode numbers."""
@@ -73,7 +81,7 @@ class Places:
         self.memory["level"] = torch.where(mask, level, self.memory["level"])
         self.memory["column"] = torch.where(mask, column, self.memory["column"])
         self.memory["placed"] = self.memory["placed"] | mask
-        for name in ("walked_m", "commanded_m"):
+        for name in ("away_m", "way_m", "commanded_m"):
             self.memory[name] = self.memory[name].masked_fill(mask, 0.0)
 
     def _next_level(self, draw: Draw) -> Tensor:
@@ -82,7 +90,8 @@ class Places:
             return _drawn(uniform, self._rows)
         moved = terrain_levels(
             self.memory["level"],
-            self.memory["walked_m"],
+            self.memory["away_m"],
+            self.memory["way_m"],
             self.memory["commanded_m"],
             self._cell_size,
             self._rows - 1,

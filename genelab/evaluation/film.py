@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
-from genelab.errors import InputError
+from genelab.errors import DivergedError, InputError
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
@@ -65,6 +65,8 @@ def film(
 
     Raises:
         InputError: if weights or layout do not fit the task; names `source`.
+        RunError: if the scene cannot be drawn on this machine.
+        DivergedError: if a state broke.
     """
     actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action.columns), source)
     policy = DeterministicPolicy(actor, session.device, task.agent.actor_groups)
@@ -74,7 +76,7 @@ def film(
         sim,
         seed,
         numbering="episode",
-        first_episode=episode,
+        episodes=[episode],
         max_steps=task.env.control_steps(task.protocol.max_episode_s),
         observation_noise=task.protocol.observation_noise,
         disturbances=task.protocol.disturbances,
@@ -101,6 +103,8 @@ def film(
                 velocity=(x, y, turn) if asked else None,
             )
         step = env.step(policy(observations))
+        if bool(step.broken[0]):
+            raise DivergedError(f"the state broke {(number + 1) * task.env.control_dt:g} s after the film began")
         observations, earned = step.observations, earned + float(step.reward[0])
         if bool((step.terminated | step.truncated)[0]):
             earned, shown = 0.0, torch.zeros(3)

@@ -47,6 +47,8 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
         disturbances=False,
         fixed_commands={cfg.command: fixed},
         autoreset=False,
+        # The same starts, the same noise and the same ground in every case.
+        episodes=[*range(cfg.num_envs)] * len(commands),
     )
     if env.layout() != checkpoint.layout:
         raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")

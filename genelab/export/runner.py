@@ -9,8 +9,7 @@ from torch import Tensor
 from genelab.errors import InputError
 from genelab.export.export import FORMATS, metadata_path
 from genelab.records.export import ExportRecord, Observation
-from genelab.records.files import read_record
-from genelab.runs.files import sha256_file
+from genelab.runs.files import read_record, sha256_file
 
 
 class ExportedPolicy:
@@ -20,8 +19,8 @@ class ExportedPolicy:
         """Load the file.
 
         Raises:
-            InputError: if it has no contract beside it, or another file has.
-            RunError: if the contract breaks its schema.
+            InputError: if it has no contract beside it, the contract is that of another file, breaks its schema, or lacks
+                the newest frame of a term.
         """
         if not path.is_file():
             raise InputError(f"policy '{path}' {'is no file' if path.exists() else 'does not exist'}")
@@ -31,7 +30,7 @@ class ExportedPolicy:
         if (found := sha256_file(path)) != self.contract.file.sha256:
             raise InputError(f"policy '{path}' has sha256 {found}, its contract {self.contract.file.sha256}")
         self._run = FORMATS[self.contract.file.format].load(path)
-        self._stacks = [Stack(each) for each in (self.contract.observation, *self.contract.goals)]
+        self._stacks = [Stack(each, str(path)) for each in (self.contract.observation, *self.contract.goals)]
 
     @property
     def stacks(self) -> "list[Stack]":
@@ -58,8 +57,8 @@ class ExportedPolicy:
 class Stack:
     """One input: where each of its columns comes from, and the frames that it needs."""
 
-    def __init__(self, observation: Observation) -> None:
-        """Read the ages of the terms from the contract."""
+    def __init__(self, observation: Observation, source: str) -> None:
+        """Read the ages of the terms from the contract. `source` names the policy in an InputError."""
         self.name = observation.input.name
         newest = [term for term in observation.terms if term.age == 0]
         self.columns = [column for term in newest for column in range(term.start, term.stop)]
@@ -68,6 +67,8 @@ class Stack:
         ages: list[int] = []
         sources: list[int] = []
         for term in observation.terms:
+            if term.name not in place:
+                raise InputError(f"policy '{source}': its contract has no newest frame of '{term.name}'")
             ages += [term.age] * (term.stop - term.start)
             sources += range(place[term.name], place[term.name] + term.stop - term.start)
         self._ages, self._sources = torch.tensor(ages), torch.tensor(sources)

@@ -32,10 +32,10 @@ class HeightMap:
 
         Shapes: (..., 2) world x and y in m -> (...,).
         """
-        low = torch.tensor(self.corner, device=xy_w.device, dtype=xy_w.dtype)
-        extent = [(count - 1) * self.scale for count in self.heights.shape]
-        high = low + torch.tensor(extent, device=xy_w.device, dtype=xy_w.dtype)
-        return torch.maximum(low - xy_w, xy_w - high).amax(dim=-1)
+        # By numbers and not by tensors of them, for which a GPU would have to wait.
+        low, extent = self.corner, [(count - 1) * self.scale for count in self.heights.shape]
+        beyond = [(xy_w[..., k] - (low[k] + 0.5 * extent[k])).abs() - 0.5 * extent[k] for k in (0, 1)]
+        return torch.maximum(*beyond)
 
     def height_at(self, xy_w: Tensor) -> Tensor:
         """Height of the ground, m, NaN where a coordinate is NaN. Shapes: (..., 2) world x and y in m -> (...,)."""

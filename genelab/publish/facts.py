@@ -11,7 +11,7 @@ from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
 from genelab.records.demo_source import chosen_file, collect_command
-from genelab.records.derived import by_level, metrics_of, share_of_the_way
+from genelab.records.derived import LevelResult, by_level, metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
 from genelab.records.seed_files import SeedFiles
@@ -160,13 +160,22 @@ def _levels(seeds: Sequence[SeedFiles]) -> str:
     if terrain is None:
         return ""
     parts: list[str] = []
-    for results in zip(*(by_level(seed.eval.episodes, terrain.rows) for seed in seeds), strict=True):
-        ways = [result.share_of_the_way for result in results if result.share_of_the_way is not None]
-        parts.append(
-            f"level {results[0].level} return {single([r.return_mean for r in results])}, "
-            f"falls {single([r.fall_rate for r in results])}" + (f", way {single(ways)}" if ways else "")
+    sides = [
+        [by_level(episodes, terrain.rows) for episodes in each]
+        for each in (
+            [seed.eval.episodes for seed in seeds],
+            [seed.eval.baselines.idle.episodes for seed in seeds],
         )
+    ]
+    for ours, idle in zip(zip(*sides[0], strict=True), zip(*sides[1], strict=True), strict=True):
+        parts.append(f"level {ours[0].level} {_level(ours)} (doing nothing {_level(idle)})")
     return cell("; ".join(parts))
+
+
+def _level(results: Sequence[LevelResult]) -> str:
+    ways = [result.share_of_the_way for result in results if result.share_of_the_way is not None]
+    told = f"return {single([r.return_mean for r in results])}, falls {single([r.fall_rate for r in results])}"
+    return told + (f", way {single(ways)}" if ways else "")
 
 
 def _protocol(record: EntryRecord, seeds: Sequence[SeedFiles]) -> str:
@@ -217,6 +226,11 @@ def _code(stamp: CodeStamp) -> str:
 
 def _records(entry: CheckedEntry, page: Path) -> str:
     links = [f"[seed {seed.run.seed}]({link(seed.path / 'eval.json', page)})" for seed in entry.seeds]
+    links += [
+        f"[probe of seed {seed.run.seed}]({link(seed.path / names.PROBE_PLOT, page)})"
+        for seed in entry.seeds
+        if (seed.path / names.PROBE_PLOT).is_file()
+    ]
     links.append(f"[entry]({link(entry.path / names.ENTRY, page)})")
     if (entry.path / "policy").is_dir():
         links.append(f"[exported policy]({link(entry.path / 'policy', page)})")

@@ -57,6 +57,9 @@ def write_mp4(path: Path, pictures: Iterable[NDArray[np.uint8]], rate: Fraction)
         path: the file.
         pictures: shape of each: (height, width, 3), RGB, even numbers of pixels.
         rate: pictures a second.
+
+    Raises:
+        ValueError: if there are none.
     """
     import av
 
@@ -68,5 +71,7 @@ def write_mp4(path: Path, pictures: Iterable[NDArray[np.uint8]], rate: Fraction)
             stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             count += 1
+        if count == 0:
+            raise ValueError("no pictures")
         container.mux(stream.encode())
     return count

@@ -199,6 +199,7 @@ def _sources(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None) -
     for seed in seeds:
         copied += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
         copied += [f"{seed.path.name}/{names.PROBE}"] * (seed.probe is not None)
+        copied += [f"{seed.path.name}/{names.PROBE_PLOT}"] * (sweep_dir / seed.path.name / names.PROBE_PLOT).is_file()
         # A run from elsewhere may have none; then its policy cannot be exported.
         copied += [f"{seed.path.name}/{names.ROUND_TRIP}"] * (sweep_dir / seed.path.name / names.ROUND_TRIP).is_file()
     sources = {name: sweep_dir / name for name in copied}

@@ -68,7 +68,7 @@ class TaskView:
     task: str
     """Task identifier."""
     variant: str | None
-    """Variant of its learner and budget; None for the task itself."""
+    """Variant of its learner, budget and size; None for the task itself."""
     picture: str
     """Path of the learning curves, relative to the page."""
     current: EntryView

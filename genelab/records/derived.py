@@ -103,7 +103,7 @@ def success_above_idle(episodes: Episodes, idle: Episodes) -> bool | None:
 def no_better_than_idle(episodes: Episodes, idle: Episodes) -> tuple[str, ...] | None:
     """Velocity errors that are not clearly below those of doing nothing, by the rule of `above_idle`.
 
-    A legged robot that only keeps its balance earns more than one that falls over its own feet, and walks nowhere.
+    A legged robot that only stands well may earn clearly more than one that is told nothing, and walk nowhere.
     None where the task measures no velocity error.
     """
     names = [name for name in ERRORS if name in episodes.measures and name in idle.measures]

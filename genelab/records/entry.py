@@ -201,7 +201,7 @@ class EntryRecord(EntryHeader):
     task_version: PositiveInt
     """Version of the task under its identifier."""
     variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
-    """Variant of the task's learner and budget; null for the task itself."""
+    """Variant of the task's learner, budget and size; null for the task itself."""
     summary: str
     """One line on the task."""
     published_as: str | None

@@ -22,7 +22,7 @@ class RunRef(Record):
     task_version: PositiveInt
     """Version of the task under its identifier."""
     variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
-    """Variant of its learner and budget; null for the task itself."""
+    """Variant of its learner, budget and size; null for the task itself."""
     algorithm: str
     """Learning algorithm."""
     trainer: str

@@ -85,10 +85,8 @@ class ProbeRecord(Record):
 
     @model_validator(mode="after")
     def _cases_are_those_of_the_probe(self) -> Self:
-        if {case.name: case.command for case in self.cases} != self.probe.cases or len(self.cases) != len(
-            self.probe.cases
-        ):
-            raise ValueError("cases are not those of the probe")
+        if [(case.name, case.command) for case in self.cases] != [*self.probe.cases.items()]:
+            raise ValueError("cases are not those of the probe, in its order")
         if any(len(case.achieved) != self.num_envs for case in self.cases) or self.num_envs != self.probe.num_envs:
             raise ValueError(f"cases do not have {self.num_envs} environments each, as the probe has")
         return self

@@ -45,7 +45,7 @@ class SnapshotTask(_Part):
     task_version: int
     """Version of the task."""
     variant: str | None = None
-    """Variant of its learner and budget; None for the task itself."""
+    """Variant of its learner, budget and size; None for the task itself."""
     summary: str
     """One line on the task."""
     return_ceiling: float | None

@@ -23,6 +23,7 @@ TEMPORARIES = ".*.[0-9]*.tmp"
 _FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "disk quota exceeded", errno.EFBIG: "file size limit exceeded"}
 _REFUSED = {
     errno.EROFS: "file system is read-only",
+    errno.EISDIR: "it is a directory",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.ENOTDIR: "a part of the path is not a directory",

@@ -38,7 +38,7 @@ class Simulation:
 
         Raises:
             InputError: if the model file is not the one that the config names.
-            RunError: if the simulator holds something else than the config says.
+            RunError: if the simulator holds something else than the config says, or cannot draw.
         """
         import genesis as gs
 
@@ -81,7 +81,12 @@ class Simulation:
             for box in cfg.objects.values()
         ]
         self._camera: Any = None if camera is None else self._scene.add_camera(res=camera, fov=40, GUI=False)
-        self._scene.build(n_envs=num_envs)
+        try:
+            self._scene.build(n_envs=num_envs)
+        except gs.GenesisException as error:
+            if camera is None:
+                raise
+            raise RunError(f"the scene with a camera cannot be built: {' '.join(str(error).split())}") from error
         # Map by name: the order of DoFs is the simulator's business.
         self._dofs = [self._robot.get_joint(name).dofs_idx_local[0] for name in self._names.joints]
         self._qs = [self._robot.get_joint(name).qs_idx_local[0] for name in self._names.joints]

@@ -10,6 +10,8 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import RunError
+from genelab.publish.probe import draw
+from genelab.records import names
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -24,7 +26,7 @@ from genelab.records.eval import (
     protocol_as_used,
 )
 from genelab.registry import get_task
-from genelab.runs.files import sha256_file, write_record
+from genelab.runs.files import sha256_file, write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.worker.probing import probe
 from genelab.worker.session import Started, start_session
@@ -60,6 +62,7 @@ def evaluate_run(run_dir: RunDir) -> None:
         print("probing", flush=True)
         found = probe(run_dir, run_dir.final_checkpoint, record.execution.requested, started=started)
         write_record(run_dir.probe_file, found)
+        write_atomic(run_dir.path / names.PROBE_PLOT, draw(found))
     run_dir.update(status="finished")
 
 

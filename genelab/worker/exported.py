@@ -1,5 +1,6 @@
 """Runs an exported policy beside the checkpoint that it came from."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +36,11 @@ class Comparison:
     exported: "EpisodeTable"
     """By the exported policy."""
     input_difference: float
-    """Largest difference between an input put together from frames and the observation of the environment."""
+    """Largest difference between an input put together from frames and the observation of the environment; NaN if one
+    is not finite."""
     action_difference: float
-    """Largest difference between an action of the exported policy and the checkpoint's for the same observation."""
+    """Largest difference between an action of the exported policy and the checkpoint's for the same observation; NaN if
+    one is not finite."""
     action_tolerance: float
     """Largest one allowed: that of `genelab export`."""
 
@@ -56,7 +59,7 @@ class Comparison:
     def problems(self) -> list[str]:
         """Where the exported policy is not the checkpoint's; empty if nowhere."""
         found: list[str] = []
-        if self.input_difference > 0.0:
+        if self.input_difference != 0.0:
             found.append(f"inputs put together from frames differ by up to {self.input_difference:.3g}")
         if not self.action_difference <= self.action_tolerance:
             found.append(f"actions differ by up to {self.action_difference:.3g}, allowed {self.action_tolerance:.3g}")
@@ -74,11 +77,13 @@ def roll_out(
     Starts the simulator: call once per process.
 
     Raises:
-        InputError: if the policy was not exported from this checkpoint, or the protocol samples actions.
+        InputError: if the policy was not exported from this checkpoint, its contract is of other observations, or the
+            protocol samples actions.
         DivergedError: if a return is not finite.
     """
     from genelab.evaluation.episodes import run_episodes
     from genelab.evaluation.evaluate import evaluation_env
+    from genelab.export.contract import observation
     from genelab.export.runner import ExportedPolicy
     from genelab.learn import checkpoint as checkpoints
     from genelab.learn.backend import backend_of
@@ -97,19 +102,33 @@ def roll_out(
             raise InputError(f"policy '{policy_file}': {field} = {found}, '{checkpoint}' has {expected}")
     if not protocol.deterministic:
         raise InputError("protocol.deterministic = false: an exported policy has no action noise")
+    source = f"checkpoint '{checkpoint}'"
+    learner, groups = backend_of(task.agent), task.agent.actor_groups
+    claimed = (policy.contract.observation, *policy.contract.goals)
+    expected = [observation(task, loaded, *pair, source) for pair in zip(groups, learner.input_names, strict=True)]
+    for ours, theirs in zip(expected, claimed, strict=False):
+        if ours.terms != theirs.terms or len(expected) != len(claimed):
+            raise InputError(
+                f"policy '{policy_file}': input '{theirs.input.name}' is laid out otherwise than '{checkpoint}'"
+            )
     session, _ = start_session(protocol.seed, execution, task)
-    actor = backend_of(task.agent).load_actor(
-        loaded, task.agent, len(task.env.action.columns), f"checkpoint '{checkpoint}'"
-    )
-    native = DeterministicPolicy(actor, session.device, task.agent.actor_groups)
+    actor = learner.load_actor(loaded, task.agent, len(task.env.action.columns), source)
+    native = DeterministicPolicy(actor, session.device, groups)
     sim = Simulation(task.env, protocol.num_envs, session)
     first = run_episodes(evaluation_env(task, protocol, sim), native, protocol.episodes)
     env = evaluation_env(task, protocol, sim)
-    driver = _Driver(env, policy, native, task.agent.actor_groups)
+    if env.layout() != loaded.layout:
+        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    driver = _Driver(env, policy, native, groups)
     second = run_episodes(env, driver, protocol.episodes)
     return Comparison(
         first, second, driver.input_difference, driver.action_difference, tolerance_of(driver.largest_action)
     )
+
+
+def larger(a: float, b: float) -> float:
+    """The larger of two numbers, NaN if one is. Python's `max` depends on their order."""
+    return math.nan if math.isnan(a) or math.isnan(b) else max(a, b)
 
 
 class _Driver:
@@ -119,16 +138,24 @@ class _Driver:
         self, env: "Environment", policy: "ExportedPolicy", native: "DeterministicPolicy", groups: tuple[str, ...]
     ) -> None:
         self._env, self._policy, self._native, self._groups = env, policy, native, groups
+        layout = env.layout()
+        self._newest = {
+            group: [c for row in layout[group] if row.get("age", 0) == 0 for c in range(row["start"], row["stop"])]
+            for group in groups
+        }
         self.input_difference = self.action_difference = self.largest_action = 0.0
 
     def __call__(self, observations: "Observations") -> "Tensor":
         """Actions of the exported policy. Shape: (num_envs, num_actions)."""
         rows = [observations[group].cpu() for group in self._groups]
-        frames = {s.name: full[:, s.columns] for s, full in zip(self._policy.stacks, rows, strict=True)}
+        frames = {
+            stack.name: full[:, self._newest[group]]
+            for stack, group, full in zip(self._policy.stacks, self._groups, rows, strict=True)
+        }
         inputs = self._policy.inputs(frames, (self._env.episode_step == 0).cpu())
         for built, full in zip(inputs, rows, strict=True):
-            self.input_difference = max(self.input_difference, float((built - full).abs().max()))
+            self.input_difference = larger(self.input_difference, float((built - full).abs().max()))
         actions, wanted = self._policy(inputs), self._native(observations).cpu()
-        self.action_difference = max(self.action_difference, float((actions - wanted).abs().max()))
+        self.action_difference = larger(self.action_difference, float((actions - wanted).abs().max()))
         self.largest_action = max(self.largest_action, float(wanted.abs().max()))
         return actions.to(self._env.device)

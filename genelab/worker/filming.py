@@ -23,7 +23,15 @@ SIZE = (960, 540)
 
 
 def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionCfg, out: Path) -> tuple[int, Fraction]:
-    """Film an episode into an MP4 file. Starts the simulator: call once per process.
+    """Film episodes into an MP4 file. Starts the simulator: call once per process.
+
+    Args:
+        run_dir: the run.
+        path: its checkpoint.
+        cfg: length, first episode, and how many pictures a second at most; fewer if the policy acts less often, or if
+            their distance is no whole number of control steps.
+        execution: device and threads.
+        out: the file.
 
     Returns:
         How many pictures it has, and how many a second.

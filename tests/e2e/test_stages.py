@@ -56,6 +56,12 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
     probed = read(second / "probe.json")
     assert probed["weights_sha256"] == weights(second)
     assert [(case["name"], len(case["achieved"])) for case in probed["cases"]] == [("back", 8)]
+    assert (second / "probe.svg").read_text().startswith("<?xml")
+    # In a process of its own, without an evaluation before it.
+    again = tmp_path / "again.json"
+    alone = genelab("probe", STAGE_2, str(second / "model_final.pt"), "--out", str(again))
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    assert read(again)["cases"] == probed["cases"]
     checked = genelab("check", str(log_dir))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

@@ -38,11 +38,17 @@ def _draw(value: float) -> Any:
     return lambda _stream, dim: torch.full((N, dim), value)
 
 
-def _state(places: Places, away_m: list[float], speed: float) -> Any:
+def _state(places: Places, away_m: list[float], asked: float, made: float = 0.0) -> Any:
+    """Robots so far from their cells' centres, asked to go sideways and turn, and going so fast there and ahead."""
     pos = places.origin_w + torch.tensor([[x, 0.0, 0.3] for x in away_m])
+    velocity = torch.tensor([[0.7, made, 0.0]] * N)
     return SimpleNamespace(
-        floating=SimpleNamespace(pos_w=pos), commands={"velocity": torch.tensor([[speed, 0.0, 9.0]] * N)}
+        floating=SimpleNamespace(pos_w=pos, lin_vel_b=velocity),
+        commands={"velocity": torch.tensor([[0.0, asked, 9.0]] * N)},
     )
+
+
+NOWHERE = torch.zeros(N, dtype=torch.bool)
 
 
 def test_an_episode_of_an_evaluation_stands_where_its_number_says():
@@ -51,7 +57,7 @@ def test_an_episode_of_an_evaluation_stands_where_its_number_says():
     assert places.level.tolist() == [0, 1, 2, 0]
     assert places.memory["column"].tolist() == [0, 0, 0, 1]
     # Whatever happened in the episodes before.
-    places.advance(_state(places, [9.0] * N, 1.0))
+    places.advance(_state(places, [9.0] * N, 1.0), NOWHERE)
     places.start(torch.tensor([True, False, False, True]), torch.tensor([5, 1, 2, 6]), _draw(0.1))
     assert places.level.tolist() == [2, 1, 2, 0]
     assert places.memory["column"].tolist() == [1, 0, 0, 0]
@@ -77,20 +83,32 @@ def test_a_training_begins_on_the_easy_levels_and_keeps_its_columns():
     assert places.memory["column"].tolist() == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize(("steps", "away", "level"), [(1, 4.1, 2), (500, 4.1, 2), (500, 2.0, 0), (100, 2.0, 1)])
-def test_levels_follow_what_was_walked_of_what_was_asked(steps: int, away: float, level: int):
+@pytest.mark.parametrize(
+    ("made", "away", "level"), [(0.0, 4.1, 2), (0.24, 4.1, 2), (0.24, 3.9, 0), (0.26, 0.1, 1), (-0.5, 3.9, 0)]
+)
+def test_levels_follow_the_way_made_of_the_way_asked_for(made: float, away: float, level: int):
     places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
     places.start(ALL, NUMBERS, _draw(0.999))
-    for _ in range(steps):
-        # 0.5 m/s for 0.02 s a step: 5 m in 500 steps, 1 m in 100. The turn is no way.
-        places.advance(_state(places, [away] * N, 0.5))
+    for _ in range(100):
+        # Half of 0.5 m/s is 0.25 m/s. What goes ahead, and the turn, is no way asked for.
+        places.advance(_state(places, [away] * N, 0.5, made), NOWHERE)
+    assert places.memory["way_m"].tolist() == pytest.approx([100 * 0.02 * made] * N, abs=1e-5)
     places.start(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
     assert places.level.tolist() == [level, 1, 1, 1]
     # What was walked counts once.
-    assert places.memory["walked_m"].tolist() == pytest.approx([0.0, away, away, away])
-    assert places.memory["commanded_m"][0] == 0.0
+    assert places.memory["away_m"].tolist() == pytest.approx([0.0, away, away, away])
+    assert places.memory["commanded_m"].tolist() == pytest.approx([0.0, 1.0, 1.0, 1.0])
     places.start(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
     assert places.level[0] == level
+
+
+def test_what_broke_has_gone_nowhere():
+    places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
+    places.start(ALL, NUMBERS, _draw(0.999))
+    places.advance(_state(places, [1.0] * N, 0.5, 0.5), NOWHERE)
+    places.advance(_state(places, [1e6] * N, 0.5, 1e6), torch.tensor([True, True, False, False]))
+    places.start(ALL, NUMBERS, _draw(0.0))
+    assert places.level.tolist() == [1, 1, 2, 2]
 
 
 def test_without_a_curriculum_every_level_is_drawn():
@@ -104,7 +122,7 @@ def test_what_it_remembers_is_all_it_needs():
     places, other = (_places(TerrainCurriculumCfg(command="velocity")) for _ in range(2))
     places.start(ALL, NUMBERS, _draw(0.7))
     for _ in range(3):
-        places.advance(_state(places, [5.0, 0.0, 5.0, 0.0], 1.0))
+        places.advance(_state(places, [5.0, 0.0, 5.0, 0.0], 1.0), NOWHERE)
     saved: dict[str, Tensor] = {name: value.clone() for name, value in places.memory.items()}
     other.memory.update(saved)
     for each in (places, other):

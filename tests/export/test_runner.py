@@ -30,7 +30,7 @@ def _observation() -> Observation:
 
 def test_inputs_from_single_frames_are_the_environments() -> None:
     torch.manual_seed(0)
-    stack, history = Stack(_observation()), History(FRAMES)
+    stack, history = Stack(_observation(), "policy.onnx"), History(FRAMES)
     assert stack.name == "obs"
     assert stack.columns == [6, 7, 8]
     for step in range(12):

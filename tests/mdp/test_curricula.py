@@ -5,10 +5,13 @@ from torch import Tensor
 from genelab.mdp.curricula import terrain_levels
 
 
-def _next(level: list[int], walked: list[float], commanded: list[float], **options: object) -> list[int]:
+def _next(
+    level: list[int], away: list[float], way: list[float], commanded: list[float], **options: object
+) -> list[int]:
     new = terrain_levels(
         torch.tensor(level),
-        torch.tensor(walked),
+        torch.tensor(away),
+        torch.tensor(way),
         torch.tensor(commanded),
         cell_size=8.0,
         max_level=9,
@@ -19,38 +22,41 @@ def _next(level: list[int], walked: list[float], commanded: list[float], **optio
 
 
 @pytest.mark.parametrize(
-    ("level", "walked", "commanded", "new"),
+    ("level", "away", "way", "commanded", "new"),
     [
-        (3, 4.1, 10.0, 4),  # left the cell, though it walked less than half of 10 m
-        (3, 4.0, 4.0, 3),  # on the edge, and no less than half
-        (3, 3.9, 10.0, 2),  # 3.9 < 5
-        (3, 2.0, 4.0, 3),  # just half
-        (3, 0.0, 0.0, 3),  # told to stand, and stood
-        (3, 0.05, 0.2, 2),  # fell after 0.2 s at 1 m/s, without moving
-        (3, 0.15, 0.2, 3),  # fell after 0.2 s, on its way
-        (0, 0.0, 10.0, 0),
-        (9, 5.0, 10.0, 9),
+        (3, 4.1, 0.0, 10.0, 4),  # left the cell, whatever it made of its way
+        (3, 4.0, 2.0, 4.0, 3),  # on the edge, and made just half
+        (3, 3.9, 4.9, 10.0, 2),
+        (3, 0.1, 9.0, 10.0, 3),  # followed its commands there and back
+        (3, 0.0, 0.0, 0.0, 3),  # told to stand, and stood
+        (3, 3.0, -1.0, 0.2, 2),  # carried itself off the other way
+        (3, 0.05, 0.05, 0.2, 2),  # fell after 0.2 s at 1 m/s, without moving
+        (3, 0.15, 0.15, 0.2, 3),  # fell after 0.2 s, on its way
+        (0, 0.0, 0.0, 10.0, 0),
+        (9, 5.0, 5.0, 10.0, 9),
     ],
 )
-def test_a_level_moves_by_what_was_walked_of_what_was_asked(level: int, walked: float, commanded: float, new: int):
-    assert _next([level], [walked], [commanded]) == [new]
+def test_a_level_moves_by_the_way_made_of_the_way_asked_for(
+    level: int, away: float, way: float, commanded: float, new: int
+):
+    assert _next([level], [away], [way], [commanded]) == [new]
 
 
 def test_who_passes_the_last_level_may_start_anywhere():
     uniform = torch.tensor([0.0, 0.55, 1.0 - 2.0**-24, 0.1])
     # The last one stays below the top, and its draw counts for nothing.
-    assert _next([9, 9, 9, 8], [5.0] * 4, [0.0] * 4, restart_at_random=True, uniform=uniform) == [0, 5, 9, 9]
+    assert _next([9, 9, 9, 8], [5.0] * 4, [0.0] * 4, [0.0] * 4, restart_at_random=True, uniform=uniform) == [0, 5, 9, 9]
 
 
 def test_a_restart_needs_draws():
     with pytest.raises(ValueError, match="restart_at_random needs uniform draws"):
-        _next([9], [5.0], [0.0], restart_at_random=True)
+        _next([9], [5.0], [0.0], [0.0], restart_at_random=True)
 
 
 def test_nothing_moves_a_level_by_more_than_one_or_off_the_grid():
     level = torch.arange(10).repeat(50)
-    walked, commanded = _drawn(500, 8.0, 0), _drawn(500, 20.0, 1)
-    new = terrain_levels(level, walked, commanded, cell_size=8.0, max_level=9)
+    away, way, commanded = _drawn(500, 8.0, 0), _drawn(500, 10.0, 2), _drawn(500, 20.0, 1)
+    new = terrain_levels(level, away, way, commanded, cell_size=8.0, max_level=9)
     assert (new - level).abs().max() == 1
     assert (int(new.min()), int(new.max())) == (0, 9)
 

@@ -74,6 +74,7 @@ def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -
         assert flag_lines(record) == told
         assert describe_evaluation(path).endswith("lin_vel_error not clearly below idle's **") == flagged
         assert "By level of the terrain on which an episode began: level 0 return 39.103 to 39.303" in text
+        assert "(doing nothing return 3.833, falls 0.000, way 0.005)" in text
 
 
 def test_levels_are_told_beside_idle(tmp_path: Path) -> None:
@@ -124,4 +125,14 @@ def test_a_probe_of_something_else_is_found(tmp_path: Path, field: str, value: o
     edit(path, change)
     assert [told in str(finding) for finding in check_path(sweep).findings] == [True], check_path(sweep).findings
     path.unlink()
-    assert [finding.path for finding in check_path(sweep).findings] == [path]
+    [finding] = check_path(sweep).findings
+    assert finding.path == path
+    # It says what makes one: an older run has none.
+    assert f"`genelab probe Toy-v1 {sweep}/seed_1/model_final.pt --out {path}` makes it" in str(finding)
+
+
+def test_cases_in_another_order_are_found(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path / "sweep", task=make_walker(), seeds=(1,), measures=WALKING)
+    edit(sweep / "seed_1" / "probe.json", lambda record: record["cases"].reverse())
+    [finding] = check_path(sweep).findings
+    assert "cases are not those of the probe, in its order" in str(finding)

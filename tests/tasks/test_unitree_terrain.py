@@ -7,6 +7,8 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.config.terrain import FlatCfg, PyramidStairsCfg, TerrainCfg
 from genelab.envs.environment import Environment
+from genelab.envs.step import Observations
+from genelab.evaluation.episodes import Policy, run_episodes
 from genelab.registry import get_task
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
@@ -122,3 +124,26 @@ def test_off_the_terrain_an_episode_is_cut_short_not_failed(cfg: EnvCfg, sim: Si
     # Level 1 lies at the edge along x; level 0 has it in front of it.
     assert step.truncated.tolist() == [False, True] * (N // 2)
     assert not step.terminated.any()
+
+
+def test_episodes_on_a_terrain_do_not_depend_on_how_many_run_at_once(
+    cfg: EnvCfg, sim: Simulation, sim_session: Session
+):
+    """Eight episodes by eight environments, and by three that run two or three each."""
+    found: list[tuple[list[float], list[int]]] = []
+    for each in (sim, Simulation(cfg, 3, sim_session)):
+        env = Environment(cfg, each, 0, numbering="episode", max_steps=30, disturbances=False)
+        table = run_episodes(env, _swing(env), 8)
+        found.append((table.returns, table.lengths))
+    assert found[0] == found[1]
+    assert len(set(found[0][0])) == 8
+
+
+def _swing(env: Environment) -> Policy:
+    """Actions that depend on the episode and its step alone."""
+
+    def act(_observations: Observations) -> Tensor:
+        phase = env.episode_number[:, None] + 0.3 * env.episode_step[:, None] + torch.arange(12)
+        return 0.5 * torch.sin(phase)
+
+    return act

@@ -51,7 +51,13 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
     probe = None
     if snapshot and snapshot.task.probe is not None:
         probe_file = path / names.PROBE
-        probe = attempt(findings, probe_file, read_record, ProbeRecord)
+        if not probe_file.is_file():
+            command = (
+                f"genelab probe {run.task} {path / (run.checkpoint.path if run.checkpoint else '')} --out {probe_file}"
+            )
+            findings.append(Finding(probe_file, f"missing; `{command}` makes it"))
+        else:
+            probe = attempt(findings, probe_file, read_record, ProbeRecord)
         if probe:
             findings += [Finding(probe_file, problem) for problem in _check_probe(probe, run, snapshot)]
     if not (snapshot and record and train and curve):

@@ -1,0 +1,108 @@
+"""What `genelab rollout-export` and `genelab video` refuse, before a simulator is started."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genelab.cli import run
+from genelab.export.export import metadata_path
+from genelab.runs.run_dir import RunDir
+
+from .conftest import TASK, Exported
+
+pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
+
+Said = Callable[[int, list[str]], str]
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    """Runs a command line that must end with a code; returns its one line."""
+
+    def check(code: int, words: list[str]) -> str:
+        assert run(words) == code
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert len(lines) == 1, lines
+        return lines[0]
+
+    return check
+
+
+@pytest.fixture
+def policy(exported: Exported, tmp_path: Path) -> Path:
+    """A policy of the run with its contract, to be damaged."""
+    source = exported("onnx")
+    for path in (source, metadata_path(source)):
+        shutil.copy(path, tmp_path / path.name)
+    return tmp_path / source.name
+
+
+def _edit(policy: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    contract = json.loads(metadata_path(policy).read_text())
+    change(contract)
+    metadata_path(policy).write_text(json.dumps(contract))
+
+
+def _words(run_dir: RunDir, policy: Path) -> list[str]:
+    return ["rollout-export", TASK, str(run_dir.final_checkpoint), str(policy)]
+
+
+def test_a_policy_without_a_file_or_a_contract(said: Said, run_dir: RunDir, policy: Path) -> None:
+    metadata_path(policy).unlink()
+    assert f"has no '{policy.name}.metadata.json' beside it" in said(2, _words(run_dir, policy))
+    policy.unlink()
+    assert f"policy '{policy}' does not exist" in said(2, _words(run_dir, policy))
+
+
+def test_a_changed_policy(said: Said, run_dir: RunDir, policy: Path) -> None:
+    policy.write_bytes(policy.read_bytes() + b"0")
+    assert "its contract" in said(2, _words(run_dir, policy))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: c.update(config_sha256="0" * 64), "config_sha256 = 000"),
+        (lambda c: c["checkpoint"].update(weights_sha256="0" * 64), "checkpoint.weights_sha256 = 000"),
+        (lambda c: c.update(task="Other-v0"), "task = Other-v0"),
+        (lambda c: c["observation"]["terms"][0].update(scale=2.0), "input 'obs' is laid out otherwise"),
+        (lambda c: c["observation"]["terms"][0].update(age=1), "has no newest frame of 'joint_pos'"),
+        (lambda c: c["observation"].pop("terms"), "terms"),
+    ],
+)
+def test_a_contract_of_something_else(
+    said: Said, run_dir: RunDir, policy: Path, change: Callable[[dict[str, Any]], None], told: str
+) -> None:
+    _edit(policy, change)
+    line = said(2, _words(run_dir, policy))
+    assert told in line
+    assert policy.name in line
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--out", "clip.avi"], "--out clip.avi: must end in .mp4"),
+        (["--out", "nowhere/clip.mp4"], "'nowhere' is not a directory"),
+        (["--out", "folder.mp4"], "--out folder.mp4: it is a directory"),
+        (["--out", "clip.mp4", "--seconds", "inf"], "--seconds"),
+        (["--out", "clip.mp4", "--seconds", "nan"], "--seconds"),
+        (["--out", "clip.mp4", "--seconds", "0"], "--seconds"),
+        (["--out", "clip.mp4", "--seconds", "1e300"], "--seconds"),
+        (["--out", "clip.mp4", "--episode", "-1"], "--episode"),
+        (["--out", "clip.mp4", "--episode", "4294967296"], "--episode"),
+        (["--out", "clip.mp4", "--fps", "0"], "--fps"),
+    ],
+)
+def test_a_film_that_cannot_be(
+    said: Said, run_dir: RunDir, words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = str(run_dir.final_checkpoint.resolve())
+    monkeypatch.chdir(tmp_path)
+    Path("folder.mp4").mkdir()
+    assert told in said(2, ["video", TASK, checkpoint, *words])
+    assert not Path("clip.mp4").exists()
