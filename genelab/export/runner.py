@@ -19,8 +19,8 @@ class ExportedPolicy:
         """Load the file.
 
         Raises:
-            InputError: if it has no contract beside it, the contract is that of another file, breaks its schema, or lacks
-                the newest frame of a term.
+            InputError: if it has no contract beside it, or one that is of another file, breaks its schema, or lacks the
+                newest frame of a term.
         """
         if not path.is_file():
             raise InputError(f"policy '{path}' {'is no file' if path.exists() else 'does not exist'}")
