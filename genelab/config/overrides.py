@@ -15,7 +15,7 @@ from genelab.config.snapshot import first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
-PARTS = ("env", "agent", "budget", "protocol")
+PARTS = ("env", "agent", "budget", "protocol", "probe")
 """Parts of a task that may change. The rest says which task it is."""
 
 EXACT = 2**53
@@ -167,7 +167,9 @@ def _locate(task: TaskSpec, data: dict[str, Any], path: str, open_: Mapping[str,
 
 
 def _paths(task: TaskSpec) -> list[str]:
-    return [leaf.path for part in PARTS for leaf in leaves(getattr(task, part), f"{part}.") if leaf.value != {}]
+    parts = {part: getattr(task, part) for part in PARTS}
+    found = (leaf for part, cfg in parts.items() if cfg is not None for leaf in leaves(cfg, f"{part}."))
+    return [leaf.path for leaf in found if leaf.value != {}]
 
 
 def _as_parameter(path: str, old: JsonValue, new: JsonValue) -> JsonValue:

@@ -15,7 +15,7 @@ STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-
 # As many environments everywhere as in the other tests of this robot: the simulator compiles for each number anew.
 BOTH = (
     *("env.num_envs=8", "budget.iterations=2", "agent.save_interval=1", "protocol.max_episode_s=0.4"),
-    *("probe.num_envs=8", "probe.warm_up_steps=2", "probe.measured_steps=3", 'probe.cases={"back": [-0.5, 0.0, 0.0]}'),
+    *("probe.num_envs=1", "probe.warm_up_steps=2", "probe.measured_steps=3"),
 )
 EPISODES = ("protocol.episodes=10", "protocol.num_envs=8", "protocol.round_trip_episodes=8")
 
@@ -55,7 +55,8 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
         assert measured["metrics"]["fall_rate"] is not None
     probed = read(second / "probe.json")
     assert probed["weights_sha256"] == weights(second)
-    assert [(case["name"], len(case["achieved"])) for case in probed["cases"]] == [("back", 8)]
+    assert len(probed["cases"]) == 10
+    assert all(len(case["achieved"]) == 1 for case in probed["cases"])
     assert (second / "probe.svg").read_text().startswith("<?xml")
     # In a process of its own, without an evaluation before it.
     again = tmp_path / "again.json"
@@ -102,7 +103,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
     assert f"Started from: seed 1: {STAGE_1} seed 1, iteration 2" in page
     assert "not the stage before" not in page
     assert "share of the commanded way" in page
-    assert "| back | -0.5 | 0 | 0 |" in page
+    assert "| backward | -0.8 | 0 | 0 |" in page
 
 
 def _assert_shows_something(film: Path, pictures: int) -> None:
