@@ -68,7 +68,8 @@ def write_mp4(path: Path, pictures: Iterable[NDArray[np.uint8]], rate: Fraction)
         stream: Any = container.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"
         for picture in pictures:
-            stream.height, stream.width = picture.shape[:2]
+            if count == 0:
+                stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             count += 1
         if count == 0:
