@@ -1,5 +1,6 @@
 """Stable-Baselines3's soft actor-critic with an update that is watched, and faster on a CPU."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -112,38 +113,42 @@ class GuardedSac(SAC):
             self._require_normal(log_probs, log_std.detach(), q, critic_loss, actor_loss)
             self.metrics += torch.stack([critic_loss, actor_loss, q.mean(), log_prob.mean()])
 
-    def q_bounds(self, log_probs: Tensor) -> tuple[Tensor, Tensor]:
-        """Bounds that no Q-value of a sound critic leaves. Scalars.
+    def q_bounds(self, least: float, largest: float) -> tuple[float, float]:
+        """Bounds that no Q-value of a sound critic leaves.
 
         A step earns its reward and, but for the first, the entropy bonus -ent_coef * log_prob; the extremes of both
-        over an endless or a one-step episode bound the value. The extremes of `log_probs` stand for those of all
-        actions. Critics are no better than their network: a young one extrapolates, and targets hold log-densities of
-        policies that the batch does not show. So the bounds are moved apart by the whole width of the interval on
-        either side: a critic that learns stays well within, and one that diverges grows without limit and is found
-        a few updates later at three times the scale of the task.
+        over an endless or a one-step episode bound the value. The extremes of a batch's log-probabilities, `least` and
+        `largest`, stand for those of all actions. Critics are no better than their network: a young one extrapolates,
+        and targets hold log-densities of policies that the batch does not show. So the bounds are moved apart by the
+        whole width of the interval on either side: a critic that learns stays well within, and one that diverges grows
+        without limit and is found a few updates later at three times the scale of the task. NaN if a log-probability
+        is.
         """
         discounted = self.gamma / (1.0 - self.gamma)
-        least, largest = log_probs.aminmax()
         bonus = (-float(self.ent_coef) * largest, -float(self.ent_coef) * least)
         low, high = (reward + discounted * (reward + b) for reward, b in zip(self.reward_range, bonus, strict=True))
-        low, high = low.clamp(max=self.reward_range[0]), high.clamp(min=self.reward_range[1])
+        # In this order, in which NaN stays.
+        low, high = min(low, self.reward_range[0]), max(high, self.reward_range[1])
         return low - (high - low), high + (high - low)
 
     def _require_normal(
         self, log_probs: Tensor, log_std: Tensor, q: Tensor, critic_loss: Tensor, actor_loss: Tensor
     ) -> None:
         """Look at everything at once, so that a GPU waits once per update; then, if it is not normal, one by one."""
-        low, high = self.q_bounds(log_probs)
         # A gradient that is not finite has made its weight so: the step is done.
         norms = torch._foreach_norm(list[Tensor](self.weights.values()))  # pyright: ignore
-        alive = -dead(log_std).sum().to(q.dtype)
-        least, largest = q.aminmax()
-        norm = torch.stack(norms).sum()
-        scalars = torch.stack([critic_loss, actor_loss, least - low, high - largest, norm, alive])
-        # Not finite: the difference of the bounds, or the norm. Below zero: a Q-value beyond its bounds, or a dead std.
-        if bool((scalars.isfinite() & (scalars.new_tensor([1, 1, 0, 0, 1, 0]).bool() | (scalars >= 0))).all()):
+        looked_at = (
+            *(critic_loss, actor_loss, torch.stack(norms).sum(), dead(log_std).sum().to(q.dtype)),
+            *(*log_probs.aminmax(), *q.aminmax()),
+        )
+        numbers: list[float] = torch.stack(looked_at).tolist()
+        *_, dead_stds, least, largest, lowest_q, highest_q = numbers
+        low, high = self.q_bounds(least, largest)
+        # Of a NaN among the bounds every comparison is false.
+        if all(map(math.isfinite, numbers)) and dead_stds == 0.0 and low <= lowest_q and highest_q <= high:
             return
-        self._name_culprit(log_probs, log_std, q, (low, high), (critic_loss, actor_loss))
+        bounds = (q.new_tensor(low), q.new_tensor(high))
+        self._name_culprit(log_probs, log_std, q, bounds, (critic_loss, actor_loss))
 
     def _name_culprit(
         self,

@@ -113,13 +113,13 @@ def test_the_first_thing_that_is_not_normal_is_named(what: str, tensor: str):
 def test_bounds_of_q_values_hold_for_the_best_and_worst_episode():
     model = _model(GuardedSac, [32])
     model.reward_range = (-1.0, 0.2)
-    low, high = model.q_bounds(torch.tensor([-3.0, 2.0]))
+    low, high = model.q_bounds(-3.0, 2.0)
     # Rewards -1 and 0.2; bonus of 0.1 per nat; 19 steps after the first one.
     worst, best = -1.0 + 19 * (-1.0 - 0.2), 0.2 + 19 * (0.2 + 0.3)
     assert float(low) == pytest.approx(worst - (best - worst), rel=1e-5)
     assert float(high) == pytest.approx(best + (best - worst), rel=1e-5)
     model.reward_range = (1.0, 2.0)
-    low, high = model.q_bounds(torch.tensor([0.0]))
+    low, high = model.q_bounds(0.0, 0.0)
     # An episode that ends at once earns the least.
     assert float(low) == pytest.approx(1.0 - (40.0 - 1.0), rel=1e-5)
 
