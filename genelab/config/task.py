@@ -18,12 +18,16 @@ class BudgetCfg(Cfg):
     """Learning iterations in total."""
 
 
+CaseName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+"""A name that a dotted path may hold."""
+
+
 class ProbeCfg(Cfg):
     """Fixed commands under which a policy shows what it can do: no disturbances, mean action, no reset."""
 
     command: str
     """Velocity command that is fixed: (x, y, turn) in m/s, m/s and rad/s."""
-    cases: dict[str, tuple[float, float, float]] = Field(min_length=1)
+    cases: dict[CaseName, tuple[float, float, float]] = Field(min_length=1)
     """Commands by name; each has exactly one component other than 0, the one that is measured."""
     num_envs: PositiveInt = 64
     """Environments of each case."""

@@ -99,7 +99,7 @@ def probe(fastest: float, turn: float, slow_turns: tuple[float, ...] = (0.2,)) -
             "turn_left": (0.0, 0.0, turn),
             "turn_right": (0.0, 0.0, -turn),
             "left_slowly": (0.0, 0.3, 0.0),
-            **{f"turn_at_{slow:g}": (0.0, 0.0, slow) for slow in slow_turns},
+            **{f"turn_at_{slow:g}".replace(".", "_"): (0.0, 0.0, slow) for slow in slow_turns},
         },
     )
 
