@@ -21,6 +21,7 @@ from tests.robust.readers import Reader, World, readers, require_one_line
 
 NAMES = (
     *("eval.json", "run.json", "sweep.json", "entry.json", "task.json", "env.json", "agent.json", "curve.jsonl"),
+    "probe.json",
     *("task.json restored", "env.json restored", "agent.json restored", "published numbers", "picture", "checkpoint"),
     *("model.zip", "demonstrations", "contract", "policy"),
     *("round_trip.pt", "state.pt of ppo", "state.pt of sac", "guard state.pt", "environments.pt", "fault.json"),

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import resource
@@ -89,9 +90,14 @@ def test_a_full_disk_is_one_clear_line() -> None:
         full.write_text("x")
 
 
-def test_other_errors_pass(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError), disk_errors(tmp_path):
+def test_a_directory_in_the_place_of_a_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot write '.*': it is a directory"), disk_errors(tmp_path):
         tmp_path.write_text("x")
+
+
+def test_other_errors_pass(tmp_path: Path) -> None:
+    with pytest.raises(BrokenPipeError), disk_errors(tmp_path):
+        raise BrokenPipeError(errno.EPIPE, "broken pipe")
 
 
 def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
