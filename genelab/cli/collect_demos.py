@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import field_option
+from genelab.cli.options import field_option, require_place
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
@@ -12,7 +12,7 @@ from genelab.config.snapshot import config_sha256, dump_task
 from genelab.errors import InputError
 from genelab.records.demos import DemoHeader, read_demos
 from genelab.registry import get_task
-from genelab.runs.files import require_writable, sha256_file
+from genelab.runs.files import sha256_file
 
 
 @click.command
@@ -48,11 +48,7 @@ def command(
             raise InputError(f"--set {path}: give --num-envs")
         if not path.startswith("env."):
             raise InputError(f"--set {path}: must be a path in env; the rest is no part of what is demonstrated")
-    if out.suffix != ".npz":
-        raise InputError(f"--out {out}: must end in .npz")
-    if not out.parent.is_dir():
-        raise InputError(f"--out {out}: '{out.parent}' is not a directory")
-    require_writable(out.parent)
+    require_place("--out", out, ".npz")
     if out.exists():
         _report(_require_same(out, task_id, config_sha256(dump_task(task)), cfg), out, "has been collected already")
         return

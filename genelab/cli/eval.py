@@ -2,30 +2,27 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from genelab.cli.checkpoint import run_of
-from genelab.cli.options import field_option
+from genelab.cli.options import changed_protocol, field_option, protocol_options, require_place
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
-from genelab.config.task import ProtocolCfg
 from genelab.config.terrain import TerrainCfg
-from genelab.errors import InputError, RunError
+from genelab.errors import RunError
 from genelab.records.derived import LevelResult, by_level, no_better_than_idle, success_above_idle
 from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
-from genelab.runs.files import require_writable, write_record
+from genelab.registry import get_task
+from genelab.runs.files import write_record
 from genelab.worker.assessment import assess
 
 
 @click.command
 @click.argument("task_id", metavar="TASK")
 @click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
-@field_option("--num-envs", ProtocolCfg, "num_envs", use_default=False)
-@field_option("--episodes", ProtocolCfg, "episodes", use_default=False)
-@field_option("--seed", ProtocolCfg, "seed", use_default=False)
+@protocol_options
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
 @field_option("--config", EvalCfg, "config")
@@ -47,13 +44,8 @@ def command(
     of that snapshot.
     """
     run_dir = run_of(task_id, checkpoint)
-    if out is not None:
-        if not out.parent.is_dir():
-            raise InputError(f"--out {out}: '{out.parent}' is not a directory")
-        require_writable(out.parent)
-    given: dict[str, Any] = {"num_envs": num_envs, "episodes": episodes, "seed": seed}
-    changes = {name: value for name, value in given.items() if value is not None}
-    protocol = run_dir.task().protocol.model_copy(update=changes)
+    require_place("--out", out)
+    protocol = changed_protocol(run_dir.task().protocol, num_envs=num_envs, episodes=episodes, seed=seed)
     record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config)
 
     click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}")
@@ -63,7 +55,8 @@ def command(
         click.echo("reload  not checked: another protocol, configuration or checkpoint than that of the training's end")
     else:
         click.echo(f"reload  largest difference {record.round_trip.max_abs_difference:g} to the policy in memory")
-    for line in level_lines(record, run_dir.task().env.terrain):
+    evaluated = run_dir.task() if config == "run" else get_task(task_id, record.run.variant)
+    for line in level_lines(record, evaluated.env.terrain):
         click.echo(line)
     for flag in flag_lines(record):
         click.echo(flag)

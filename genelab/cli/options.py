@@ -1,6 +1,7 @@
 """Command options whose type, range, default and help are those of a config field."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -8,9 +9,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from genelab.config.base import Cfg
 from genelab.config.commands import StoreCfg
-from genelab.config.task import TaskSpec
+from genelab.config.task import ProtocolCfg, TaskSpec
+from genelab.errors import InputError
+from genelab.runs.files import require_writable
 
 F = TypeVar("F", bound=Callable[..., Any])
+PROTOCOL = ("num_envs", "episodes", "seed")
+"""Fields of a protocol that have an option."""
 
 
 class FieldType(click.ParamType[Any]):
@@ -62,6 +67,36 @@ def field_option(
     if metavar is None and get_origin(annotation) is Literal:
         metavar = "|".join(map(str, get_args(annotation)))
     return click.option(name, cls=FieldOption, home=(model, field), use_default=use_default, metavar=metavar)
+
+
+def protocol_options(command: F) -> F:
+    """Options that change an evaluation's protocol, each left as the task has it if not given."""
+    for name in reversed(PROTOCOL):
+        command = field_option(f"--{name.replace('_', '-')}", ProtocolCfg, name, use_default=False)(command)
+    return command
+
+
+def changed_protocol(protocol: ProtocolCfg, **given: int | None) -> ProtocolCfg:
+    """A protocol with what was given of `protocol_options`."""
+    return protocol.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def require_place(option: str, path: Path | None, suffix: str = "") -> None:
+    """Check, before any work, that a file can be written where an option says. None for an option not given.
+
+    Raises:
+        InputError: if it has another suffix, is a directory, or its folder is none or cannot be written; names the
+            option.
+    """
+    if path is None:
+        return
+    if suffix and path.suffix != suffix:
+        raise InputError(f"{option} {path}: must end in {suffix}")
+    if path.is_dir():
+        raise InputError(f"{option} {path}: it is a directory")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} {path}: '{path.parent}' is not a directory")
+    require_writable(path.parent)
 
 
 VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")

@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 
 from genelab.cli.checkpoint import run_of
-from genelab.cli.options import field_option
+from genelab.cli.options import field_option, require_place
 from genelab.config.run import ExecutionCfg
-from genelab.errors import InputError
 from genelab.publish.probe import draw, lines
-from genelab.runs.files import require_writable, write_atomic, write_record
+from genelab.runs.files import write_atomic, write_record
 from genelab.worker.probing import probe
 
 
@@ -27,13 +26,8 @@ def command(task_id: str, checkpoint: Path, device: str, threads: int, out: Path
     action, no disturbances, no reset after a fall.
     """
     run_dir = run_of(task_id, checkpoint)
-    for option, path in (("--out", out), ("--plot", plot)):
-        if path is not None:
-            if path.is_dir():
-                raise InputError(f"{option} {path}: it is a directory")
-            if not path.parent.is_dir():
-                raise InputError(f"{option} {path}: '{path.parent}' is not a directory")
-            require_writable(path.parent)
+    require_place("--out", out)
+    require_place("--plot", plot)
     record = probe(run_dir, checkpoint, ExecutionCfg(device=device, threads=threads))
     click.echo(f"{task_id} seed {record.seed}, {record.num_envs} environments a case")
     for line in lines(record):

@@ -1,14 +1,12 @@
 """`genelab rollout-export`."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from genelab.cli.checkpoint import run_of
-from genelab.cli.options import field_option
+from genelab.cli.options import changed_protocol, field_option, protocol_options
 from genelab.config.run import ExecutionCfg
-from genelab.config.task import ProtocolCfg
 from genelab.errors import RunError
 from genelab.records.statistics import mean, population_std
 from genelab.worker.exported import roll_out
@@ -18,9 +16,7 @@ from genelab.worker.exported import roll_out
 @click.argument("task_id", metavar="TASK")
 @click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
 @click.argument("policy", metavar="POLICY", type=click.Path(path_type=Path))
-@field_option("--num-envs", ProtocolCfg, "num_envs", use_default=False)
-@field_option("--episodes", ProtocolCfg, "episodes", use_default=False)
-@field_option("--seed", ProtocolCfg, "seed", use_default=False)
+@protocol_options
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
 def command(
@@ -40,9 +36,7 @@ def command(
     checkpoint's.
     """
     run_dir = run_of(task_id, checkpoint)
-    given: dict[str, Any] = {"num_envs": num_envs, "episodes": episodes, "seed": seed}
-    changes = {name: value for name, value in given.items() if value is not None}
-    protocol = run_dir.task().protocol.model_copy(update=changes)
+    protocol = changed_protocol(run_dir.task().protocol, num_envs=num_envs, episodes=episodes, seed=seed)
     found = roll_out(run_dir, checkpoint, policy, protocol, ExecutionCfg(device=device, threads=threads))
     click.echo(f"{task_id}, {protocol.episodes} episodes, eval seed {protocol.seed}")
     for name, table in (("native", found.native), ("exported", found.exported)):

@@ -5,11 +5,9 @@ from pathlib import Path
 import click
 
 from genelab.cli.checkpoint import run_of
-from genelab.cli.options import field_option
+from genelab.cli.options import field_option, require_place
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
-from genelab.errors import InputError
-from genelab.runs.files import require_writable
 from genelab.worker.filming import write_film
 
 
@@ -39,12 +37,6 @@ def command(
     """
     cfg = VideoCfg(seconds=seconds, episode=episode, fps=fps)
     run_dir = run_of(task_id, checkpoint)
-    if out.suffix != ".mp4":
-        raise InputError(f"--out {out}: must end in .mp4")
-    if out.is_dir():
-        raise InputError(f"--out {out}: it is a directory")
-    if not out.parent.is_dir():
-        raise InputError(f"--out {out}: '{out.parent}' is not a directory")
-    require_writable(out.parent)
+    require_place("--out", out, ".mp4")
     count, rate = write_film(run_dir, checkpoint, cfg, ExecutionCfg(device=device, threads=threads), out)
     click.echo(f"wrote {out}: {count} pictures, {float(rate):g} a second, from episode {episode} of the evaluation on")

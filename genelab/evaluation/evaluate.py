@@ -12,9 +12,9 @@ from genelab.envs.environment import Environment
 from genelab.envs.step import Observations
 from genelab.errors import InputError
 from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
+from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.round_trip import RECORDED_ROWS
 from genelab.mdp.normal import standard_normal
 from genelab.sim.session import Session
@@ -34,8 +34,13 @@ class Evaluation:
     """Control steps after which an episode is truncated."""
 
 
-def evaluation_env(task: TaskSpec, protocol: ProtocolCfg, sim: Simulation) -> Environment:
-    """A fresh environment in which episode k's draws depend on (protocol seed, k) alone."""
+def evaluation_env(
+    task: TaskSpec, protocol: ProtocolCfg, sim: Simulation, episodes: Sequence[int] | None = None
+) -> Environment:
+    """A fresh environment in which episode k's draws depend on (protocol seed, k) alone.
+
+    episodes: numbers of those that begin first, one per environment; 0, 1, ... unless told.
+    """
     return Environment(
         task.env,
         sim,
@@ -45,6 +50,7 @@ def evaluation_env(task: TaskSpec, protocol: ProtocolCfg, sim: Simulation) -> En
         observation_noise=protocol.observation_noise,
         disturbances=protocol.disturbances,
         measure=True,
+        episodes=episodes,
     )
 
 
@@ -59,7 +65,7 @@ def evaluate(
         DivergedError: if a return is not finite.
     """
     backend = backend_of(task.agent)
-    actor = backend.load_actor(checkpoint, task.agent, len(task.env.action.columns), source)
+    reloaded = reloaded_policy(task, checkpoint, session, source)
     std = None if protocol.deterministic else backend.action_std(checkpoint)
     if std is None and not protocol.deterministic:
         raise InputError(
@@ -67,11 +73,8 @@ def evaluate(
         )
     sim = Simulation(task.env, protocol.num_envs, session)
     env = evaluation_env(task, protocol, sim)
-    if env.layout() != checkpoint.layout:
-        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
-    policy: Policy = DeterministicPolicy(actor, session.device, task.agent.actor_groups)
-    if std is not None:
-        policy = SampledPolicy(env, policy, std)
+    require_layout(env, checkpoint, source)
+    policy: Policy = reloaded if std is None else SampledPolicy(env, reloaded, std)
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin

@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment
-from genelab.errors import DivergedError, InputError
-from genelab.learn.backend import backend_of
+from genelab.errors import DivergedError
+from genelab.evaluation.evaluate import evaluation_env
+from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import DeterministicPolicy
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
@@ -46,11 +45,10 @@ def film(
     *,
     seconds: float,
     episode: int,
-    seed: int,
     every: int,
     size: tuple[int, int],
 ) -> Iterator[Shot]:
-    """Run numbered episodes of an evaluation, one after the other until the time is filled, and look at them.
+    """Run numbered episodes of the task's evaluation, one after the other until the time is filled, and look at them.
 
     Args:
         task: the task.
@@ -59,7 +57,6 @@ def film(
         source: names the checkpoint in errors.
         seconds: length, s.
         episode: number of the first.
-        seed: of the evaluation.
         every: control steps between two pictures.
         size: width and height of a picture.
 
@@ -68,21 +65,10 @@ def film(
         RunError: if the scene cannot be drawn on this machine.
         DivergedError: if a state broke.
     """
-    actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action.columns), source)
-    policy = DeterministicPolicy(actor, session.device, task.agent.actor_groups)
+    policy = reloaded_policy(task, checkpoint, session, source)
     sim = Simulation(task.env, 1, session, camera=size)
-    env = Environment(
-        task.env,
-        sim,
-        seed,
-        numbering="episode",
-        episodes=[episode],
-        max_steps=task.env.control_steps(task.protocol.max_episode_s),
-        observation_noise=task.protocol.observation_noise,
-        disturbances=task.protocol.disturbances,
-    )
-    if env.layout() != checkpoint.layout:
-        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    env = evaluation_env(task, task.protocol, sim, episodes=[episode])
+    require_layout(env, checkpoint, source)
     observations, earned = env.reset(), 0.0
     shown = torch.zeros(3)
     share = min(task.env.control_dt / LOW_PASS_S, 1.0)

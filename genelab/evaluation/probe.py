@@ -7,10 +7,9 @@ from torch import Tensor
 
 from genelab.config.task import ProbeCfg, TaskSpec
 from genelab.envs.environment import Environment
-from genelab.errors import DivergedError, InputError
-from genelab.learn.backend import backend_of
+from genelab.errors import DivergedError
+from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.policy import DeterministicPolicy
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
@@ -34,7 +33,7 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
         InputError: if weights or layout do not fit the task; names `source`.
         DivergedError: if a state broke.
     """
-    actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action.columns), source)
+    policy = reloaded_policy(task, checkpoint, session, source)
     commands = torch.tensor(list(cfg.cases.values()), device=session.device)
     fixed = commands.repeat_interleave(cfg.num_envs, dim=0)
     sim = Simulation(task.env, len(fixed), session)
@@ -50,9 +49,7 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
         # The same starts, the same noise and the same ground in every case.
         episodes=[*range(cfg.num_envs)] * len(commands),
     )
-    if env.layout() != checkpoint.layout:
-        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
-    policy = DeterministicPolicy(actor, session.device, task.agent.actor_groups)
+    require_layout(env, checkpoint, source)
     total = torch.zeros(len(fixed), 3, dtype=torch.float64, device=session.device)
     fell = torch.zeros(len(fixed), dtype=torch.bool, device=session.device)
     observations = env.reset()

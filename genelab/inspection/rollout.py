@@ -12,9 +12,9 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
-from genelab.errors import InputError
 from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import RandomPolicy, evaluation_env
+from genelab.evaluation.reload import require_layout
 from genelab.inspection.columns import observation_columns, target_columns
 from genelab.inspection.groups import ACTIONS, inspect_group
 from genelab.inspection.statistics import GroupStatistics
@@ -72,8 +72,8 @@ def inspect_rollout(
     protocol = task.protocol.model_copy(update={"num_envs": sim.num_envs, "seed": cfg.seed})
     env = evaluation_env(task, protocol, sim)
     layout = env.layout()
-    if checkpoint is not None and checkpoint.layout != layout:
-        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    if checkpoint is not None:
+        require_layout(env, checkpoint, source)
     networks = backend_of(task.agent).networks(task.agent, layout, env.num_actions, checkpoint, source)
     columns, noise = task.env.action.columns, protocol.observation_noise
     readers = {

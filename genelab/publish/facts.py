@@ -159,16 +159,12 @@ def _levels(seeds: Sequence[SeedFiles]) -> str:
     terrain = seeds[0].snapshot.env.terrain
     if terrain is None:
         return ""
-    parts: list[str] = []
-    sides = [
-        [by_level(episodes, terrain.rows) for episodes in each]
-        for each in (
-            [seed.eval.episodes for seed in seeds],
-            [seed.eval.baselines.idle.episodes for seed in seeds],
-        )
+    policies = zip(*(by_level(seed.eval.episodes, terrain.rows) for seed in seeds), strict=True)
+    idle = zip(*(by_level(seed.eval.baselines.idle.episodes, terrain.rows) for seed in seeds), strict=True)
+    parts = [
+        f"level {ours[0].level} {_level(ours)} (doing nothing {_level(nothing)})"
+        for ours, nothing in zip(policies, idle, strict=True)
     ]
-    for ours, idle in zip(zip(*sides[0], strict=True), zip(*sides[1], strict=True), strict=True):
-        parts.append(f"level {ours[0].level} {_level(ours)} (doing nothing {_level(idle)})")
     return cell("; ".join(parts))
 
 

@@ -73,7 +73,7 @@ def assess(
     execution: ExecutionCfg,
     config_source: ConfigSource = "run",
     *,
-    started: "Started | None" = None,
+    started: Started | None = None,
 ) -> EvalRecord:
     """Evaluate a checkpoint of a run. Starts the simulator unless it is given: call once per process.
 

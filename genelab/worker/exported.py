@@ -83,11 +83,11 @@ def roll_out(
     """
     from genelab.evaluation.episodes import run_episodes
     from genelab.evaluation.evaluate import evaluation_env
+    from genelab.evaluation.reload import reloaded_policy, require_layout
     from genelab.export.contract import observation
     from genelab.export.runner import ExportedPolicy
     from genelab.learn import checkpoint as checkpoints
     from genelab.learn.backend import backend_of
-    from genelab.learn.policy import DeterministicPolicy
     from genelab.sim.simulation import Simulation
 
     task, record = run_dir.task(), run_dir.load()
@@ -112,13 +112,12 @@ def roll_out(
                 f"policy '{policy_file}': input '{theirs.input.name}' is laid out otherwise than '{checkpoint}'"
             )
     session, _ = start_session(protocol.seed, execution, task)
-    actor = learner.load_actor(loaded, task.agent, len(task.env.action.columns), source)
-    native = DeterministicPolicy(actor, session.device, groups)
+    native = reloaded_policy(task, loaded, session, source)
     sim = Simulation(task.env, protocol.num_envs, session)
-    first = run_episodes(evaluation_env(task, protocol, sim), native, protocol.episodes)
     env = evaluation_env(task, protocol, sim)
-    if env.layout() != loaded.layout:
-        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+    require_layout(env, loaded, source)
+    first = run_episodes(env, native, protocol.episodes)
+    env = evaluation_env(task, protocol, sim)
     driver = _Driver(env, policy, native, groups)
     second = run_episodes(env, driver, protocol.episodes)
     return Comparison(

@@ -57,7 +57,6 @@ def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionC
         f"checkpoint '{path}'",
         seconds=cfg.seconds,
         episode=cfg.episode,
-        seed=task.protocol.seed,
         every=every,
         size=SIZE,
     )

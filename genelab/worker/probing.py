@@ -10,7 +10,7 @@ from genelab.runs.run_dir import RunDir
 from genelab.worker.session import Started, start_session
 
 
-def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: "Started | None" = None) -> ProbeRecord:
+def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: Started | None = None) -> ProbeRecord:
     """Drive a checkpoint of a run as its snapshot says. Starts the simulator unless it is given: call once per process.
 
     Raises:

@@ -83,6 +83,11 @@ def test_a_contract_of_something_else(
     assert policy.name in line
 
 
+def test_a_record_cannot_be_written_over_a_directory(said: Said, run_dir: RunDir, tmp_path: Path) -> None:
+    """Told before the evaluation and not behind it."""
+    assert "it is a directory" in said(2, ["eval", TASK, str(run_dir.final_checkpoint), "--out", str(tmp_path)])
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -1,8 +1,13 @@
+import math
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor
 
+from genelab.mdp import commands
 from genelab.mdp.curricula import terrain_levels
+from genelab.registry import get_task
 
 
 def _next(
@@ -40,6 +45,41 @@ def test_a_level_moves_by_the_way_made_of_the_way_asked_for(
     level: int, away: float, way: float, commanded: float, new: int
 ):
     assert _next([level], [away], [way], [commanded]) == [new]
+
+
+def test_who_follows_every_command_exactly_is_never_moved_down():
+    """By its distance it often would be: commands change and turn, so it comes back (docs/terrain.md: 4 in 10)."""
+    robots, control_dt, steps = 2000, 0.02, 1000
+    stream = torch.Generator().manual_seed(0)
+    env = get_task("Genelab-Velocity-Rough-Unitree-Go1-v0").env
+    velocity = env.commands["velocity"]
+    assert velocity.resample_s is not None
+
+    def uniform(dim: int) -> Tensor:
+        return torch.rand(robots, dim, generator=stream)
+
+    def drawn() -> Tensor:
+        return commands.velocity(SimpleNamespace(uniform=uniform), **velocity.params)  # pyright: ignore
+
+    pos, heading = uniform(2) - 0.5, 2.0 * math.pi * uniform(1)[:, 0]
+    command, timer, commanded = drawn(), torch.zeros(robots), torch.zeros(robots)
+    for _ in range(steps):
+        due = timer <= 0.0
+        command = torch.where(due[:, None], drawn(), command)
+        low, high = velocity.resample_s
+        timer = torch.where(due, low + (high - low) * uniform(1)[:, 0], timer) - control_dt
+        x, y, turn = command.T
+        sin, cos = heading.sin(), heading.cos()
+        pos = pos + control_dt * torch.stack([x * cos - y * sin, x * sin + y * cos], dim=1)
+        heading = heading + control_dt * turn
+        commanded = commanded + control_dt * command[:, :2].norm(dim=1)
+    away = pos.norm(dim=1)
+    by_distance = (away <= 4.0) & (away < 0.5 * commanded)
+    assert by_distance.double().mean() == pytest.approx(0.38, abs=0.04)
+    level = torch.full((robots,), 5)
+    moved = terrain_levels(level, away, commanded, commanded, cell_size=8.0, max_level=9)
+    assert (moved >= level).all()
+    assert (moved > level).double().mean() > 0.5
 
 
 def test_who_passes_the_last_level_may_start_anywhere():
