@@ -65,12 +65,12 @@ def evaluate(
         DivergedError: if a return is not finite.
     """
     backend = backend_of(task.agent)
-    reloaded = reloaded_policy(task, checkpoint, session, source)
     std = None if protocol.deterministic else backend.action_std(checkpoint)
     if std is None and not protocol.deterministic:
         raise InputError(
             f"{source}: its action noise depends on the observation; only its mean action can be evaluated"
         )
+    reloaded = reloaded_policy(task, checkpoint, session, source)
     sim = Simulation(task.env, protocol.num_envs, session)
     env = evaluation_env(task, protocol, sim)
     require_layout(env, checkpoint, source)
