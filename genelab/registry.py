@@ -65,9 +65,9 @@ def _check_variant(task: TaskSpec, variant: TaskSpec) -> None:
     if variant.variant is None:
         raise InputError(f"task '{task.id}': variant = null: a variant needs a name")
     env = variant.env.model_copy(update={"num_envs": task.env.num_envs})
-    own = {"variant": None, "agent": task.agent, "budget": task.budget, "env": env}
+    own = {"variant": None, "agent": task.agent, "budget": task.budget, "warm_start": task.warm_start, "env": env}
     if variant.model_copy(update=own) != task:
-        rule = "may differ from the task in agent, budget and env.num_envs alone"
+        rule = "may differ from the task in agent, budget, warm_start and env.num_envs alone"
         raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
 
 

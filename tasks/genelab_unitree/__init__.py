@@ -1,12 +1,13 @@
 """Locomotion with the Unitree robots."""
 
 from genelab.registry import register_task
-from genelab_unitree import go1, go2w
+from genelab_unitree import go1, go1_cpu, go2w
 
 
 def register() -> None:
     """Register the tasks of this package."""
-    register_task(go1.flat(), variants=[go1.flat_cpu()])
+    register_task(go1.flat(), variants=[go1_cpu.flat()])
+    register_task(go1_cpu.gait())
     register_task(go1.rough())
     register_task(go2w.stage_1())
     register_task(go2w.stage_2())

@@ -1,5 +1,7 @@
 """What the velocity tasks of the quadrupeds share. Numbers are those of the published GeneLab."""
 
+from collections.abc import Mapping
+
 from genelab.config.base import Param
 from genelab.config.scene import SimCfg
 from genelab.config.task import ProbeCfg
@@ -13,6 +15,8 @@ from genelab.config.terms import (
     RewardTermCfg,
     TerminationCfg,
 )
+
+Bounds = tuple[tuple[float, float], ...] | None
 
 COMMAND = "velocity"
 ALL_AXES = ["x", "y", "turn"]
@@ -30,9 +34,9 @@ def reward(func: str, weight: float, **params: Param) -> RewardTermCfg:
     return RewardTermCfg(func=f"genelab.mdp.locomotion:{func}", weight=weight, params=params)
 
 
-def observation(func: str, noise: float | None = None, **params: Param) -> ObservationTermCfg:
+def observation(func: str, noise: float | None = None, bounds: Bounds = None, **params: Param) -> ObservationTermCfg:
     """A term of `genelab.mdp.observations`."""
-    return ObservationTermCfg(func=f"genelab.mdp.observations:{func}", noise=noise, params=params)
+    return ObservationTermCfg(func=f"genelab.mdp.observations:{func}", noise=noise, bounds=bounds, params=params)
 
 
 def randomization(func: str, **params: Param) -> RandomizationCfg:
@@ -40,15 +44,15 @@ def randomization(func: str, **params: Param) -> RandomizationCfg:
     return RandomizationCfg(func=f"genelab.mdp.randomizations:{func}", params=params)
 
 
-def commands() -> dict[str, CommandCfg]:
-    """Velocities in all directions; one draw in ten straight ahead, one in ten to stand still."""
+def commands(forward_share: float = 0.1, standing_share: float = 0.1) -> dict[str, CommandCfg]:
+    """Velocities in all directions; one draw in ten straight ahead, one in ten to stand still, unless told."""
     params: dict[str, Param] = {
         "x_range": [-1.0, 1.0],
         "y_range": [-1.0, 1.0],
         "yaw_rate_range": [-1.0, 1.0],
-        "forward_share": 0.1,
+        "forward_share": forward_share,
         "forward_min": 0.3,
-        "standing_share": 0.1,
+        "standing_share": standing_share,
     }
     return {COMMAND: CommandCfg(func="genelab.mdp.commands:velocity", params=params, resample_s=(3.0, 8.0))}
 
@@ -131,13 +135,14 @@ def foot_slip(weight: float) -> RewardTermCfg:
     return reward("foot_slip", weight, command=COMMAND, threshold=0.05, axes=ALL_AXES)
 
 
-def observations(joints: list[str]) -> dict[str, ObservationTermCfg]:
-    """What both networks read, in order."""
+def observations(joints: list[str], bounds: Mapping[str, Bounds] | None = None) -> dict[str, ObservationTermCfg]:
+    """What both networks read, in order, with the bounds of each term, if there are any."""
+    of = bounds or {}
     return {
-        "base_ang_vel": observation("base_ang_vel", 0.2),
-        "projected_gravity": observation("projected_gravity", 0.05),
-        "joint_pos": observation("joint_pos_rel", 0.01, joints=joints),
-        "joint_vel": observation("joint_vel_rel", 1.5, joints=joints),
-        "last_action": observation("last_action"),
-        "command": observation("command", command=COMMAND),
+        "base_ang_vel": observation("base_ang_vel", 0.2, of.get("base_ang_vel")),
+        "projected_gravity": observation("projected_gravity", 0.05, of.get("projected_gravity")),
+        "joint_pos": observation("joint_pos_rel", 0.01, of.get("joint_pos"), joints=joints),
+        "joint_vel": observation("joint_vel_rel", 1.5, of.get("joint_vel"), joints=joints),
+        "last_action": observation("last_action", None, of.get("last_action")),
+        "command": observation("command", None, of.get("command"), command=COMMAND),
     }

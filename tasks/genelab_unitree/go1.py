@@ -28,6 +28,15 @@ RANGE = {"hip": (-0.863, 0.863), "thigh": (-0.686, 4.501), "calf": (-2.818, -0.8
 DAMPING = {"hip": 1.0, "thigh": 2.0, "calf": 2.0}
 """N m s/rad, in the joints themselves, beside the velocity gain of the actuators; from the MuJoCo Menagerie."""
 THIGHS = [f"{leg}_thigh" for leg in common.LEGS]
+BOUNDS: dict[str, common.Bounds] = {
+    "base_ang_vel": ((-2.0, 2.0),),
+    "projected_gravity": ((-0.5, 0.5), (-0.5, 0.5), (-1.0, 0.0)),
+    "joint_pos": ((-1.0, 1.0),),
+    "joint_vel": ((-15.0, 15.0),),
+    "last_action": ((-6.0, 6.0),),
+    "command": ((-1.0, 1.0),),
+}
+"""Of observations, as a walking robot has them."""
 
 
 def robot() -> RobotCfg:
@@ -60,8 +69,8 @@ def robot() -> RobotCfg:
 
 def flat() -> TaskSpec:
     """Follow a velocity command on flat ground."""
-    shared = common.observations(JOINTS)
-    velocity = {"base_lin_vel": common.observation("base_lin_vel")}
+    shared = common.observations(JOINTS, BOUNDS)
+    velocity = {"base_lin_vel": common.observation("base_lin_vel", None, ((-1.0, 1.0),))}
     rewards = {
         **common.rewards(JOINTS, base_height=0.34, forbidden=THIGHS),
         "air_time": common.air_time(0.25, common.ALL_AXES),
@@ -96,17 +105,6 @@ def flat() -> TaskSpec:
         agent=agent(),
         budget=BudgetCfg(iterations=3000),
         probe=common.probe(fastest=0.8, turn=1.0),
-    )
-
-
-def flat_cpu() -> TaskSpec:
-    """The same with fewer environments, smaller networks and mirror images, for two cores."""
-    task = flat()
-    network = NetworkCfg(hidden_dims=(128, 64, 32), activation="elu")
-    learner = PpoCfg(actor=network, critic=network, init_std=0.6, symmetry=True, save_interval=100)
-    env = task.env.model_copy(update={"num_envs": 256})
-    return task.model_copy(
-        update={"variant": "cpu", "env": env, "agent": learner, "budget": BudgetCfg(iterations=1500)}
     )
 
 
@@ -165,7 +163,9 @@ def _seeing(group: ObservationGroupCfg, noise: float | None) -> ObservationGroup
         "offset": 0.3,
         "clip": [-1.0, 1.0],
     }
-    scan = ObservationTermCfg(func="genelab.mdp.observations:height_scan", noise=noise, params=params)
+    scan = ObservationTermCfg(
+        func="genelab.mdp.observations:height_scan", noise=noise, bounds=((-1.0, 1.0),), params=params
+    )
     return group.model_copy(update={"terms": {**group.terms, "height_scan": scan}})
 
 
