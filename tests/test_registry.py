@@ -16,6 +16,7 @@ TASKS = [
     "GeneLab-Inverted-Pendulum-v0",
     "GeneLab-Inverted-Pendulum-v1",
     "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0",
+    "Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0",
     "Genelab-Velocity-Flat-Unitree-Go1-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-v0",

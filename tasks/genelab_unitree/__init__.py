@@ -7,7 +7,8 @@ from genelab_unitree import go1, go1_cpu, go2w
 def register() -> None:
     """Register the tasks of this package."""
     register_task(go1.flat(), variants=[go1_cpu.flat()])
-    register_task(go1_cpu.gait())
+    register_task(go1_cpu.find())
+    register_task(go1_cpu.smooth())
     register_task(go1.rough())
     register_task(go2w.stage_1())
     register_task(go2w.stage_2())

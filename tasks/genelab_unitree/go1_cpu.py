@@ -2,92 +2,121 @@
 
 The joints are so soft and damped that walking at 0.8 m/s takes raw actions of 5 and more. Action noise that large costs
 more in the task's own reward than following the command earns, so that a small batch learns to stand still or to fall.
-The first stage makes noise cheap and following pay in proportion, from the first centimetre per second.
+The stages before make noise cheap and following pay in proportion, from the first centimetre per second.
 """
 
 from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.base import Param
+from genelab.config.env import EnvCfg
 from genelab.config.scene import SimCfg
 from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
 from genelab.config.terms import RewardTermCfg, TerminationCfg
 from genelab_unitree import common, go1
 
-GAIT = "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0"
+FIND, SMOOTH = "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0", "Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0"
 NUM_ENVS = 128
 
 
-def gait() -> TaskSpec:
+def find() -> TaskSpec:
     """First stage: find a gait, with the observations and actions of the task."""
-    task = go1.flat()
-    # A quarter of the physics steps: what is learnt here is not the last word.
-    env = task.env.model_copy(
-        update={
-            "num_envs": NUM_ENVS,
-            "sim": SimCfg(dt=0.005),
-            "decimation": 4,
-            # Forward walking alone is found within minutes, and the other directions grow out of it.
-            "commands": common.commands(forward_share=0.5, standing_share=0.05),
-            "rewards": _rewards(),
-            "terminations": {
-                **task.env.terminations,
-                "fell_down": TerminationCfg(
-                    func="genelab.mdp.terminations:touching", params={"links": ["trunk", *go1.THIGHS], "force": 1.0}
-                ),
-            },
-            "disturbances": {},
-        }
+    # Forward walking alone is found within minutes, and the other directions grow out of it.
+    env = _env(forward_share=0.5, rewards=_rewards(width=4.0, tracking=(5.0, 2.0), errors=(-3.0, -1.5), costs=CHEAP))
+    return _stage(
+        FIND,
+        "First stage of the Go1's variant cpu: find a gait, with cheap action noise.",
+        env,
+        _agent(init_std=2.0, desired_kl=0.02, entropy_coef=0.002),
+        BudgetCfg(iterations=800),
     )
-    return task.model_copy(
-        update={
-            "id": GAIT,
-            "summary": "First stage of the Go1's variant cpu: find a gait, with cheap action noise.",
-            "published_as": None,
-            "env": env,
-            "agent": _agent(init_std=2.0),
-            "budget": BudgetCfg(iterations=800),
-        }
+
+
+def smooth() -> TaskSpec:
+    """Second stage: the same without relying on noise, smoothly."""
+    env = _env(forward_share=0.2, rewards=_rewards(width=1.0, tracking=(6.0, 3.0), errors=(-5.0, -2.5), costs=MEDIUM))
+    task = _stage(
+        SMOOTH,
+        "Second stage of the Go1's variant cpu: the gait with little noise, smoothly.",
+        env,
+        _agent(init_std=0.7, use_clipped_value_loss=False),
+        BudgetCfg(iterations=250),
     )
+    return task.model_copy(update={"warm_start": WarmStartCfg(task=FIND, fresh_joints=tuple(go1.JOINTS))})
 
 
 def flat() -> TaskSpec:
-    """The task on flat ground with smaller networks and fewer environments, from the gait of the first stage."""
+    """The task on flat ground with smaller networks and fewer environments, from the gait of the stages before."""
     task = go1.flat()
     return task.model_copy(
         update={
             "variant": "cpu",
             "env": task.env.model_copy(update={"num_envs": NUM_ENVS}),
-            "agent": _agent(init_std=0.5),
-            "budget": BudgetCfg(iterations=500),
-            # Noise is dear here: it starts small again.
-            "warm_start": WarmStartCfg(task=GAIT, fresh_joints=tuple(go1.JOINTS)),
+            "agent": _agent(init_std=0.4, use_clipped_value_loss=False),
+            "budget": BudgetCfg(iterations=300),
+            "warm_start": WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go1.JOINTS)),
         }
     )
 
 
-def _rewards() -> dict[str, RewardTermCfg]:
-    """Errors count in proportion, and what limits the motion counts little.
+CHEAP = {"ang_vel_xy": -0.02, "base_height": -5.0, "joint_torques": -5e-5, "joint_acc": -2e-8, "action_rate": -0.001}
+"""Weights of what limits the motion, far below the task's."""
+MEDIUM = {**CHEAP, "joint_torques": -1e-4, "joint_acc": -3e-6, "action_rate": -0.004}
+"""In the middle between them and the task's."""
+
+
+def _stage(task_id: str, summary: str, env: EnvCfg, agent: PpoCfg, budget: BudgetCfg) -> TaskSpec:
+    own = {"id": task_id, "summary": summary, "published_as": None, "env": env, "agent": agent, "budget": budget}
+    return go1.flat().model_copy(update=own)
+
+
+def _env(forward_share: float, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
+    """That of the task, except for commands, rewards and pushes, with a fall at the first touch of trunk or thigh."""
+    env = go1.flat().env
+    touching: dict[str, Param] = {"links": ["trunk", *go1.THIGHS], "force": 1.0}
+    fell_down = TerminationCfg(func="genelab.mdp.terminations:touching", params=touching)
+    return env.model_copy(
+        update={
+            "num_envs": NUM_ENVS,
+            # Fewer and longer physics steps: what is learnt here is not the last word.
+            "sim": SimCfg(dt=0.005),
+            "decimation": 4,
+            "commands": common.commands(forward_share=forward_share, standing_share=0.05),
+            "rewards": rewards,
+            "terminations": {**env.terminations, "fell_down": fell_down},
+            "disturbances": {},
+        }
+    )
+
+
+def _rewards(
+    width: float, tracking: tuple[float, float], errors: tuple[float, float], costs: dict[str, float]
+) -> dict[str, RewardTermCfg]:
+    """Errors count in proportion, too, and what limits the motion counts less than in the task.
 
     The sum stays positive, so that falling never pays.
+
+    Args:
+        width: of both tracking terms, (m/s)^2 and (rad/s)^2.
+        tracking: weights of tracking the velocity and the turn.
+        errors: weights of both absolute errors.
+        costs: weights of other terms.
     """
     terms = common.rewards(go1.JOINTS, base_height=0.34, forbidden=go1.THIGHS)
-    weights = {
-        "ang_vel_xy": -0.02,
-        "base_height": -5.0,
-        "joint_torques": -5e-5,
-        "joint_acc": -2e-8,
-        "action_rate": -0.001,
-    }
+    terms |= {name: terms[name].model_copy(update={"weight": weight}) for name, weight in costs.items()}
+    follow = {"command": common.COMMAND}
     return {
-        **{name: terms[name].model_copy(update={"weight": weights.get(name, terms[name].weight)}) for name in terms},
-        "track_lin_vel": common.reward("track_lin_vel", 5.0, command=common.COMMAND, width=4.0),
-        "track_ang_vel": common.reward("track_ang_vel", 2.0, command=common.COMMAND, width=4.0),
-        "lin_vel_error": common.reward("lin_vel_error", -3.0, command=common.COMMAND),
-        "turn_error": common.reward("turn_error", -1.5, command=common.COMMAND),
+        **terms,
+        "track_lin_vel": common.reward("track_lin_vel", tracking[0], width=width, **follow),
+        "track_ang_vel": common.reward("track_ang_vel", tracking[1], width=width, **follow),
+        "lin_vel_error": common.reward("lin_vel_error", errors[0], **follow),
+        "turn_error": common.reward("turn_error", errors[1], **follow),
         "air_time": common.air_time(0.5, common.ALL_AXES),
         "foot_slip": common.foot_slip(-0.1),
     }
 
 
-def _agent(init_std: float) -> PpoCfg:
+def _agent(
+    init_std: float, *, desired_kl: float = 0.04, entropy_coef: float = 0.0, use_clipped_value_loss: bool = True
+) -> PpoCfg:
     network = NetworkCfg(hidden_dims=(128, 64, 32), activation="elu")
     return PpoCfg(
         actor=network,
@@ -96,8 +125,9 @@ def _agent(init_std: float) -> PpoCfg:
         normalization="fixed",
         init_std=init_std,
         num_mini_batches=6,
-        desired_kl=0.02,
-        entropy_coef=0.002,
+        desired_kl=desired_kl,
+        entropy_coef=entropy_coef,
+        use_clipped_value_loss=use_clipped_value_loss,
         symmetry=True,
         save_interval=50,
     )
