@@ -70,3 +70,13 @@ def test_the_first_difference_between_stages_is_named() -> None:
     networks = first.agent.model_copy(update={"normalization": "none"})
     with pytest.raises(InputError, match=r"agent\.normalization is none, not the task's"):
         require_fits(first.model_copy(update={"agent": networks}), second, "parent")
+
+
+def test_stages_may_have_stages_before_them(tmp_path: Path) -> None:
+    cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
+    task = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0", "cpu")
+    plans = plan_stages(task, (), ExecutionCfg(), cfg)
+    find, smooth = (f"Genelab-Velocity-Flat-Unitree-Go1-GaitStage{number}-v0" for number in (1, 2))
+    assert [plan.task.id for plan in plans] == [find, smooth, task.id]
+    before = tmp_path / "runs" / "stages" / smooth
+    assert [plan.log_dir for plan in plans] == [before / "stages" / find, before, tmp_path / "runs"]
