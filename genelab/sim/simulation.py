@@ -222,7 +222,8 @@ class Simulation:
         """
         if self._camera is None:
             raise ValueError("the scene was built without a camera")
-        self._camera.set_pose(pos=pos_w, lookat=lookat_w)
+        # Otherwise the camera keeps the roll that the last direction left it with.
+        self._camera.set_pose(pos=pos_w, lookat=lookat_w, up=(0.0, 0.0, 1.0))
         return np.asarray(self._camera.render()[0])
 
     def reset(self, mask: Tensor) -> None:
