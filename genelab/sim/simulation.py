@@ -59,12 +59,13 @@ class Simulation:
             show_viewer=False,
         )
         heights = generate(cfg.terrain) if cfg.terrain else None
+        self._ground: list[Any] = []
         if cfg.ground is not None:
             if heights is not None:
-                self._ground: Any = add_terrain(self._scene, heights, cfg.ground.friction, visible=camera is not None)
+                self._ground = add_terrain(self._scene, heights, cfg.ground.friction, visible=camera is not None)
             else:
                 material = gs.materials.Rigid(friction=cfg.ground.friction)
-                self._ground = self._scene.add_entity(gs.morphs.Plane(), material=material)
+                self._ground = [self._scene.add_entity(gs.morphs.Plane(), material=material)]
         self._robot: Any = self._scene.add_entity(
             gs.morphs.MJCF(
                 file=str(_checked_model(cfg.robot)),
@@ -396,11 +397,11 @@ class Simulation:
         solver = self._scene.sim.rigid_solver
         shares = qd_to_numpy(solver.dyn_info.entities.gravity_compensation).flatten()
         share = float(shares[solver.entities.index(self._robot)])
-        held = {"env.robot.gravity_compensation": (share, cfg.robot.gravity_compensation)}
+        held = [("env.robot.gravity_compensation", share, cfg.robot.gravity_compensation)]
         if cfg.ground is not None:
-            friction = float(self._ground.geoms[0].get_friction())
-            held["env.ground.friction"] = (friction, cfg.ground.friction)
-        for field, (found, value) in held.items():
+            frictions = [float(entity.geoms[0].get_friction()) for entity in self._ground]
+            held += [("env.ground.friction", friction, cfg.ground.friction) for friction in frictions]
+        for field, found, value in held:
             if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
                 raise RunError(f"{field}: the simulator holds {found}, the config says {value}")
 

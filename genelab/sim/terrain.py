@@ -88,7 +88,7 @@ def generate(cfg: TerrainCfg) -> Heightfield:
     return Heightfield(rounded, cfg.horizontal_scale, cfg.vertical_scale, corner, centers)
 
 
-def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visible: bool = False) -> Any:
+def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visible: bool = False) -> list[Any]:
     """Add a terrain and the floor around it to a Genesis scene that is not built yet.
 
     The floor is four boxes and no plane: a plane at z = 0 would fill every pit of the terrain, and each body would be
@@ -101,10 +101,11 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visibl
         visible: whether cameras see the terrain. Its mesh costs memory and seconds at the build.
 
     Returns:
-        The entity of the terrain.
+        The entities of terrain and floor.
     """
     import genesis as gs
 
+    entities: list[Any] = []
     (x, y), (length, width) = heightfield.corner, heightfield.size
     for low, high in (
         ((x - FLOOR_M, y - FLOOR_M), (x, y + width + FLOOR_M)),
@@ -113,7 +114,7 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visibl
         ((x, y + width), (x + length, y + width + FLOOR_M)),
     ):
         floor = gs.morphs.Box(lower=(*low, -FLOOR_DEPTH_M), upper=(*high, 0.0), fixed=True)
-        scene.add_entity(floor, material=gs.materials.Rigid(friction=friction))
+        entities.append(scene.add_entity(floor, material=gs.materials.Rigid(friction=friction)))
     # Without a name: Genesis keeps named terrains on disk, and would take an old one for a new one.
     morph = gs.morphs.Terrain(
         height_field=heightfield.heights,
@@ -124,7 +125,8 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visibl
     )
     # Bodies collide with the heights themselves. Genesis samples a field of distances to the surface all the same, at
     # 128^3 points unless told, which takes many minutes for a map of a million points.
-    return scene.add_entity(morph, material=gs.materials.Rigid(friction=friction, sdf_min_res=16, sdf_max_res=16))
+    material = gs.materials.Rigid(friction=friction, sdf_min_res=16, sdf_max_res=16)
+    return [scene.add_entity(morph, material=material), *entities]
 
 
 class _Cell:

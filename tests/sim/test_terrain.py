@@ -213,7 +213,7 @@ def scene(sim_session: Session) -> Scene:
     )
     field = generate(TerrainCfg(rows=2, border=1.0, cell_size=4.0, columns=columns))
     scene = gs.Scene(sim_options=gs.options.SimOptions(dt=0.005), show_viewer=False)
-    terrain = add_terrain(scene, field, 1.0)
+    terrain, *_ = add_terrain(scene, field, 1.0)
     ball = scene.add_entity(gs.morphs.Sphere(radius=RADIUS, pos=(0.0, 0.0, 5.0)))
     scene.build(n_envs=NUM_ENVS)
     return Scene(field, field.height_map(sim_session.device), scene, terrain, ball)

@@ -8,6 +8,7 @@ from genelab.config.env import EnvCfg
 from genelab.config.terrain import FlatCfg, PyramidStairsCfg, TerrainCfg
 from genelab.envs.environment import Environment
 from genelab.envs.step import Observations
+from genelab.errors import RunError
 from genelab.evaluation.episodes import Policy, run_episodes
 from genelab.registry import get_task
 from genelab.sim.session import Session
@@ -147,3 +148,17 @@ def _swing(env: Environment) -> Policy:
         return 0.5 * torch.sin(phase)
 
     return act
+
+
+def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Simulation) -> None:
+    floor = sim._ground[-1]
+    before = float(floor.geoms[0].get_friction())
+    floor.geoms[0].set_friction(0.3)
+    try:
+        with pytest.raises(
+            RunError, match=r"^env\.ground\.friction: the simulator holds 0\.3\d*, the config says 1\.0"
+        ):
+            sim._check_scene(cfg)
+    finally:
+        floor.geoms[0].set_friction(before)
+    sim._check_scene(cfg)
