@@ -100,6 +100,6 @@ def require_place(option: str, path: Path | None, suffix: str = "") -> None:
 
 
 VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")
-"""A variant of the task's learner, budget and number of environments."""
+"""A variant of the task."""
 
 STORE = field_option("--store", StoreCfg, "store", metavar="DIR")

@@ -1,7 +1,5 @@
 """What the velocity tasks of the quadrupeds share. Numbers are those of the published GeneLab."""
 
-from collections.abc import Mapping
-
 from genelab.config.base import Param
 from genelab.config.scene import SimCfg
 from genelab.config.task import ProbeCfg
@@ -15,8 +13,6 @@ from genelab.config.terms import (
     RewardTermCfg,
     TerminationCfg,
 )
-
-Bounds = tuple[tuple[float, float], ...] | None
 
 COMMAND = "velocity"
 ALL_AXES = ["x", "y", "turn"]
@@ -34,9 +30,9 @@ def reward(func: str, weight: float, **params: Param) -> RewardTermCfg:
     return RewardTermCfg(func=f"genelab.mdp.locomotion:{func}", weight=weight, params=params)
 
 
-def observation(func: str, noise: float | None = None, bounds: Bounds = None, **params: Param) -> ObservationTermCfg:
+def observation(func: str, noise: float | None = None, **params: Param) -> ObservationTermCfg:
     """A term of `genelab.mdp.observations`."""
-    return ObservationTermCfg(func=f"genelab.mdp.observations:{func}", noise=noise, bounds=bounds, params=params)
+    return ObservationTermCfg(func=f"genelab.mdp.observations:{func}", noise=noise, params=params)
 
 
 def randomization(func: str, **params: Param) -> RandomizationCfg:
@@ -135,14 +131,13 @@ def foot_slip(weight: float) -> RewardTermCfg:
     return reward("foot_slip", weight, command=COMMAND, threshold=0.05, axes=ALL_AXES)
 
 
-def observations(joints: list[str], bounds: Mapping[str, Bounds] | None = None) -> dict[str, ObservationTermCfg]:
-    """What both networks read, in order, with the bounds of each term, if there are any."""
-    of = bounds or {}
+def observations(joints: list[str]) -> dict[str, ObservationTermCfg]:
+    """What both networks read, in order."""
     return {
-        "base_ang_vel": observation("base_ang_vel", 0.2, of.get("base_ang_vel")),
-        "projected_gravity": observation("projected_gravity", 0.05, of.get("projected_gravity")),
-        "joint_pos": observation("joint_pos_rel", 0.01, of.get("joint_pos"), joints=joints),
-        "joint_vel": observation("joint_vel_rel", 1.5, of.get("joint_vel"), joints=joints),
-        "last_action": observation("last_action", None, of.get("last_action")),
-        "command": observation("command", None, of.get("command"), command=COMMAND),
+        "base_ang_vel": observation("base_ang_vel", 0.2),
+        "projected_gravity": observation("projected_gravity", 0.05),
+        "joint_pos": observation("joint_pos_rel", 0.01, joints=joints),
+        "joint_vel": observation("joint_vel_rel", 1.5, joints=joints),
+        "last_action": observation("last_action"),
+        "command": observation("command", command=COMMAND),
     }

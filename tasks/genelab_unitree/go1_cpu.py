@@ -1,7 +1,7 @@
 """Unitree Go1 on flat ground within the reach of two CPU cores: a gait first, then the task itself.
 
-The joints are so soft and damped that walking at 0.8 m/s takes raw actions of 5 and more. Action noise that large costs
-more in the task's own reward than following the command earns, so that a small batch learns to stand still or to fall.
+The joints are so soft and damped that walking takes raw actions several times as large as the usual action noise. Noise
+that large costs more in the task's own reward than following the command earns, so a small batch learns to stand.
 The stages before make noise cheap and following pay in proportion, from the first centimetre per second.
 """
 
@@ -92,15 +92,13 @@ def _env(forward_share: float, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
 def _rewards(
     width: float, tracking: tuple[float, float], errors: tuple[float, float], costs: dict[str, float]
 ) -> dict[str, RewardTermCfg]:
-    """Errors count in proportion, too, and what limits the motion counts less than in the task.
-
-    The sum stays positive, so that falling never pays.
+    """Those of the task with errors that also count in proportion, and with other weights.
 
     Args:
         width: of both tracking terms, (m/s)^2 and (rad/s)^2.
         tracking: weights of tracking the velocity and the turn.
         errors: weights of both absolute errors.
-        costs: weights of other terms.
+        costs: weights of other terms that are not the task's.
     """
     terms = common.rewards(go1.JOINTS, base_height=0.34, forbidden=go1.THIGHS)
     terms |= {name: terms[name].model_copy(update={"weight": weight}) for name, weight in costs.items()}
