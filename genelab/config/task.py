@@ -63,6 +63,9 @@ class WarmStartCfg(Cfg):
     normalizer_count: PositiveInt | None = None
     """Observations that the normaliser is taken to have seen at most, so that it can still adapt; null for as many as
     it has."""
+    new_terms: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    """Observation terms that the stage before does not have. Their weights start at 0: the policy acts as it did until
+    it learns what they are good for."""
 
 
 class ProtocolCfg(Cfg):
@@ -167,6 +170,9 @@ class TaskSpec(Cfg):
         if self.warm_start is not None:
             fresh = list(self.warm_start.fresh_joints)
             known_names("warm_start.fresh_joints", fresh, fresh, "joint", self.env.action.columns)
+            new = list(self.warm_start.new_terms)
+            terms = {name for group in self.env.observations.values() for name in group.terms}
+            known_names("warm_start.new_terms", new, new, "observation term", sorted(terms))
             if self.agent.algorithm != "ppo":
                 raise broken_rule("warm_start.task", self.warm_start.task, "needs agent.algorithm 'ppo'")
         return self

@@ -127,3 +127,10 @@ def speed_along_command(state: StateView, command: str) -> Tensor:
 def lin_vel_error(state: StateView, command: str) -> Tensor:
     """|command_xy - v_xy|, m/s."""
     return velocity_error(state, command).norm(dim=1)
+
+
+def away_from_start(state: StateView, distance: float) -> Tensor:
+    """One if the base is further than `distance`, m, in the plane from where its episodes start, else zero."""
+    body = state.floating
+    away = (body.pos_w - body.origin_w)[:, :2].norm(dim=1)
+    return (away > distance).to(away.dtype)

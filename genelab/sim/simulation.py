@@ -17,6 +17,7 @@ from genelab.config.scene import RobotCfg, Vector
 from genelab.errors import DivergedError, InputError, RunError
 from genelab.mdp.state import Names, quat_apply_inverse
 from genelab.mdp.terrain import HeightMap
+from genelab.sim import read_back
 from genelab.sim.drives import Drives
 from genelab.sim.properties import Properties
 from genelab.sim.session import Session
@@ -94,14 +95,13 @@ class Simulation:
         self._links = [self._robot.get_link(name).idx_local for name in self._names.links]
         self._robot_cfg = cfg.robot
         self._floating = cfg.robot.base is not None
-        self._base = self._names.link_id(cfg.robot.base.link) if cfg.robot.base else 0
         self.ground = heights.height_map(self.device) if heights else HeightMap.flat(self.device)
         """Height of the ground."""
         self.cell_centers_w = None if heights is None else torch.tensor(heights.cell_centers, dtype=torch.float32)
         """Centres of the terrain's cells, m; None without a terrain. Shape: (rows, columns, 3), on the CPU."""
         self._set_gains(cfg.robot)
-        self._check_robot(cfg.robot)
-        self._check_scene(cfg)
+        read_back.robot(self._robot, self._dofs, cfg.robot)
+        read_back.materials(self._scene, self._robot, self._ground, cfg)
         self.properties = Properties(self._robot, cfg.robot, self._dofs, num_envs, self.device)
         """What randomisations write."""
         self.default_joint_pos = torch.tensor(
@@ -115,10 +115,10 @@ class Simulation:
         driven = self._names.joint_ids(cfg.action.driven)
         self.default_targets = self.default_joint_pos[driven]
         self._drives = Drives(self._robot, cfg, self._dofs, self._names.joints, self.properties, self.device)
-        self._check_objects(cfg)
+        read_back.objects(self, self._objects, cfg.objects)
         self.default_link_quat_w = self._default_link_quat_w()
         """Orientations of the links in the default pose, w x y z. Shape: (num_links, 4)."""
-        self._check_state_writes()
+        read_back.state_writes(self, None if cfg.robot.base is None else cfg.robot.base.link)
         self.build_s = time.perf_counter() - begin
 
     @property
@@ -333,133 +333,6 @@ class Simulation:
             self._robot.set_dofs_kv([group.kv] * len(dofs), dofs)
             limit = float("inf") if group.effort_limit is None else group.effort_limit
             self._robot.set_dofs_force_range([-limit] * len(dofs), [limit] * len(dofs), dofs)
-
-    def _check_robot(self, robot: RobotCfg) -> None:
-        """Compare what the simulator holds with what the config says, joint by joint."""
-        free = 6 if robot.base else 0
-        if self._robot.n_dofs != len(robot.joints) + free:
-            raise RunError(
-                f"the model has {self._robot.n_dofs} degrees of freedom, env.robot.joints names {len(robot.joints)}"
-                f"{' beside the floating base' if free else ''}"
-            )
-        if robot.base is not None:
-            root, mass = self._robot.base_link.name, float(torch.as_tensor(self._robot.get_mass()).flatten()[0])
-            if root != robot.base.link:
-                raise RunError(f"the root link of the model is '{root}', not '{robot.base.link}'")
-            if not np.isclose(mass, robot.base.mass, rtol=1e-4):
-                raise RunError(f"the robot weighs {mass} kg in the simulator, {robot.base.mass} kg in the config")
-        first = self._first_environment
-        low, high = (first(bound) for bound in self._robot.get_dofs_limit(self._dofs))
-        force_low, force_high = (first(bound) for bound in self._robot.get_dofs_force_range(self._dofs))
-        held = {
-            "armature": first(self._robot.get_dofs_armature(self._dofs)),
-            "damping": first(self._robot.get_dofs_damping(self._dofs)),
-            "frictionloss": first(self._robot.get_dofs_frictionloss(self._dofs)),
-            "range[0]": low,
-            "range[1]": high,
-            "kp": first(self._robot.get_dofs_kp(self._dofs)),
-            "kv": first(self._robot.get_dofs_kv(self._dofs)),
-            "effort_limit[0]": force_low,
-            "effort_limit[1]": force_high,
-        }
-        groups = {name: group for group in robot.actuators.values() for name in group.joints}
-        for column, (name, joint) in enumerate(robot.joints.items()):
-            group = groups[name]
-            limit = float("inf") if group.effort_limit is None else group.effort_limit
-            wanted = {
-                "armature": joint.armature,
-                "damping": joint.damping,
-                "frictionloss": joint.frictionloss,
-                "range[0]": joint.range[0] if joint.range else -math.inf,
-                "range[1]": joint.range[1] if joint.range else math.inf,
-            }
-            if group.law != "explicit_pd":
-                wanted |= {
-                    "kp": group.kp,
-                    "kv": group.kv,
-                    "effort_limit[0]": -limit,
-                    "effort_limit[1]": limit,
-                }
-            for quantity, value in wanted.items():
-                if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):
-                    found = held[quantity][column]
-                    raise RunError(f"joint '{name}': the simulator holds {quantity} = {found}, the config says {value}")
-
-    def _first_environment(self, values: Tensor) -> list[float]:
-        # Batched where randomisations may write, and equal before they do.
-        return (values[0] if values.ndim == 2 else values).tolist()
-
-    def _check_scene(self, cfg: EnvCfg) -> None:
-        """Compare what the simulator holds beside joints and objects with what the config says."""
-        from genesis.utils.misc import qd_to_numpy
-
-        # The entity itself would only repeat what it was told.
-        solver = self._scene.sim.rigid_solver
-        shares = qd_to_numpy(solver.dyn_info.entities.gravity_compensation).flatten()
-        share = float(shares[solver.entities.index(self._robot)])
-        held = [("env.robot.gravity_compensation", share, cfg.robot.gravity_compensation)]
-        if cfg.ground is not None:
-            frictions = [float(entity.geoms[0].get_friction()) for entity in self._ground]
-            held += [("env.ground.friction", friction, cfg.ground.friction) for friction in frictions]
-        for field, found, value in held:
-            if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
-                raise RunError(f"{field}: the simulator holds {found}, the config says {value}")
-
-    def _check_objects(self, cfg: EnvCfg) -> None:
-        """Compare mass and friction of the objects with the config, and write and read back a pose of each."""
-        if cfg.ground is None and not self._objects:
-            return
-        mask = torch.arange(self.num_envs, device=self.device) % 2 == 0
-        for number, (name, box) in enumerate(cfg.objects.items()):
-            entity = self._objects[number]
-            for quantity, held, value in (
-                ("mass", float(entity.get_mass()), box.mass),
-                ("friction", float(entity.geoms[0].get_friction()), box.friction),
-            ):
-                if not np.isclose(held, value, rtol=1e-5):
-                    raise RunError(f"object '{name}': the simulator holds {quantity} = {held}, the config says {value}")
-            before = torch.cat([self.object_pos_w()[:, number], self.object_quat_w()[:, number]], dim=1).clone()
-            half = math.sqrt(0.5)
-            probe = torch.tensor([0.1 + number, 0.2, 0.3, half, 0.0, 0.0, half], device=self.device)
-            probe = probe.expand(self.num_envs, -1).contiguous()
-            self.write_object_pose_w(name, probe, mask)
-            held = torch.cat([self.object_pos_w()[:, number], self.object_quat_w()[:, number]], dim=1)
-            if not torch.allclose(held, torch.where(mask[:, None], probe, before), atol=1e-6):
-                raise RunError(f"object '{name}': the pose read back from the simulator is not the one written")
-        self.reset(mask)
-
-    def _check_state_writes(self) -> None:
-        """Write a state to every other environment, read it back, and see that the others kept theirs."""
-        mask = torch.arange(self.num_envs, device=self.device) % 2 == 0
-        before = self.joint_pos().clone(), self.joint_vel().clone()
-        # Small against any joint range, different for every joint.
-        probe = 1e-3 * torch.arange(1, len(self._dofs) + 1, device=self.device, dtype=torch.float32)
-        probe = probe.expand(self.num_envs, -1).contiguous()
-        self.write_joint_pos(probe, mask)
-        self.write_joint_vel(2 * probe, mask)
-        for what, held, factor, old in (
-            ("positions", self.joint_pos(), 1, before[0]),
-            ("velocities", self.joint_vel(), 2, before[1]),
-        ):
-            if not torch.equal(held, torch.where(mask[:, None], factor * probe, old)):
-                raise RunError(f"joint {what} read back from the simulator are not those written")
-        if self._floating:
-            self._check_base_writes(mask)
-        self.reset(mask)
-
-    def _check_base_writes(self, mask: Tensor) -> None:
-        """The same for pose and velocity of the base, with a turn, since velocities are written in another frame."""
-        links = (self.link_pos_w(), self.link_quat_w(), self.link_lin_vel_w(), self.link_ang_vel_w())
-        before = torch.cat([value[:, self._base] for value in links], dim=1)
-        half = math.sqrt(0.5)
-        pose = torch.tensor([0.1, 0.2, 0.5, half, 0.0, 0.0, half], device=self.device)
-        speed = torch.tensor([0.1, -0.2, 0.3, 0.4, -0.5, 0.6], device=self.device)
-        self.write_base_pose_w(pose.expand(self.num_envs, -1).contiguous(), mask)
-        self.write_base_vel_w(speed.expand(self.num_envs, -1).contiguous(), mask)
-        links = (self.link_pos_w(), self.link_quat_w(), self.link_lin_vel_w(), self.link_ang_vel_w())
-        held = torch.cat([value[:, self._base] for value in links], dim=1)
-        if not torch.allclose(held, torch.where(mask[:, None], torch.cat([pose, speed]), before), atol=1e-5):
-            raise RunError("pose or velocity of the base read back from the simulator are not those written")
 
 
 def _checked_model(robot: RobotCfg) -> Path:

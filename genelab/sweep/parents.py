@@ -50,6 +50,8 @@ def _reference(record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSp
     fresh: list[str] = [*FRESH]
     if start is not None and start.task == record.task and start.fresh_joints:
         fresh.append(f"action noise and statistics of {', '.join(start.fresh_joints)}")
+    if start is not None and start.task == record.task and start.new_terms:
+        fresh.append(f"weights of {', '.join(start.new_terms)}, from 0")
     assert record.checkpoint is not None
     return ParentRef(
         task=record.task,
@@ -78,14 +80,15 @@ def require_fits(parent: TaskSpec, task: TaskSpec, source: str) -> None:
     mine, theirs = list(task.env.action.columns), list(parent.env.action.columns)
     if mine != theirs:
         raise InputError(f"{source}: its actions are {theirs}, the task's are {mine}")
+    start = task.warm_start
+    new = start.new_terms if start is not None and (start.task, start.variant) == (parent.id, parent.variant) else ()
     for name in task.agent.groups:
         own, other = task.env.observations[name], parent.env.observations.get(name)
-        if other is None or list(own.terms) != list(other.terms) or own.history != other.history:
+        terms = {term: cfg for term, cfg in own.terms.items() if term not in new}
+        if other is None or list(terms) != list(other.terms) or own.history != other.history:
             told = "absent" if other is None else f"{list(other.terms)} x {other.history}"
-            raise InputError(
-                f"{source}: env.observations.{name} is {told}, the task has {list(own.terms)} x {own.history}"
-            )
-        for term, cfg in own.terms.items():
+            raise InputError(f"{source}: env.observations.{name} is {told}, the task has {list(terms)} x {own.history}")
+        for term, cfg in terms.items():
             for field in ("func", "params", "scale", "bounds"):
                 if getattr(cfg, field) != getattr(other.terms[term], field):
                     raise InputError(f"{source}: env.observations.{name}.terms.{term}.{field} is not the task's")

@@ -9,6 +9,7 @@ def register() -> None:
     register_task(go1.flat(), variants=[go1_cpu.flat()])
     register_task(go1_cpu.find())
     register_task(go1_cpu.smooth())
-    register_task(go1.rough())
+    register_task(go1.rough(), variants=[go1_cpu.rough()])
+    register_task(go1_cpu.climb())
     register_task(go2w.stage_1())
     register_task(go2w.stage_2())

@@ -87,6 +87,12 @@ def measures() -> dict[str, MeasureCfg]:
     }
 
 
+def away_from_start(distance: float) -> MeasureCfg:
+    """Share of the time that an episode spends further than this, m, from where it starts."""
+    params: dict[str, Param] = {"distance": distance}
+    return MeasureCfg(func="genelab.mdp.locomotion:away_from_start", params=params, unit="of the time")
+
+
 def probe(fastest: float, turn: float, slow_turns: tuple[float, ...] = (0.2,)) -> ProbeCfg:
     """Each direction by itself: m/s along x and y, rad/s about z; then slow ones, which are harder to keep."""
     return ProbeCfg(

@@ -116,14 +116,15 @@ def rough() -> TaskSpec:
     env = flat_task.env
     policy, critic = env.observations["policy"], env.observations["critic"]
     touching: dict[str, Param] = {"links": ["trunk"], "force": 1.0}
+    ground = terrain()
     return flat_task.model_copy(
         update={
             "id": "Genelab-Velocity-Rough-Unitree-Go1-v0",
             "summary": "Walk as commanded on stairs, blocks, rough ground and slopes, seeing the heights around.",
             "published_as": "Genelab-Velocity-Rough-Unitree-Go1-v0",
             "env": EnvCfg(
-                **env.model_dump(exclude={"observations", "terminations"}),
-                terrain=terrain(),
+                **env.model_dump(exclude={"observations", "terminations", "measures"}),
+                terrain=ground,
                 curriculum=TerrainCurriculumCfg(command=common.COMMAND),
                 observations={
                     "policy": _seeing(policy, noise=0.1),
@@ -136,6 +137,8 @@ def rough() -> TaskSpec:
                         func="genelab.mdp.terminations:off_the_terrain", params={"margin": 0.5}, truncates=True
                     ),
                 },
+                # So far as the curriculum wants to see a robot before it goes one level up.
+                measures={**env.measures, "out_of_start_cell": common.away_from_start(ground.cell_size / 2)},
             ),
         }
     )

@@ -1,4 +1,4 @@
-"""Unitree Go1 on flat ground within the reach of two CPU cores: a gait first, then the task itself.
+"""Unitree Go1 within the reach of two CPU cores: a gait first, then the task itself.
 
 The joints are so soft and damped that walking takes raw actions several times as large as the usual action noise. Noise
 that large costs more in the task's own reward than following the command earns, so a small batch learns to stand.
@@ -14,6 +14,7 @@ from genelab.config.terms import RewardTermCfg, TerminationCfg
 from genelab_unitree import common, go1
 
 FIND, SMOOTH = "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0", "Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0"
+CLIMB = "Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0"
 NUM_ENVS = 128
 
 
@@ -32,12 +33,10 @@ def find() -> TaskSpec:
 
 def smooth() -> TaskSpec:
     """Second stage: the same without relying on noise, smoothly."""
-    # Costs are the task's, and following pays four times as much: otherwise the rough gait is given up again.
-    env = _env(forward_share=0.1, rewards=_rewards(width=0.5, tracking=(8.0, 4.0), errors=(-8.0, -4.0), costs=POSTURE))
     task = _stage(
         SMOOTH,
         "Second stage of the Go1's variant cpu: the gait with little noise, smoothly.",
-        env,
+        _env(forward_share=0.1, rewards=_following()),
         _agent(init_std=0.6, desired_kl=0.04, use_clipped_value_loss=False),
         BudgetCfg(iterations=800),
     )
@@ -46,7 +45,32 @@ def smooth() -> TaskSpec:
 
 def flat() -> TaskSpec:
     """The task on flat ground with smaller networks and fewer environments, from the gait of the stages before."""
-    task = go1.flat()
+    return _small(go1.flat(), SMOOTH)
+
+
+def climb() -> TaskSpec:
+    """Third stage of the rough task: the smooth gait on the terrain, from its flat level upward."""
+    own, base = _env(forward_share=0.1, rewards=_following()), go1.rough()
+    learnt_on = {name: getattr(own, name) for name in ("num_envs", "sim", "decimation", "commands", "rewards")}
+    return base.model_copy(
+        update={
+            "id": CLIMB,
+            "summary": "Third stage of the Go1's variant cpu on rough ground: the gait on the terrain.",
+            "published_as": None,
+            "env": base.env.model_copy(update={**learnt_on, "disturbances": {}}),
+            "agent": _agent(init_std=0.5, desired_kl=0.02, use_clipped_value_loss=False),
+            "budget": BudgetCfg(iterations=400),
+            "warm_start": WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go1.JOINTS), new_terms=("height_scan",)),
+        }
+    )
+
+
+def rough() -> TaskSpec:
+    """The task on rough ground with smaller networks and fewer environments, from the stage before."""
+    return _small(go1.rough(), CLIMB)
+
+
+def _small(task: TaskSpec, before: str) -> TaskSpec:
     return task.model_copy(
         update={
             "variant": "cpu",
@@ -54,7 +78,7 @@ def flat() -> TaskSpec:
             "agent": _agent(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
             # So few environments cannot tell what a smaller step is worth: more iterations walk ever more slowly.
             "budget": BudgetCfg(iterations=50),
-            "warm_start": WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go1.JOINTS)),
+            "warm_start": WarmStartCfg(task=before, fresh_joints=tuple(go1.JOINTS)),
         }
     )
 
@@ -87,6 +111,11 @@ def _env(forward_share: float, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
             "disturbances": {},
         }
     )
+
+
+def _following() -> dict[str, RewardTermCfg]:
+    """Costs are the task's, and following pays four times as much: otherwise the rough gait is given up again."""
+    return _rewards(width=0.5, tracking=(8.0, 4.0), errors=(-8.0, -4.0), costs=POSTURE)
 
 
 def _rewards(

@@ -98,6 +98,15 @@ def test_tracking():
     assert locomotion.speed_along_command(state, "velocity").tolist() == pytest.approx([0.6, 0.0])
 
 
+def test_away_from_start_is_measured_in_the_plane():
+    # 0 m and hypot(7, 6) = 9.22 m from where they start; how high they are does not count.
+    state = _state()
+    assert locomotion.away_from_start(state, 4.0).tolist() == [0.0, 1.0]
+    assert locomotion.away_from_start(state, 9.3).tolist() == [0.0, 0.0]
+    lifted = _state(pos_w=torch.tensor([[0.0, 0.0, 50.0], [8.0, -4.0, 50.0]]))
+    assert locomotion.away_from_start(lifted, 4.0).tolist() == [0.0, 0.0]
+
+
 def test_penalties_of_the_base():
     state = _state()
     assert locomotion.lin_vel_z(state).tolist() == pytest.approx([0.04, 0.04])

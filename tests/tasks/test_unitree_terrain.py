@@ -11,6 +11,7 @@ from genelab.envs.step import Observations
 from genelab.errors import RunError
 from genelab.evaluation.episodes import Policy, run_episodes
 from genelab.registry import get_task
+from genelab.sim import read_back
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
@@ -158,7 +159,7 @@ def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Simulation) -> None
         with pytest.raises(
             RunError, match=r"^env\.ground\.friction: the simulator holds 0\.3\d*, the config says 1\.0"
         ):
-            sim._check_scene(cfg)
+            read_back.materials(sim._scene, sim._robot, sim._ground, cfg)
     finally:
         floor.geoms[0].set_friction(before)
-    sim._check_scene(cfg)
+    read_back.materials(sim._scene, sim._robot, sim._ground, cfg)

@@ -18,6 +18,7 @@ from genelab.learn.linear import uses_onednn
 from genelab.learn.policy import Layout, load_weights
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
+from genelab.learn.rsl_rl.widen import kept_columns, widened
 from genelab.records.contract import INPUTS
 
 input_names: tuple[str, ...] = INPUTS["rsl_rl"]
@@ -45,10 +46,18 @@ def warm_start(
         InputError: if the weights or the layout of the observations do not fit; names `source`.
     """
     assert isinstance(trainer, PpoTrainer)
-    if checkpoint.layout != trainer.env.layout():
-        raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
-    for part, model in (("actor", trainer.algorithm.actor), ("critic", trainer.algorithm.critic)):
-        load_weights(model, getattr(checkpoint, part), f"{source}: {part}")  # pyright: ignore
+    new = task.warm_start.new_terms if of_the_stage_before and task.warm_start is not None else ()
+    layout = trainer.env.layout()
+    for group, part, model in (
+        ("policy", "actor", trainer.algorithm.actor),
+        ("critic", "critic", trainer.algorithm.critic),
+    ):
+        columns = kept_columns(layout[group], checkpoint.layout[group], new)
+        if columns is None:
+            raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")
+        tensors = getattr(checkpoint, part)
+        told = f"{source}: {part}"
+        load_weights(model, widened(tensors, model, columns) if new else tensors, told)  # pyright: ignore
     if of_the_stage_before:
         _freshen(trainer, _ppo(task.agent), task)
 
