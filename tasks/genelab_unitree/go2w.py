@@ -31,6 +31,8 @@ EFFORT = {"hip": 23.7, "thigh": 23.7, "calf": 45.43}
 FRICTION_FLOOR = 0.3
 """Friction of the ground: the lowest that a wheel is randomised to, since a contact takes the larger of the two."""
 FRAMES = 5
+NUM_ENVS = 128
+"""Of the variant for two CPU cores."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,32 @@ def stage_2() -> TaskSpec:
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
         # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
         warm_start=WarmStartCfg(task=STAGE_1, fresh_joints=WHEEL_JOINTS, normalizer_count=98304),
+    )
+
+
+def small_stage_1() -> TaskSpec:
+    """The first stage with a budget for two CPU cores."""
+    return _small(stage_1(), iterations=150)
+
+
+def small_stage_2() -> TaskSpec:
+    """The second stage with a budget for two CPU cores, from the first with one."""
+    rows = NUM_ENVS * _agent().num_steps_per_env
+    start = WarmStartCfg(task=STAGE_1, variant="cpu", fresh_joints=WHEEL_JOINTS, normalizer_count=rows)
+    return _small(stage_2(), iterations=300).model_copy(update={"warm_start": start})
+
+
+def _small(task: TaskSpec, iterations: int) -> TaskSpec:
+    network = NetworkCfg(hidden_dims=(128, 64, 32), activation="elu")
+    # Half of the registered noise: a wheel turns by 20 rad/s for one unit.
+    agent = {"actor": network, "critic": network, "init_std": 0.5, "entropy_coef": 0.0, "num_mini_batches": 6}
+    return task.model_copy(
+        update={
+            "variant": "cpu",
+            "env": task.env.model_copy(update={"num_envs": NUM_ENVS}),
+            "agent": task.agent.model_copy(update=agent),
+            "budget": BudgetCfg(iterations=iterations),
+        }
     )
 
 
