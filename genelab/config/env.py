@@ -7,7 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointTargetsCfg
-from genelab.config.base import LOW_TO_HIGH, Cfg, Param, broken_rule, known_names
+from genelab.config.base import Cfg, Param, broken_rule, known_names
+from genelab.config.params import Known, check_grid, check_param
 from genelab.config.scene import BoxCfg, GroundCfg, RobotCfg, SimCfg
 from genelab.config.terms import (
     CommandCfg,
@@ -114,7 +115,8 @@ class EnvCfg(Cfg):
             known_names("goal.command", self.goal.command, [self.goal.command], "command", self.commands)
         for field, params in self._params():
             for name, value in params.items():
-                self._check_param(f"{field}.params.{name}", name, value)
+                check_param(f"{field}.params.{name}", name, value, self._known)
+            check_grid(field, params)
         return self
 
     def _check_terrain(self) -> None:
@@ -132,6 +134,11 @@ class EnvCfg(Cfg):
             rule = f"must be one of the levels 0 to {self.terrain.rows - 1}"
             raise broken_rule("curriculum.max_start_level", self.curriculum.max_start_level, rule)
 
+    @property
+    def _known(self) -> Known:
+        friction = self.ground.friction if self.ground is not None else None
+        return Known(tuple(self.robot.joints), self.robot.links, tuple(self.objects), tuple(self.commands), friction)
+
     def _params(self) -> list[tuple[str, Mapping[str, Param]]]:
         """Parameters of every term, each with the path of its term."""
         terms: dict[str, Mapping[str, TermCfg]] = {
@@ -146,38 +153,6 @@ class EnvCfg(Cfg):
         }
         goal: list[tuple[str, Mapping[str, Param]]] = [("goal", self.goal.params)] if self.goal else []
         return goal + [(f"{part}.{name}", term.params) for part, group in terms.items() for name, term in group.items()]
-
-    def _check_param(self, field: str, name: str, value: Param) -> None:
-        """The rules of the parameter names that mean the same in every term. A null is the function's business."""
-        if value is None:
-            return
-        if name == "joints":
-            if not isinstance(value, list) or not value:
-                raise broken_rule(field, value, "must be a list of one or more joints")
-            known_names(field, value, value, "joint", self.robot.joints)
-        elif name in ("joint_a", "joint_b"):
-            known_names(field, value, [value], "joint", self.robot.joints)
-        elif name == "link":
-            known_names(field, value, [value], "link", self.robot.links)
-        elif name == "links":
-            if not isinstance(value, list) or not value:
-                raise broken_rule(field, value, "must be a list of one or more links")
-            known_names(field, value, value, "link", self.robot.links)
-        elif name == "object":
-            known_names(field, value, [value], "object", self.objects)
-        elif name == "command":
-            known_names(field, value, [value], "command", self.commands)
-        elif name.endswith("_range"):
-            match value:
-                case [int() | float() as low, int() | float() as high] if low <= high:
-                    self._check_friction(field, name, value, low)
-                case _:
-                    raise broken_rule(field, value, LOW_TO_HIGH)
-
-    def _check_friction(self, field: str, name: str, value: Param, low: float) -> None:
-        if name == "friction_range" and self.ground is not None and low < self.ground.friction:
-            rule = f"must not begin below the ground's friction {self.ground.friction:g}: a contact takes the larger"
-            raise broken_rule(field, value, rule)
 
     @property
     def control_dt(self) -> float:

@@ -80,6 +80,12 @@ class JointCfg(Cfg):
     frictionloss: NonNegativeFloat = Field(default=0.0, exclude_if=lambda loss: loss == 0.0)
     """Dry friction of the joint itself, N or N m."""
 
+    @model_validator(mode="after")
+    def _default_is_in_range(self) -> Self:
+        if self.range is not None and not self.range[0] <= self.default_pos <= self.range[1]:
+            raise broken_rule("default_pos", self.default_pos, f"must lie in range {list(self.range)}")
+        return self
+
 
 class FloatingBaseCfg(Cfg):
     """A base that moves freely."""
@@ -176,11 +182,22 @@ class RobotCfg(Cfg):
             return self
         for kind, known in (("joint", self.joints), ("site", self.sites)):
             for name in known:
-                image, _ = mirror_name(self.mirror, name)
+                image, sign = mirror_name(self.mirror, name)
                 if image not in known:
                     rule = f"the mirror image of {kind} {name!r} would be {image!r}, which the robot does not have"
                     raise broken_rule("mirror.swap", [list(pair) for pair in self.mirror.swap], rule)
+                if kind == "joint":
+                    self._check_mirror_pose(name, image, sign)
+        swapped = [prefix for pair in self.mirror.swap for prefix in pair]
+        for prefix in swapped:
+            if not any(name.startswith(prefix) for name in self.joints):
+                rule = f"no joint's name begins with {prefix!r}"
+                raise broken_rule("mirror.swap", [list(pair) for pair in self.mirror.swap], rule)
         turned = [mirror_name(self.mirror, name)[1] for name in self.joints]
+        for name, sign in zip(self.joints, turned, strict=True):
+            if sign > 0 and any(name.endswith(flip) for flip in self.mirror.flip):
+                rule = f"joint {name!r} is to change its sign, but begins with none of the prefixes"
+                raise broken_rule("mirror.swap", [list(pair) for pair in self.mirror.swap], rule)
         for flip in self.mirror.flip:
             if not any(name == flip or name.endswith(flip) for name in self.joints):
                 raise broken_rule(
@@ -189,6 +206,13 @@ class RobotCfg(Cfg):
         if all(sign > 0 for sign in turned) and self.mirror.flip:
             raise broken_rule("mirror.flip", list(self.mirror.flip), "changes the sign of no joint")
         return self
+
+    def _check_mirror_pose(self, name: str, image: str, sign: float) -> None:
+        """Positions are told from the default, so that of the image must be the image of the default."""
+        own, other = self.joints[name].default_pos, self.joints[image].default_pos
+        if other != sign * own:
+            rule = f"must be {sign * own:g}, the mirror image of that of {name!r}"
+            raise broken_rule(f"joints.{image}.default_pos", other, rule)
 
     def law_of(self, joint: str) -> ActuatorLaw:
         """Law of the actuator group that holds a joint."""

@@ -99,7 +99,7 @@ class TaskSpec(Cfg):
     id: TaskId
     """Identifier, ending in -vN; N rises when the task becomes another task."""
     variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$", exclude_if=lambda name: name is None)
-    """Name of a variant of the task's learner, budget, number of environments and stage before; null for the task."""
+    """Name of a variant of the task's learner, budget, environments, curriculum and stage before; null for the task."""
     summary: str
     """One line on what is to be learnt."""
     task_version: PositiveInt

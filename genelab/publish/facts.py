@@ -14,6 +14,7 @@ from genelab.records.demo_source import chosen_file, collect_command
 from genelab.records.derived import LevelResult, by_level, metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
+from genelab.records.run import ParentRef
 from genelab.records.seed_files import SeedFiles
 from genelab.records.stamps import CodeStamp, HardwareStamp
 
@@ -121,14 +122,21 @@ def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
 def _starts(seeds: Sequence[SeedFiles]) -> list[str]:
     """The checkpoint that each seed started from; empty for training from scratch."""
     parents = [(seed.run.seed, seed.run.parent) for seed in seeds]
-    told = [
-        f"seed {number}: {parent.task} seed {parent.seed}, iteration {parent.iteration}, "
-        f"weights `{parent.weights_sha256[:12]}`, config `{parent.config_sha256[:12]}`"
-        for number, parent in parents
-        if parent is not None
-    ]
+    told = [f"seed {number}: {_line_of(parent)}" for number, parent in parents if parent is not None]
     foreign = any(seed.foreign_start for seed in seeds)
-    return [*told, "**not the stage before that the task names**"] if foreign else told
+    return [*told, "**not the stage before as it is registered**"] if foreign else told
+
+
+def _line_of(parent: ParentRef) -> str:
+    """A checkpoint, and what it started from itself."""
+    variant = f" variant {parent.variant}" if parent.variant else ""
+    text = (
+        f"{parent.task}{variant} seed {parent.seed}, iteration {parent.iteration}, "
+        f"weights `{parent.weights_sha256[:12]}`, config `{parent.config_sha256[:12]}`"
+    )
+    if parent.overrides:
+        text += f", changed: {', '.join(change.path for change in parent.overrides)}"
+    return text if parent.parent is None else f"{text}, from {_line_of(parent.parent)}"
 
 
 def _measured(seeds: Sequence[SeedFiles]) -> str:

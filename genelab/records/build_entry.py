@@ -152,19 +152,23 @@ def _reproduce(sweep: SweepRecord, first: SeedFiles) -> str:
     words = ["genelab", "train", sweep.task, *named, "--seeds", ",".join(map(str, sweep.seeds_planned))]
     for override in first.run.overrides:
         words += ["--set", f"{override.path}={canonical_json(override.new)}"]
+    by_hand = _option(sweep.command, "--checkpoint")
+    words += by_hand
+    for override in first.run.parent.overrides if first.run.parent and not by_hand else ():
+        words += ["--stage-set", f"{override.path}={canonical_json(override.new)}"]
     if requested.device != "auto":
         words += ["--device", requested.device]
     if requested.threads != 1:
         words += ["--threads", str(requested.threads)]
-    return shlex.join([*words, *_log_dir(sweep.command)])
+    return shlex.join([*words, *_option(sweep.command, "--log_dir", "--log-dir")])
 
 
-def _log_dir(command: Sequence[str]) -> list[str]:
-    """The option as recorded, the last one if given twice; empty if not given."""
+def _option(command: Sequence[str], *spellings: str) -> list[str]:
+    """An option with its value as recorded, the last one if given twice; empty if not given."""
     found: list[str] = []
     for k, word in enumerate(command):
         name, equals, value = word.partition("=")
-        if name in ("--log_dir", "--log-dir"):
+        if name in spellings:
             found = [name, value] if equals else [name, *command[k + 1 : k + 2]]
     return found
 

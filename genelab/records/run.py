@@ -106,6 +106,31 @@ class ParentRef(Record):
     """What is taken from it."""
     fresh: tuple[str, ...]
     """What starts anew."""
+    variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Variant of the task that it was trained on."""
+    overrides: tuple[Override, ...] = Field(default=(), exclude_if=lambda changes: not changes)
+    """What the command line had changed in that task."""
+    foreign: bool = Field(default=False, exclude_if=lambda foreign: not foreign)
+    """Whether that training started from something else than its task says."""
+    parent: "ParentRef | None" = Field(default=None, exclude_if=lambda parent: parent is None)
+    """The checkpoint that that training started from; null for training from scratch."""
+
+    @property
+    def altered(self) -> bool:
+        """Whether anything in this line of trainings is not as it is registered."""
+        return bool(self.overrides) or self.foreign or (self.parent is not None and self.parent.altered)
+
+
+def foreign_start(before: tuple[str, str | None] | None, parent: ParentRef | None) -> bool:
+    """Whether a training started from something else than the stage before, as it is registered.
+
+    Args:
+        before: task and variant of the stage before; None for a task that is trained from scratch.
+        parent: what it started from; None for scratch.
+    """
+    if before is None or parent is None:
+        return before is not None or parent is not None
+    return before != (parent.task, parent.variant) or parent.altered
 
 
 class CollectedDemos(Record):

@@ -14,7 +14,7 @@ from genelab.records.curve import Curve, curve_of
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_json, read_rows, short_problem
 from genelab.records.probe import ProbeRecord
-from genelab.records.run import RunRecord, TrainTiming
+from genelab.records.run import RunRecord, TrainTiming, foreign_start
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
 
 
@@ -28,6 +28,8 @@ class SnapshotStart(_Part):
 
     task: str
     """Its task."""
+    variant: str | None = None
+    """Variant of it; None for the task itself."""
 
 
 class SnapshotBudget(_Part):
@@ -143,9 +145,9 @@ class SeedFiles:
 
     @property
     def foreign_start(self) -> bool:
-        """Whether training started from something else than the task says: a checkpoint given by hand."""
-        start, parent = self.snapshot.task.warm_start, self.run.parent
-        return (start and start.task) != (parent and parent.task)
+        """Whether training started from something else than the task says, as registered."""
+        start = self.snapshot.task.warm_start
+        return foreign_start(None if start is None else (start.task, start.variant), self.run.parent)
 
 
 def train_stamps(run: RunRecord) -> TrainStamps:

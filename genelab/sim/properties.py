@@ -30,7 +30,8 @@ class Properties:
         """Write properties where masked; the other environments keep theirs. Shape: (num_envs,) bool.
 
         Raises:
-            RunError: if the simulator holds something else afterwards, the first time that a property is written.
+            RunError: if the simulator holds something else afterwards, or a mass would not be above 0; looked at the
+                first time that a property is written.
         """
         for link, friction in write.link_friction.items():
             # The simulator keeps it as a ratio to the friction in the model.
@@ -73,6 +74,8 @@ class Properties:
         self._held[name] = value
         self._to_simulator(name, value)
         if name not in self._checked:
+            if name.startswith("mass/") and bool((value <= 0.0).any()):
+                raise RunError(f"robot: {name} = {float(value.min()):g} kg: must stay above 0")
             found = self._read(name)
             if not torch.allclose(found, value, rtol=1e-5, atol=1e-7):
                 raise RunError(f"robot: the simulator holds {name} = {found[0].tolist()}, not {value[0].tolist()}")

@@ -51,6 +51,9 @@ class Book:
         for seed in plan.seeds:
             entry = entries.get(seed.seed, SeedEntry(seed=seed.seed))
             entries[seed.seed] = entry.replace(state=_opening_state(seed), reason=None)
+        for number in plan.lost:
+            entry = entries.get(number, SeedEntry(seed=number))
+            entries[number] = entry.replace(state="failed", reason="the stage before left it no policy")
         return SweepRecord(
             schema="genelab/sweep/1",
             task=plan.task.id,

@@ -59,7 +59,7 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, command: Sequence[s
     with locked(plan.log_dir):
         _wait_for_orphans(plan, view)
         # Planned anew under the lock: another launch may have ended in between.
-        plan = make_plan(plan.task, plan.overrides, plan.execution, plan.cfg, plan.start)
+        plan = make_plan(plan.task, plan.overrides, plan.execution, plan.cfg, plan.start, plan.lost)
         with _signals() as stop:
             launcher = _Launcher(plan, tuple(argv), view, tuple(command))
             with view:

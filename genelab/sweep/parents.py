@@ -1,19 +1,21 @@
 """The checkpoints that seeds start from: of the stage before, or one named by hand."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointPositionCfg, JointTargetsCfg
+from genelab.config.choices import choices
+from genelab.config.env import EnvCfg
 from genelab.config.snapshot import dump
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.records.run import ParentRef, RunRecord
+from genelab.records.run import ParentRef, RunRecord, foreign_start
 from genelab.runs.files import sha256_file
 from genelab.runs.run_dir import RunDir
 
 STAGES = "stages"
 """Folder of a sweep that holds the sweeps of the stages before, each under the name of its task."""
-LOADED = ("policy weights", "value weights", "normaliser statistics", "action noise")
-FRESH = ("optimiser", "iteration count")
 
 
 def stage_dir(log_dir: Path, task: TaskSpec) -> Path:
@@ -42,16 +44,14 @@ def parent_of(checkpoint: Path, run_path: Path, task: TaskSpec) -> ParentRef:
         raise InputError(f"parent checkpoint '{checkpoint}' is not the final one of a finished training")
     if (found := sha256_file(checkpoint)) != trained.sha256:
         raise InputError(f"parent checkpoint '{checkpoint}' was changed: sha256 {trained.sha256} -> {found}")
-    return _reference(record, checkpoint, run_path, task)
+    return _reference(run_dir, record, checkpoint, run_path, task)
 
 
-def _reference(record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSpec) -> ParentRef:
-    start = task.warm_start
-    fresh: list[str] = [*FRESH]
-    if start is not None and start.task == record.task and start.fresh_joints:
-        fresh.append(f"action noise and statistics of {', '.join(start.fresh_joints)}")
-    if start is not None and start.task == record.task and start.new_terms:
-        fresh.append(f"weights of {', '.join(start.new_terms)}, from 0")
+def _reference(run_dir: RunDir, record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSpec) -> ParentRef:
+    parent = run_dir.task()
+    loaded, fresh = _taken_over(parent, task)
+    open_choices = {path for path, _ in choices(parent)}
+    before = parent.warm_start
     assert record.checkpoint is not None
     return ParentRef(
         task=record.task,
@@ -62,9 +62,37 @@ def _reference(record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSp
         sha256=record.checkpoint.sha256,
         weights_sha256=record.checkpoint.weights_sha256,
         iteration=record.checkpoint.iteration,
-        loaded=LOADED,
-        fresh=tuple(fresh),
+        loaded=loaded,
+        fresh=fresh,
+        variant=parent.variant,
+        overrides=tuple(o for o in record.overrides if o.effective and o.path not in open_choices),
+        foreign=foreign_start(None if before is None else (before.task, before.variant), record.parent),
+        parent=record.parent,
     )
+
+
+def is_stage_before(parent: TaskSpec, task: TaskSpec) -> bool:
+    """Whether `parent` is the stage that `task` names as the one before, so that what it says is to start anew does."""
+    start = task.warm_start
+    return start is not None and (start.task, start.variant) == (parent.id, parent.variant)
+
+
+def _taken_over(parent: TaskSpec, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the learner takes from a checkpoint of `parent`, and what it starts anew (`warm_start` of the learner)."""
+    start = task.warm_start if is_stage_before(parent, task) else None
+    anew = () if start is None else start.fresh_joints
+    running = task.agent.normalization == "running"
+    others = [joint for joint in task.env.action.columns if joint not in anew]
+    loaded, fresh = ["policy weights", "value weights"], ["optimiser", "iteration count"]
+    if running:
+        loaded.append("normaliser statistics")
+    if others:
+        loaded.append(f"action noise of {', '.join(others)}" if anew else "action noise")
+    if anew:
+        fresh.append(f"action noise{' and statistics' if running else ''} of {', '.join(anew)}")
+    if start is not None and start.new_terms:
+        fresh.append(f"weights of {', '.join(start.new_terms)}, from 0")
+    return tuple(loaded), tuple(fresh)
 
 
 def require_fits(parent: TaskSpec, task: TaskSpec, source: str) -> None:
@@ -80,8 +108,9 @@ def require_fits(parent: TaskSpec, task: TaskSpec, source: str) -> None:
     mine, theirs = list(task.env.action.columns), list(parent.env.action.columns)
     if mine != theirs:
         raise InputError(f"{source}: its actions are {theirs}, the task's are {mine}")
-    start = task.warm_start
-    new = start.new_terms if start is not None and (start.task, start.variant) == (parent.id, parent.variant) else ()
+    start = task.warm_start if is_stage_before(parent, task) else None
+    new, anew = (start.new_terms, start.fresh_joints) if start is not None else ((), ())
+    _require_robot(parent.env, task.env, anew, source)
     for name in task.agent.groups:
         own, other = task.env.observations[name], parent.env.observations.get(name)
         terms = {term: cfg for term, cfg in own.terms.items() if term not in new}
@@ -97,3 +126,33 @@ def require_fits(parent: TaskSpec, task: TaskSpec, source: str) -> None:
         if mine_cfg != their_cfg:
             told = dump(their_cfg) if field != "normalization" else their_cfg
             raise InputError(f"{source}: agent.{field} is {told}, not the task's")
+
+
+def _require_robot(parent: EnvCfg, own: EnvCfg, anew: Sequence[str], source: str) -> None:
+    """Observed positions are told from the default pose, and actions by their scale: both must mean the same.
+
+    Raises:
+        InputError: on the first difference, but for the scale of joints that start anew.
+    """
+    if parent.robot.model != own.robot.model:
+        raise InputError(f"{source}: env.robot.model is '{parent.robot.model}', the task's is '{own.robot.model}'")
+    for joint, cfg in own.robot.joints.items():
+        other = parent.robot.joints[joint].default_pos if joint in parent.robot.joints else None
+        if other != cfg.default_pos:
+            told = f"{other}, the task has {cfg.default_pos}"
+            raise InputError(f"{source}: env.robot.joints.{joint}.default_pos is {told}")
+    for joint, target in _targets(own.action).items():
+        if joint not in anew and _targets(parent.action).get(joint) != target:
+            told = f"{_targets(parent.action).get(joint)}, the task has {target}"
+            raise InputError(f"{source}: scale and offset of the action on {joint} are {told}")
+
+
+def _targets(action: ActionCfg) -> dict[str, tuple[float, float]]:
+    """Scale and offset of the targets by joint; nothing for an action that moves a hand."""
+    match action:
+        case JointPositionCfg():
+            return dict.fromkeys(action.joints, (action.scale, action.offset))
+        case JointTargetsCfg():
+            return {joint: (group.scale, 0.0) for group in action.groups.values() for joint in group.joints}
+        case DifferentialIkCfg():
+            return {}

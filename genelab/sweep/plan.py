@@ -16,7 +16,7 @@ from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.eval import EvalRecord
-from genelab.records.run import RunRecord
+from genelab.records.run import RunRecord, foreign_start
 from genelab.records.sweep import SweepRecord
 from genelab.runs.files import TEMPORARIES, read_record, require_writable
 from genelab.runs.hardware import usable_cores
@@ -88,6 +88,8 @@ class SweepPlan:
     """Every seed of the sweep, those of earlier launches included."""
     start: Start | None = None
     """Where the checkpoints are that the seeds start from; None for training from scratch."""
+    lost: tuple[int, ...] = ()
+    """Planned seeds that the stage before left no policy for."""
 
     @property
     def trains(self) -> bool:
@@ -103,12 +105,22 @@ class SweepPlan:
         """The plan of the seeds that have something to start from, and the others, once the stage before has ended."""
         if self.start is None or self.start.file is not None:
             return self, []
-        lost = [seed.seed for seed in self.seeds if not self.start.is_there(seed.seed)]
+        lost = [s.seed for s in self.seeds if s.action != "skip" and not self.start.is_there(s.seed)]
         kept = tuple(seed for seed in self.seeds if seed.seed not in lost)
         if not lost or not kept:
             return dataclasses.replace(self, seeds=kept), lost
-        cfg = self.cfg.model_copy(update={"seeds": tuple(seed.seed for seed in kept)})
-        return dataclasses.replace(self, seeds=kept, cfg=cfg), lost
+        return dataclasses.replace(self, seeds=kept, lost=tuple(lost)), lost
+
+    def _foreign(self) -> list[str]:
+        """A line if the seeds start from something else than the stage before: what they learn is no reference."""
+        if self.start is None or self.start.file is None:
+            return []
+        start, file = self.task.warm_start, self.start.file
+        parent = parent_of(file, self.seeds[0].path, self.task)
+        if not foreign_start(None if start is None else (start.task, start.variant), parent):
+            return []
+        named = "no stage before" if start is None else f"the stage before {start.task}"
+        return [f"warning: '{file}' is of {parent.task}; the task names {named} as registered"]
 
     def lines(self) -> list[str]:
         """The plan as text."""
@@ -127,6 +139,7 @@ class SweepPlan:
             f"{self.cfg.parallel} seed(s) at a time",
             f"directory  {self.log_dir}",
             *([f"start      {self.start.told()}"] if self.start else []),
+            *self._foreign(),
             *(f"seed {s.seed:<5} {s.action}: {s.why}" for s in self.seeds),
         ]
         wanted, cores = min(self.cfg.parallel, len(self.seeds)) * self.execution.threads, usable_cores()
@@ -141,15 +154,25 @@ def make_plan(
     execution: ExecutionCfg,
     cfg: LaunchCfg,
     start: Start | None = None,
+    lost: tuple[int, ...] = (),
 ) -> SweepPlan:
     """Resolve a launch. Reads the directory, writes nothing.
 
+    Args:
+        task: what is to be trained.
+        overrides: what the command line changed in it.
+        execution: device and threads.
+        cfg: the launch.
+        start: where the checkpoints are that the seeds start from; None for training from scratch.
+        lost: seeds of the launch that the stage before left no policy for. They are planned, and not trained.
+
     Raises:
-        InputError: if the task leaves a choice open, its demonstrations do not fit, the directory cannot be written, or
-            holds another task or configuration or a broken record, or a started seed ran on another device or number of
-            threads.
+        InputError: if the task leaves a choice open, an observation has no mirror image, its demonstrations do not
+            fit, the directory cannot be written, or holds another task or configuration or a broken record, or a
+            started seed ran on another device or number of threads.
     """
     require_made(task)
+    _require_images(task)
     demonstrations_of(task)
     log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)
@@ -176,10 +199,11 @@ def make_plan(
                 f"'{log_dir}' was launched with another configuration: config_sha256 "
                 f"{earlier.config_sha256} -> {sha256}. Choose another --log_dir"
             )
-    seeds = tuple(_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in cfg.seeds)
+    here = [seed for seed in cfg.seeds if seed not in lost]
+    seeds = tuple(_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in here)
     for seed, record in records.items():
         _require_start(record, found[seed].path, task, start)
-    return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, seeds, planned, start)
+    return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, seeds, planned, start, lost)
 
 
 def log_dir_of(task: TaskSpec, cfg: LaunchCfg) -> Path:
@@ -215,6 +239,17 @@ def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) 
             seed, path, "resume", f"{record.status}, {record.attempts[-1].to_iteration or 0} iterations saved"
         )
     return SeedPlan(seed, path, "train", "planned before")
+
+
+def _require_images(task: TaskSpec) -> None:
+    """See that every observation and action that is to be mirrored has an image, before a simulator is built."""
+    if task.agent.algorithm != "ppo" or not task.agent.symmetry:
+        return
+    from genelab.mdp.mirror import action_columns, group_columns
+
+    for name in task.agent.groups:
+        group_columns(task.env, name, task.env.observations[name])
+    action_columns(task.env.robot, task.env.action)
 
 
 def _require_task(path: Path, found: str, task: TaskSpec) -> None:

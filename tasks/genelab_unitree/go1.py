@@ -113,7 +113,8 @@ def flat() -> TaskSpec:
 def rough() -> TaskSpec:
     """Follow a velocity command on stairs, blocks, rough ground and slopes, seeing the heights around."""
     flat_task = flat()
-    env = flat_task.env
+    env, probe = flat_task.env, flat_task.probe
+    assert probe is not None
     policy, critic = env.observations["policy"], env.observations["critic"]
     touching: dict[str, Param] = {"links": ["trunk"], "force": 1.0}
     ground = terrain()
@@ -122,6 +123,8 @@ def rough() -> TaskSpec:
             "id": "Genelab-Velocity-Rough-Unitree-Go1-v0",
             "summary": "Walk as commanded on stairs, blocks, rough ground and slopes, seeing the heights around.",
             "published_as": "Genelab-Velocity-Rough-Unitree-Go1-v0",
+            # One start on every cell.
+            "probe": probe.model_copy(update={"num_envs": ground.rows * len(ground.columns)}),
             "env": EnvCfg(
                 **env.model_dump(exclude={"observations", "terminations", "measures"}),
                 terrain=ground,

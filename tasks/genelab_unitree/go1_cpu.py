@@ -11,6 +11,7 @@ from genelab.config.env import EnvCfg
 from genelab.config.scene import SimCfg
 from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
 from genelab.config.terms import RewardTermCfg, TerminationCfg
+from genelab.config.terrain import TerrainCurriculumCfg
 from genelab_unitree import common, go1
 
 FIND, SMOOTH = "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0", "Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0"
@@ -59,7 +60,7 @@ def climb() -> TaskSpec:
             "published_as": None,
             "env": base.env.model_copy(update={**learnt_on, "disturbances": {}}),
             "agent": _agent(init_std=0.5, desired_kl=0.02, use_clipped_value_loss=False),
-            "budget": BudgetCfg(iterations=400),
+            "budget": BudgetCfg(iterations=500),
             "warm_start": WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go1.JOINTS), new_terms=("height_scan",)),
         }
     )
@@ -67,7 +68,10 @@ def climb() -> TaskSpec:
 
 def rough() -> TaskSpec:
     """The task on rough ground with smaller networks and fewer environments, from the stage before."""
-    return _small(go1.rough(), CLIMB)
+    task = _small(go1.rough(), CLIMB)
+    # So short a training has no time to climb again: its episodes begin on all levels that the stage before reached.
+    curriculum = TerrainCurriculumCfg(command=common.COMMAND, max_start_level=6)
+    return task.model_copy(update={"env": task.env.model_copy(update={"curriculum": curriculum})})
 
 
 def _small(task: TaskSpec, before: str) -> TaskSpec:

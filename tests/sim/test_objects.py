@@ -6,6 +6,7 @@ import torch
 from genelab.errors import RunError
 from genelab.mdp.state import quat_apply_inverse, quat_conjugate, quat_multiply, rotation_vector
 from genelab.registry import get_task
+from genelab.sim import read_back
 from genelab.sim.simulation import Simulation
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
@@ -35,7 +36,7 @@ def test_an_object_that_is_not_what_the_config_says_is_an_error(
 ):
     cube = ENV.objects["cube"].model_copy(update={quantity: value})
     with pytest.raises(RunError, match=told):
-        sim._check_objects(ENV.model_copy(update={"objects": {"cube": cube}}))
+        read_back.objects(sim, sim._objects, {"cube": cube})
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_a_scene_that_is_not_what_the_config_says_is_an_error(
 ):
     other = getattr(ENV, part).model_copy(update={field: value})
     with pytest.raises(RunError, match=rf"^env\.{part}\.{field}: {told}"):
-        sim._check_scene(ENV.model_copy(update={part: other}))
+        read_back.materials(sim._scene, sim._robot, sim._ground, ENV.model_copy(update={part: other}))
 
 
 def test_gravity_compensation_is_read_from_the_solver(sim: Simulation):
@@ -60,16 +61,16 @@ def test_gravity_compensation_is_read_from_the_solver(sim: Simulation):
     field.from_numpy(0.0 * before)
     try:
         with pytest.raises(RunError, match=r"^env\.robot\.gravity_compensation: the simulator holds 0\.0, the config"):
-            sim._check_scene(ENV)
+            read_back.materials(sim._scene, sim._robot, sim._ground, ENV)
     finally:
         field.from_numpy(before)
-    sim._check_scene(ENV)
+    read_back.materials(sim._scene, sim._robot, sim._ground, ENV)
 
 
 def test_a_pose_write_that_does_nothing_is_an_error(sim: Simulation, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sim._objects[0], "set_qpos", lambda *_, **__: None)
     with pytest.raises(RunError, match="object 'cube': the pose read back from the simulator is not the one written"):
-        sim._check_objects(ENV)
+        read_back.objects(sim, sim._objects, ENV.objects)
 
 
 def test_a_pose_is_written_where_masked_and_stops_the_object(sim: Simulation):

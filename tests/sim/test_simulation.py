@@ -9,6 +9,7 @@ from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
 from genelab.errors import InputError, RunError
 from genelab.registry import get_task
+from genelab.sim import read_back
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
 
@@ -111,7 +112,7 @@ def test_a_setter_that_does_nothing_is_an_error(sim_session: Session, setter: st
     sim = Simulation(get_task(V1).env, 2, sim_session)
     setattr(sim._robot, setter, lambda *_, **__: None)
     with pytest.raises(RunError, match="read back from the simulator are not those written"):
-        sim._check_state_writes()
+        read_back.state_writes(sim, None)
 
 
 def test_a_gain_that_was_not_taken_is_an_error(sim_session: Session):
@@ -119,7 +120,7 @@ def test_a_gain_that_was_not_taken_is_an_error(sim_session: Session):
     sim = Simulation(env, 2, sim_session)
     sim._robot.set_dofs_kv([7.0], sim._drives._dofs["implicit_pd"])
     with pytest.raises(RunError, match="joint 'slider': the simulator holds kv = 7.0, the config says 8.0"):
-        sim._check_robot(env.robot)
+        read_back.robot(sim._robot, sim._dofs, env.robot)
 
 
 def test_writes_touch_masked_environments_only(build: Build):
