@@ -42,6 +42,10 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
     record = read(second / "eval.json")
     assert record["run"]["parent"] == parent
     assert "parent" not in read(first / "run.json")
+    assert "budget.iterations" in {change["path"] for change in parent["overrides"]}
+    wheels = ", ".join(f"{leg}_wheel_joint" for leg in ("FL", "FR", "RL", "RR"))
+    assert parent["fresh"] == ["optimiser", "iteration count", f"action noise and statistics of {wheels}"]
+    assert parent["loaded"][:3] == ["policy weights", "value weights", "normaliser statistics"]
     told = (second / "train.log").read_text()
     assert "warm start from '../stages/" in told
     # Beside the return stands what doing nothing gets.
@@ -101,7 +105,9 @@ def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monk
     assert rendered.returncode == 0, rendered.stdout + rendered.stderr
     page = (tmp_path / "docs" / "reference-runs.md").read_text()
     assert f"Started from: seed 1: {STAGE_1} seed 1, iteration 2" in page
-    assert "not the stage before" not in page
+    # The first stage had another budget than the registered one, which a table must not hide.
+    assert "not the stage before as it is registered" in page
+    assert "--stage-set budget.iterations=2" in page
     assert "share of the commanded way" in page
     assert "| backward | -0.8 | 0 | 0 |" in page
 

@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from genelab.config.overrides import Override, apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.records.run import ParentRef, foreign_start
 from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
+from genelab.sweep.book import Book
 from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.parents import require_fits
-from genelab.sweep.plan import SweepPlan
+from genelab.sweep.plan import SweepPlan, make_plan
 from genelab.sweep.stages import plan_stages
 
 STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
@@ -120,3 +124,78 @@ def test_a_new_term_that_the_task_does_not_have_is_refused() -> None:
     start = task.warm_start.model_copy(update={"new_terms": ("hieght_scan",)})
     with pytest.raises(ValidationError, match="unknown observation term 'hieght_scan'; known: .*height_scan"):
         TaskSpec.model_validate(task.model_copy(update={"warm_start": start}).model_dump())
+
+
+def test_what_means_something_else_in_the_stage_before_is_refused(tmp_path: Path) -> None:
+    first, second = get_task(STAGE_1), get_task(STAGE_2)
+    # The policy of the second stage drives wheels, and the first locks them.
+    with pytest.raises(InputError, match=r"scale and offset of the action on FL_wheel_joint are \(20\.0, 0\.0\)"):
+        require_fits(second, first, "parent")
+    bent, _ = apply_overrides(first, ["env.robot.joints.RL_thigh_joint.default_pos=1.0",
+                                      "env.robot.joints.RR_thigh_joint.default_pos=1.0"])  # fmt: skip
+    with pytest.raises(InputError, match=r"joints\.RL_thigh_joint\.default_pos is 1\.0, the task has 0\.9"):
+        require_fits(bent, second, "parent")
+    weak, _ = apply_overrides(first, ["env.action.groups.legs.scale=0.5"])
+    with pytest.raises(InputError, match=r"action on FL_hip_joint are \(0\.5, 0\.0\), the task has \(0\.25, 0\.0\)"):
+        require_fits(weak, second, "parent")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            'env.observations.policy.terms.joint_pos.params.joints=["FL_hip_joint"]',
+            "policy.terms.joint_pos: mirror image",
+        ),
+        ('env.action.groups.legs.joints=["FL_hip_joint"]', "mirror image of joint 'FL_hip_joint' is 'FR_hip_joint'"),
+    ],
+)
+def test_an_observation_without_an_image_is_refused_before_anything_is_built(
+    tmp_path: Path, change: str, told: str
+) -> None:
+    task, changes = apply_overrides(get_task(STAGE_1), [change])
+    with pytest.raises(InputError, match=told):
+        plan_stages(task, changes, ExecutionCfg(), LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs")))
+
+
+def test_a_seed_that_the_stage_before_lost_stays_planned_and_is_told(tmp_path: Path) -> None:
+    plan = _plan(tmp_path)[1]
+    left = RunDir(tmp_path / "runs" / "stages" / STAGE_1 / "seed_1")
+    left.path.mkdir(parents=True)
+    # Only seed 1 was trained there.
+    (left.path / "run.json").write_text("{}")
+    left.final_checkpoint.write_bytes(b"")
+    ready, lost = plan.ready()
+    assert lost == [2]
+    assert [seed.seed for seed in ready.seeds] == [1]
+    assert ready.planned == (1, 2)
+    again = make_plan(plan.task, (), ExecutionCfg(), plan.cfg, None, ready.lost)
+    assert ([seed.seed for seed in again.seeds], again.planned, again.lost) == ([1], (1, 2), (2,))
+    entries = {entry.seed: entry for entry in Book(again, ("genelab",)).record.seeds}
+    assert (entries[2].state, entries[2].reason) == ("failed", "the stage before left it no policy")
+    assert entries[1].state == "planned"
+
+
+REF = ParentRef(
+    task=STAGE_1, task_version=1, seed=1, config_sha256="0" * 64, path="model.pt", sha256="1" * 64,
+    weights_sha256="2" * 64, iteration=5, loaded=(), fresh=(),
+)  # fmt: skip
+CHANGED = Override(path="budget.iterations", old=6000, new=2)
+
+
+@pytest.mark.parametrize(
+    ("parent", "foreign"),
+    [
+        (REF, False),
+        (None, True),
+        (REF.replace(variant="cpu"), True),
+        (REF.replace(task=STAGE_2), True),
+        (REF.replace(overrides=(CHANGED,)), True),
+        (REF.replace(foreign=True), True),
+        (REF.replace(parent=REF), False),
+        (REF.replace(parent=REF.replace(overrides=(CHANGED,))), True),
+    ],
+)
+def test_a_start_that_is_not_as_registered_is_foreign(parent: ParentRef | None, foreign: bool) -> None:
+    assert foreign_start((STAGE_1, None), parent) is foreign
+    assert foreign_start(None, parent) is (parent is not None)

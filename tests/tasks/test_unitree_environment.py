@@ -330,3 +330,41 @@ def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Ses
     asked = torch.tensor([next(part for part in case if part) for case in small.cases.values()])
     assert ((first.achieved[:, 0] / asked) < 0.5).float().mean() > 0.5
     assert torch.equal(drive(task, small, checkpoint, sim_session, "policy").achieved, first.achieved)
+
+
+def test_a_stage_starts_from_the_one_before_but_for_what_that_could_not_learn(build: Build) -> None:
+    task = get_task(GO2W)
+    network = NetworkCfg(hidden_dims=(8,))
+    agent = PpoCfg(actor=network, critic=network, save_interval=1, num_mini_batches=1, init_std=0.7)
+    assert task.warm_start is not None
+    start = task.warm_start.model_copy(update={"normalizer_count": 50})
+    task = task.model_copy(update={"agent": agent, "warm_start": start})
+    env = Environment(task.env, build(GO2W, N), 1, numbering="environment")
+    env.reset()
+    backend = backend_of(agent)
+    torch.manual_seed(0)
+    before = backend.make_trainer(task, "0" * 64, env).checkpoint()  # type: ignore[attr-defined]
+    for tensors, width in ((before.actor, 57), (before.critic, 60)):
+        shape = tensors["obs_normalizer._mean"].shape
+        assert shape == (1, 5 * width)
+        for name, value in (("_mean", 3.0), ("_var", 4.0), ("_std", 2.0)):
+            tensors[f"obs_normalizer.{name}"] = torch.full(shape, value)
+        tensors["obs_normalizer.count"] = torch.tensor(10_000)
+    before.actor["distribution.std_param"] = torch.full((16,), 0.2)
+
+    torch.manual_seed(1)
+    for of_the_stage_before in (True, False):
+        trainer = backend.make_trainer(task, "0" * 64, env)
+        backend.warm_start(trainer, before, task, "parent", of_the_stage_before=of_the_stage_before)
+        found = trainer.checkpoint()  # type: ignore[attr-defined]
+        assert torch.equal(found.actor["mlp.0.weight"], before.actor["mlp.0.weight"])
+        assert torch.equal(found.critic["mlp.2.bias"], before.critic["mlp.2.bias"])
+        # Action noise of the twelve leg joints, then of the four wheels.
+        wheels = 0.7 if of_the_stage_before else 0.2
+        assert found.actor["distribution.std_param"].tolist() == pytest.approx([0.2] * 12 + [wheels] * 4)
+        for tensors, width in ((found.actor, 57), (found.critic, 60)):
+            # Angular velocity and gravity, then 16 columns each of positions and velocities, wheels last.
+            fresh = {6 + 16 * block + 12 + wheel for block in range(2) for wheel in range(4)}
+            expected = [0.0 if of_the_stage_before and k % width in fresh else 3.0 for k in range(5 * width)]
+            assert tensors["obs_normalizer._mean"][0].tolist() == expected
+            assert int(tensors["obs_normalizer.count"]) == (50 if of_the_stage_before else 10_000)

@@ -2,14 +2,19 @@
 
 import pytest
 import torch
+from tensordict import TensorDict
 from torch import Tensor
 
+from genelab.config.agent import PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.terrain import FlatCfg, PyramidStairsCfg, TerrainCfg
 from genelab.envs.environment import Environment
 from genelab.envs.step import Observations
-from genelab.errors import RunError
+from genelab.errors import InputError, RunError
 from genelab.evaluation.episodes import Policy, run_episodes
+from genelab.learn.backend import backend_of
+from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.registry import get_task
 from genelab.sim import read_back
 from genelab.sim.session import Session
@@ -163,3 +168,28 @@ def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Simulation) -> None
     finally:
         floor.geoms[0].set_friction(before)
     read_back.materials(sim._scene, sim._robot, sim._ground, cfg)
+
+
+def test_a_policy_that_learnt_on_flat_ground_acts_the_same_on_uneven_ground_at_first(
+    cfg: EnvCfg, sim: Simulation
+) -> None:
+    climb = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0")
+    flat = get_task("Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0")
+    task = climb.model_copy(update={"env": cfg})
+    env = _env(cfg, sim, training=True)
+    backend = backend_of(task.agent)
+    torch.manual_seed(0)
+    trainer = backend.make_trainer(task, "0" * 64, env)
+    layout = {group: [row for row in rows if row["name"] != "height_scan"] for group, rows in env.layout().items()}
+    assert isinstance(flat.agent, PpoCfg)
+    actor, critic = build_actor(flat.agent, layout, 12), build_critic(flat.agent, layout)
+    parent = Checkpoint("0" * 64, 5, layout, dict(actor.state_dict()), dict(critic.state_dict()))
+    backend.warm_start(trainer, parent, task, "parent", of_the_stage_before=True)
+    checkpoint = trainer.checkpoint()  # type: ignore[attr-defined]
+    seeing = backend.load_actor(checkpoint, task.agent, 12, "wide")
+    observed = torch.randn(N, 45 + 187)
+    expected = actor.eval()(TensorDict({"policy": observed[:, :45]}, batch_size=[N]))
+    found = seeing(TensorDict({"policy": observed}, batch_size=[N]))
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)
+    with pytest.raises(InputError, match="laid out otherwise than the task's"):
+        backend.warm_start(trainer, parent, task, "parent", of_the_stage_before=False)

@@ -3,10 +3,12 @@ import torch
 from rsl_rl.algorithms import PPO
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
+from torch import Tensor
 
 from genelab.config.agent import PpoCfg
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import MicrobatchPPO
+from genelab.mdp.mirror import Mirror
 from tests.learn.conftest import layout_of_width
 
 NUM_ENVS, STEPS = 64, 24
@@ -17,13 +19,16 @@ def _observations() -> TensorDict:
     return TensorDict({"policy": torch.randn(NUM_ENVS, 8), "critic": torch.randn(NUM_ENVS, 8)}, batch_size=[NUM_ENVS])
 
 
-def _with_rollout(cls: type[PPO], cfg: PpoCfg, schedule: str) -> PPO:
+def _with_rollout(cls: type[PPO], cfg: PpoCfg, schedule: str, **options: object) -> PPO:
     """An algorithm with one rollout collected, the same for every class."""
     torch.manual_seed(0)
     observations = _observations()
     storage = RolloutStorage("rl", NUM_ENVS, STEPS, observations, [1], "cpu")
     algorithm = cls(
-        build_actor(cfg, LAYOUT, 1), build_critic(cfg, LAYOUT), storage, entropy_coef=0.005, schedule=schedule
+        *(build_actor(cfg, LAYOUT, 1), build_critic(cfg, LAYOUT), storage),
+        entropy_coef=0.005,
+        schedule=schedule,
+        **options,  # type: ignore[arg-type]
     )
     with torch.inference_mode():
         for _ in range(STEPS):
@@ -59,3 +64,38 @@ def test_update_equals_that_of_rsl_rl(ppo_cfg: PpoCfg, schedule: str, microbatch
             torch.testing.assert_close(mine.state_dict()[name], tensor, rtol=1e-4, atol=1e-6)
     moved = (ours.actor.state_dict()["mlp.0.weight"] - before["mlp.0.weight"]).abs().max()
     assert moved > 1e-3
+
+
+SWAPPED = Mirror(torch.tensor([1, 0, 2, 3, 5, 4, 6, 7]), torch.tensor([1.0, 1, -1, 1, 1, 1, 1, -1]))
+NEGATED = Mirror(torch.tensor([0]), torch.tensor([-1.0]))
+
+
+def _augment(env: object, obs: TensorDict | None, actions: Tensor | None) -> tuple[TensorDict | None, Tensor | None]:
+    """The images as rsl_rl wants them: behind the originals."""
+    if obs is not None:
+        images = {name: torch.cat([obs[name], SWAPPED(obs[name])]) for name in ("policy", "critic")}
+        obs = TensorDict(images, batch_size=[2 * obs.batch_size[0]])
+    return obs, None if actions is None else torch.cat([actions, NEGATED(actions)])
+
+
+@pytest.mark.parametrize("microbatch_rows", [37, 100_000])
+def test_an_update_with_mirror_images_equals_that_of_rsl_rl(ppo_cfg: PpoCfg, microbatch_rows: int):
+    symmetry = {"env": None, "data_augmentation_func": _augment, "use_data_augmentation": True}
+    theirs = _with_rollout(PPO, ppo_cfg, "adaptive", symmetry_cfg=symmetry)
+    ours, plain = (_with_rollout(MicrobatchPPO, ppo_cfg, "adaptive") for _ in range(2))
+    assert isinstance(ours, MicrobatchPPO)
+    ours.microbatch_rows = microbatch_rows
+    ours.mirrors = {"policy": SWAPPED, "critic": SWAPPED, "action": NEGATED}
+    losses = []
+    for algorithm in (theirs, ours, plain):
+        torch.manual_seed(5)
+        losses.append(algorithm.update())
+    for name in ("value", "surrogate", "entropy"):
+        assert losses[1][name] == pytest.approx(losses[0][name], rel=1e-4, abs=1e-6)
+    assert ours.learning_rate == theirs.learning_rate
+    for mine, other in ((ours.actor, theirs.actor), (ours.critic, theirs.critic)):
+        for name, tensor in other.state_dict().items():
+            torch.testing.assert_close(mine.state_dict()[name], tensor, rtol=1e-4, atol=1e-6)
+    # It is not the update without them.
+    apart = (ours.actor.state_dict()["mlp.0.weight"] - plain.actor.state_dict()["mlp.0.weight"]).abs().max()
+    assert apart > 1e-4

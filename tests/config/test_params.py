@@ -1,0 +1,66 @@
+"""Parameters of terms that would make another task, or a broken one, without a word."""
+
+from typing import Any
+
+import pytest
+
+from genelab.config.overrides import apply_overrides
+from genelab.errors import InputError
+from genelab.registry import get_task
+
+ROUGH, GO2W = "Genelab-Velocity-Rough-Unitree-Go1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+SCAN = "env.observations.policy.terms.height_scan.params"
+
+
+@pytest.mark.parametrize(
+    ("task", "change", "told"),
+    [
+        (ROUGH, 'env.rewards.air_time.params.axes=["y","yaw"]', "unknown axis 'yaw'; known: x, y, turn"),
+        (ROUGH, "env.rewards.air_time.params.axes=[]", "must be a list of one or more axes"),
+        (ROUGH, f"{SCAN}.resolution=0", "must be above 0"),
+        (ROUGH, f"{SCAN}.size=[1.65,1.0]", "must be multiples of the resolution 0.1"),
+        (ROUGH, f"{SCAN}.size=[1.6,-1.0]", "must be two lengths above 0"),
+        (ROUGH, f"{SCAN}.clip=[1,-1]", "must be [low, high] with low below high"),
+        (ROUGH, "env.commands.velocity.params.forward_share=7", "must be a share from 0 to 1"),
+        (ROUGH, "env.commands.velocity.params.x_range=[1,-1]", "must be [low, high] with low not above high"),
+        (ROUGH, "env.robot.joints.FL_hip_joint.default_pos=5", "must lie in range [-0.863, 0.863]"),
+        (ROUGH, 'env.rewards.joint_acc.params.joints=["FL_hip_join"]', "unknown joint 'FL_hip_join'"),
+        (ROUGH, 'env.rewards.joint_acc.params.joints=["wheel.*"]', "unknown joint 'wheel.*'"),
+        (ROUGH, "env.terrain.rows=0", "greater than 0"),
+        (GO2W, "env.randomizations.gains.params.factor_range=[-1,1]", "must begin above 0"),
+        (GO2W, "env.randomizations.wheel_friction.params.friction_range=[0.1,1]", "must not begin below the ground"),
+    ],
+)
+def test_a_parameter_that_breaks_its_rule_is_named_with_value_and_rule(task: str, change: str, told: str) -> None:
+    path = change.partition("=")[0]
+    with pytest.raises(InputError) as caught:
+        apply_overrides(get_task(task), [change])
+    text = str(caught.value)
+    assert told in text
+    assert path.removeprefix("env.").rpartition(".")[2] in text
+    assert "\n" not in text
+
+
+def _with_mirror(**changes: Any) -> list[str]:
+    return [f"env.robot.mirror.{name}={value}" for name, value in changes.items()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (_with_mirror(swap='[["FL_","FR_"],["RLX_","RRX_"]]'), "no joint's name begins with 'RLX_'"),
+        (_with_mirror(swap='[["FL_","FR_"]]'), "joint 'RL_hip_joint' is to change its sign"),
+        (_with_mirror(swap='[["FL_","FR_"],["RL_","RR_"],["ML_","MR_"]]'), "no joint's name begins with 'ML_'"),
+        (_with_mirror(swap='[["FL_","XR_"],["RL_","RR_"]]'), "which the robot does not have"),
+        (_with_mirror(flip='["hips"]'), "no joint is called 'hips' after its prefix"),
+        (["env.robot.joints.FL_hip_joint.default_pos=0.1"], "mirror image of that of"),
+    ],
+)
+def test_a_mirror_that_does_not_fit_the_robot_is_refused(changes: list[str], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        apply_overrides(get_task(GO2W), changes)
+
+
+def test_mirror_images_need_a_mirror() -> None:
+    with pytest.raises(InputError, match=r"agent\.symmetry = true: needs env\.robot\.mirror"):
+        apply_overrides(get_task(GO2W), ["env.robot.mirror=null"])

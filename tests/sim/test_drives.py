@@ -1,0 +1,85 @@
+"""Actuators whose force is computed here: limits that hold in the formula and in the motion."""
+
+import math
+
+import pytest
+import torch
+
+from genelab.config.env import EnvCfg
+from genelab.registry import get_task
+from genelab.sim.drives import limited
+from genelab.sim.session import Session
+from genelab.sim.simulation import Simulation
+
+V1 = "GeneLab-Inverted-Pendulum-v1"
+
+
+def _limited(force: float, speed: float, effort: float, fastest: float) -> float:
+    return float(
+        limited(*(torch.tensor([[value]]) for value in (force, speed)), torch.tensor([effort]), torch.tensor([fastest]))
+    )
+
+
+@pytest.mark.parametrize(
+    ("force", "speed", "given"),
+    [
+        (3.0, 0.0, 3.0),
+        (50.0, 0.0, 20.0),
+        (-50.0, 0.0, -20.0),
+        # At a quarter of the fastest speed, three quarters are left in its direction, and all against it.
+        (50.0, 2.0, 15.0),
+        (-50.0, 2.0, -20.0),
+        (50.0, -2.0, 20.0),
+        (-50.0, -2.0, -15.0),
+        # Faster than that, nothing; it never pushes backwards by itself.
+        (50.0, 9.0, 0.0),
+        (3.0, 7.9, 0.25),
+    ],
+)
+def test_a_motor_has_less_left_the_faster_it_turns(force: float, speed: float, given: float) -> None:
+    assert _limited(force, speed, 20.0, 8.0) == pytest.approx(given)
+
+
+def test_without_limits_everything_is_given() -> None:
+    assert _limited(1e6, 1e3, math.inf, math.inf) == 1e6
+
+
+def _explicit(effort_limit: float | None, velocity_limit: float | None = None) -> EnvCfg:
+    env = get_task(V1).env
+    changes = {
+        "law": "explicit_pd",
+        "kp": 100.0,
+        "kv": 0.0,
+        "effort_limit": effort_limit,
+        "velocity_limit": velocity_limit,
+    }
+    cart = env.robot.actuators["cart"].model_copy(update=changes)
+    robot = env.robot.model_copy(update={"actuators": {**env.robot.actuators, "cart": cart}})
+    return env.model_copy(update={"robot": robot})
+
+
+def _gain(env: EnvCfg, session: Session, speed: float) -> float:
+    """What one physics step towards a target 1 m away adds to the cart's speed, m/s, beyond a step without force."""
+    sim = Simulation(env, 2, session)
+    cart = sim.names.joint_ids(["slider"])[0]
+    gained = []
+    for target in (1.0, 0.0):
+        sim.reset(torch.tensor([True, True]))
+        velocity = torch.zeros(2, len(sim.names.joints))
+        velocity[:, cart] = speed
+        sim.write_joint_vel(velocity, torch.tensor([True, True]))
+        sim.set_targets(torch.full((2, 1), target))
+        sim.step()
+        gained.append(float(sim.joint_vel()[0, cart]))
+    return gained[0] - gained[1]
+
+
+@pytest.mark.sim
+@pytest.mark.xdist_group("sim")
+def test_limits_are_felt_by_what_is_driven(sim_session: Session) -> None:
+    free = _gain(_explicit(None), sim_session, 0.0)
+    assert free > 0.01
+    # 2 of the 100 N that the law asks for, and half of those at half of the fastest speed.
+    assert _gain(_explicit(2.0), sim_session, 0.0) / free == pytest.approx(0.02, rel=0.02)
+    assert _gain(_explicit(2.0, 1.0), sim_session, 0.5) / free == pytest.approx(0.01, rel=0.02)
+    assert _gain(_explicit(2.0), sim_session, 0.5) / free == pytest.approx(0.02, rel=0.02)
