@@ -60,7 +60,7 @@ def climb() -> TaskSpec:
             "published_as": None,
             "env": base.env.model_copy(update={**learnt_on, "disturbances": {}}),
             "agent": _agent(init_std=0.5, desired_kl=0.02, use_clipped_value_loss=False),
-            "budget": BudgetCfg(iterations=500),
+            "budget": BudgetCfg(iterations=400),
             "warm_start": WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go1.JOINTS), new_terms=("height_scan",)),
         }
     )
@@ -118,7 +118,10 @@ def _env(forward_share: float, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
 
 
 def _following() -> dict[str, RewardTermCfg]:
-    """Costs are the task's, and following pays four times as much: otherwise the rough gait is given up again."""
+    """What limits the motion costs as in the task, and following pays four times as much.
+
+    At the task's pay the rough gait is given up again.
+    """
     return _rewards(width=0.5, tracking=(8.0, 4.0), errors=(-8.0, -4.0), costs=POSTURE)
 
 

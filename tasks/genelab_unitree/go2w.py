@@ -1,6 +1,8 @@
 """Unitree Go2-W, a quadruped on wheels: velocity commands, learnt in two stages.
 
-In the first the wheels are locked and the legs learn to step sideways and to turn; in the second the wheels roll.
+In the first the wheels are locked and the legs learn to step sideways and to turn; in the second the wheels roll. Poses,
+gains, rewards, ranges of what is randomised and the learner are those of the published GeneLab; ranges, efforts and passive
+terms of the joints are those of `unitree_robots/go2w` in unitreerobotics/unitree_mujoco (BSD-3-Clause).
 """
 
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ EFFORT = {"hip": 23.7, "thigh": 23.7, "calf": 45.43}
 FRICTION_FLOOR = 0.3
 """Friction of the ground: the lowest that a wheel is randomised to, since a contact takes the larger of the two."""
 FRAMES = 5
+STEPS = 24
+"""Control steps of a rollout. With the number of environments, the rows that a normaliser is taken to have seen."""
 NUM_ENVS = 128
 """Of the variant for two CPU cores."""
 
@@ -84,20 +88,19 @@ def stage_2() -> TaskSpec:
         budget=BudgetCfg(iterations=10000),
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
         # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
-        warm_start=WarmStartCfg(task=STAGE_1, fresh_joints=WHEEL_JOINTS, normalizer_count=98304),
+        warm_start=WarmStartCfg(task=STAGE_1, fresh_joints=WHEEL_JOINTS, normalizer_count=4096 * STEPS),
     )
 
 
 def small_stage_1() -> TaskSpec:
     """The first stage with a budget for two CPU cores."""
-    return _small(stage_1(), iterations=150)
+    return _small(stage_1(), iterations=100)
 
 
 def small_stage_2() -> TaskSpec:
     """The second stage with a budget for two CPU cores, from the first with one."""
-    rows = NUM_ENVS * _agent().num_steps_per_env
-    start = WarmStartCfg(task=STAGE_1, variant="cpu", fresh_joints=WHEEL_JOINTS, normalizer_count=rows)
-    return _small(stage_2(), iterations=300).model_copy(update={"warm_start": start})
+    start = WarmStartCfg(task=STAGE_1, variant="cpu", fresh_joints=WHEEL_JOINTS, normalizer_count=NUM_ENVS * STEPS)
+    return _small(stage_2(), iterations=200).model_copy(update={"warm_start": start})
 
 
 def _small(task: TaskSpec, iterations: int) -> TaskSpec:
@@ -199,4 +202,4 @@ def _randomizations() -> dict[str, RandomizationCfg]:
 
 def _agent() -> PpoCfg:
     network = NetworkCfg(hidden_dims=(512, 256, 128), activation="elu")
-    return PpoCfg(actor=network, critic=network, symmetry=True, save_interval=50)
+    return PpoCfg(actor=network, critic=network, num_steps_per_env=STEPS, symmetry=True, save_interval=50)

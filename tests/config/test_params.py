@@ -62,5 +62,6 @@ def test_a_mirror_that_does_not_fit_the_robot_is_refused(changes: list[str], tol
 
 
 def test_mirror_images_need_a_mirror() -> None:
-    with pytest.raises(InputError, match=r"agent\.symmetry = true: needs env\.robot\.mirror"):
-        apply_overrides(get_task(GO2W), ["env.robot.mirror=null"])
+    task = get_task("GeneLab-Inverted-Pendulum-v1")
+    with pytest.raises(InputError, match=r"agent\.symmetry = True: needs env\.robot\.mirror"):
+        apply_overrides(task, ["agent.symmetry=true"])

@@ -160,11 +160,10 @@ def test_an_observation_without_an_image_is_refused_before_anything_is_built(
 
 def test_a_seed_that_the_stage_before_lost_stays_planned_and_is_told(tmp_path: Path) -> None:
     plan = _plan(tmp_path)[1]
-    left = RunDir(tmp_path / "runs" / "stages" / STAGE_1 / "seed_1")
-    left.path.mkdir(parents=True)
     # Only seed 1 was trained there.
-    (left.path / "run.json").write_text("{}")
-    left.final_checkpoint.write_bytes(b"")
+    path = tmp_path / "runs" / "stages" / STAGE_1 / "seed_1"
+    told = {"seeds_planned": (1, 2), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
+    RunDir.create(path, get_task(STAGE_1), seed=1, **told).final_checkpoint.write_bytes(b"")  # type: ignore[arg-type]
     ready, lost = plan.ready()
     assert lost == [2]
     assert [seed.seed for seed in ready.seeds] == [1]
