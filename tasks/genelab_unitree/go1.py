@@ -1,7 +1,7 @@
 """Unitree Go1: walk as commanded, on flat and on uneven ground.
 
-Poses, gains, limits of effort, rewards and the learner are those of the published GeneLab; ranges, armature, damping and
-friction loss of the joints are those of `unitree_go1` in the MuJoCo Menagerie (BSD-3-Clause).
+Poses, gains, limits of effort, rewards and the learner are those of the published GeneLab; ranges, armature, damping
+and friction loss of the joints are those of `unitree_go1` in the MuJoCo Menagerie (BSD-3-Clause).
 """
 
 from genelab.config.actions import JointPositionCfg

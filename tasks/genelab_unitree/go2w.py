@@ -1,8 +1,8 @@
 """Unitree Go2-W, a quadruped on wheels: velocity commands, learnt in two stages.
 
-In the first the wheels are locked and the legs learn to step sideways and to turn; in the second the wheels roll. Poses,
-gains, rewards, ranges of what is randomised and the learner are those of the published GeneLab; ranges, efforts and passive
-terms of the joints are those of `unitree_robots/go2w` in unitreerobotics/unitree_mujoco (BSD-3-Clause).
+In the first the wheels are locked and the legs learn to step sideways and to turn; in the second the wheels roll.
+Poses, gains, rewards, ranges of what is randomised and the learner are those of the published GeneLab; ranges, efforts
+and passive terms of the joints are those of `unitree_robots/go2w` in unitreerobotics/unitree_mujoco (BSD-3-Clause).
 """
 
 from dataclasses import dataclass
