@@ -80,8 +80,9 @@ def _small(task: TaskSpec, before: str) -> TaskSpec:
             "variant": "cpu",
             "env": task.env.model_copy(update={"num_envs": NUM_ENVS}),
             "agent": _agent(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
-            # So few environments cannot tell what a smaller step is worth: more iterations walk ever more slowly.
-            "budget": BudgetCfg(iterations=50),
+            # So few environments cannot tell what a smaller step is worth: after 50 iterations one seed of three stood
+            # still where it was to walk backward.
+            "budget": BudgetCfg(iterations=20),
             "warm_start": WarmStartCfg(task=before, fresh_joints=tuple(go1.JOINTS)),
         }
     )
