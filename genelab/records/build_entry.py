@@ -152,7 +152,8 @@ def _reproduce(sweep: SweepRecord, first: SeedFiles) -> str:
     words = ["genelab", "train", sweep.task, *named, "--seeds", ",".join(map(str, sweep.seeds_planned))]
     for override in first.run.overrides:
         words += ["--set", f"{override.path}={canonical_json(override.new)}"]
-    by_hand = _option(sweep.command, "--checkpoint")
+    # A checkpoint of the stage before, as registered, is what the command alone makes.
+    by_hand = _option(sweep.command, "--checkpoint") if first.foreign_start else []
     words += by_hand
     for override in first.run.parent.overrides if first.run.parent and not by_hand else ():
         words += ["--stage-set", f"{override.path}={canonical_json(override.new)}"]
