@@ -122,7 +122,8 @@ def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
 def _starts(seeds: Sequence[SeedFiles]) -> list[str]:
     """The checkpoint that each seed started from; empty for training from scratch."""
     parents = [(seed.run.seed, seed.run.parent) for seed in seeds]
-    told = [f"seed {number}: {_line_of(parent)}" for number, parent in parents if parent is not None]
+    lines = [f"seed {number}: {_line_of(parent)}" for number, parent in parents if parent is not None]
+    told = ["; ".join(lines)] if lines else []
     foreign = any(seed.foreign_start for seed in seeds)
     return [*told, "**not the stage before as it is registered**"] if foreign else told
 

@@ -24,13 +24,23 @@ from genesis_forge.mdp import observations, reset, rewards, terminations
 from serve import serve
 
 
+def last_action(env: ManagedEnvironment) -> torch.Tensor:
+    """Zero before the first step, for which `observations.current_actions` has nothing."""
+    return torch.zeros(env.num_envs, 12) if env.actions is None else env.actions
+
+
 class Go1(ManagedEnvironment):
     """The robot on a plane."""
 
     def __init__(self, num_envs: int, model: str) -> None:
         """Describe the scene. `model` is the path of the robot's MJCF."""
         super().__init__(num_envs=num_envs, dt=0.02, max_episode_length_sec=20)
-        self.scene = gs.Scene(sim_options=gs.options.SimOptions(dt=0.02, substeps=10), show_viewer=False)
+        options = gs.options.RigidOptions()
+        self.scene = gs.Scene(
+            sim_options=gs.options.SimOptions(dt=0.02, substeps=10), rigid_options=options, show_viewer=False
+        )
+        # genesis-forge 0.5.3 looks for them here, where Genesis 1.4.5 no longer has them.
+        self.scene.rigid_options, self.scene.vis_options = options, None
         self.terrain = self.scene.add_entity(gs.morphs.Plane())
         self.robot = self.scene.add_entity(gs.morphs.MJCF(file=model))
 
@@ -83,15 +93,16 @@ class Go1(ManagedEnvironment):
             self,
             cfg={name: {"weight": weight, "fn": fn, "params": given} for name, (weight, fn, given) in terms.items()},
         )
+        joints = {"action_manager": self.position}
         ObservationManager(
             self,
             name="policy",
             cfg={
                 "ang_vel": {"fn": observations.entity_angular_velocity, "params": base, "noise": 0.2},
                 "gravity": {"fn": observations.entity_projected_gravity, "params": base, "noise": 0.05},
-                "joint_pos": {"fn": self.position.get_dofs_position, "noise": 0.01},
-                "joint_vel": {"fn": self.position.get_dofs_velocity, "noise": 1.5},
-                "last_action": {"fn": observations.current_actions},
+                "joint_pos": {"fn": observations.entity_dofs_position, "params": joints, "noise": 0.01},
+                "joint_vel": {"fn": observations.entity_dofs_velocity, "params": joints, "noise": 1.5},
+                "last_action": {"fn": last_action},
                 "command": {"fn": self.velocity.observation},
             },
         )
