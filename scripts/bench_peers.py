@@ -61,7 +61,7 @@ def main(args: argparse.Namespace) -> None:
     model = str(resolve_asset(get_task(TASK).env.robot.model))
     programs = [("with_genelab.py", sys.executable, ())]
     if args.genesis_forge:
-        programs.append(("with_genesis_forge.py", args.genesis_forge, ("", model)))
+        programs.append(("with_genesis_forge.py", args.genesis_forge, (model,)))
     if args.mjlab:
         programs += [("with_mjlab.py", args.mjlab, (kind,)) for kind in ("registered", "equal")]
     peers = [Peer(script, python, words, args.num_envs, args.threads) for script, python, words in programs]

@@ -113,9 +113,10 @@ class EnvCfg(Cfg):
         self._check_terrain()
         if self.goal is not None:
             known_names("goal.command", self.goal.command, [self.goal.command], "command", self.commands)
+        known = self._known()
         for field, params in self._params():
             for name, value in params.items():
-                check_param(f"{field}.params.{name}", name, value, self._known)
+                check_param(f"{field}.params.{name}", name, value, known)
             check_grid(field, params)
         return self
 
@@ -134,7 +135,6 @@ class EnvCfg(Cfg):
             rule = f"must be one of the levels 0 to {self.terrain.rows - 1}"
             raise broken_rule("curriculum.max_start_level", self.curriculum.max_start_level, rule)
 
-    @property
     def _known(self) -> Known:
         friction = self.ground.friction if self.ground is not None else None
         return Known(tuple(self.robot.joints), self.robot.links, tuple(self.objects), tuple(self.commands), friction)

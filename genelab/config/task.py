@@ -125,6 +125,11 @@ class TaskSpec(Cfg):
     probe: ProbeCfg | None = Field(default=None, exclude_if=lambda probe: probe is None)
     """How `genelab probe` looks at a checkpoint; null for a task without velocity commands."""
 
+    @property
+    def stage_before(self) -> tuple[str, str | None] | None:
+        """Task and variant of the stage before; None for a task that is trained from scratch."""
+        return None if self.warm_start is None else (self.warm_start.task, self.warm_start.variant)
+
     @model_validator(mode="after")
     def _fixed_normalization_has_bounds(self) -> Self:
         for group, cfg in self.env.observations.items():

@@ -51,7 +51,6 @@ def _reference(run_dir: RunDir, record: RunRecord, checkpoint: Path, run_path: P
     parent = run_dir.task()
     loaded, fresh = _taken_over(parent, task)
     open_choices = {path for path, _ in choices(parent)}
-    before = parent.warm_start
     assert record.checkpoint is not None
     return ParentRef(
         task=record.task,
@@ -66,15 +65,14 @@ def _reference(run_dir: RunDir, record: RunRecord, checkpoint: Path, run_path: P
         fresh=fresh,
         variant=parent.variant,
         overrides=tuple(o for o in record.overrides if o.effective and o.path not in open_choices),
-        foreign=foreign_start(None if before is None else (before.task, before.variant), record.parent),
+        foreign=foreign_start(parent.stage_before, record.parent),
         parent=record.parent,
     )
 
 
 def is_stage_before(parent: TaskSpec, task: TaskSpec) -> bool:
     """Whether `parent` is the stage that `task` names as the one before, so that what it says is to start anew does."""
-    start = task.warm_start
-    return start is not None and (start.task, start.variant) == (parent.id, parent.variant)
+    return task.stage_before == (parent.id, parent.variant)
 
 
 def _taken_over(parent: TaskSpec, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -115,11 +115,11 @@ class SweepPlan:
         """A line if the seeds start from something else than the stage before: what they learn is no reference."""
         if self.start is None or self.start.file is None:
             return []
-        start, file = self.task.warm_start, self.start.file
+        before, file = self.task.stage_before, self.start.file
         parent = parent_of(file, self.seeds[0].path, self.task)
-        if not foreign_start(None if start is None else (start.task, start.variant), parent):
+        if not foreign_start(before, parent):
             return []
-        named = "no stage before" if start is None else f"the stage before {start.task}"
+        named = "no stage before" if before is None else f"the stage before {before[0]}"
         return [f"warning: '{file}' is of {parent.task}; the task names {named} as registered"]
 
     def lines(self) -> list[str]:

@@ -124,8 +124,7 @@ def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, parent: Par
         raise InputError(f"parent checkpoint '{path}' is missing")
     if (found := sha256_file(path)) != parent.sha256:
         raise InputError(f"parent checkpoint '{path}' was changed: sha256 {parent.sha256} -> {found}")
-    start = task.warm_start
-    before = start is not None and (start.task, start.variant) == (parent.task, parent.variant)
+    before = task.stage_before == (parent.task, parent.variant)
     source = f"parent checkpoint '{path}'"
     backend_of(task.agent).warm_start(trainer, load(path), task, source, of_the_stage_before=before)
     print(f"warm start from '{parent.path}': {', '.join(parent.loaded)}; anew: {', '.join(parent.fresh)}", flush=True)

@@ -112,7 +112,7 @@ if __name__ == "__main__":
     num_envs, threads = int(sys.argv[1]), int(sys.argv[3])
     torch.set_num_threads(threads)
     gs.init(backend=gs.cpu, logging_level="warning", seed=1)
-    env = Go1(num_envs, sys.argv[5])
+    env = Go1(num_envs, sys.argv[4])
     env.build()
     env.reset()
     serve("genesis-forge", version("genesis-forge"), 12, num_envs, env.step)
