@@ -18,6 +18,9 @@ from genelab.errors import InputError
 PARTS = ("env", "agent", "budget", "protocol", "probe")
 """Parts of a task that may change. The rest says which task it is."""
 
+FROM_SCRATCH = "warm_start"
+"""May be null: the task, without the stage before."""
+
 EXACT = 2**53
 """Largest whole number up to which floats hold all of them."""
 
@@ -68,6 +71,9 @@ def apply_overrides(
             also = "given twice" if given[path] == option else f"given by {option} too"
             raise InputError(f"{given[path]} {path}: {also}")
         given[path] = option
+        if path == FROM_SCRATCH and task.warm_start is not None and value is None:
+            data[path] = None
+            continue
         parent, key = _locate(task, data, path, open_)
         if path in open_:
             parent[key] = _chosen(option, path, open_[path], value)
@@ -159,8 +165,12 @@ def _locate(task: TaskSpec, data: dict[str, Any], path: str, open_: Mapping[str,
     if not isinstance(node, dict) or key not in node:
         nearest = difflib.get_close_matches(path, _paths(task), n=3, cutoff=0.0)
         raise InputError(f"--set {path}: unknown path; nearest: {', '.join(nearest)}")
-    if isinstance(node[key], dict) and path not in open_:
+    if isinstance(node[key], dict) and path not in (*open_, FROM_SCRATCH):
         raise InputError(f"--set {path}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
+    if path.split(".")[0] == FROM_SCRATCH:
+        raise InputError(
+            f"--set {path}: says which task it is; only null is possible, on a task that has a stage before"
+        )
     if not path.startswith(tuple(f"{part}." for part in PARTS)):
         raise InputError(f"--set {path}: says which task it is; only {', '.join(PARTS)} can change")
     return node, key
