@@ -9,8 +9,8 @@ import torch
 from bench_common import FRANKA, SEED, TASKS, UNITREE, parser, print_ratio
 from torch import Tensor
 
+from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.actions import make_action
 from genelab.envs.environment import Environment
 from genelab.learn.backend import backend_of
 from genelab.registry import get_task
@@ -37,17 +37,31 @@ def step_ms(advance: Callable[[Tensor], object], actions: Sequence[Tensor]) -> f
     return (time.perf_counter() - begin) / len(actions) * 1e3
 
 
+class Listening(Simulation):
+    """Keeps the targets that it is given."""
+
+    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session) -> None:
+        super().__init__(cfg, num_envs, session)
+        self.heard: list[Tensor] = []
+
+    def set_targets(self, targets: Tensor) -> None:
+        """Keep and hand on."""
+        self.heard.append(targets.clone())
+        super().set_targets(targets)
+
+
 @torch.inference_mode()
 def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tuple[float, float]:
     """Medians over interleaved blocks from the same states: `env.step` and bare physics, ms per control step."""
-    sim = Simulation(task.env, num_envs, session)
+    sim = Listening(task.env, num_envs, session)
     final = backend_of(task.agent).final_observations
     env = Environment(task.env, sim, SEED, numbering="environment", final_observations=final)
     env.reset()
-    action = make_action(task.env.action, sim)
 
-    # As with a bare scene: nothing resets what broke, and nothing is read.
-    def physics(_action: Tensor) -> None:
+    # As with a bare scene: nothing resets what broke, and nothing is read. The targets are the same, because a robot
+    # that holds still is less work to the solver.
+    def physics(targets: Tensor) -> None:
+        sim.set_targets(targets)
         for _ in range(task.env.decimation):
             sim.step()
 
@@ -55,11 +69,11 @@ def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tup
     for _ in range(WARM_UP + blocks):
         actions = list(ACTION_STD * torch.randn(BLOCK, num_envs, env.num_actions, device=session.device))
         before = env.state_dict()
+        sim.heard.clear()
         stepped = step_ms(env.step, actions)
         after = env.state_dict()
         env.load_state_dict(before)
-        sim.set_targets(action.targets(actions[0]))
-        times.append((stepped, step_ms(physics, actions)))
+        times.append((stepped, step_ms(physics, tuple(sim.heard))))
         env.load_state_dict(after)
     stepped, bare = (median(column) for column in zip(*times[WARM_UP:], strict=True))
     return stepped, bare

@@ -11,15 +11,16 @@ from genelab.config.actions import JointTargetsCfg
 from genelab.config.env import EnvCfg
 from genelab.envs.actions import make_action
 from genelab.envs.body import Body
+from genelab.envs.disturbances import Disturbances
 from genelab.envs.goal import Goal, added, check_goal_terms, reward_range
 from genelab.envs.health import broken_physics
-from genelab.envs.parts import Commands, Delay, History, Measures, Memory, control_steps
+from genelab.envs.parts import Commands, Delay, History, Measures, Memory
 from genelab.envs.places import Places
 from genelab.envs.randomizations import Randomizations
 from genelab.envs.step import Finished, Observations, Step
 from genelab.envs.terms import ObservationGroup, Tap, bind
 from genelab.mdp.goals import GoalView
-from genelab.mdp.state import EventContext, StateView, StateWrite
+from genelab.mdp.state import EventContext, StateView
 from genelab.rng import Stream
 from genelab.sim.simulation import Simulation
 
@@ -99,8 +100,7 @@ class Environment:
         self._rewards = {n: (bind(f"env.rewards.{n}", c), self._weight(c.weight)) for n, c in cfg.rewards.items()}
         self._terminations = {n: bind(f"env.terminations.{n}", c) for n, c in cfg.terminations.items()}
         self._reset_events = {n: bind(f"env.reset_events.{n}", c) for n, c in cfg.reset_events.items()}
-        events = cfg.disturbances if disturbances else {}
-        self._disturbances = {n: bind(f"env.disturbances.{n}", c) for n, c in events.items()}
+        self._disturbances = Disturbances(cfg, sim, enabled=disturbances)
 
         self._num_steps = 0
         self._environment = torch.tensor(
@@ -129,7 +129,6 @@ class Environment:
             self._places = Places(cfg, sim.cell_centers_w, self.num_envs, self.device, by_episode=self._by_episode)
         self._middle_w = torch.zeros(self.num_envs, 3, device=self.device)
         self._commands.start(self._everywhere, self._read, self.draw)
-        self._timers = {n: torch.zeros_like(self._environment) for n in self._disturbances}
         self.broken_count = torch.zeros_like(self._environment)
         """How often each environment was reset because it was broken, int64. Shape: (num_envs,)."""
         self.term_sums = {n: torch.zeros((), dtype=torch.float64, device=self.device) for n in self._rewards}
@@ -154,7 +153,7 @@ class Environment:
         if self._randomizations and not self._by_episode:
             self._randomizations.draw(self._everywhere, self._read, self.draw)
         self._write_initial_state(self._everywhere)
-        self._draw_timers(self._everywhere)
+        self._disturbances.start(self._everywhere, self.draw)
         state = self._read()
         if self._body:
             self._body.keep(state.joint_vel)
@@ -219,7 +218,7 @@ class Environment:
             observations=self._observe(state, "final/") if self._final_needed(terminated | truncated) else None,
             measures=self._measures.means(self.episode_step) if self._measures else {},
         )
-        written = self._disturb(state)
+        written = self._disturbances.advance(state, self._read, self.draw)
         if self.resets_broken:
             if written:
                 # A disturbance may break what the policy is about to see.
@@ -235,7 +234,7 @@ class Environment:
             self._write_initial_state(ended)
             if self._by_episode:
                 # In training a timer runs on across episodes; a numbered episode has its own.
-                self._draw_timers(ended)
+                self._disturbances.start(ended, self.draw)
             written = True
         state = self._read() if written else dataclasses.replace(state, commands=self._commands.values)
         if self._body:
@@ -297,7 +296,6 @@ class Environment:
             "broken_count": self.broken_count,
             **({"succeeded": self._succeeded} if self._goal else {}),
             **{f"{part}/{n}": value for part, memory in self._memories().items() for n, value in memory.items()},
-            **{f"timer/{name}": timer for name, timer in self._timers.items()},
         }
         return own | {f"sim/{name}": value for name, value in self._sim.state_dict().items()}
 
@@ -315,13 +313,12 @@ class Environment:
         self._succeeded = own["succeeded"] if self._goal else self._succeeded
         for part, memory in self._memories().items():
             memory.update({n.removeprefix(f"{part}/"): v for n, v in own.items() if n.startswith(f"{part}/")})
-        self._timers = {name: own[f"timer/{name}"] for name in self._timers}
         self._sim.load_state_dict({n.removeprefix("sim/"): v for n, v in state.items() if n.startswith("sim/")})
 
     def _memories(self) -> dict[str, Memory]:
         """What the parts remember, by part."""
         parts = {"command": self._commands, "body": self._body, "delay": self._delay, "measure": self._measures}
-        parts |= {"place": self._places}
+        parts |= {"place": self._places, "timer": self._disturbances}
         parts |= {f"history/{name}": history for name, history in self._histories.items()}
         return {name: part.memory for name, part in parts.items() if part is not None}
 
@@ -405,31 +402,6 @@ class Environment:
         self._term_steps += 1
         return total, broken
 
-    def _disturb(self, state: StateView) -> bool:
-        """Write the disturbances that are due; returns whether any was."""
-        written = False
-        for name, event in self._disturbances.items():
-            timer = self._timers[name] - 1
-            due = timer <= 0
-            if self._needed(due):
-                # Read again after a write, or one disturbance would undo another.
-                current = self._read() if written else state
-                context = EventContext(current, lambda dim, name=name: self.draw(f"disturbance/{name}", dim))
-                self._write(event(context), due)
-                timer = torch.where(due, self._draw_timer(name), timer)
-                written = True
-            self._timers[name] = timer
-        return written
-
-    def _draw_timers(self, mask: Tensor) -> None:
-        for name, timer in self._timers.items():
-            self._timers[name] = torch.where(mask, self._draw_timer(name), timer)
-
-    def _draw_timer(self, name: str) -> Tensor:
-        """Control steps until the next disturbance, int64. Shape: (num_envs,)."""
-        draws = self.draw(f"interval/{name}", 1)[:, 0]
-        return control_steps(self.cfg.disturbances[name].interval_s, draws, self.cfg.control_dt)
-
     def _number_episodes(self, mask: Tensor) -> None:
         """Give the masked environments the next free episode numbers, in order of environment."""
         rank = mask.to(torch.int64).cumsum(0) - 1
@@ -454,19 +426,6 @@ class Environment:
             self._measures.start(mask)
         for name, event in self._reset_events.items():
             context = EventContext(self._read(), lambda dim, name=name: self.draw(f"reset/{name}", dim))
-            self._write(event(context), mask)
+            self._sim.write(event(context), mask)
         self._succeeded = self._succeeded & ~mask
         self._commands.start(mask, self._read, self.draw)
-
-    def _write(self, write: StateWrite, mask: Tensor) -> None:
-        # Positions first: some simulators clear velocities with them.
-        if write.base_pose_w is not None:
-            self._sim.write_base_pose_w(write.base_pose_w, mask)
-        if write.joint_pos is not None:
-            self._sim.write_joint_pos(write.joint_pos, mask)
-        if write.joint_vel is not None:
-            self._sim.write_joint_vel(write.joint_vel, mask)
-        if write.base_vel_w is not None:
-            self._sim.write_base_vel_w(write.base_vel_w, mask)
-        for name, pose_w in write.object_pose_w.items():
-            self._sim.write_object_pose_w(name, pose_w, mask)

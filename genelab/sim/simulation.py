@@ -15,7 +15,7 @@ from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg, Vector
 from genelab.errors import DivergedError, InputError, RunError
-from genelab.mdp.state import Names, quat_apply_inverse
+from genelab.mdp.state import Names, StateWrite, quat_apply_inverse
 from genelab.mdp.terrain import HeightMap
 from genelab.sim import read_back
 from genelab.sim.drives import Drives
@@ -231,6 +231,20 @@ class Simulation:
         """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""
         self._scene.reset(envs_idx=mask)
         self.properties.write_again()
+
+    def write(self, write: StateWrite, mask: Tensor) -> None:
+        """Write parts of the state where masked. Shape: (num_envs,) bool."""
+        # Positions first: some simulators clear velocities with them.
+        if write.base_pose_w is not None:
+            self.write_base_pose_w(write.base_pose_w, mask)
+        if write.joint_pos is not None:
+            self.write_joint_pos(write.joint_pos, mask)
+        if write.joint_vel is not None:
+            self.write_joint_vel(write.joint_vel, mask)
+        if write.base_vel_w is not None:
+            self.write_base_vel_w(write.base_vel_w, mask)
+        for name, pose_w in write.object_pose_w.items():
+            self.write_object_pose_w(name, pose_w, mask)
 
     def write_joint_pos(self, joint_pos: Tensor, mask: Tensor) -> None:
         """Write joint positions where masked; velocities stay. Shapes: (num_envs, num_joints), (num_envs,) bool."""
