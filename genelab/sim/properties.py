@@ -30,8 +30,8 @@ class Properties:
         """Write properties where masked; the other environments keep theirs. Shape: (num_envs,) bool.
 
         Raises:
-            RunError: if the simulator holds something else afterwards, or a mass would not be above 0; looked at the
-                first time that a property is written.
+            RunError: if a mass would not be above 0, or the simulator holds something else afterwards; the latter is
+                looked at the first time that a property is written.
         """
         for link, friction in write.link_friction.items():
             # The simulator keeps it as a ratio to the friction in the model.
@@ -71,11 +71,11 @@ class Properties:
     def _write(self, name: str, value: Tensor, mask: Tensor) -> None:
         where = mask.reshape(-1, *(1 for _ in value.shape[1:]))
         value = torch.where(where, value, self._held[name] if name in self._held else self._read(name))
+        if name.startswith("mass/") and bool((value <= 0.0).any()):
+            raise RunError(f"robot: {name} = {float(value.min()):g} kg: must stay above 0")
         self._held[name] = value
         self._to_simulator(name, value)
         if name not in self._checked:
-            if name.startswith("mass/") and bool((value <= 0.0).any()):
-                raise RunError(f"robot: {name} = {float(value.min()):g} kg: must stay above 0")
             found = self._read(name)
             if not torch.allclose(found, value, rtol=1e-5, atol=1e-7):
                 raise RunError(f"robot: the simulator holds {name} = {found[0].tolist()}, not {value[0].tolist()}")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.envs.environment import Environment
+from genelab.errors import RunError
 from genelab.evaluation.probe import drive
 from genelab.learn.backend import backend_of
 from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
@@ -118,6 +119,27 @@ def test_a_load_and_weak_gains_make_it_sag(build: Build) -> None:
     sim.properties.write(ModelWrite(kp_factor=torch.ones(N, 16), kv_factor=torch.ones(N, 16)), EVERYWHERE)
     assert height[-1] == pytest.approx(float(plain), abs=1e-3)
     assert height[0] < plain - 0.01
+
+
+def test_contact_forces_carry_the_robot_and_its_load(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    sim.properties.write(ModelWrite(link_mass_offset={"base_link": _halves(0.0, 2.0)}), EVERYWHERE)
+    _start(sim, [0.0] * 4)
+    _run(sim, 3000)
+    force = sim.contact_force_w().sum(dim=1)
+    sim.properties.write(ModelWrite(link_mass_offset={"base_link": torch.zeros(N)}), EVERYWHERE)
+    mass = get_task(STAGE_1).env.robot.base.mass  # pyright: ignore
+    assert force[:, 2].tolist() == pytest.approx(((mass + _halves(0.0, 2.0)) * 9.81).tolist(), rel=1e-3)
+    assert force[:, :2].abs().max() < 0.5
+
+
+def test_a_mass_that_is_not_above_0_is_an_error_in_every_draw(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    sim.properties.write(ModelWrite(link_mass_offset={"base_link": torch.zeros(N)}), EVERYWHERE)
+    before = sim._robot.get_links_mass([sim._robot.get_link("base_link").idx_local]).clone()
+    with pytest.raises(RunError, match=r"robot: mass/base_link = -\d.* kg: must stay above 0"):
+        sim.properties.write(ModelWrite(link_mass_offset={"base_link": _halves(0.0, -30.0)}), EVERYWHERE)
+    assert torch.equal(sim._robot.get_links_mass([sim._robot.get_link("base_link").idx_local]), before)
 
 
 def test_only_the_masked_environments_are_written(build: Build) -> None:
