@@ -1,16 +1,18 @@
 """Two stages as one command, on the real robot at a very small budget."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 
-from tests.e2e.conftest import genelab, read, weights
+from tests.e2e.conftest import curve, genelab, read, weights
 
 # Two trainings and two evaluations, each of which may compile the simulator's kernels.
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e-stages"), pytest.mark.timeout(1500)]
 
+GO1 = "Genelab-Velocity-Flat-Unitree-Go1-v0"
 STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 # As many environments everywhere as in the other tests of this robot: the simulator compiles for each number anew.
 BOTH = (
@@ -20,18 +22,65 @@ BOTH = (
 EPISODES = ("protocol.episodes=10", "protocol.num_envs=8", "protocol.round_trip_episodes=8")
 
 
+OWN = [word for change in (*BOTH, *EPISODES) for word in ("--set", change)]
+BEFORE = [word for change in (*BOTH, *EPISODES) for word in ("--stage-set", change)]
+
+
 def _args(log_dir: Path) -> list[str]:
-    own = [word for change in (*BOTH, *EPISODES) for word in ("--set", change)]
-    before = [word for change in (*BOTH, *EPISODES) for word in ("--stage-set", change)]
-    return ["train", STAGE_2, "--seeds", "1", *own, *before, "--log_dir", str(log_dir)]
+    return ["train", STAGE_2, "--seeds", "1", *OWN, *BEFORE, "--log_dir", str(log_dir)]
 
 
-def test_the_second_stage_starts_from_the_first_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is published names no directory of this machine.
-    monkeypatch.chdir(tmp_path)
-    log_dir = Path("runs")
-    done = genelab(*_args(log_dir), timeout=1500)
+@pytest.fixture(scope="module")
+def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Both stages, trained without a break. Relative: what is published names no directory of this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("stages"))
+        done = genelab(*_args(Path("runs")), timeout=1500)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield Path("runs")
+
+
+def test_a_kill_in_either_stage_costs_nothing(log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+    from kill_process import Command, wait_for
+
+    broken = tmp_path / "runs"
+    first, second = broken / "stages" / STAGE_1 / "seed_1", broken / "seed_1"
+    args = [*_args(broken), "--no-eval"]
+    for stage in (first, second):
+        running = Command(args, tmp_path / "killed.log", Path.cwd())
+        assert wait_for((stage / "curve.jsonl").exists, running)
+        assert running.kill("all")
+    assert genelab(*args).returncode == 0
+    for stage, whole in ((first, log_dir / "stages" / STAGE_1 / "seed_1"), (second, log_dir / "seed_1")):
+        ends = [attempt["end"] for attempt in read(stage / "run.json")["attempts"]]
+        assert ends == ["killed", "finished"]
+        assert weights(stage) == weights(whole)
+        assert curve(stage) == curve(whole)
+
+
+def test_a_checkpoint_by_hand_is_what_the_stage_before_would_be(log_dir: Path, tmp_path: Path) -> None:
+    first, second = log_dir / "stages" / STAGE_1 / "seed_1", log_dir / "seed_1"
+    by_hand = tmp_path / "by_hand"
+    args = ["train", STAGE_2, "--seeds", "1", *OWN, "--no-eval", "--log_dir", str(by_hand)]
+    done = genelab(*args, "--checkpoint", str(first / "model_final.pt"))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert weights(by_hand / "seed_1") == weights(second)
+    mine, theirs = (read(path / "run.json")["parent"] for path in (by_hand / "seed_1", second))
+    assert {**mine, "path": ""} == {**theirs, "path": ""}
+    other = genelab(*args, "--checkpoint", str(second / "model_final.pt"))
+    assert other.returncode == 2
+    assert "seed 1 was started from another checkpoint" in other.stderr
+
+    go1 = ["train", GO1, "--seeds", "1", "--log_dir", str(tmp_path / "go1")]
+    wrong = genelab(*go1, "--checkpoint", str(first / "model_final.pt"))
+    assert wrong.returncode == 2
+    assert f"model_final.pt' of '{STAGE_1}': its actions are [" in wrong.stderr
+    assert "FL_wheel_joint" in wrong.stderr
+    assert not (tmp_path / "go1").exists()
+
+
+def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_path: Path) -> None:
     first, second = log_dir / "stages" / STAGE_1 / "seed_1", log_dir / "seed_1"
     parent = read(second / "run.json")["parent"]
     assert parent["task"] == STAGE_1
