@@ -11,6 +11,7 @@ import torch
 from bench_common import FRANKA, SEED, TASKS, UNITREE, parser
 
 from genelab.envs.body import Body
+from genelab.envs.disturbances import Disturbances
 from genelab.envs.environment import Environment
 from genelab.registry import get_task
 from genelab.sim.drives import Drives
@@ -27,7 +28,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "rewards": ((Environment, "_reward"),),
     "observations": ((Environment, "_observe"),),
     "looking for what broke": ((Environment, "_broken"),),
-    "resets and pushes": ((Environment, "_write_initial_state"), (Environment, "_disturb")),
+    "resets and pushes": ((Environment, "_write_initial_state"), (Disturbances, "advance")),
 }
 """What is clocked, by owner and attribute. Of what is called within another part, the inner one has the time."""
 

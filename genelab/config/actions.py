@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Tag, model_validator
 
-from genelab.config.base import TAG, Cfg, broken_rule, low_to_high, one_of
+from genelab.config.base import TAG, Cfg, broken_rule, low_to_high, no_name_twice, one_of
 
 JOINT_POSITION, JOINT_TARGETS, DIFFERENTIAL_IK = "joint_position", "joint_targets", "differential_ik"
 
@@ -20,6 +20,11 @@ class JointPositionCfg(Cfg):
     """Target change per unit of action, m or rad."""
     offset: float = 0.0
     """Constant added to the target, m or rad."""
+
+    @model_validator(mode="after")
+    def _every_joint_once(self) -> Self:
+        no_name_twice("joints", self.joints)
+        return self
 
     @property
     def driven(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointTargetsCfg
-from genelab.config.base import Cfg, Param, broken_rule, known_names
+from genelab.config.base import Cfg, Param, broken_rule, known_names, no_name_twice
 from genelab.config.params import Known, check_grid, check_param
 from genelab.config.scene import BoxCfg, GroundCfg, RobotCfg, SimCfg
 from genelab.config.terms import (
@@ -22,7 +22,7 @@ from genelab.config.terms import (
     TermCfg,
     TerminationCfg,
 )
-from genelab.config.terrain import TerrainCfg, TerrainCurriculumCfg
+from genelab.config.terrain import SPAWN_M, TerrainCfg, TerrainCurriculumCfg
 
 
 def _absent(value: object) -> bool:
@@ -37,6 +37,11 @@ class FeetCfg(Cfg):
     """Sites of the robot."""
     force_threshold: PositiveFloat = 1.0
     """Net contact force on a foot's link above which it is in contact, N."""
+
+    @model_validator(mode="after")
+    def _every_site_once(self) -> Self:
+        no_name_twice("sites", self.sites)
+        return self
 
 
 class EnvCfg(Cfg):
@@ -99,6 +104,11 @@ class EnvCfg(Cfg):
                 )
         if self.feet is not None:
             known_names("feet.sites", list(self.feet.sites), self.feet.sites, "site", self.robot.sites)
+        for group_name, group in self.robot.actuators.items():
+            idle = [joint for joint in group.joints if joint not in self.action.driven]
+            if idle and (group.kp or group.kv):
+                rule = f"must drive {idle[0]!r}: it has gains in robot.actuators.{group_name}, and would hang limp"
+                raise broken_rule("action.joints", joints, rule)
         laws = {joint: self.robot.law_of(joint) for joint in self.action.driven}
         if not isinstance(self.action, JointTargetsCfg) and "velocity" in laws.values():
             joint = next(joint for joint, law in laws.items() if law == "velocity")
@@ -118,6 +128,7 @@ class EnvCfg(Cfg):
             for name, value in params.items():
                 check_param(f"{field}.params.{name}", name, value, known)
             check_grid(field, params)
+        self._check_starts()
         return self
 
     def _check_terrain(self) -> None:
@@ -135,13 +146,22 @@ class EnvCfg(Cfg):
             rule = f"must be one of the levels 0 to {self.terrain.rows - 1}"
             raise broken_rule("curriculum.max_start_level", self.curriculum.max_start_level, rule)
 
+    def _check_starts(self) -> None:
+        """On a terrain nobody starts within the ground: its height is known near the centre of a cell alone."""
+        for name, event in self.reset_events.items() if self.terrain is not None else ():
+            for param in ("x_range", "y_range"):
+                drawn = event.params.get(param)
+                if isinstance(drawn, list) and any(abs(float(end)) > SPAWN_M for end in drawn):
+                    rule = f"must lie within ±{SPAWN_M:g} m of a cell's centre"
+                    raise broken_rule(f"reset_events.{name}.params.{param}", drawn, rule)
+
     def _known(self) -> Known:
         friction = self.ground.friction if self.ground is not None else None
         return Known(tuple(self.robot.joints), self.robot.links, tuple(self.objects), tuple(self.commands), friction)
 
-    def _params(self) -> list[tuple[str, Mapping[str, Param]]]:
-        """Parameters of every term, each with the path of its term."""
-        terms: dict[str, Mapping[str, TermCfg]] = {
+    def terms(self) -> list[tuple[str, TermCfg]]:
+        """Every term but the goal, each with its dotted path."""
+        parts: dict[str, Mapping[str, TermCfg]] = {
             **{f"observations.{name}.terms": group.terms for name, group in self.observations.items()},
             "rewards": self.rewards,
             "terminations": self.terminations,
@@ -151,8 +171,12 @@ class EnvCfg(Cfg):
             "randomizations": self.randomizations,
             "measures": self.measures,
         }
+        return [(f"{part}.{name}", term) for part, group in parts.items() for name, term in group.items()]
+
+    def _params(self) -> list[tuple[str, Mapping[str, Param]]]:
+        """Parameters of every term, each with the path of its term."""
         goal: list[tuple[str, Mapping[str, Param]]] = [("goal", self.goal.params)] if self.goal else []
-        return goal + [(f"{part}.{name}", term.params) for part, group in terms.items() for name, term in group.items()]
+        return goal + [(path, term.params) for path, term in self.terms()]
 
     @property
     def control_dt(self) -> float:

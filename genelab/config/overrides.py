@@ -44,13 +44,18 @@ class Override(Cfg):
 
 
 def apply_overrides(
-    task: TaskSpec, assignments: Sequence[str], options: Mapping[str, tuple[str, JsonValue]] | None = None
+    task: TaskSpec,
+    assignments: Sequence[str],
+    options: Mapping[str, tuple[str, JsonValue]] | None = None,
+    *,
+    setter: str = "--set",
 ) -> tuple[TaskSpec, list[Override]]:
     """Apply `path=value` assignments and validate the whole task again.
 
     Args:
         assignments: of --set; a value is JSON if it parses as JSON, and else a string.
         options: other options of the command that set a value of the task, by name: the path and the value.
+        setter: the option that the assignments belong to, for messages.
 
     Returns:
         The new task, and every override in the order given, those without effect included.
@@ -59,7 +64,7 @@ def apply_overrides(
         InputError: on an unknown path (names the nearest), a path given twice (names both options), a value of the
             wrong type or range or that no snapshot could hold, or a file to be chosen that cannot be read.
     """
-    parsed = [("--set", *_parse(assignment)) for assignment in assignments]
+    parsed = [(setter, *_parse(assignment, setter)) for assignment in assignments]
     for option, (path, value) in (options or {}).items():
         if rule := _rule_against(value):
             raise InputError(one_line(f"{option} {path} = {value!r}: {rule}"))
@@ -74,16 +79,17 @@ def apply_overrides(
         if path == FROM_SCRATCH and task.warm_start is not None and value is None:
             data[path] = None
             continue
-        parent, key = _locate(task, data, path, open_)
+        parent, key = _locate(task, data, f"{setter} {path}", path, open_)
         if path in open_:
             parent[key] = _chosen(option, path, open_[path], value)
         else:
-            parent[key] = _as_parameter(path, parent[key], value) if path.split(".")[-2] == "params" else value
+            told = f"{setter} {path}"
+            parent[key] = _as_parameter(told, parent[key], value) if path.split(".")[-2] == "params" else value
     try:
         # Strict JSON: "64" is no integer and true no number, but 2 is a float and a list a tuple.
         changed = TaskSpec.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise InputError(f"--set {first_problem(error)}") from error
+        raise InputError(f"{setter} {first_problem(error)}") from error
     new = dump_all(changed)
     return changed, [
         Override(path=path, old=_value_at(old, path, open_), new=_value_at(new, path, open_)) for path in given
@@ -112,19 +118,19 @@ def from_environment(
     return found
 
 
-def _parse(assignment: str) -> tuple[str, JsonValue]:
+def _parse(assignment: str, setter: str = "--set") -> tuple[str, JsonValue]:
     path, equals, text = assignment.partition("=")
     path = path.strip()
     if not equals or not path:
-        raise InputError(f"--set '{assignment}': must be path=value")
+        raise InputError(f"{setter} '{assignment}': must be path=value")
     try:
         value = json.loads(text)
     except ValueError:
         value = text
     except RecursionError as error:
-        raise InputError(f"--set {path}: is nested too deeply") from error
+        raise InputError(f"{setter} {path}: is nested too deeply") from error
     if rule := _rule_against(value):
-        raise InputError(one_line(f"--set {path}={text}: {rule}"))
+        raise InputError(one_line(f"{setter} {path}={text}: {rule}"))
     return path, value
 
 
@@ -153,26 +159,26 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _locate(task: TaskSpec, data: dict[str, Any], path: str, open_: Mapping[str, Choice]) -> tuple[dict[str, Any], str]:
-    """The mapping that holds the value at a path, and its key there."""
+def _locate(
+    task: TaskSpec, data: dict[str, Any], told: str, path: str, open_: Mapping[str, Choice]
+) -> tuple[dict[str, Any], str]:
+    """The mapping that holds the value at a path, and its key there. `told` is what messages call it."""
     around = next((choice for choice in open_ if path.startswith(f"{choice}.")), None)
     if around:
-        raise InputError(f"--set {path}: is a part of what you choose; set {around}")
+        raise InputError(f"{told}: is a part of what you choose; set {around}")
     *parents, key = path.split(".")
     node: Any = data
     for parent in parents:
         node = node.get(parent) if isinstance(node, dict) else None
     if not isinstance(node, dict) or key not in node:
         nearest = difflib.get_close_matches(path, _paths(task), n=3, cutoff=0.0)
-        raise InputError(f"--set {path}: unknown path; nearest: {', '.join(nearest)}")
+        raise InputError(f"{told}: unknown path; nearest: {', '.join(nearest)}")
     if isinstance(node[key], dict) and path not in (*open_, FROM_SCRATCH):
-        raise InputError(f"--set {path}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
+        raise InputError(f"{told}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
     if path.split(".")[0] == FROM_SCRATCH:
-        raise InputError(
-            f"--set {path}: says which task it is; only null is possible, on a task that has a stage before"
-        )
+        raise InputError(f"{told}: says which task it is; only null is possible, on a task that has a stage before")
     if not path.startswith(tuple(f"{part}." for part in PARTS)):
-        raise InputError(f"--set {path}: says which task it is; only {', '.join(PARTS)} can change")
+        raise InputError(f"{told}: says which task it is; only {', '.join(PARTS)} can change")
     return node, key
 
 
@@ -182,14 +188,14 @@ def _paths(task: TaskSpec) -> list[str]:
     return [leaf.path for leaf in found if leaf.value != {}]
 
 
-def _as_parameter(path: str, old: JsonValue, new: JsonValue) -> JsonValue:
+def _as_parameter(told: str, old: JsonValue, new: JsonValue) -> JsonValue:
     """A function's parameter keeps its kind, because the config does not know the function's types."""
     if isinstance(old, float) and type(new) is int:
         return float(new)
     if isinstance(old, list) and isinstance(new, list) and old:
-        return [_as_parameter(path, old[0], item) for item in new]
+        return [_as_parameter(told, old[0], item) for item in new]
     if old is not None and type(new) is not type(old):
-        raise InputError(f"--set {path} = {new!r}: must be a {KINDS[type(old)]}")
+        raise InputError(f"{told} = {new!r}: must be a {KINDS[type(old)]}")
     return new
 
 

@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from genelab.config.base import LOW_TO_HIGH, Choice, Param, broken_rule, known_names
+from genelab.config.base import LOW_TO_HIGH, Choice, Param, broken_rule, known_names, no_name_twice
 
 AXES = ("x", "y", "turn")
+FRICTIONS = (1e-2, 5.0)
+"""Lowest and highest friction that Genesis 1.4 takes."""
+_LOWEST = {
+    "width": (0.0, False),
+    **dict.fromkeys(("force", "threshold", "margin", "forward_min"), (0.0, True)),
+}
+"""By name of a number: the lowest, and whether it may be that."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,11 @@ def check_param(field: str, name: str, value: Param, known: Known) -> None:
         if not isinstance(value, list) or not value:
             raise broken_rule(field, value, f"must be a list of one or more {'axes' if kind == 'axis' else f'{kind}s'}")
         known_names(field, value, value, kind, names)
+        no_name_twice(field, value)
+    elif name in _LOWEST and not isinstance(value, Choice):
+        lowest, inclusive = _LOWEST[name]
+        if not _is_number(value) or value < lowest or (value == lowest and not inclusive):
+            raise broken_rule(field, value, f"must be {'at least' if inclusive else 'above'} {lowest:g}")
     elif name.endswith("_share"):
         if not _is_number(value) or not 0.0 <= value <= 1.0:
             raise broken_rule(field, value, "must be a share from 0 to 1")
@@ -65,6 +77,8 @@ def _check_range(field: str, name: str, value: Param, known: Known) -> None:
     low = value[0]
     if name == "factor_range" and low <= 0.0:
         raise broken_rule(field, value, "must begin above 0")
+    if name == "friction_range" and not FRICTIONS[0] <= low <= value[1] <= FRICTIONS[1]:
+        raise broken_rule(field, value, f"must lie within {FRICTIONS[0]:g} to {FRICTIONS[1]:g}, the simulator's limits")
     if name == "friction_range" and known.ground_friction is not None and low < known.ground_friction:
         rule = f"must not begin below the ground's friction {known.ground_friction:g}: a contact takes the larger"
         raise broken_rule(field, value, rule)

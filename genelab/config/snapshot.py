@@ -82,7 +82,9 @@ def first_problem(error: ValidationError) -> str:
         return one_line(f"{path}.{field} = {value!r}: must be one of {told['expected_tags'].replace(TAG, '')}")
     if problem["type"] == BROKEN_RULE:
         return one_line(f"{path}.{problem['msg']}")
-    return one_line(f"{path} = {problem['input']!r}: {problem['msg']}")
+    if problem["type"] == "missing":
+        return one_line(f"{path}: must be given, which it is not in {problem['input']!r}")
+    return one_line(f"{path} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}")
 
 
 def one_line(text: str, longest: int = MAX_MESSAGE) -> str:

@@ -178,7 +178,6 @@ TermCfg = (
     | ResetEventCfg
     | IntervalEventCfg
     | CommandCfg
-    | GoalCfg
     | RandomizationCfg
     | MeasureCfg
 )

@@ -18,6 +18,10 @@ from genelab.config.base import TAG, Cfg, Seed, broken_rule, low_to_high, one_of
 
 STAIRS, OBSTACLES, ROUGH, SLOPE, FLAT = "pyramid_stairs", "discrete_obstacles", "random_rough", "slope", "flat"
 
+SPAWN_M = 0.5
+"""Half the side of the square around a cell's centre in which robots may start, m: its highest point is the height of
+that centre."""
+
 Range = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(low_to_high)]
 """A quantity at level 0 and at the last level, linear in between."""
 

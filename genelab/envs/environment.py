@@ -424,8 +424,9 @@ class Environment:
             self._delay.start(mask, self.draw)
         if self._measures:
             self._measures.start(mask)
+        self._succeeded = self._succeeded & ~mask
+        # Before the events, which may ask what is commanded.
+        self._commands.start(mask, self._read, self.draw)
         for name, event in self._reset_events.items():
             context = EventContext(self._read(), lambda dim, name=name: self.draw(f"reset/{name}", dim))
             self._sim.write(event(context), mask)
-        self._succeeded = self._succeeded & ~mask
-        self._commands.start(mask, self._read, self.draw)

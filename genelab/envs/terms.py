@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.base import Choice, Param
+from genelab.config.env import EnvCfg
 from genelab.config.terms import ObservationGroupCfg, layout_rows
 from genelab.errors import InputError
 from genelab.functions import resolve_function
@@ -53,6 +54,12 @@ def bind_function(path: str, func: str, params: Mapping[str, Param]) -> Callable
     except TypeError as error:
         raise InputError(f"{path}.params = {dict(params)!r}: {func} {error}") from error
     return functools.partial(function, **resolved)
+
+
+def check_terms(cfg: EnvCfg) -> None:
+    """See that every term's function exists and takes its parameters. Raises InputError as `bind`."""
+    for path, term in cfg.terms():
+        bind(f"env.{path}", term)
 
 
 def takes_goal(func: str) -> bool:

@@ -1,5 +1,6 @@
 """Drives a policy with fixed velocity commands, all cases at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from genelab.config.task import ProbeCfg, TaskSpec
 from genelab.envs.environment import Environment
+from genelab.envs.step import Observations
 from genelab.errors import DivergedError
 from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
@@ -50,8 +52,24 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
         episodes=[*range(cfg.num_envs)] * len(commands),
     )
     require_layout(env, checkpoint, source)
-    total = torch.zeros(len(fixed), 3, dtype=torch.float64, device=session.device)
-    fell = torch.zeros(len(fixed), dtype=torch.bool, device=session.device)
+    achieved, fell = measure(env, policy, fixed, cfg)
+    shape = len(commands), cfg.num_envs
+    return Driven(achieved.reshape(shape), fell.reshape(shape))
+
+
+def measure(
+    env: Environment, policy: Callable[[Observations], Tensor], fixed: Tensor, cfg: ProbeCfg
+) -> tuple[Tensor, Tensor]:
+    """Run a policy under commands that are fixed, each with one component other than 0. Shape: (num_envs, 3).
+
+    Returns:
+        Mean of that component over the measured steps, float64, and who fell in any step. Shapes: (num_envs,).
+
+    Raises:
+        DivergedError: if a state broke.
+    """
+    total = torch.zeros(len(fixed), 3, dtype=torch.float64, device=fixed.device)
+    fell = torch.zeros(len(fixed), dtype=torch.bool, device=fixed.device)
     observations = env.reset()
     for number in range(cfg.warm_up_steps + cfg.measured_steps):
         step = env.step(policy(observations))
@@ -63,5 +81,4 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
             body = env.state().floating
             total += torch.cat([body.lin_vel_b[:, :2], body.ang_vel_b[:, 2:]], dim=1)
     component = (fixed != 0.0).to(torch.int64).argmax(dim=1, keepdim=True)
-    achieved = (total / cfg.measured_steps).gather(1, component).reshape(len(commands), cfg.num_envs)
-    return Driven(achieved, fell.reshape(len(commands), cfg.num_envs))
+    return (total / cfg.measured_steps).gather(1, component)[:, 0], fell

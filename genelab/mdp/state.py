@@ -180,8 +180,20 @@ class EventContext:
 
     state: StateView
     """The current state."""
-    uniform: Callable[[int], Tensor]
-    """Draws of this event: dim -> (num_envs, dim) in [0, 1)."""
+    draw: Callable[[int], Tensor]
+    """Draws of this event: dim -> (num_envs, dim) in [0, 1). The same ones whenever it is called."""
+    _asked: list[int] = field(default_factory=list[int], init=False)
+
+    def uniform(self, dim: int) -> Tensor:
+        """Draws of this event in [0, 1). Shape: (num_envs, dim).
+
+        Raises:
+            ValueError: if it is called a second time, which would give the same numbers again.
+        """
+        if self._asked:
+            raise ValueError(f"an event draws once: {self._asked[0]} numbers were drawn, and now {dim} are asked for")
+        self._asked.append(dim)
+        return self.draw(dim)
 
 
 @dataclass(frozen=True)
@@ -197,7 +209,8 @@ class StateWrite:
     base_pose_w: Tensor | None = None
     """Position (m) and orientation (w x y z) of a floating base. Shape: (num_envs, 7)."""
     base_vel_w: Tensor | None = None
-    """Linear (m/s) and angular (rad/s) velocity of a floating base. Shape: (num_envs, 6)."""
+    """Velocity of the origin of a floating base (m/s) and its angular velocity (rad/s), both in the world frame.
+    Shape: (num_envs, 6)."""
 
 
 @dataclass(frozen=True)

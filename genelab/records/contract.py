@@ -104,10 +104,7 @@ def _joint_targets(env: EnvCfg, cfg: JointTargetsCfg, output: TensorSpec) -> Joi
             "velocity target = scale * action, of joints with law 'velocity'",
         ),
         unit="m or rad; m/s or rad/s of joints with law 'velocity'",
-        joints=tuple(
-            TargetJoint(**dict(joint), law=env.robot.law_of(joint.name), scale=scales[joint.name])
-            for joint in _joints(env.robot, cfg.joints)
-        ),
+        joints=tuple(TargetJoint(**dict(joint), scale=scales[joint.name]) for joint in _joints(env.robot, cfg.joints)),
         training_latency=cfg.latency,
         training_noise_std=cfg.noise_std,
     )
@@ -159,6 +156,8 @@ def _joints(robot: RobotCfg, names: Sequence[str]) -> tuple[ActionJoint, ...]:
             kp=groups[name].kp,
             kv=groups[name].kv,
             effort_limit=groups[name].effort_limit,
+            velocity_limit=groups[name].velocity_limit,
+            law=groups[name].law,
         )
         for name in names
     )

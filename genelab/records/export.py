@@ -101,6 +101,10 @@ class ActionJoint(Record):
     """Velocity gain towards zero velocity, N s/m or N m s/rad."""
     effort_limit: PositiveFloat | None
     """Largest absolute force or torque, N or N m; null for none."""
+    velocity_limit: PositiveFloat | None = Field(default=None, exclude_if=lambda limit: limit is None)
+    """No-load speed, m/s or rad/s: at it nothing is left of the effort in its direction. Left out for none."""
+    law: ActuatorLaw = Field(default="implicit_pd", exclude_if=lambda law: law == "implicit_pd")
+    """What the actuator made of the target. `implicit_pd`, if left out: its damping acted at the end of a step."""
 
 
 Unit = Literal["m for a sliding joint, rad for a turning one"]
@@ -137,7 +141,7 @@ class JointPositionTarget(Record):
 class TargetJoint(ActionJoint):
     """One driven joint among those that want positions and those that want velocities."""
 
-    law: ActuatorLaw
+    law: ActuatorLaw  # pyright: ignore[reportGeneralTypeIssues]
     """Law of its actuator in simulation."""
     scale: float
     """Target per unit of action: m or rad, or m/s or rad/s."""

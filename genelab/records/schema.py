@@ -27,6 +27,7 @@ MODELS: dict[str, type[Record]] = {
 
 
 LATER = {
+    "ActionJoint": ("velocity_limit", "law"),
     "Aggregate": ("success_at_end_wilson95",),
     "CodeStamp": ("problem",),
     "ControlTiming": ("episode_steps",),
@@ -40,6 +41,7 @@ LATER = {
     "ParentRef": ("variant", "overrides", "foreign", "parent"),
     "RunRecord": ("guards", "demonstrations", "parent"),
     "RunRef": ("variant", "parent"),
+    "TargetJoint": ("velocity_limit",),
     "SeedResult": ("idle_success_rate", "success_above_idle", "no_better_than_idle"),
 }
 """Fields by model that older files of the same schema lack; their defaults say what held before."""

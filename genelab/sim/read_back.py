@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.config.scene import BoxCfg, RobotCfg
-from genelab.errors import RunError
+from genelab.config.scene import BoxCfg, RobotCfg, mirror_name
+from genelab.errors import InputError, RunError
+from genelab.mdp.state import quat_apply_inverse
 
 if TYPE_CHECKING:
     from genelab.sim.simulation import Simulation
@@ -57,6 +58,42 @@ def robot(entity: Any, dofs: list[int], cfg: RobotCfg) -> None:
             if not np.isclose(held[quantity][column], value, rtol=1e-5, atol=1e-7):
                 found = held[quantity][column]
                 raise RunError(f"joint '{name}': the simulator holds {quantity} = {found}, the config says {value}")
+
+
+def mirror(entity: Any, cfg: RobotCfg) -> None:
+    """See that every joint lies and turns where its mirror image should, while the robot is in its default pose.
+
+    A reflection at the x-z plane of the base takes the point (x, y, z) to (x, -y, z). An axis that is slid along goes
+    the same way, and one that is turned about goes to (-x, y, -z).
+
+    Raises:
+        InputError: on the first joint that does not; names it and its image.
+    """
+    import genesis as gs
+
+    if cfg.mirror is None:
+        return
+    base_pos, base_quat = entity.base_link.get_pos(), entity.base_link.get_quat()
+    joints = {name: entity.get_joint(name) for name in cfg.joints}
+    place = {name: quat_apply_inverse(base_quat, j.get_anchor_pos() - base_pos) for name, j in joints.items()}
+    axis = {name: quat_apply_inverse(base_quat, j.get_anchor_axis()) for name, j in joints.items()}
+    over = torch.tensor([1.0, -1.0, 1.0], device=base_pos.device)
+    for name in cfg.joints:
+        image, sign = mirror_name(cfg.mirror, name)
+        if not torch.allclose(place[image], over * place[name], atol=1e-3):
+            told = f"lies at {_rounded(place[image])}, and '{name}' at {_rounded(place[name])}"
+            raise InputError(f"env.robot.mirror: joint '{image}' is no mirror image of '{name}': it {told}, m")
+        turns = -1.0 if joints[name].type == gs.JOINT_TYPE.REVOLUTE else 1.0
+        if not torch.allclose(axis[image], sign * turns * over * axis[name], atol=1e-3):
+            kept = "keep its sign" if sign > 0 else "change its sign"
+            rule = f"'{image}' turns about {_rounded(axis[image])}, '{name}' about {_rounded(axis[name])}"
+            raise InputError(
+                f"env.robot.mirror.flip = {list(cfg.mirror.flip)}: the coordinate of '{name}' cannot {kept}: {rule}"
+            )
+
+
+def _rounded(vector: Tensor) -> list[float]:
+    return [round(value, 3) + 0.0 for value in vector[0].tolist()]
 
 
 def _wanted(cfg: RobotCfg, name: str) -> dict[str, float]:

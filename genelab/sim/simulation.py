@@ -38,7 +38,7 @@ class Simulation:
                 terrain, which nothing else needs, costs memory and seconds.
 
         Raises:
-            InputError: if the model file is not the one that the config names.
+            InputError: if the model file is not the one that the config names, or the robot not symmetric as it says.
             RunError: if the simulator holds something else than the config says, or cannot draw.
         """
         import genesis as gs
@@ -116,7 +116,7 @@ class Simulation:
         self.default_targets = self.default_joint_pos[driven]
         self._drives = Drives(self._robot, cfg, self._dofs, self._names.joints, self.properties, self.device)
         read_back.objects(self, self._objects, cfg.objects)
-        self.default_link_quat_w = self._default_link_quat_w()
+        self.default_link_quat_w = self._look_at_the_default_pose()
         """Orientations of the links in the default pose, w x y z. Shape: (num_links, 4)."""
         read_back.state_writes(self, None if cfg.robot.base is None else cfg.robot.base.link)
         self.build_s = time.perf_counter() - begin
@@ -190,7 +190,10 @@ class Simulation:
         return self._robot.get_links_net_contact_force()[:, self._links].contiguous()
 
     def joint_torque(self) -> Tensor:
-        """What the actuators exert in this state, within their limits, N or N m. Shape: (num_envs, num_joints)."""
+        """What the actuators exert within their limits, N or N m: in this state, or of explicit laws in the last step.
+
+        Shape: (num_envs, num_joints).
+        """
         return self._robot.get_dofs_control_force(self._dofs)
 
     def jacobian(self, link: str) -> Tensor:
@@ -271,7 +274,10 @@ class Simulation:
         self._robot.set_qpos(qpos, envs_idx=mask, zero_velocity=False)
 
     def write_base_vel_w(self, vel_w: Tensor, mask: Tensor) -> None:
-        """Set the velocity of a floating base. Shapes: (num_envs, 6) m/s and rad/s, (num_envs,) bool."""
+        """Set the velocity of a floating base's origin and its angular velocity, where masked.
+
+        Both in the world frame. Shapes: (num_envs, 6) m/s and rad/s, (num_envs,) bool.
+        """
         velocity = self._robot.get_dofs_velocity().clone()
         # The simulator's free joint turns in the frame of its link.
         quat_w = self._robot.get_qpos()[:, 3:7]
@@ -318,9 +324,11 @@ class Simulation:
             return self._no_objects[width]
         return torch.stack([getattr(entity, getter)() for entity in self._objects], dim=1)
 
-    def _default_link_quat_w(self) -> Tensor:
+    def _look_at_the_default_pose(self) -> Tensor:
+        """See that the robot is symmetric in it as the config says, and return the links' orientations."""
         everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
         self.write_joint_pos(self.default_joint_pos.expand(self.num_envs, -1).contiguous(), everywhere)
+        read_back.mirror(self._robot, self._robot_cfg)
         quat_w = self.link_quat_w()[0].clone()
         self.reset(everywhere)
         return quat_w

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from genelab.config.terrain import (
+    SPAWN_M,
     DiscreteObstaclesCfg,
     FlatCfg,
     PyramidStairsCfg,
@@ -21,9 +22,6 @@ from genelab.mdp.terrain import HeightMap
 from genelab.rng import Stream
 
 Floats = NDArray[np.float64]
-
-SPAWN_M = 0.5
-"""Half the side of the square around a cell's centre whose highest point is the height of that centre, m."""
 
 FLOOR_M = 100.0
 """Width of the floor beyond the border, m."""

@@ -63,8 +63,11 @@ class Start:
 
     def is_there(self, seed: int) -> bool:
         """Whether the file exists and its training is done."""
-        if self.stage is not None and not RunDir(seed_dir(self.stage, seed)).exists():
-            return False
+        if self.stage is not None:
+            run_dir = RunDir(seed_dir(self.stage, seed))
+            # The file is there before it is known to be right.
+            if not run_dir.exists() or run_dir.load().checkpoint is None:
+                return False
         return self.checkpoint(seed).is_file()
 
     def told(self) -> str:
@@ -167,12 +170,12 @@ def make_plan(
         lost: seeds of the launch that the stage before left no policy for. They are planned, and not trained.
 
     Raises:
-        InputError: if the task leaves a choice open, an observation has no mirror image, its demonstrations do not
-            fit, the directory cannot be written, or holds another task or configuration or a broken record, or a
-            started seed ran on another device or number of threads.
+        InputError: if the task leaves a choice open, a term does not fit its function, an observation has no mirror
+            image, its demonstrations do not fit, the directory cannot be written, or holds another task or
+            configuration or a broken record, or a started seed ran on another device or number of threads.
     """
     require_made(task)
-    _require_images(task)
+    _require_terms(task)
     demonstrations_of(task)
     log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)
@@ -241,8 +244,12 @@ def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) 
     return SeedPlan(seed, path, "train", "planned before")
 
 
-def _require_images(task: TaskSpec) -> None:
-    """See that every observation and action that is to be mirrored has an image, before a simulator is built."""
+def _require_terms(task: TaskSpec) -> None:
+    """See that every term can be computed, and mirrored if it is to be, before a simulator is built."""
+    # Not before they are needed: they bring torch with them.
+    from genelab.envs.terms import check_terms
+
+    check_terms(task.env)
     if task.agent.algorithm != "ppo" or not task.agent.symmetry:
         return
     from genelab.mdp.mirror import action_columns, group_columns
@@ -284,6 +291,11 @@ def _require_start(record: RunRecord, path: Path, task: TaskSpec, start: Start |
     """A seed that was created goes on from what it was created with."""
     old = record.parent and record.parent.sha256
     new: str | None = None
+    if start is not None and not start.is_there(record.seed) and old is not None:
+        if record.checkpoint is not None:
+            # Nothing is left to be taken over.
+            return
+        raise InputError(f"seed {record.seed} was started from '{start.checkpoint(record.seed)}', which is missing")
     if start is not None and start.is_there(record.seed):
         new = parent_of(start.checkpoint(record.seed), path, task).sha256
     if old != new:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from genelab.config.overrides import Override, apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.records.run import ParentRef
 from genelab.registry import get_task
 from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.parents import parent_of, require_fits, stage_dir
@@ -42,11 +44,26 @@ def plan_stages(
         start = None
         if checkpoint is not None:
             for seed in cfg.seeds:
-                parent_of(checkpoint, seed_dir(log_dir, seed), task)
+                parent = parent_of(checkpoint, seed_dir(log_dir, seed), task)
+                if task.stage_before not in (None, (parent.task, parent.variant)):
+                    _refuse_stage(checkpoint, parent, task)
             start = Start(file=checkpoint)
         return [make_plan(task, overrides, execution, cfg, start)]
-    before, changes = apply_overrides(get_task(task.warm_start.task, task.warm_start.variant), stage_assignments, {})
+    registered = get_task(task.warm_start.task, task.warm_start.variant)
+    before, changes = apply_overrides(registered, stage_assignments, setter="--stage-set")
     require_fits(before, task, f"warm_start.task = '{before.id}'")
     stage = stage_dir(log_dir, before)
     earlier = plan_stages(before, changes, execution, cfg.model_copy(update={"log_dir": str(stage)}))
     return [*earlier, make_plan(task, overrides, execution, cfg, Start(stage=stage))]
+
+
+def _refuse_stage(checkpoint: Path, parent: ParentRef, task: TaskSpec) -> NoReturn:
+    assert task.warm_start is not None
+    found, wanted = (
+        f"{name}, variant {variant}" if variant else name
+        for name, variant in ((parent.task, parent.variant), (task.warm_start.task, task.warm_start.variant))
+    )
+    raise InputError(
+        f"--checkpoint '{checkpoint}' is of {found}: '{task.id}' starts from {wanted}; "
+        "--set warm_start=null lets it start from any policy that fits"
+    )

@@ -50,7 +50,11 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
         ),
         ("env.objects", {}, "env.goal.params.object = 'cube': unknown object 'cube'; known:"),
         ("env.objects.cube.mass", 0.0, "env.objects.cube.mass = 0.0: Input should be greater than 0"),
-        ("env.objects.cube.size", [0.04, 0.04], "env.objects.cube.size.2 = [0.04, 0.04]: Field required"),
+        (
+            "env.objects.cube.size",
+            [0.04, 0.04],
+            "env.objects.cube.size.2: must be given, which it is not in [0.04, 0.04]",
+        ),
         ("env.ground.friction", -1.0, "env.ground.friction = -1.0: Input should be greater than 0"),
         ("env.robot.gravity_compensation", 1.5, "gravity_compensation = 1.5: Input should be less than or equal to 1"),
         ("env.reward_per", "episode", "env.reward_per = 'episode': Input should be 'second' or 'step'"),

@@ -27,6 +27,20 @@ SCAN = "env.observations.policy.terms.height_scan.params"
         (ROUGH, 'env.rewards.joint_acc.params.joints=["FL_hip_join"]', "unknown joint 'FL_hip_join'"),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["wheel.*"]', "unknown joint 'wheel.*'"),
         (ROUGH, "env.terrain.rows=0", "greater than 0"),
+        (ROUGH, "env.rewards.track_lin_vel.params.width=0", "must be above 0"),
+        (ROUGH, "env.terminations.trunk_contact.params.force=-1", "must be at least 0"),
+        (
+            ROUGH,
+            'env.rewards.joint_acc.params.joints=["FL_hip_joint","FL_hip_joint"]',
+            "'FL_hip_joint' stands in it twice",
+        ),
+        (ROUGH, 'env.feet.sites=["FL_foot","FL_foot"]', "'FL_foot' stands in it twice"),
+        (ROUGH, 'env.action.joints=["FL_hip_joint","FL_hip_joint"]', "'FL_hip_joint' stands in it twice"),
+        (ROUGH, 'env.action.joints=["FL_hip_joint"]', "must drive 'FR_hip_joint': it has gains"),
+        (ROUGH, "env.reset_events.base.params.x_range=[-3,0.5]", "must lie within ±0.5 m of a cell's centre"),
+        (ROUGH, "env.commands.velocity.resample_s=[3,1]", "= [3, 1]: must be [low, high] with low not above high"),
+        (ROUGH, "env.commands.velocity.resample_s=[3]", "resample_s.1: must be given, which it is not in [3]"),
+        (GO2W, "env.randomizations.wheel_friction.params.friction_range=[0.3,9]", "must lie within 0.01 to 5"),
         (GO2W, "env.randomizations.gains.params.factor_range=[-1,1]", "must begin above 0"),
         (GO2W, "env.randomizations.wheel_friction.params.friction_range=[0.1,1]", "must not begin below the ground"),
     ],
@@ -38,6 +52,7 @@ def test_a_parameter_that_breaks_its_rule_is_named_with_value_and_rule(task: str
     text = str(caught.value)
     assert told in text
     assert path.removeprefix("env.").rpartition(".")[2] in text
+    assert "Value error" not in text
     assert "\n" not in text
 
 

@@ -68,7 +68,7 @@ def test_a_slope_may_fall_but_not_flatten_or_turn():
         ),
         (
             {"columns": [STAIRS | {"step_height": [0.2, 0.1]}]},
-            "columns.0.step_height = [0.2, 0.1]: Value error, must be [low, high] with low not above high",
+            "columns.0.step_height = [0.2, 0.1]: must be [low, high] with low not above high",
         ),
         (
             {"columns": [STAIRS | {"step_height": [-0.2, 0.1]}]},

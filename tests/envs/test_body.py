@@ -52,6 +52,29 @@ def test_a_foot_is_in_the_air_for_as_long_as_nothing_pushes_it() -> None:
     assert body.memory["feet_air_s"].sum(dim=1).tolist() == pytest.approx([0.0, 4 * 0.08])
 
 
+def test_a_foot_moves_with_its_shank() -> None:
+    sim = _Sim()
+    body = Body(GO1, sim)  # type: ignore[arg-type]
+    links = len(GO1.robot.links)
+    shank, column = sim.names.link_id("RR_calf"), list(GO1.feet.sites).index("RR_foot") if GO1.feet else -1
+    pos, vel, ang_vel = (torch.zeros(2, links, 3) for _ in range(3))
+    quat = torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(2, links, 1)
+    # A quarter turn about +y takes the shank's -z, along which the foot lies 0.213 m, to the world's -x.
+    quat[1, shank] = torch.tensor([0.5**0.5, 0.0, 0.5**0.5, 0.0])
+    pos[1, shank] = torch.tensor([1.0, 2.0, 3.0])
+    vel[1, shank] = torch.tensor([0.1, 0.0, 0.0])
+    ang_vel[1, shank] = torch.tensor([0.0, 2.0, 1.0])
+    sim.link_lin_vel_w = lambda: vel  # type: ignore[attr-defined]
+    sim.joint_torque = lambda: torch.zeros(2, 12)  # type: ignore[attr-defined]
+    sim.joint_range = torch.zeros(2, 12)  # type: ignore[attr-defined]
+    sim.ground = None  # type: ignore[attr-defined]
+    state = body.read(pos, quat, ang_vel, torch.zeros(2, 3))
+    assert state.feet_pos_w[0, column].tolist() == pytest.approx([0.0, 0.0, -0.213])
+    assert state.feet_pos_w[1, column].tolist() == pytest.approx([0.787, 2.0, 3.0], abs=1e-6)
+    # (0, 2, 1) x (-0.213, 0, 0) = (0, -0.213, 0.426).
+    assert state.feet_vel_w[1, column].tolist() == pytest.approx([0.1, -0.213, 0.426], abs=1e-6)
+
+
 def _draw(streams: dict[str, float]) -> Any:
     return lambda stream, dim: torch.full((2, dim), streams[stream])
 

@@ -113,6 +113,12 @@ def test_penalties_of_the_base():
     # World frame: the same for both, although they look elsewhere.
     assert locomotion.ang_vel_xy(state).tolist() == pytest.approx([0.05, 0.05])
     assert locomotion.base_height(state, 0.34).tolist() == pytest.approx([0.0016, 0.0036], rel=1e-4)
+    # Above the ground and not above z = 0: the ground lies 5 cm lower under the first robot, and 15 cm higher under
+    # the second.
+    heights = torch.full((41, 41), -0.05)
+    heights[25:] = 0.15
+    on_it = _state(ground=HeightMap(heights, 0.1, (-2.0, -2.0)))
+    assert locomotion.base_height(on_it, 0.34).tolist() == pytest.approx([0.01**2, 0.09**2], rel=1e-3)
 
 
 def test_penalties_of_joints():
@@ -195,21 +201,30 @@ def test_velocity_commands():
 
 
 def test_randomisations():
-    context = _context([[0.0, 0.5, 1.0, 0.25], [1.0, 0.0, 0.5, 0.5]], _state())
-    friction = randomizations.link_friction(context, ["shank", "trunk"], (0.3, 1.5)).link_friction
+    def context() -> EventContext:
+        return _context([[0.0, 0.5, 1.0, 0.25], [1.0, 0.0, 0.5, 0.5]], _state())
+
+    friction = randomizations.link_friction(context(), ["shank", "trunk"], (0.3, 1.5)).link_friction
     assert friction["shank"].tolist() == pytest.approx([0.3, 1.5])
     assert torch.equal(friction["shank"], friction["trunk"])
-    assert randomizations.link_mass(context, "trunk", (-1.0, 2.0)).link_mass_offset["trunk"].tolist() == [-1.0, 2.0]
-    shift = randomizations.link_com(context, "trunk", (-0.05, 0.05)).link_com_offset["trunk"]
+    assert randomizations.link_mass(context(), "trunk", (-1.0, 2.0)).link_mass_offset["trunk"].tolist() == [-1.0, 2.0]
+    shift = randomizations.link_com(context(), "trunk", (-0.05, 0.05)).link_com_offset["trunk"]
     assert shift[0].tolist() == pytest.approx([-0.05, 0.0, 0.05])
-    factors = randomizations.gains(context, (0.8, 1.2))
+    factors = randomizations.gains(context(), (0.8, 1.2))
     assert factors.kp_factor is not None
     assert factors.kv_factor is not None
     assert factors.kp_factor[0].tolist() == pytest.approx([0.8, 1.0])
     assert factors.kv_factor[0].tolist() == pytest.approx([1.2, 0.9])
-    bias = randomizations.encoder_bias(context, (-0.015, 0.015)).encoder_bias
+    bias = randomizations.encoder_bias(context(), (-0.015, 0.015)).encoder_bias
     assert bias is not None
     assert bias[1].tolist() == pytest.approx([0.015, -0.015])
+
+
+def test_an_event_draws_once():
+    context = _context([[0.5], [0.5]], _state())
+    context.uniform(1)
+    with pytest.raises(ValueError, match="an event draws once: 1 numbers were drawn, and now 2 are asked for"):
+        context.uniform(2)
 
 
 def test_a_link_that_touches_ends_the_episode_and_another_does_not():

@@ -83,3 +83,36 @@ def test_limits_are_felt_by_what_is_driven(sim_session: Session) -> None:
     assert _gain(_explicit(2.0), sim_session, 0.0) / free == pytest.approx(0.02, rel=0.02)
     assert _gain(_explicit(2.0, 1.0), sim_session, 0.5) / free == pytest.approx(0.01, rel=0.02)
     assert _gain(_explicit(2.0), sim_session, 0.5) / free == pytest.approx(0.02, rel=0.02)
+
+
+@pytest.mark.sim
+@pytest.mark.xdist_group("sim")
+def test_explicit_forces_go_to_their_own_joints_among_others(sim_session: Session) -> None:
+    """Joints in another order than the model's, two laws, damping, and one limit of several."""
+    env = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
+    actuators = env.robot.actuators
+    calves = actuators["calves"].model_copy(update={"law": "explicit_pd", "kp": 20.0, "kv": 1.5, "effort_limit": 6.0})
+    robot = env.robot.model_copy(update={"actuators": {**actuators, "calves": calves}})
+    order = tuple(sorted(env.robot.joints, reverse=True))
+    action = env.action.model_copy(update={"joints": order})
+    env = env.model_copy(update={"robot": robot, "action": action})
+    sim = Simulation(env, 2, sim_session)
+    everywhere = torch.tensor([True, True])
+    generator = torch.Generator().manual_seed(0)
+    pos = sim.default_joint_pos + 0.2 * torch.randn(2, 12, generator=generator)
+    vel = torch.randn(2, 12, generator=generator)
+    targets = sim.default_targets + 0.3 * torch.randn(2, 12, generator=generator)
+    # High above the ground.
+    sim.write_base_pose_w(torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]] * 2), everywhere)
+    sim.write_joint_pos(pos, everywhere)
+    sim.write_joint_vel(vel, everywhere)
+    sim.set_targets(targets)
+    sim.step()
+    exerted = sim.joint_torque()
+    limited_ones = 0
+    for name in calves.joints:
+        column = sim.names.joint_ids([name])[0]
+        wanted = 20.0 * (targets[:, order.index(name)] - pos[:, column]) - 1.5 * vel[:, column]
+        limited_ones += int((wanted.abs() > 6.0).sum())
+        assert exerted[:, column].tolist() == pytest.approx(wanted.clamp(-6.0, 6.0).tolist(), rel=1e-4)
+    assert 0 < limited_ones < 8

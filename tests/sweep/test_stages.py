@@ -1,5 +1,6 @@
 """Plans of tasks with a stage before: everything that can be told before a simulator is built."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from genelab.config.overrides import Override, apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.records.run import ParentRef, foreign_start
+from genelab.records.run import ParentRef, TrainedCheckpoint, foreign_start
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.book import Book
@@ -147,10 +148,17 @@ def test_what_means_something_else_in_the_stage_before_is_refused(tmp_path: Path
             'env.observations.policy.terms.joint_pos.params.joints=["FL_hip_joint"]',
             "policy.terms.joint_pos: mirror image",
         ),
-        ('env.action.groups.legs.joints=["FL_hip_joint"]', "mirror image of joint 'FL_hip_joint' is 'FR_hip_joint'"),
+        (
+            'env.observations.policy.terms.joint_pos.func="genelab.mdp.observations:height_scan"',
+            r"policy\.terms\.joint_pos\.params = .*height_scan missing a required argument",
+        ),
+        (
+            'env.rewards.joint_torques.func="genelab.mdp.locomotion:track_lin_vel"',
+            r"env\.rewards\.joint_torques\.params = .*track_lin_vel missing a required argument: 'command'",
+        ),
     ],
 )
-def test_an_observation_without_an_image_is_refused_before_anything_is_built(
+def test_a_term_that_cannot_be_computed_or_mirrored_is_refused_before_anything_is_built(
     tmp_path: Path, change: str, told: str
 ) -> None:
     task, changes = apply_overrides(get_task(STAGE_1), [change])
@@ -163,16 +171,50 @@ def test_a_seed_that_the_stage_before_lost_stays_planned_and_is_told(tmp_path: P
     # Only seed 1 was trained there.
     path = tmp_path / "runs" / "stages" / STAGE_1 / "seed_1"
     told = {"seeds_planned": (1, 2), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
-    RunDir.create(path, get_task(STAGE_1), seed=1, **told).final_checkpoint.write_bytes(b"")  # type: ignore[arg-type]
+    trained = RunDir.create(path, get_task(STAGE_1), seed=1, **told)  # type: ignore[arg-type]
+    trained.final_checkpoint.write_bytes(b"weights")
+    # The file alone is not enough: a seed may fail after it wrote its policy.
+    ready, lost = plan.ready()
+    assert (lost, list(ready.seeds)) == ([1, 2], [])
+    _finish(trained)
     ready, lost = plan.ready()
     assert lost == [2]
     assert [seed.seed for seed in ready.seeds] == [1]
     assert ready.planned == (1, 2)
-    again = make_plan(plan.task, (), ExecutionCfg(), plan.cfg, None, ready.lost)
+    again = make_plan(plan.task, (), ExecutionCfg(), plan.cfg, ready.start, ready.lost)
     assert ([seed.seed for seed in again.seeds], again.planned, again.lost) == ([1], (1, 2), (2,))
     entries = {entry.seed: entry for entry in Book(again, ("genelab",)).record.seeds}
     assert (entries[2].state, entries[2].reason) == ("failed", "the stage before left it no policy")
     assert entries[1].state == "planned"
+    # Without the policy that it was created with a seed cannot go on.
+    trained.final_checkpoint.unlink()
+    with pytest.raises(InputError, match=r"seed 1 was started from '.*model_final\.pt', which is missing"):
+        make_plan(plan.task, (), ExecutionCfg(), plan.cfg, ready.start, ready.lost)
+
+
+def _finish(run: RunDir) -> None:
+    data = run.final_checkpoint.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    told = {"path": run.final_checkpoint.name, "bytes": len(data), "sha256": digest, "weights_sha256": digest}
+    run.update(checkpoint=TrainedCheckpoint(**told, iteration=5))  # type: ignore[arg-type]
+
+
+def test_the_checkpoint_of_another_stage_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
+    told = {"seeds_planned": (1,), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
+    run = RunDir.create(tmp_path / "second", get_task(STAGE_2), seed=1, **told)  # type: ignore[arg-type]
+    run.final_checkpoint.write_bytes(b"weights")
+    _finish(run)
+    with pytest.raises(InputError, match=f"is of {STAGE_2}: '{STAGE_2}' starts from {STAGE_1}; --set warm_start=null"):
+        _plan(tmp_path, STAGE_2, run.final_checkpoint)
+    alone, changes = apply_overrides(get_task(STAGE_2), ["warm_start=null"])
+    cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
+    (plan,) = plan_stages(alone, changes, ExecutionCfg(), cfg, checkpoint=run.final_checkpoint)
+    assert any("the task names no stage before" in line for line in plan.lines())
+
+
+def test_a_wrong_change_of_the_stage_before_is_told_under_its_option(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^--stage-set budget\.iteration: unknown path"):
+        _plan(tmp_path, STAGE_2, None, "budget.iteration=3")
 
 
 REF = ParentRef(

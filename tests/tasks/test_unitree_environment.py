@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.overrides import apply_overrides
 from genelab.envs.environment import Environment
-from genelab.errors import RunError
+from genelab.errors import InputError, RunError
 from genelab.evaluation.probe import drive
 from genelab.learn.backend import backend_of
 from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
@@ -195,6 +196,48 @@ def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build, task_id
     assert torch.allclose(base * torch.tensor([1.0, -1.0, 1.0]), turned, atol=5e-3)
 
 
+@pytest.mark.parametrize(("task_id", "height"), [(GO1, 0.27), (GO2W, 0.35)])
+def test_the_image_of_an_observation_is_the_observation_of_the_image(build: Build, task_id: str, height: float) -> None:
+    task = get_task(task_id)
+    sim, half = build(task_id, N), N // 2
+    generator = torch.Generator().manual_seed(5)
+    image = {
+        "joint": Mirror.of(joint_columns(task.env.robot, list(task.env.robot.joints)), torch.device("cpu")),
+        "action": Mirror.of(action_columns(task.env.robot, task.env.action), torch.device("cpu")),
+        "vector": lambda rows: rows * torch.tensor([1.0, -1.0, 1.0]),
+        "axial": lambda rows: rows * torch.tensor([-1.0, 1.0, -1.0]),
+    }
+
+    def pairs(kind: str, columns: int, size: float) -> Tensor:
+        rows = size * torch.randn(half, columns, generator=generator)
+        return torch.cat([rows, image[kind](rows)])
+
+    width = len(task.env.robot.joints)
+    command = torch.cat([rows := torch.randn(half, 3, generator=generator), rows * torch.tensor([1.0, -1.0, -1.0])])
+    env = Environment(
+        task.env, sim, 1, numbering="episode", observation_noise=False, disturbances=False,
+        fixed_commands={"velocity": command},
+    )  # fmt: skip
+    env.reset()
+    place = torch.tensor([[0.0, 0.0, height]]).repeat(N, 1)
+    quat = torch.nn.functional.normalize(torch.cat([torch.ones(N, 1), pairs("axial", 3, 0.1)], dim=1), dim=1)
+    sim.write_base_pose_w(torch.cat([place, quat], dim=1), EVERYWHERE)
+    sim.write_joint_pos(sim.default_joint_pos + pairs("joint", width, 0.1), EVERYWHERE)
+    sim.write_joint_vel(pairs("joint", width, 1.0), EVERYWHERE)
+    sim.write_base_vel_w(torch.cat([pairs("vector", 3, 0.3), pairs("axial", 3, 0.3)], dim=1), EVERYWHERE)
+    observed = env.step(pairs("action", env.num_actions, 0.3)).observations
+    for name, group in task.env.observations.items():
+        frame = group_columns(task.env, name, group.model_copy(update={"history": 1}))
+        latest = observed[name][:, -len(frame) :]
+        mirrored = Mirror.of(frame, torch.device("cpu"))(latest[:half])
+        assert latest[:half].abs().mean() > 0.1
+        # Contacts are solved in another order on the other side, which velocities of joints feel most.
+        error = (mirrored - latest[half:]).abs()
+        assert error.mean() < 0.02
+        # One column with the wrong sign or place would be off by about twice its size in every pair.
+        assert (error.mean(dim=0) < 0.1 + 0.3 * latest.abs().mean(dim=0)).all()
+
+
 def test_frames_are_stacked_and_the_mirror_fits_them(build: Build) -> None:
     env = _env(build, GO2W, observation_noise=False, disturbances=False)
     cfg = get_task(GO2W).env
@@ -234,22 +277,96 @@ def test_a_restored_environment_goes_on_bit_equal(build: Build) -> None:
 
 
 def test_encoders_shift_legs_and_no_wheels(build: Build) -> None:
-    env = _env(build, STAGE_1, disturbances=True)
+    env = _with_action(build, randomized=True, latency=(0, 0), noise_std=0.0)
     randomizations = env._randomizations
     assert randomizations is not None
     assert randomizations.target_bias[:, :12].abs().min(dim=0).values.max() > 0.0
     assert randomizations.target_bias.abs().max() <= 0.015
     assert not randomizations.target_bias[:, 12:].any()
+    asked = _asked_for(build(STAGE_1, N), env, [torch.zeros(N, 16)])
+    default = build(STAGE_1, N).default_targets.repeat(N, 1)
+    default[:, 12:] = 0.0
+    assert torch.equal(asked[0], default - randomizations.target_bias)
+
+
+def _asked_for(sim: Simulation, env: Environment, actions: list[Tensor]) -> list[Tensor]:
+    """The targets that reach the simulator in steps with these actions."""
     asked: list[Tensor] = []
-    sim, plain = build(STAGE_1, N), build(STAGE_1, N).set_targets
-    sim.set_targets = lambda targets: (asked.append(targets), plain(targets))[1]  # type: ignore[method-assign]
-    env.step(torch.zeros(N, 16))
+    plain = sim.set_targets
+    sim.set_targets = lambda targets: (asked.append(targets.clone()), plain(targets))[1]  # type: ignore[method-assign]
+    for action in actions:
+        env.step(action)
     del sim.set_targets
-    # Action noise is 0.05 x 0.25 rad on the legs; what is left is the bias.
-    default = sim.default_targets.clone()
-    noise = asked[0] - default + randomizations.target_bias
-    assert noise[:, :12].std() < 0.02
-    assert torch.equal(asked[0][:, 12:], torch.zeros(N, 4))
+    return asked
+
+
+def _with_action(build: Build, randomized: bool = False, **changes: object) -> Environment:
+    """The first stage of the Go2-W with another latency or noise, and without its randomisations unless told."""
+    cfg = get_task(STAGE_1).env
+    cfg = cfg.model_copy(update={"action": cfg.action.model_copy(update=changes)})
+    if not randomized:
+        cfg = cfg.model_copy(update={"randomizations": {}})
+    env = Environment(cfg, build(STAGE_1, N), 1, numbering="episode")
+    env.reset()
+    return env
+
+
+def test_actions_reach_the_motors_late_and_noisy(build: Build) -> None:
+    sim = build(STAGE_1, N)
+    actions = [torch.full((N, 16), float(k)) for k in (1, 2, 3, 4)]
+    late = _asked_for(sim, _with_action(build, latency=(2, 2), noise_std=0.0), actions)
+    legs = torch.stack(late)[:, :, :12] - sim.default_targets[:12]
+    assert (legs / 0.25).mean(dim=(1, 2)).tolist() == pytest.approx([0.0, 0.0, 1.0, 2.0], abs=1e-5)
+    assert legs.std(dim=(1, 2)).max() < 1e-6
+    noisy = _asked_for(sim, _with_action(build, latency=(0, 0), noise_std=0.05), actions)
+    error = (
+        torch.stack(noisy)[:, :, :12] - sim.default_targets[:12] - 0.25 * torch.tensor([1.0, 2, 3, 4])[:, None, None]
+    )
+    # 384 draws.
+    assert float(error.std()) == pytest.approx(0.05 * 0.25, rel=0.15)
+    assert abs(float(error.mean())) < 0.003
+
+
+def test_velocity_gains_decide_how_fast_wheels_spin_up_and_legs_move(build: Build) -> None:
+    sim = build(GO2W, N)
+    factor = torch.ones(N, 16)
+    factor[: N // 2] = 0.5
+    sim.properties.write(ModelWrite(kp_factor=torch.ones(N, 16), kv_factor=factor), EVERYWHERE)
+    # High above the ground.
+    sim.reset(EVERYWHERE)
+    sim.write_base_pose_w(torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]]).repeat(N, 1), EVERYWHERE)
+    sim.write_joint_pos(sim.default_joint_pos.repeat(N, 1), EVERYWHERE)
+    targets = sim.default_targets.repeat(N, 1)
+    targets[:, 12:] = 2.0
+    targets[:, 1] += 0.3
+    sim.set_targets(targets)
+    for _ in range(2):
+        sim.step()
+    wheels, thigh = (
+        sim.joint_vel()[:, sim.names.joint_ids(["FL_wheel_joint"])[0]],
+        sim.names.joint_ids(["FL_thigh_joint"]),
+    )
+    for _ in range(13):
+        sim.step()
+    moving = sim.joint_vel()[:, thigh[0]]
+    sim.properties.write(ModelWrite(kp_factor=torch.ones(N, 16), kv_factor=torch.ones(N, 16)), EVERYWHERE)
+    assert (wheels > 0.1).all()
+    assert wheels[-1] > 1.2 * wheels[0]
+    # A position target is damped instead.
+    assert moving[0] > 1.02 * moving[-1] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("flip=[]", "the coordinate of 'FR_hip_joint' cannot keep its sign"),
+        ('swap=[["FL_","RR_"],["FR_","RL_"]]', "joint 'RL_hip_joint' is no mirror image of 'FR_hip_joint'"),
+    ],
+)
+def test_a_mirror_that_is_not_that_of_the_model_is_an_error(sim_session: Session, change: str, told: str) -> None:
+    task, _ = apply_overrides(get_task(GO1), [f"env.robot.mirror.{change}"])
+    with pytest.raises(InputError, match=told):
+        Simulation(task.env, N, sim_session)
 
 
 def test_a_shifted_centre_of_mass_tips_the_robot(build: Build) -> None:
