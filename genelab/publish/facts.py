@@ -123,7 +123,7 @@ def _starts(seeds: Sequence[SeedFiles]) -> list[str]:
     """The checkpoint that each seed started from; empty for training from scratch."""
     parents = [(seed.run.seed, seed.run.parent) for seed in seeds]
     lines = [f"seed {number}: {_line_of(parent)}" for number, parent in parents if parent is not None]
-    told = ["; ".join(lines)] if lines else []
+    told = ["; ".join(lines), "train wall and budget are those of the last stage alone"] if lines else []
     foreign = any(seed.foreign_start for seed in seeds)
     return [*told, "**not the stage before as it is registered**"] if foreign else told
 

@@ -30,8 +30,8 @@ def test_a_newer_variant_does_not_stand_for_its_task(tmp_path: Path) -> None:
     assert "entry-1" not in own
     assert "Entry `entry-1`" in variant
     assert "entry-0" not in variant
-    assert "these rows stand for the variant alone" in variant
-    assert "these rows stand for the variant alone" not in own
+    assert "these rows stand for the\nvariant alone" in variant
+    assert "these rows stand for the\nvariant alone" not in own
     assert sorted(path.name for path in rendering.pictures) == ["Toy-v1.svg", "Toy-v1_cpu.svg"]
 
 
