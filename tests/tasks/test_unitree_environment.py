@@ -13,7 +13,7 @@ from genelab.errors import InputError, RunError
 from genelab.evaluation.probe import drive
 from genelab.learn.backend import backend_of
 from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
-from genelab.mdp.state import ModelWrite
+from genelab.mdp.state import ModelWrite, StateWrite
 from genelab.registry import get_task
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
@@ -354,6 +354,21 @@ def test_velocity_gains_decide_how_fast_wheels_spin_up_and_legs_move(build: Buil
     assert wheels[-1] > 1.2 * wheels[0]
     # A position target is damped instead.
     assert moving[0] > 1.02 * moving[-1] > 0.0
+
+
+def test_a_reset_event_sees_the_command_of_its_own_episode(build: Build) -> None:
+    env = Environment(get_task(GO1).env, build(GO1, N), 1, numbering="episode", max_steps=2, disturbances=False)
+    seen: list[Tensor] = []
+    env._reset_events["listen"] = lambda context: (seen.append(context.state.commands["velocity"]), StateWrite())[1]
+    env.reset()
+    first = env.state().commands["velocity"].clone()
+    for _ in range(2):
+        env.step(torch.zeros(N, 12))
+    second = env.state().commands["velocity"]
+    assert len(seen) == 2
+    assert torch.equal(seen[0], first)
+    assert torch.equal(seen[1], second)
+    assert (first != second).any(dim=1).all()
 
 
 @pytest.mark.parametrize(
