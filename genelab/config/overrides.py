@@ -3,6 +3,7 @@
 import difflib
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -146,6 +147,8 @@ def _rule_against(value: JsonValue) -> str | None:
         return "must be a finite number"
     if isinstance(value, float) and abs(value) > LARGEST_FLOAT:
         return f"a number must lie within ±{LARGEST_FLOAT:g}"
+    if isinstance(value, float) and 0.0 < abs(value) < sys.float_info.min:
+        return f"a number other than 0 must be at least {sys.float_info.min:.3g} in size: some libraries cut it to 0"
     if isinstance(value, int) and abs(value) > EXACT:
         return "a whole number must lie within ±2^53, where a float holds it exactly"
     return None

@@ -160,7 +160,12 @@ def test_setting_every_value_to_itself_changes_nothing(task, data) -> None:
     assert not any(override.effective for override in overrides)
 
 
-@given(st.floats(min_value=-LARGEST_FLOAT, max_value=LARGEST_FLOAT))
+def test_a_number_that_some_libraries_cut_to_0_is_refused() -> None:
+    with pytest.raises(InputError, match=r"weight=1e-310: a number other than 0 must be at least 2\.23e-308 in size"):
+        apply_overrides(TASK, ["env.rewards.alive.weight=1e-310"])
+
+
+@given(st.floats(min_value=-LARGEST_FLOAT, max_value=LARGEST_FLOAT, allow_subnormal=False))
 def test_a_float_arrives_exactly(weight: float) -> None:
     changed, [override] = apply_overrides(TASK, [f"env.rewards.alive.weight={weight!r}"])
     assert changed.env.rewards["alive"].weight == weight

@@ -70,7 +70,7 @@ def test_a_checkpoint_by_hand_is_what_the_stage_before_would_be(log_dir: Path, t
     assert {**mine, "path": ""} == {**theirs, "path": ""}
     other = genelab(*args, "--checkpoint", str(second / "model_final.pt"))
     assert other.returncode == 2
-    assert "seed 1 was started from another checkpoint" in other.stderr
+    assert f"is of {STAGE_2}: '{STAGE_2}' starts from {STAGE_1}; --set warm_start=null" in other.stderr
 
     go1 = ["train", GO1, "--seeds", "1", "--log_dir", str(tmp_path / "go1")]
     wrong = genelab(*go1, "--checkpoint", str(first / "model_final.pt"))
