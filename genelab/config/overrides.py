@@ -22,6 +22,9 @@ PARTS = ("env", "agent", "budget", "protocol", "probe")
 FROM_SCRATCH = "warm_start"
 """May be null: the task, without the stage before."""
 
+SMALLEST_EXPONENT = sys.float_info.min_10_exp
+"""Smallest power of ten that a float holds in full."""
+
 EXACT = 2**53
 """Largest whole number up to which floats hold all of them."""
 
@@ -124,8 +127,15 @@ def _parse(assignment: str, setter: str = "--set") -> tuple[str, JsonValue]:
     path = path.strip()
     if not equals or not path:
         raise InputError(f"{setter} '{assignment}': must be path=value")
+
+    def number(digits: str) -> float:
+        if _vanishes(digits):
+            rule = f"a number other than 0 must be at least 1e{SMALLEST_EXPONENT} in size, or it may be cut to 0"
+            raise InputError(one_line(f"{setter} {path}={text}: {rule}"))
+        return float(digits)
+
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=number)
     except ValueError:
         value = text
     except RecursionError as error:
@@ -133,6 +143,19 @@ def _parse(assignment: str, setter: str = "--set") -> tuple[str, JsonValue]:
     if rule := _rule_against(value):
         raise InputError(one_line(f"{setter} {path}={text}: {rule}"))
     return path, value
+
+
+def _vanishes(digits: str) -> bool:
+    """Whether a decimal number is not 0, but too small for a float to hold in full.
+
+    By its digits: where a library has switched such floats off, the processor takes them for 0.
+    """
+    mantissa, _, exponent = digits.lower().lstrip("-").partition("e")
+    whole, _, fraction = mantissa.lstrip("0").partition(".")
+    if not (whole + fraction).strip("0"):
+        return False
+    first = len(whole) - 1 if whole else len(fraction.lstrip("0")) - len(fraction) - 1
+    return first + int(exponent or 0) < SMALLEST_EXPONENT
 
 
 def _rule_against(value: JsonValue) -> str | None:
@@ -147,8 +170,6 @@ def _rule_against(value: JsonValue) -> str | None:
         return "must be a finite number"
     if isinstance(value, float) and abs(value) > LARGEST_FLOAT:
         return f"a number must lie within ±{LARGEST_FLOAT:g}"
-    if isinstance(value, float) and 0.0 < abs(value) < sys.float_info.min:
-        return f"a number other than 0 must be at least {sys.float_info.min:.3g} in size: some libraries cut it to 0"
     if isinstance(value, int) and abs(value) > EXACT:
         return "a whole number must lie within ±2^53, where a float holds it exactly"
     return None

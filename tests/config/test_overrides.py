@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genelab.config.base import LARGEST_FLOAT
@@ -19,7 +19,7 @@ TASK = get_task("GeneLab-Double-Inverted-Pendulum-v1")
 VALUES = {leaf.path: leaf.value for leaf in leaves(TASK) if leaf.path.startswith(PARTS) and leaf.value != {}}
 
 tasks = st.sampled_from(all_tasks())
-json_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+json_scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | st.text(max_size=5)
 json_values = json_scalars | st.lists(json_scalars, max_size=3) | st.dictionaries(st.text(max_size=3), json_scalars)
 
 
@@ -160,13 +160,23 @@ def test_setting_every_value_to_itself_changes_nothing(task, data) -> None:
     assert not any(override.effective for override in overrides)
 
 
-def test_a_number_that_some_libraries_cut_to_0_is_refused() -> None:
-    with pytest.raises(InputError, match=r"weight=1e-310: a number other than 0 must be at least 2\.23e-308 in size"):
-        apply_overrides(TASK, ["env.rewards.alive.weight=1e-310"])
+@pytest.mark.parametrize(
+    "number", ["1e-310", "-1e-310", "1E-400", "0.001e-305", "12e-309", "[0.1, 1e-99999999999999999999]"]
+)
+def test_a_number_that_may_be_cut_to_0_is_refused(number: str) -> None:
+    with pytest.raises(InputError, match=r"a number other than 0 must be at least 1e-307 in size"):
+        apply_overrides(TASK, [f"env.rewards.alive.weight={number}"])
+
+
+@pytest.mark.parametrize("number", ["1e-307", "-0.001e-304", "0.0", "0e-99999999999999999999", "-0.00", "123.5e-309"])
+def test_a_number_that_is_0_or_large_enough_arrives(number: str) -> None:
+    changed, _ = apply_overrides(TASK, [f"env.rewards.alive.weight={number}"])
+    assert changed.env.rewards["alive"].weight == float(number)
 
 
 @given(st.floats(min_value=-LARGEST_FLOAT, max_value=LARGEST_FLOAT, allow_subnormal=False))
 def test_a_float_arrives_exactly(weight: float) -> None:
+    assume(weight == 0.0 or abs(weight) >= 1e-307)
     changed, [override] = apply_overrides(TASK, [f"env.rewards.alive.weight={weight!r}"])
     assert changed.env.rewards["alive"].weight == weight
     assert override.new == weight
