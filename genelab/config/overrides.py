@@ -83,11 +83,11 @@ def apply_overrides(
         if path == FROM_SCRATCH and task.warm_start is not None and value is None:
             data[path] = None
             continue
-        parent, key = _locate(task, data, f"{setter} {path}", path, open_)
+        told = f"{setter} {path}"
+        parent, key = _locate(task, data, told, path, open_)
         if path in open_:
             parent[key] = _chosen(option, path, open_[path], value)
         else:
-            told = f"{setter} {path}"
             parent[key] = _as_parameter(told, parent[key], value) if path.split(".")[-2] == "params" else value
     try:
         # Strict JSON: "64" is no integer and true no number, but 2 is a float and a list a tuple.

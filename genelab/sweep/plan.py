@@ -291,13 +291,13 @@ def _require_start(record: RunRecord, path: Path, task: TaskSpec, start: Start |
     """A seed that was created goes on from what it was created with."""
     old = record.parent and record.parent.sha256
     new: str | None = None
-    if start is not None and not start.is_there(record.seed) and old is not None:
+    if start is not None and start.is_there(record.seed):
+        new = parent_of(start.checkpoint(record.seed), path, task).sha256
+    elif start is not None and old is not None:
         if record.checkpoint is not None:
             # Nothing is left to be taken over.
             return
         raise InputError(f"seed {record.seed} was started from '{start.checkpoint(record.seed)}', which is missing")
-    if start is not None and start.is_there(record.seed):
-        new = parent_of(start.checkpoint(record.seed), path, task).sha256
     if old != new:
         raise InputError(f"seed {record.seed} was started from another checkpoint: {_change('sha256', old, new)}")
 

@@ -7,12 +7,10 @@ import torch
 from torch import Tensor
 
 from genelab.config.agent import NetworkCfg, PpoCfg
-from genelab.config.overrides import apply_overrides
 from genelab.envs.environment import Environment
-from genelab.errors import InputError, RunError
+from genelab.errors import RunError
 from genelab.evaluation.probe import drive
 from genelab.learn.backend import backend_of
-from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
 from genelab.mdp.state import ModelWrite, StateWrite
 from genelab.registry import get_task
 from genelab.sim.session import Session
@@ -27,7 +25,7 @@ N = 8
 EVERYWHERE = torch.ones(N, dtype=torch.bool)
 
 
-def _env(build: Build, task: str, **options: bool) -> Environment:
+def make_env(build: Build, task: str, **options: bool) -> Environment:
     env = Environment(get_task(task).env, build(task, N), 1, numbering="episode", **options)
     env.reset()
     return env
@@ -56,7 +54,7 @@ def _run(sim: Simulation, steps: int) -> Tensor:
 
 
 def test_a_robot_that_does_nothing_sags_and_stands(build: Build) -> None:
-    env = _env(build, GO1, disturbances=False, measure=True)
+    env = make_env(build, GO1, disturbances=False, measure=True)
     for _ in range(100):
         step = env.step(torch.zeros(N, 12))
     assert env.state().floating.height.mean() == pytest.approx(0.225, abs=0.01)
@@ -69,7 +67,7 @@ def test_a_robot_that_does_nothing_sags_and_stands(build: Build) -> None:
 
 
 def test_a_push_is_in_the_world_frame_and_arrives(build: Build) -> None:
-    env = _env(build, GO1, disturbances=False)
+    env = make_env(build, GO1, disturbances=False)
     sim = build(GO1, N)
     half = 0.5**0.5
     pose = torch.tensor([[0.0, 0.0, 0.6, half, 0.0, 0.0, half]]).repeat(N, 1)
@@ -150,106 +148,6 @@ def test_only_the_masked_environments_are_written(build: Build) -> None:
     found = sim._robot.get_links_mass([sim._robot.get_link("base_link").idx_local]).flatten()
     sim.properties.write(ModelWrite(link_mass_offset={"base_link": torch.zeros(N)}), EVERYWHERE)
     assert (found[:2] - found[2:4]).tolist() == pytest.approx([1.5, 1.5], abs=1e-4)
-
-
-@pytest.mark.parametrize(("task_id", "height"), [(GO1, 0.27), (GO2W, 0.35)])
-def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build, task_id: str, height: float) -> None:
-    """The map follows from names; here it is held against the physics, of wheels too."""
-    task = get_task(task_id)
-    sim = build(task_id, N)
-    width = len(task.env.robot.joints)
-    columns = joint_columns(task.env.robot, list(task.env.robot.joints))
-    joints, action = (
-        Mirror.of(c, torch.device("cpu")) for c in (columns, action_columns(task.env.robot, task.env.action))
-    )
-    generator = torch.Generator().manual_seed(3)
-    half = N // 2
-
-    def pairs(rows: Tensor, mirror: Callable[[Tensor], Tensor]) -> Tensor:
-        """Rows for the first environments, and their images for the others."""
-        return torch.cat([rows, mirror(rows)])
-
-    def flipped(signs: list[float]) -> Callable[[Tensor], Tensor]:
-        return lambda rows: rows * torch.tensor(signs)
-
-    position = torch.tensor([[0.0, 0.0, height]]).repeat(half, 1)
-    tilt = 0.1 * torch.randn(half, 3, generator=generator)
-    quat = torch.nn.functional.normalize(torch.cat([torch.ones(half, 1), tilt], dim=1), dim=1)
-    # A rotation's vector is axial.
-    pose = torch.cat([pairs(position, flipped([1, -1, 1])), pairs(quat, flipped([1, -1, 1, -1]))], dim=1)
-    speed = 0.3 * torch.randn(half, 6, generator=generator)
-    sim.reset(EVERYWHERE)
-    sim.write_base_pose_w(pose, EVERYWHERE)
-    offset = 0.1 * torch.randn(half, width, generator=generator)
-    sim.write_joint_pos(sim.default_joint_pos + pairs(offset, joints), EVERYWHERE)
-    sim.write_joint_vel(pairs(torch.randn(half, width, generator=generator), joints), EVERYWHERE)
-    sim.write_base_vel_w(pairs(speed, flipped([1, -1, 1, -1, 1, -1])), EVERYWHERE)
-    target = 0.25 * torch.randn(half, width, generator=generator)
-    sim.set_targets(sim.default_targets + pairs(target, action))
-    for _ in range(40):
-        sim.step()
-    found, image = sim.joint_pos()[:half] - sim.default_joint_pos, sim.joint_pos()[half:] - sim.default_joint_pos
-    # Something happened, and it happened mirrored. Contacts are solved in another order on the other side.
-    assert (found - offset).abs().max() > 0.05
-    assert torch.allclose(joints(found), image, atol=5e-3)
-    base, turned = sim.link_pos_w()[:half, 0], sim.link_pos_w()[half:, 0]
-    assert torch.allclose(base * torch.tensor([1.0, -1.0, 1.0]), turned, atol=5e-3)
-
-
-@pytest.mark.parametrize(("task_id", "height"), [(GO1, 0.27), (GO2W, 0.35)])
-def test_the_image_of_an_observation_is_the_observation_of_the_image(build: Build, task_id: str, height: float) -> None:
-    task = get_task(task_id)
-    sim, half = build(task_id, N), N // 2
-    generator = torch.Generator().manual_seed(5)
-    image = {
-        "joint": Mirror.of(joint_columns(task.env.robot, list(task.env.robot.joints)), torch.device("cpu")),
-        "action": Mirror.of(action_columns(task.env.robot, task.env.action), torch.device("cpu")),
-        "vector": lambda rows: rows * torch.tensor([1.0, -1.0, 1.0]),
-        "axial": lambda rows: rows * torch.tensor([-1.0, 1.0, -1.0]),
-    }
-
-    def pairs(kind: str, columns: int, size: float) -> Tensor:
-        rows = size * torch.randn(half, columns, generator=generator)
-        return torch.cat([rows, image[kind](rows)])
-
-    width = len(task.env.robot.joints)
-    command = torch.cat([rows := torch.randn(half, 3, generator=generator), rows * torch.tensor([1.0, -1.0, -1.0])])
-    env = Environment(
-        task.env, sim, 1, numbering="episode", observation_noise=False, disturbances=False,
-        fixed_commands={"velocity": command},
-    )  # fmt: skip
-    env.reset()
-    place = torch.tensor([[0.0, 0.0, height]]).repeat(N, 1)
-    quat = torch.nn.functional.normalize(torch.cat([torch.ones(N, 1), pairs("axial", 3, 0.1)], dim=1), dim=1)
-    sim.write_base_pose_w(torch.cat([place, quat], dim=1), EVERYWHERE)
-    sim.write_joint_pos(sim.default_joint_pos + pairs("joint", width, 0.1), EVERYWHERE)
-    sim.write_joint_vel(pairs("joint", width, 1.0), EVERYWHERE)
-    sim.write_base_vel_w(torch.cat([pairs("vector", 3, 0.3), pairs("axial", 3, 0.3)], dim=1), EVERYWHERE)
-    observed = env.step(pairs("action", env.num_actions, 0.3)).observations
-    for name, group in task.env.observations.items():
-        frame = group_columns(task.env, name, group.model_copy(update={"history": 1}))
-        latest = observed[name][:, -len(frame) :]
-        mirrored = Mirror.of(frame, torch.device("cpu"))(latest[:half])
-        assert latest[:half].abs().mean() > 0.1
-        # Contacts are solved in another order on the other side, which velocities of joints feel most.
-        error = (mirrored - latest[half:]).abs()
-        assert error.mean() < 0.02
-        # One column with the wrong sign or place would be off by about twice its size in every pair.
-        assert (error.mean(dim=0) < 0.1 + 0.3 * latest.abs().mean(dim=0)).all()
-
-
-def test_frames_are_stacked_and_the_mirror_fits_them(build: Build) -> None:
-    env = _env(build, GO2W, observation_noise=False, disturbances=False)
-    cfg = get_task(GO2W).env
-    action = 0.1 * torch.randn(N, 16, generator=torch.Generator().manual_seed(0))
-    first = env.reset()["policy"].reshape(N, 5, 57)
-    assert (first == first[:, :1]).all()
-    second = env.step(action).observations["policy"].reshape(N, 5, 57)
-    assert torch.equal(second[:, :4], first[:, 1:])
-    assert torch.equal(second[:, 4, 38:54], action)
-    layout = env.layout()["policy"]
-    assert [row["age"] for row in layout[:: len(cfg.observations["policy"].terms)]] == [4, 3, 2, 1, 0]
-    assert layout[-1]["stop"] == len(group_columns(cfg, "policy", cfg.observations["policy"])) == 285
 
 
 def test_a_restored_environment_goes_on_bit_equal(build: Build) -> None:
@@ -371,19 +269,6 @@ def test_a_reset_event_sees_the_command_of_its_own_episode(build: Build) -> None
     assert (first != second).any(dim=1).all()
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ("flip=[]", "the coordinate of 'FR_hip_joint' cannot keep its sign"),
-        ('swap=[["FL_","RR_"],["FR_","RL_"]]', "joint 'RL_hip_joint' is no mirror image of 'FR_hip_joint'"),
-    ],
-)
-def test_a_mirror_that_is_not_that_of_the_model_is_an_error(sim_session: Session, change: str, told: str) -> None:
-    task, _ = apply_overrides(get_task(GO1), [f"env.robot.mirror.{change}"])
-    with pytest.raises(InputError, match=told):
-        Simulation(task.env, N, sim_session)
-
-
 def test_a_shifted_centre_of_mass_tips_the_robot(build: Build) -> None:
     sim = build(STAGE_1, N)
     shift = torch.zeros(N, 3)
@@ -399,7 +284,7 @@ def test_a_shifted_centre_of_mass_tips_the_robot(build: Build) -> None:
 
 
 def test_a_base_that_is_too_fast_is_broken(build: Build) -> None:
-    env = _env(build, GO1, disturbances=False)
+    env = make_env(build, GO1, disturbances=False)
     env.step(torch.zeros(N, 12))
     assert not env.step(torch.zeros(N, 12)).broken.any()
     speed = torch.zeros(N, 6)
@@ -413,7 +298,7 @@ def test_locked_wheels_stand_and_free_ones_roll(build: Build) -> None:
     action[:, 12:] = 0.25
     way: dict[str, float] = {}
     for task in (STAGE_1, GO2W):
-        env = _env(build, task, observation_noise=False, disturbances=False)
+        env = make_env(build, task, observation_noise=False, disturbances=False)
         for _ in range(50):
             env.step(torch.zeros(N, 16))
         start = env.state().floating.pos_w.clone()
@@ -432,10 +317,10 @@ def test_locked_wheels_stand_and_free_ones_roll(build: Build) -> None:
 
 
 def test_draws_of_properties_belong_to_the_episode_in_an_evaluation(build: Build) -> None:
-    env = _env(build, STAGE_1, disturbances=True)
+    env = make_env(build, STAGE_1, disturbances=True)
     sim = build(STAGE_1, N)
     first = {name: value.clone() for name, value in sim.properties._held.items()}
-    _env(build, STAGE_1, disturbances=True)
+    make_env(build, STAGE_1, disturbances=True)
     assert all(torch.equal(value, first[name]) for name, value in sim.properties._held.items())
     # Different between episodes.
     assert len(first["mass/base_link"].unique()) == N
