@@ -123,6 +123,8 @@ class Environment:
         self._delay = Delay(cfg.action, self.num_envs, self.device) if late else None  # pyright: ignore
         self._histories = {n: History(c.history) for n, c in cfg.observations.items() if c.history > 1}
         self._measures = Measures(cfg, self.num_envs, self.device) if measure and cfg.measures else None
+        # Another environment of this scene may have written its own.
+        sim.properties.restore()
         self._randomizations = Randomizations(cfg, sim) if disturbances and cfg.randomizations else None
         self._places = None
         if sim.cell_centers_w is not None:

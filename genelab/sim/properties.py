@@ -43,6 +43,12 @@ class Properties:
             if factor is not None:
                 self._write(gain, self._gains[gain] * factor, mask)
 
+    def restore(self) -> None:
+        """Give the robot back what its model says, whatever was written before."""
+        for name in self._held:
+            self._to_simulator(name, self._model[name])
+        self._held.clear()
+
     def write_again(self) -> None:
         """Write what a reset of the scene takes back: the frictions."""
         for name, value in self._held.items():
@@ -70,7 +76,8 @@ class Properties:
 
     def _write(self, name: str, value: Tensor, mask: Tensor) -> None:
         where = mask.reshape(-1, *(1 for _ in value.shape[1:]))
-        value = torch.where(where, value, self._held[name] if name in self._held else self._read(name))
+        before = self._of_the_model(name)
+        value = torch.where(where, value, self._held.get(name, before))
         if name.startswith("mass/") and bool((value <= 0.0).any()):
             raise RunError(f"robot: {name} = {float(value.min()):g} kg: must stay above 0")
         self._held[name] = value

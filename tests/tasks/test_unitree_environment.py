@@ -327,6 +327,18 @@ def test_draws_of_properties_belong_to_the_episode_in_an_evaluation(build: Build
     assert env.step(torch.zeros(N, 16)).reward.isfinite().all()
 
 
+def test_an_environment_starts_from_the_properties_of_the_model(build: Build) -> None:
+    """Those that the last environment of a scene drew would be a part of no protocol."""
+    properties = build(STAGE_1, N).properties
+    make_env(build, STAGE_1, disturbances=False)
+    plain = {name: properties._read(name) for name in properties._model}
+    make_env(build, STAGE_1, disturbances=True)
+    assert {name.partition("/")[0] for name in plain} == {"friction", "mass", "com", "kp", "kv"}
+    assert all(not torch.equal(properties._read(name), value) for name, value in plain.items())
+    make_env(build, STAGE_1, disturbances=False)
+    assert all(torch.equal(properties._read(name), value) for name, value in plain.items())
+
+
 def test_a_probe_fixes_commands_and_lets_the_fallen_lie(build: Build, sim_session: Session) -> None:
     fixed = torch.tensor([[0.8, 0.0, 0.0]]).repeat(N, 1)
     env = Environment(

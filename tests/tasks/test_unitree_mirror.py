@@ -44,6 +44,7 @@ def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build, task_id
     # A rotation's vector is axial.
     pose = torch.cat([pairs(position, flipped([1, -1, 1])), pairs(quat, flipped([1, -1, 1, -1]))], dim=1)
     speed = 0.3 * torch.randn(half, 6, generator=generator)
+    sim.properties.restore()
     sim.reset(EVERYWHERE)
     sim.write_base_pose_w(pose, EVERYWHERE)
     offset = 0.1 * torch.randn(half, width, generator=generator)
