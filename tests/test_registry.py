@@ -20,8 +20,7 @@ TASKS = [
     "Genelab-Velocity-Flat-Unitree-Go1-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-v0",
-    "Genelab-Velocity-Rough-Unitree-Go1-GaitStage1-v0",
-    "Genelab-Velocity-Rough-Unitree-Go1-GaitStage2-v0",
+    "Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0",
     "Genelab-Velocity-Rough-Unitree-Go1-v0",
 ]
 

@@ -11,6 +11,5 @@ def register() -> None:
     register_task(go1_cpu.smooth())
     register_task(go1.rough(), variants=[go1_cpu.rough()])
     register_task(go1_cpu.climb())
-    register_task(go1_cpu.smooth_climb())
     register_task(go2w.stage_1(), variants=[go2w.small_stage_1()])
     register_task(go2w.stage_2(), variants=[go2w.small_stage_2()])

@@ -9,10 +9,7 @@ from genelab.config.terrain import TerrainCurriculumCfg
 from genelab_unitree import common, gait, go1
 
 FIND, SMOOTH = "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0", "Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0"
-CLIMB, SMOOTH_CLIMB = (
-    "Genelab-Velocity-Rough-Unitree-Go1-GaitStage1-v0",
-    "Genelab-Velocity-Rough-Unitree-Go1-GaitStage2-v0",
-)
+CLIMB = "Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0"
 
 
 def find() -> TaskSpec:
@@ -20,8 +17,8 @@ def find() -> TaskSpec:
     return _stage(
         FIND,
         "First stage of the Go1's variant cpu: find a gait, with cheap action noise.",
-        _env(forward_share=gait.FORWARD_SHARE, rewards=_finding()),
-        _finder(),
+        _env(forward_share=gait.FORWARD_SHARE, rewards=gait.finding(_terms())),
+        gait.learner(init_std=2.0, desired_kl=0.02, entropy_coef=0.002),
         BudgetCfg(iterations=800),
     )
 
@@ -31,7 +28,7 @@ def smooth() -> TaskSpec:
     task = _stage(
         SMOOTH,
         "Second stage of the Go1's variant cpu: the gait with little noise, smoothly.",
-        _env(forward_share=0.1, rewards=_following()),
+        _env(forward_share=0.1, rewards=gait.following(_terms())),
         gait.learner(init_std=0.6, desired_kl=0.04, use_clipped_value_loss=False),
         BudgetCfg(iterations=800),
     )
@@ -44,56 +41,28 @@ def flat() -> TaskSpec:
 
 
 def climb() -> TaskSpec:
-    """First stage of the rough task: find a gait on the terrain, from its flat level upward."""
-    return _on_the_terrain(
-        CLIMB,
-        "First stage of the Go1's variant cpu on rough ground: find a gait, with cheap action noise.",
-        _env(forward_share=gait.FORWARD_SHARE, rewards=_finding()),
-        _finder(),
-        BudgetCfg(iterations=1200),
+    """Third stage of the rough task: the smooth gait on the terrain, from its flat level upward."""
+    own, base = _env(forward_share=0.1, rewards=gait.following(_terms())), go1.rough()
+    learnt_on = {name: getattr(own, name) for name in ("num_envs", "sim", "decimation", "commands", "rewards")}
+    return base.model_copy(
+        update={
+            "id": CLIMB,
+            "summary": "Third stage of the Go1's variant cpu on rough ground: the gait on the terrain.",
+            "published_as": None,
+            "env": base.env.model_copy(update={**learnt_on, "disturbances": {}}),
+            "agent": gait.learner(init_std=0.5, desired_kl=0.02, use_clipped_value_loss=False),
+            "budget": BudgetCfg(iterations=400),
+            "warm_start": WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go1.JOINTS), new_terms=("height_scan",)),
+        }
     )
-
-
-def smooth_climb() -> TaskSpec:
-    """Second stage of the rough task: the same without relying on noise, smoothly."""
-    task = _on_the_terrain(
-        SMOOTH_CLIMB,
-        "Second stage of the Go1's variant cpu on rough ground: the gait with little noise, smoothly.",
-        _env(forward_share=0.1, rewards=_following()),
-        gait.learner(init_std=0.6, desired_kl=0.02, use_clipped_value_loss=False),
-        BudgetCfg(iterations=600),
-    )
-    # Goes on where the stage before arrived.
-    env = task.env.model_copy(update={"curriculum": _from_levels_up_to(7)})
-    start = WarmStartCfg(task=CLIMB, fresh_joints=tuple(go1.JOINTS))
-    return task.model_copy(update={"env": env, "warm_start": start})
 
 
 def rough() -> TaskSpec:
-    """The task on rough ground with smaller networks and fewer environments, from the gait of the stages before."""
-    task = _small(go1.rough(), SMOOTH_CLIMB)
-    # So short a training has no time to climb again.
-    return task.model_copy(update={"env": task.env.model_copy(update={"curriculum": _from_levels_up_to(7)})})
-
-
-def _from_levels_up_to(level: int) -> TerrainCurriculumCfg:
-    return TerrainCurriculumCfg(command=common.COMMAND, max_start_level=level)
-
-
-def _on_the_terrain(task_id: str, summary: str, env: EnvCfg, agent: PpoCfg, budget: BudgetCfg) -> TaskSpec:
-    """A stage with the terrain, observations and ends of episodes of the rough task, and the rest of `env`."""
-    base = go1.rough()
-    learnt_on = {name: getattr(env, name) for name in ("num_envs", "sim", "decimation", "commands", "rewards")}
-    return base.model_copy(
-        update={
-            "id": task_id,
-            "summary": summary,
-            "published_as": None,
-            "env": base.env.model_copy(update={**learnt_on, "disturbances": {}}),
-            "agent": agent,
-            "budget": budget,
-        }
-    )
+    """The task on rough ground with smaller networks and fewer environments, from the stage before."""
+    task = _small(go1.rough(), CLIMB)
+    # So short a training has no time to climb again: its episodes begin on all levels that the stage before reached.
+    curriculum = TerrainCurriculumCfg(command=common.COMMAND, max_start_level=6)
+    return task.model_copy(update={"env": task.env.model_copy(update={"curriculum": curriculum})})
 
 
 def _small(task: TaskSpec, before: str) -> TaskSpec:
@@ -131,18 +100,6 @@ def _env(forward_share: float, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
             "disturbances": {},
         }
     )
-
-
-def _finding() -> dict[str, RewardTermCfg]:
-    return gait.finding(_terms())
-
-
-def _finder() -> PpoCfg:
-    return gait.learner(init_std=2.0, desired_kl=0.02, entropy_coef=0.002)
-
-
-def _following() -> dict[str, RewardTermCfg]:
-    return gait.following(_terms())
 
 
 def _terms() -> dict[str, RewardTermCfg]:

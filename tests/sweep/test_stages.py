@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from genelab.config.overrides import Override, apply_overrides
 from genelab.config.run import ExecutionCfg
-from genelab.config.task import TaskSpec, WarmStartCfg
+from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records.run import ParentRef, TrainedCheckpoint, foreign_start
 from genelab.registry import get_task
@@ -92,36 +92,39 @@ def test_stages_may_have_stages_before_them(tmp_path: Path) -> None:
 ROUGH = "Genelab-Velocity-Rough-Unitree-Go1-v0"
 
 
-def _seeing(*new_terms: str) -> TaskSpec:
-    """The rough task's second stage, but from the gait of the flat task, which sees no heights."""
-    task = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage2-v0")
-    start = WarmStartCfg(task="Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0", new_terms=new_terms)
-    return TaskSpec.model_validate(task.model_copy(update={"warm_start": start}).model_dump())
-
-
 def test_a_stage_may_see_more_than_the_one_before_it() -> None:
-    smooth, climb = get_task("Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0"), _seeing("height_scan")
+    smooth, climb = (
+        get_task(f"Genelab-Velocity-{name}-v0")
+        for name in (
+            "Flat-Unitree-Go1-GaitStage2",
+            "Rough-Unitree-Go1-GaitStage3",
+        )
+    )
     require_fits(smooth, climb, "parent")
     # Only from the stage that it names, which is why the terms are new.
     with pytest.raises(
         InputError, match=r"env\.observations\.policy is \['base_ang_vel', .*'command'\] x 1, the task has"
     ):
         require_fits(get_task("Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0"), climb, "parent")
+    assert climb.warm_start is not None
+    forgotten = climb.model_copy(update={"warm_start": climb.warm_start.model_copy(update={"new_terms": ()})})
     with pytest.raises(InputError, match=r"env\.observations\.policy is .* the task has .*'height_scan'\] x 1"):
-        require_fits(smooth, _seeing(), "parent")
+        require_fits(smooth, forgotten, "parent")
 
 
-def test_the_chain_of_the_rough_task_stays_on_the_terrain(tmp_path: Path) -> None:
+def test_the_chain_of_the_rough_task_begins_on_flat_ground(tmp_path: Path) -> None:
     cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
     plans = plan_stages(get_task(ROUGH, "cpu"), (), ExecutionCfg(), cfg)
-    stages = [f"Genelab-Velocity-Rough-Unitree-Go1-GaitStage{number}-v0" for number in (1, 2)]
-    assert [plan.task.id for plan in plans] == [*stages, ROUGH]
-    assert {plan.task.env.terrain for plan in plans} == {get_task(ROUGH).env.terrain}
+    stages = [f"Flat-Unitree-Go1-GaitStage{number}" for number in (1, 2)] + ["Rough-Unitree-Go1-GaitStage3"]
+    assert [plan.task.id for plan in plans] == [*(f"Genelab-Velocity-{name}-v0" for name in stages), ROUGH]
 
 
 def test_a_new_term_that_the_task_does_not_have_is_refused() -> None:
+    task = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0")
+    assert task.warm_start is not None
+    start = task.warm_start.model_copy(update={"new_terms": ("hieght_scan",)})
     with pytest.raises(ValidationError, match="unknown observation term 'hieght_scan'; known: .*height_scan"):
-        _seeing("hieght_scan")
+        TaskSpec.model_validate(task.model_copy(update={"warm_start": start}).model_dump())
 
 
 def test_what_means_something_else_in_the_stage_before_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from genelab.config.agent import PpoCfg
 from genelab.config.env import EnvCfg
-from genelab.config.task import WarmStartCfg
 from genelab.config.terrain import FlatCfg, PyramidStairsCfg, TerrainCfg
 from genelab.envs.environment import Environment
 from genelab.envs.step import Observations
@@ -174,10 +173,9 @@ def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Simulation) -> None
 def test_a_policy_that_learnt_on_flat_ground_acts_the_same_on_uneven_ground_at_first(
     cfg: EnvCfg, sim: Simulation
 ) -> None:
-    climb = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage2-v0")
+    climb = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0")
     flat = get_task("Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0")
-    start = WarmStartCfg(task=flat.id, fresh_joints=tuple(cfg.robot.joints), new_terms=("height_scan",))
-    task = climb.model_copy(update={"env": cfg, "warm_start": start})
+    task = climb.model_copy(update={"env": cfg})
     env = _env(cfg, sim, training=True)
     backend = backend_of(task.agent)
     torch.manual_seed(0)
