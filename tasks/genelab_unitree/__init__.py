@@ -1,7 +1,7 @@
 """Locomotion with the Unitree robots."""
 
 from genelab.registry import register_task
-from genelab_unitree import go1, go1_cpu, go2w
+from genelab_unitree import go1, go1_cpu, go2w, go2w_cpu
 
 
 def register() -> None:
@@ -11,5 +11,8 @@ def register() -> None:
     register_task(go1_cpu.smooth())
     register_task(go1.rough(), variants=[go1_cpu.rough()])
     register_task(go1_cpu.climb())
-    register_task(go2w.stage_1(), variants=[go2w.small_stage_1()])
-    register_task(go2w.stage_2(), variants=[go2w.small_stage_2()])
+    register_task(go2w.stage_1(), variants=[go2w_cpu.stage_1()])
+    register_task(go2w.stage_2(), variants=[go2w_cpu.stage_2()])
+    register_task(go2w_cpu.find())
+    register_task(go2w_cpu.smooth())
+    register_task(go2w_cpu.roll())

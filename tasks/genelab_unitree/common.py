@@ -1,5 +1,7 @@
 """What the velocity tasks of the quadrupeds share. Numbers are those of the published GeneLab."""
 
+from collections.abc import Mapping
+
 from genelab.config.base import Param
 from genelab.config.scene import SimCfg
 from genelab.config.task import ProbeCfg
@@ -23,6 +25,19 @@ DECIMATION = 10
 EPISODE_S = 20.0
 TILT = 1.2217304763960306
 """70 degrees, rad."""
+Bounds = Mapping[str, tuple[tuple[float, float], ...]]
+"""By observation term, one pair for every column or one for all."""
+BOUNDS: Bounds = {
+    "base_ang_vel": ((-2.0, 2.0),),
+    "projected_gravity": ((-0.5, 0.5), (-0.5, 0.5), (-1.0, 0.0)),
+    "joint_pos": ((-1.0, 1.0),),
+    "joint_vel": ((-15.0, 15.0),),
+    "last_action": ((-6.0, 6.0),),
+    "command": ((-1.0, 1.0),),
+    "base_lin_vel": ((-1.0, 1.0),),
+    "height_scan": ((-1.0, 1.0),),
+}
+"""Of the observation terms, as a walking robot has them."""
 
 
 def reward(func: str, weight: float, **params: Param) -> RewardTermCfg:
@@ -147,3 +162,8 @@ def observations(joints: list[str]) -> dict[str, ObservationTermCfg]:
         "last_action": observation("last_action"),
         "command": observation("command", command=COMMAND),
     }
+
+
+def bounded(terms: dict[str, ObservationTermCfg], bounds: Bounds = BOUNDS) -> dict[str, ObservationTermCfg]:
+    """The terms with their bounds."""
+    return {name: term.model_copy(update={"bounds": bounds[name]}) for name, term in terms.items()}

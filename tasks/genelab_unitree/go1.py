@@ -32,17 +32,6 @@ RANGE = {"hip": (-0.863, 0.863), "thigh": (-0.686, 4.501), "calf": (-2.818, -0.8
 DAMPING = {"hip": 1.0, "thigh": 2.0, "calf": 2.0}
 """N m s/rad, in the joints themselves, beside the velocity gain of the actuators; from the MuJoCo Menagerie."""
 THIGHS = [f"{leg}_thigh" for leg in common.LEGS]
-BOUNDS = {
-    "base_ang_vel": ((-2.0, 2.0),),
-    "projected_gravity": ((-0.5, 0.5), (-0.5, 0.5), (-1.0, 0.0)),
-    "joint_pos": ((-1.0, 1.0),),
-    "joint_vel": ((-15.0, 15.0),),
-    "last_action": ((-6.0, 6.0),),
-    "command": ((-1.0, 1.0),),
-    "base_lin_vel": ((-1.0, 1.0),),
-    "height_scan": ((-1.0, 1.0),),
-}
-"""Of the observation terms, as a walking robot has them."""
 
 
 def robot() -> RobotCfg:
@@ -75,8 +64,8 @@ def robot() -> RobotCfg:
 
 def flat() -> TaskSpec:
     """Follow a velocity command on flat ground."""
-    shared = _bounded(common.observations(JOINTS))
-    velocity = _bounded({"base_lin_vel": common.observation("base_lin_vel")})
+    shared = common.bounded(common.observations(JOINTS))
+    velocity = common.bounded({"base_lin_vel": common.observation("base_lin_vel")})
     rewards = {
         **common.rewards(JOINTS, base_height=0.34, forbidden=THIGHS),
         "air_time": common.air_time(0.25, common.ALL_AXES),
@@ -176,12 +165,7 @@ def _seeing(group: ObservationGroupCfg, noise: float | None) -> ObservationGroup
         "clip": [-1.0, 1.0],
     }
     scan = ObservationTermCfg(func="genelab.mdp.observations:height_scan", noise=noise, params=params)
-    return group.model_copy(update={"terms": {**group.terms, **_bounded({"height_scan": scan})}})
-
-
-def _bounded(terms: dict[str, ObservationTermCfg]) -> dict[str, ObservationTermCfg]:
-    """The terms with their bounds."""
-    return {name: term.model_copy(update={"bounds": BOUNDS[name]}) for name, term in terms.items()}
+    return group.model_copy(update={"terms": {**group.terms, **common.bounded({"height_scan": scan})}})
 
 
 def agent() -> PpoCfg:

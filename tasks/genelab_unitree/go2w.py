@@ -23,6 +23,8 @@ LEG_JOINTS = tuple(f"{leg}_{part}_joint" for leg in LEGS for part in PARTS)
 WHEEL_JOINTS = tuple(f"{leg}_wheel_joint" for leg in LEGS)
 JOINTS = [*LEG_JOINTS, *WHEEL_JOINTS]
 WHEELS = [f"{leg}_wheel_link" for leg in LEGS]
+FORBIDDEN = [f"{leg}_{part}" for leg in LEGS for part in ("thigh", "calf")]
+"""Links that are not to touch anything."""
 DEFAULT = {"hip": 0.0, "thigh": 0.9, "calf": -1.8}
 """rad."""
 FRONT_THIGH, REAR_THIGH = (-1.5708, 3.4907), (-0.5236, 4.5379)
@@ -35,8 +37,12 @@ FRICTION_FLOOR = 0.3
 FRAMES = 5
 STEPS = 24
 """Control steps of a rollout. With the number of environments, the rows that a normaliser is taken to have seen."""
-NUM_ENVS = 128
-"""Of the variant for two CPU cores."""
+_PAIRS: dict[str, tuple[tuple[float, float], ...]] = {
+    part: ((-legs, legs),) * len(LEG_JOINTS) + ((-wheels, wheels),) * len(WHEEL_JOINTS)
+    for part, legs, wheels in (("joint_pos", 1.0, 50.0), ("joint_vel", 15.0, 20.0))
+}
+BOUNDS: common.Bounds = {**common.BOUNDS, **_PAIRS}
+"""Of the observation terms. A wheel turns by 50 rad in 4 m."""
 
 
 @dataclass(frozen=True)
@@ -92,31 +98,6 @@ def stage_2() -> TaskSpec:
     )
 
 
-def small_stage_1() -> TaskSpec:
-    """The first stage with a budget for two CPU cores."""
-    return _small(stage_1(), iterations=100)
-
-
-def small_stage_2() -> TaskSpec:
-    """The second stage with a budget for two CPU cores, from the first with one."""
-    start = WarmStartCfg(task=STAGE_1, variant="cpu", fresh_joints=WHEEL_JOINTS, normalizer_count=NUM_ENVS * STEPS)
-    return _small(stage_2(), iterations=200).model_copy(update={"warm_start": start})
-
-
-def _small(task: TaskSpec, iterations: int) -> TaskSpec:
-    network = NetworkCfg(hidden_dims=(128, 64, 32), activation="elu")
-    # Half of the registered noise: a wheel turns by 20 rad/s for one unit.
-    agent = {"actor": network, "critic": network, "init_std": 0.5, "entropy_coef": 0.0, "num_mini_batches": 6}
-    return task.model_copy(
-        update={
-            "variant": "cpu",
-            "env": task.env.model_copy(update={"num_envs": NUM_ENVS}),
-            "agent": task.agent.model_copy(update=agent),
-            "budget": BudgetCfg(iterations=iterations),
-        }
-    )
-
-
 def robot(wheels: Wheels) -> RobotCfg:
     """The robot with wheels driven so."""
     joints = {
@@ -157,9 +138,8 @@ MODEL_SHA256 = "b92f5837afeab6a799644dc1221a297fa344c1e503672827b58e1e081cd5590e
 
 
 def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
-    shared = common.observations(JOINTS)
-    velocity = {"base_lin_vel": common.observation("base_lin_vel")}
-    forbidden = [f"{leg}_{part}" for leg in LEGS for part in ("thigh", "calf")]
+    shared = common.bounded(common.observations(JOINTS), BOUNDS)
+    velocity = common.bounded({"base_lin_vel": common.observation("base_lin_vel")}, BOUNDS)
     return EnvCfg(
         num_envs=4096,
         decimation=common.DECIMATION,
@@ -181,7 +161,7 @@ def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
             "critic": ObservationGroupCfg(terms={**shared, **velocity}, noise=False, history=FRAMES),
         },
         commands=common.commands(),
-        rewards={**common.rewards(JOINTS, base_height=0.40, forbidden=forbidden), **rewards},
+        rewards={**common.rewards(JOINTS, base_height=0.40, forbidden=FORBIDDEN), **rewards},
         terminations=common.terminations(),
         reset_events=common.reset_events(),
         disturbances=common.disturbances(),

@@ -1,0 +1,109 @@
+"""Unitree Go2-W within the reach of two CPU cores: a gait on locked wheels first, then both stages of the task.
+
+Before each stage of the task stands one that pays more for following, since so small a batch gives up a rough gait at
+the task's pay.
+"""
+
+from genelab.config.agent import PpoCfg
+from genelab.config.base import Param
+from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
+from genelab.config.terms import RewardTermCfg, TerminationCfg
+from genelab_unitree import common, gait, go2w
+
+FIND, SMOOTH, ROLL = (f"Genelab-Velocity-Flat-Unitree-Go2W-GaitStage{number}-v0" for number in (1, 2, 3))
+
+
+def find() -> TaskSpec:
+    """Find a gait on locked wheels, with the observations and actions of the task."""
+    return _before(
+        go2w.stage_1(),
+        FIND,
+        "First stage of the Go2-W's variant cpu: find a gait on locked wheels, with cheap action noise.",
+        gait.finding(_terms()),
+        gait.learner(init_std=2.0, desired_kl=0.02, entropy_coef=0.002),
+        BudgetCfg(iterations=1500),
+    )
+
+
+def smooth() -> TaskSpec:
+    """The same without relying on noise, smoothly."""
+    task = _before(
+        go2w.stage_1(),
+        SMOOTH,
+        "Second stage of the Go2-W's variant cpu: the gait with little noise, smoothly.",
+        gait.following(_terms()),
+        gait.learner(init_std=0.6, desired_kl=0.04, use_clipped_value_loss=False),
+        BudgetCfg(iterations=800),
+    )
+    return _after(FIND, task)
+
+
+def stage_1() -> TaskSpec:
+    """The task's first stage with smaller networks and fewer environments, from the smooth gait."""
+    return _after(SMOOTH, _small(go2w.stage_1()))
+
+
+def roll() -> TaskSpec:
+    """Unlock the wheels, and follow with them too."""
+    base = go2w.stage_2()
+    rewards = gait.following(_terms()) | {"air_time": base.env.rewards["air_time"]}
+    # Wheels that roll would be feet that slip.
+    del rewards["foot_slip"]
+    task = _before(
+        base,
+        ROLL,
+        "Stage of the Go2-W's variant cpu before its last one: unlock the wheels, and follow with them too.",
+        rewards,
+        gait.learner(init_std=0.5, desired_kl=0.04, use_clipped_value_loss=False),
+        BudgetCfg(iterations=500),
+    )
+    return _after(go2w.STAGE_1, task, variant="cpu")
+
+
+def stage_2() -> TaskSpec:
+    """The task's second stage with smaller networks and fewer environments, from the rolling gait."""
+    return _after(ROLL, _small(go2w.stage_2()))
+
+
+def _small(task: TaskSpec) -> TaskSpec:
+    return task.model_copy(
+        update={
+            "variant": "cpu",
+            "env": task.env.model_copy(update={"num_envs": gait.NUM_ENVS}),
+            "agent": gait.learner(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
+            "budget": BudgetCfg(iterations=20),
+        }
+    )
+
+
+def _after(before: str, task: TaskSpec, variant: str | None = None) -> TaskSpec:
+    start = WarmStartCfg(task=before, variant=variant, fresh_joints=tuple(go2w.JOINTS))
+    return task.model_copy(update={"warm_start": start})
+
+
+def _before(
+    task: TaskSpec, task_id: str, summary: str, rewards: dict[str, RewardTermCfg], agent: PpoCfg, budget: BudgetCfg
+) -> TaskSpec:
+    """A stage on the wheels of `task`: no pushes, randomisation or late actions, and touching is a fall."""
+    env = task.env
+    touching: dict[str, Param] = {"links": ["base_link", *(f"{leg}_thigh" for leg in go2w.LEGS)], "force": 1.0}
+    fell_down = TerminationCfg(func="genelab.mdp.terminations:touching", params=touching)
+    env = env.model_copy(
+        update={
+            "num_envs": gait.NUM_ENVS,
+            "sim": gait.SIM,
+            "decimation": gait.DECIMATION,
+            "action": env.action.model_copy(update={"latency": (0, 0), "noise_std": 0.0}),
+            "commands": common.commands(standing_share=0.05),
+            "rewards": rewards,
+            "terminations": {**env.terminations, "fell_down": fell_down},
+            "disturbances": {},
+            "randomizations": {},
+        }
+    )
+    own = {"id": task_id, "summary": summary, "published_as": None, "env": env, "agent": agent, "budget": budget}
+    return task.model_copy(update=own)
+
+
+def _terms() -> dict[str, RewardTermCfg]:
+    return common.rewards(go2w.JOINTS, base_height=0.40, forbidden=go2w.FORBIDDEN)
