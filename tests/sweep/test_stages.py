@@ -1,6 +1,7 @@
 """Plans of tasks with a stage before: everything that can be told before a simulator is built."""
 
 import hashlib
+import itertools
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,20 @@ def test_the_chain_of_the_rough_task_begins_on_flat_ground(tmp_path: Path) -> No
     plans = plan_stages(get_task(ROUGH, "cpu"), (), ExecutionCfg(), cfg)
     stages = [f"Flat-Unitree-Go1-GaitStage{number}" for number in (1, 2)] + ["Rough-Unitree-Go1-GaitStage3"]
     assert [plan.task.id for plan in plans] == [*(f"Genelab-Velocity-{name}-v0" for name in stages), ROUGH]
+
+
+def test_the_chain_of_the_small_go2w_goes_through_both_of_its_stages(tmp_path: Path) -> None:
+    cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
+    plans = plan_stages(get_task(STAGE_2, "cpu"), (), ExecutionCfg(), cfg)
+    find, smooth, roll = (f"Genelab-Velocity-Flat-Unitree-Go2W-GaitStage{number}-v0" for number in (1, 2, 3))
+    assert [(plan.task.id, plan.task.variant) for plan in plans] == [
+        (find, None), (smooth, None), (STAGE_1, "cpu"), (roll, None), (STAGE_2, "cpu")
+    ]  # fmt: skip
+    # Wheels are locked until the gait is smooth.
+    scales = [plan.task.env.action.groups["wheels"].scale for plan in plans]  # type: ignore[union-attr]
+    assert scales == [0.0, 0.0, 0.0, 20.0, 20.0]
+    for before, after in itertools.pairwise(plans):
+        require_fits(before.task, after.task, "parent")
 
 
 def test_a_new_term_that_the_task_does_not_have_is_refused() -> None:
