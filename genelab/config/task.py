@@ -60,6 +60,9 @@ class WarmStartCfg(Cfg):
     fresh_joints: tuple[str, ...] = ()
     """Joints that the stage before could not move: their action noise starts at `agent.init_std` again, and the
     normaliser forgets what it knows of their columns."""
+    locked_joints: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    """Joints that the stage before held still. What its networks make of them is chance: their mean action starts at 0,
+    and so do the weights of the observation columns that name them."""
     normalizer_count: PositiveInt | None = None
     """Observations that the normaliser is taken to have seen at most, so that it can still adapt; null for as many as
     it has."""
@@ -173,8 +176,9 @@ class TaskSpec(Cfg):
     @model_validator(mode="after")
     def _warm_start_names_joints(self) -> Self:
         if self.warm_start is not None:
-            fresh = list(self.warm_start.fresh_joints)
-            known_names("warm_start.fresh_joints", fresh, fresh, "joint", self.env.action.columns)
+            for field in ("fresh_joints", "locked_joints"):
+                joints = list(getattr(self.warm_start, field))
+                known_names(f"warm_start.{field}", joints, joints, "joint", self.env.action.columns)
             new = list(self.warm_start.new_terms)
             terms = {name for group in self.env.observations.values() for name in group.terms}
             known_names("warm_start.new_terms", new, new, "observation term", sorted(terms))

@@ -88,6 +88,8 @@ def _taken_over(parent: TaskSpec, task: TaskSpec) -> tuple[tuple[str, ...], tupl
         loaded.append(f"action noise of {', '.join(others)}" if anew else "action noise")
     if anew:
         fresh.append(f"action noise{' and statistics' if running else ''} of {', '.join(anew)}")
+    if start is not None and start.locked_joints:
+        fresh.append(f"mean action and input weights of {', '.join(start.locked_joints)}, from 0")
     if start is not None and start.new_terms:
         fresh.append(f"weights of {', '.join(start.new_terms)}, from 0")
     return tuple(loaded), tuple(fresh)

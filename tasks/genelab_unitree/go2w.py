@@ -94,7 +94,9 @@ def stage_2() -> TaskSpec:
         budget=BudgetCfg(iterations=10000),
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
         # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
-        warm_start=WarmStartCfg(task=STAGE_1, fresh_joints=WHEEL_JOINTS, normalizer_count=4096 * STEPS),
+        warm_start=WarmStartCfg(
+            task=STAGE_1, fresh_joints=WHEEL_JOINTS, locked_joints=WHEEL_JOINTS, normalizer_count=4096 * STEPS
+        ),
     )
 
 

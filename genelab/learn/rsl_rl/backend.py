@@ -60,6 +60,26 @@ def warm_start(
         load_weights(model, widened(tensors, model, columns) if new else tensors, told)  # pyright: ignore
     if of_the_stage_before:
         _freshen(trainer, _ppo(task.agent), task)
+        _forget_locked(trainer, task)
+
+
+def _forget_locked(trainer: PpoTrainer, task: TaskSpec) -> None:
+    """Start from 0 what the networks make of joints that the stage before held still."""
+    assert task.warm_start is not None
+    joints = task.warm_start.locked_joints
+    actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
+    readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
+    with torch.no_grad():
+        for group, model in readers.items():
+            _linear(model)[0].weight[:, _columns_of(trainer.env.layout()[group], joints)] = 0.0
+        rows = [list(task.env.action.columns).index(joint) for joint in joints]
+        mean = _linear(actor)[-1]
+        mean.weight[rows] = 0.0
+        mean.bias[rows] = 0.0
+
+
+def _linear(network: MLPModel) -> list[nn.Linear]:
+    return [layer for layer in network.mlp if isinstance(layer, nn.Linear)]
 
 
 def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
