@@ -330,9 +330,8 @@ def test_draws_of_properties_belong_to_the_episode_in_an_evaluation(build: Build
 def test_an_environment_starts_from_the_properties_of_the_model(build: Build) -> None:
     """Those that the last environment of a scene drew would be a part of no protocol."""
     properties = build(STAGE_1, N).properties
-    make_env(build, STAGE_1, disturbances=False)
-    plain = {name: properties._read(name) for name in properties._model}
     make_env(build, STAGE_1, disturbances=True)
+    plain = {name: value.clone() for name, value in properties._model.items()}
     assert {name.partition("/")[0] for name in plain} == {"friction", "mass", "com", "kp", "kv"}
     assert all(not torch.equal(properties._read(name), value) for name, value in plain.items())
     make_env(build, STAGE_1, disturbances=False)
@@ -383,6 +382,10 @@ def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Ses
     assert torch.equal(drive(task, small, checkpoint, sim_session, "policy").achieved, first.achieved)
 
 
+LOCKED = {6 + 16 * block + 12 + wheel for block in range(2) for wheel in range(4)}
+"""Columns of the wheels in a frame: angular velocity and gravity, then 16 each of positions and velocities."""
+
+
 def test_a_stage_starts_from_the_one_before_but_for_what_that_could_not_learn(build: Build) -> None:
     task = get_task(GO2W)
     network = NetworkCfg(hidden_dims=(8,))
@@ -408,14 +411,22 @@ def test_a_stage_starts_from_the_one_before_but_for_what_that_could_not_learn(bu
         trainer = backend.make_trainer(task, "0" * 64, env)
         backend.warm_start(trainer, before, task, "parent", of_the_stage_before=of_the_stage_before)
         found = trainer.checkpoint()  # type: ignore[attr-defined]
-        assert torch.equal(found.actor["mlp.0.weight"], before.actor["mlp.0.weight"])
-        assert torch.equal(found.critic["mlp.2.bias"], before.critic["mlp.2.bias"])
+        # Mean actions of the wheels, and what is made of their positions and velocities, are chance where locked.
+        kept = {name: before.actor[name].clone() for name in ("mlp.0.weight", "mlp.2.weight")}
+        if of_the_stage_before:
+            kept["mlp.0.weight"][:, [k for k in range(5 * 57) if k % 57 in LOCKED]] = 0.0
+            kept["mlp.2.weight"][12:] = 0.0
+            assert not found.actor["mlp.2.bias"][12:].any()
+        for name, tensor in kept.items():
+            assert torch.equal(found.actor[name], tensor)
+        assert torch.equal(found.actor["mlp.2.bias"][:12], before.actor["mlp.2.bias"][:12])
+        assert torch.equal(found.critic["mlp.2.weight"], before.critic["mlp.2.weight"])
+        unread = [k for k in range(5 * 60) if not found.critic["mlp.0.weight"][:, k].any()]
+        assert unread == [k for k in range(5 * 60) if of_the_stage_before and k % 60 in LOCKED]
         # Action noise of the twelve leg joints, then of the four wheels.
         wheels = 0.7 if of_the_stage_before else 0.2
         assert found.actor["distribution.std_param"].tolist() == pytest.approx([0.2] * 12 + [wheels] * 4)
         for tensors, width in ((found.actor, 57), (found.critic, 60)):
-            # Angular velocity and gravity, then 16 columns each of positions and velocities, wheels last.
-            fresh = {6 + 16 * block + 12 + wheel for block in range(2) for wheel in range(4)}
-            expected = [0.0 if of_the_stage_before and k % width in fresh else 3.0 for k in range(5 * width)]
+            expected = [0.0 if of_the_stage_before and k % width in LOCKED else 3.0 for k in range(5 * width)]
             assert tensors["obs_normalizer._mean"][0].tolist() == expected
             assert int(tensors["obs_normalizer.count"]) == (50 if of_the_stage_before else 10_000)
