@@ -56,7 +56,7 @@ def roll() -> TaskSpec:
         rewards,
         # Of the wheels, which turn by 20 rad/s for one unit. The legs keep their noise.
         gait.learner(init_std=0.1, desired_kl=0.04, use_clipped_value_loss=False),
-        BudgetCfg(iterations=500),
+        BudgetCfg(iterations=300),
     )
     wheels = go2w.WHEEL_JOINTS
     start = WarmStartCfg(task=go2w.STAGE_1, variant="cpu", fresh_joints=wheels, locked_joints=wheels)
