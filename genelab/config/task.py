@@ -58,11 +58,12 @@ class WarmStartCfg(Cfg):
     variant: str | None = None
     """Variant of it; null for the task itself."""
     fresh_joints: tuple[str, ...] = ()
-    """Joints that the stage before could not move: their action noise starts at `agent.init_std` again, and the
-    normaliser forgets what it knows of their columns."""
+    """Joints whose action noise starts at `agent.init_std` again, and of whose columns a running normaliser forgets
+    what it knows."""
     locked_joints: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
-    """Joints that the stage before held still. What its networks make of them is chance: their mean action starts at 0,
-    and so do the weights of the observation columns that name them."""
+    """Those of them that the stage before held still. What its networks make of them is chance: their mean action
+    starts at 0, and so do the weights of the observation columns that name them. Of their last actions the weights
+    stay: those were drawn and seen in the stage before, too, and meant nothing."""
     normalizer_count: PositiveInt | None = None
     """Observations that the normaliser is taken to have seen at most, so that it can still adapt; null for as many as
     it has."""
@@ -179,6 +180,10 @@ class TaskSpec(Cfg):
             for field in ("fresh_joints", "locked_joints"):
                 joints = list(getattr(self.warm_start, field))
                 known_names(f"warm_start.{field}", joints, joints, "joint", self.env.action.columns)
+            still_noisy = [j for j in self.warm_start.locked_joints if j not in self.warm_start.fresh_joints]
+            if still_noisy:
+                rule = "must be in warm_start.fresh_joints too: the noise of a joint that never moved is chance"
+                raise broken_rule("warm_start.locked_joints", still_noisy[0], rule)
             new = list(self.warm_start.new_terms)
             terms = {name for group in self.env.observations.values() for name in group.terms}
             known_names("warm_start.new_terms", new, new, "observation term", sorted(terms))

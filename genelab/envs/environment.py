@@ -59,7 +59,7 @@ class Environment:
 
         Args:
             cfg: what to compute.
-            sim: a built simulation.
+            sim: a built simulation. Of the environments made of one, only the latest may be stepped.
             seed: seed of the environment's streams.
             numbering: what a draw belongs to.
             max_steps: control steps per episode if fewer than the config's.

@@ -49,7 +49,7 @@ def parent_of(checkpoint: Path, run_path: Path, task: TaskSpec) -> ParentRef:
 
 def _reference(run_dir: RunDir, record: RunRecord, checkpoint: Path, run_path: Path, task: TaskSpec) -> ParentRef:
     parent = run_dir.task()
-    loaded, fresh = _taken_over(parent, task)
+    loaded, fresh = taken_over(parent, task)
     open_choices = {path for path, _ in choices(parent)}
     assert record.checkpoint is not None
     return ParentRef(
@@ -75,7 +75,7 @@ def is_stage_before(parent: TaskSpec, task: TaskSpec) -> bool:
     return task.stage_before == (parent.id, parent.variant)
 
 
-def _taken_over(parent: TaskSpec, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def taken_over(parent: TaskSpec, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the learner takes from a checkpoint of `parent`, and what it starts anew (`warm_start` of the learner)."""
     start = task.warm_start if is_stage_before(parent, task) else None
     anew = () if start is None else start.fresh_joints

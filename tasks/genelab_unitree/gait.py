@@ -1,7 +1,8 @@
 """Finding a gait within the reach of two CPU cores: rewards and learner that the Go1 and the Go2-W share.
 
-The joints are so soft and damped that walking takes raw actions several times as large as the usual action noise. Noise
-that large costs more in the tasks' own rewards than following the command earns, so a small batch learns to stand.
+The joints are so soft, and the Go1's so damped, that walking takes raw actions several times as large as the usual
+action noise. Noise that large costs more in the tasks' own rewards than following the command earns, so a small batch
+learns to stand.
 The stages before make noise cheap and following pay in proportion, from the first centimetre per second.
 """
 
@@ -16,8 +17,6 @@ NUM_ENVS = 128
 """Parallel environments."""
 SIM, DECIMATION = SimCfg(dt=0.005), 4
 """Fewer and longer physics steps than the tasks': what is learnt before them is not the last word."""
-FORWARD_SHARE = 0.5
-"""Of the commands while a gait is found: walking forward is found at once, and the other directions grow out of it."""
 POSTURE = {"ang_vel_xy": -0.02, "base_height": -5.0}
 """Weights: a trunk that may rock, and is to be held up."""
 CHEAP = {**POSTURE, "joint_torques": -5e-5, "joint_acc": -2e-8, "action_rate": -0.001}

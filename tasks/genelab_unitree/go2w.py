@@ -37,11 +37,11 @@ FRICTION_FLOOR = 0.3
 FRAMES = 5
 STEPS = 24
 """Control steps of a rollout. With the number of environments, the rows that a normaliser is taken to have seen."""
-_PAIRS: dict[str, tuple[tuple[float, float], ...]] = {
-    part: ((-legs, legs),) * len(LEG_JOINTS) + ((-wheels, wheels),) * len(WHEEL_JOINTS)
-    for part, legs, wheels in (("joint_pos", 1.0, 50.0), ("joint_vel", 15.0, 20.0))
+_JOINT_BOUNDS: dict[str, tuple[tuple[float, float], ...]] = {
+    term: ((-leg, leg),) * len(LEG_JOINTS) + ((-wheel, wheel),) * len(WHEEL_JOINTS)
+    for term, leg, wheel in (("joint_pos", 1.0, 50.0), ("joint_vel", 15.0, 20.0))
 }
-BOUNDS: common.Bounds = {**common.BOUNDS, **_PAIRS}
+BOUNDS: common.Bounds = {**common.BOUNDS, **_JOINT_BOUNDS}
 """Of the observation terms. A wheel turns by 50 rad in 4 m."""
 
 

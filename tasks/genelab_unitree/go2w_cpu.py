@@ -65,6 +65,7 @@ def roll() -> TaskSpec:
 
 def stage_2() -> TaskSpec:
     """The task's second stage with smaller networks and fewer environments, from the rolling gait."""
+    # With the action noise that the stage before ended with: there is none to start from.
     return _small(go2w.stage_2()).model_copy(update={"warm_start": WarmStartCfg(task=ROLL)})
 
 

@@ -93,7 +93,12 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     assert "parent" not in read(first / "run.json")
     assert "budget.iterations" in {change["path"] for change in parent["overrides"]}
     wheels = ", ".join(f"{leg}_wheel_joint" for leg in ("FL", "FR", "RL", "RR"))
-    assert parent["fresh"] == ["optimiser", "iteration count", f"action noise and statistics of {wheels}"]
+    assert parent["fresh"] == [
+        "optimiser",
+        "iteration count",
+        f"action noise and statistics of {wheels}",
+        f"mean action and input weights of {wheels}, from 0",
+    ]
     assert parent["loaded"][:3] == ["policy weights", "value weights", "normaliser statistics"]
     told = (second / "train.log").read_text()
     assert "warm start from '../stages/" in told

@@ -16,7 +16,7 @@ from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.book import Book
 from genelab.sweep.cfg import LaunchCfg
-from genelab.sweep.parents import require_fits
+from genelab.sweep.parents import require_fits, taken_over
 from genelab.sweep.plan import SweepPlan, make_plan
 from genelab.sweep.stages import plan_stages
 
@@ -132,6 +132,33 @@ def test_the_chain_of_the_small_go2w_goes_through_both_of_its_stages(tmp_path: P
     assert scales == [0.0, 0.0, 0.0, 20.0, 20.0]
     for before, after in itertools.pairwise(plans):
         require_fits(before.task, after.task, "parent")
+
+
+def test_what_starts_anew_is_told() -> None:
+    first, second = get_task(STAGE_1), get_task(STAGE_2)
+    loaded, fresh = taken_over(first, second)
+    wheels = "FL_wheel_joint, FR_wheel_joint, RL_wheel_joint, RR_wheel_joint"
+    assert loaded[:3] == ("policy weights", "value weights", "normaliser statistics")
+    assert fresh[2:] == (
+        f"action noise and statistics of {wheels}",
+        f"mean action and input weights of {wheels}, from 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"fresh_joints": ("FL_weel_joint",)}, "fresh_joints.*unknown joint 'FL_weel_joint'"),
+        ({"locked_joints": ("FL_weel_joint",)}, "locked_joints.*unknown joint 'FL_weel_joint'"),
+        ({"fresh_joints": ()}, "locked_joints = 'FL_wheel_joint': must be in warm_start.fresh_joints too"),
+    ],
+)
+def test_joints_of_a_warm_start_are_those_of_the_task(change: dict[str, tuple[str, ...]], told: str) -> None:
+    task = get_task(STAGE_2)
+    assert task.warm_start is not None
+    start = task.warm_start.model_copy(update=change)
+    with pytest.raises(ValidationError, match=told):
+        TaskSpec.model_validate(task.model_copy(update={"warm_start": start}).model_dump())
 
 
 def test_a_new_term_that_the_task_does_not_have_is_refused() -> None:

@@ -83,7 +83,7 @@ def _linear(network: MLPModel) -> list[nn.Linear]:
 
 
 def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
-    """Start anew what the stage before could not learn: action noise and statistics of joints that it did not move."""
+    """Start anew action noise and statistics of some joints."""
     start = task.warm_start
     assert start is not None
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
