@@ -44,9 +44,14 @@ class Properties:
                 self._write(gain, self._gains[gain] * factor, mask)
 
     def restore(self) -> None:
-        """Give the robot back what its model says, whatever was written before."""
+        """Give the robot back what its model says, whatever was written before.
+
+        Raises:
+            RunError: if the simulator holds something else afterwards.
+        """
         for name in self._held:
             self._to_simulator(name, self._model[name])
+            self._require(name, self._model[name])
         self._held.clear()
 
     def write_again(self) -> None:
@@ -83,10 +88,13 @@ class Properties:
         self._held[name] = value
         self._to_simulator(name, value)
         if name not in self._checked:
-            found = self._read(name)
-            if not torch.allclose(found, value, rtol=1e-5, atol=1e-7):
-                raise RunError(f"robot: the simulator holds {name} = {found[0].tolist()}, not {value[0].tolist()}")
+            self._require(name, value)
             self._checked.add(name)
+
+    def _require(self, name: str, value: Tensor) -> None:
+        found = self._read(name)
+        if not torch.allclose(found, value, rtol=1e-5, atol=1e-7):
+            raise RunError(f"robot: the simulator holds {name} = {found[0].tolist()}, not {value[0].tolist()}")
 
     def _to_simulator(self, name: str, value: Tensor) -> None:
         kind, _, link = name.partition("/")

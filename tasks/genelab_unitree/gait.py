@@ -1,4 +1,4 @@
-"""Finding a gait within the reach of two CPU cores: rewards and learner that the Go1 and the Go2-W share.
+"""Finding a gait within the reach of two CPU cores: what the stages of the Go1 and the Go2-W share.
 
 The joints are so soft, and the Go1's so damped, that walking takes raw actions several times as large as the usual
 action noise. Noise that large costs more in the tasks' own rewards than following the command earns, so a small batch
@@ -6,11 +6,14 @@ learns to stand.
 The stages before make noise cheap and following pay in proportion, from the first centimetre per second.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.base import Param
+from genelab.config.env import EnvCfg
 from genelab.config.scene import SimCfg
-from genelab.config.terms import RewardTermCfg
+from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
+from genelab.config.terms import RewardTermCfg, TerminationCfg
 from genelab_unitree import common
 
 NUM_ENVS = 128
@@ -60,6 +63,47 @@ def _weighted(
         "air_time": common.air_time(0.5, common.ALL_AXES),
         "foot_slip": common.foot_slip(-0.1),
     }
+
+
+def environment(env: EnvCfg, rewards: dict[str, RewardTermCfg], untouched: Sequence[str], **shares: float) -> EnvCfg:
+    """The environment of a stage: that of a task without pushes, which ends when one of the links touches anything.
+
+    `shares`: of the commands, for `common.commands`.
+    """
+    touching: dict[str, Param] = {"links": list(untouched), "force": 1.0}
+    fell_down = TerminationCfg(func="genelab.mdp.terminations:touching", params=touching)
+    return env.model_copy(
+        update={
+            "num_envs": NUM_ENVS,
+            "sim": SIM,
+            "decimation": DECIMATION,
+            "commands": common.commands(standing_share=0.05, **shares),
+            "rewards": rewards,
+            "terminations": {**env.terminations, "fell_down": fell_down},
+            "disturbances": {},
+        }
+    )
+
+
+def stage(task: TaskSpec, task_id: str, summary: str, env: EnvCfg, agent: PpoCfg, budget: BudgetCfg) -> TaskSpec:
+    """A stage before a task."""
+    own = {"id": task_id, "summary": summary, "published_as": None, "env": env, "agent": agent, "budget": budget}
+    return task.model_copy(update=own)
+
+
+def small(task: TaskSpec, start: WarmStartCfg) -> TaskSpec:
+    """The variant of a task with smaller networks and fewer environments, from the stage before."""
+    return task.model_copy(
+        update={
+            "variant": "cpu",
+            "env": task.env.model_copy(update={"num_envs": NUM_ENVS}),
+            "agent": learner(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
+            # So few environments cannot tell what a smaller step is worth: after 50 iterations one seed of three of the
+            # Go1 stood still where it was to walk backward.
+            "budget": BudgetCfg(iterations=20),
+            "warm_start": start,
+        }
+    )
 
 
 def learner(

@@ -5,9 +5,8 @@ the task's pay.
 """
 
 from genelab.config.agent import PpoCfg
-from genelab.config.base import Param
 from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
-from genelab.config.terms import RewardTermCfg, TerminationCfg
+from genelab.config.terms import RewardTermCfg
 from genelab_unitree import common, gait, go2w
 
 FIND, SMOOTH, ROLL = (f"Genelab-Velocity-Flat-Unitree-Go2W-GaitStage{number}-v0" for number in (1, 2, 3))
@@ -35,12 +34,13 @@ def smooth() -> TaskSpec:
         gait.learner(init_std=0.6, desired_kl=0.04, use_clipped_value_loss=False),
         BudgetCfg(iterations=800),
     )
-    return _after(FIND, task)
+    start = WarmStartCfg(task=FIND, fresh_joints=tuple(go2w.JOINTS))
+    return task.model_copy(update={"warm_start": start})
 
 
 def stage_1() -> TaskSpec:
     """The task's first stage with smaller networks and fewer environments, from the smooth gait."""
-    return _after(SMOOTH, _small(go2w.stage_1()))
+    return gait.small(go2w.stage_1(), WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go2w.JOINTS)))
 
 
 def roll() -> TaskSpec:
@@ -66,47 +66,20 @@ def roll() -> TaskSpec:
 def stage_2() -> TaskSpec:
     """The task's second stage with smaller networks and fewer environments, from the rolling gait."""
     # With the action noise that the stage before ended with: there is none to start from.
-    return _small(go2w.stage_2()).model_copy(update={"warm_start": WarmStartCfg(task=ROLL)})
-
-
-def _small(task: TaskSpec) -> TaskSpec:
-    return task.model_copy(
-        update={
-            "variant": "cpu",
-            "env": task.env.model_copy(update={"num_envs": gait.NUM_ENVS}),
-            "agent": gait.learner(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
-            "budget": BudgetCfg(iterations=20),
-        }
-    )
-
-
-def _after(before: str, task: TaskSpec) -> TaskSpec:
-    start = WarmStartCfg(task=before, fresh_joints=tuple(go2w.JOINTS))
-    return task.model_copy(update={"warm_start": start})
+    return gait.small(go2w.stage_2(), WarmStartCfg(task=ROLL))
 
 
 def _before(
     task: TaskSpec, task_id: str, summary: str, rewards: dict[str, RewardTermCfg], agent: PpoCfg, budget: BudgetCfg
 ) -> TaskSpec:
-    """A stage on the wheels of `task`: no pushes, randomisation or late actions, and touching is a fall."""
-    env = task.env
-    touching: dict[str, Param] = {"links": ["base_link", *(f"{leg}_thigh" for leg in go2w.LEGS)], "force": 1.0}
-    fell_down = TerminationCfg(func="genelab.mdp.terminations:touching", params=touching)
-    env = env.model_copy(
-        update={
-            "num_envs": gait.NUM_ENVS,
-            "sim": gait.SIM,
-            "decimation": gait.DECIMATION,
-            "action": env.action.model_copy(update={"latency": (0, 0), "noise_std": 0.0}),
-            "commands": common.commands(standing_share=0.05),
-            "rewards": rewards,
-            "terminations": {**env.terminations, "fell_down": fell_down},
-            "disturbances": {},
-            "randomizations": {},
-        }
-    )
-    own = {"id": task_id, "summary": summary, "published_as": None, "env": env, "agent": agent, "budget": budget}
-    return task.model_copy(update=own)
+    """A stage on the wheels of `task`, without randomisation, late or noisy actions."""
+    quiet = {
+        "action": task.env.action.model_copy(update={"latency": (0, 0), "noise_std": 0.0}),
+        "randomizations": {},
+    }
+    untouched = ["base_link", *(f"{leg}_thigh" for leg in go2w.LEGS)]
+    env = gait.environment(task.env, rewards, untouched).model_copy(update=quiet)
+    return gait.stage(task, task_id, summary, env, agent, budget)
 
 
 def _terms() -> dict[str, RewardTermCfg]:

@@ -429,6 +429,7 @@ def test_a_stage_starts_from_the_one_before_but_for_what_that_could_not_learn(bu
         bias[12:] *= 0.0 if of_the_stage_before else 1.0
         assert torch.equal(found.actor["mlp.2.bias"], bias)
         assert torch.equal(found.critic["mlp.2.weight"], before.critic["mlp.2.weight"])
+        assert torch.equal(found.critic["mlp.2.bias"], before.critic["mlp.2.bias"])
         unread = [k for k in range(5 * 60) if not found.critic["mlp.0.weight"][:, k].any()]
         assert unread == [k for k in range(5 * 60) if of_the_stage_before and k % 60 in LOCKED]
         # Action noise of the twelve leg joints, then of the four wheels.
