@@ -16,8 +16,7 @@ from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
-from genelab.sweep import child
-from genelab.sweep.launcher import WORKER
+from genelab.sweep.executors.local import WORKER, tied
 
 TASKS = ("GeneLab-Inverted-Pendulum-v1", "GeneLab-Double-Inverted-Pendulum-v1")
 FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
@@ -97,11 +96,12 @@ def train_bare(path: Path, args: argparse.Namespace, iterations: int) -> SeedRun
 
 def process_seconds(command: Sequence[str], threads: int, log: Path) -> tuple[float, float]:
     """Wall-clock and CPU time, s, of a process started as the launcher starts a worker. Exits if it fails."""
-    shim = [sys.executable, "-I", "-S", child.__file__, str(os.getpid()), *command]
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)) | {"PYTHONUNBUFFERED": "1"}
     with log.open("ab") as output:
         begin, cpu_before = time.perf_counter(), _children_cpu_s()
-        ended = subprocess.run(shim, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env)
+        ended = subprocess.run(
+            tied(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env
+        )
         spent = time.perf_counter() - begin, _children_cpu_s() - cpu_before
     if ended.returncode != 0:
         tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])

@@ -11,10 +11,9 @@ from pydantic import JsonValue
 from genelab.cli.options import VARIANT, FieldType, field_option
 from genelab.config.env import EnvCfg
 from genelab.config.overrides import apply_overrides, from_environment
-from genelab.config.run import ExecutionCfg, NanPolicy
+from genelab.config.run import ExecutionCfg, LaunchCfg, NanPolicy
 from genelab.config.task import BudgetCfg
 from genelab.registry import get_task
-from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.stages import plan_stages
 
 INTERRUPTED = 128
@@ -98,10 +97,11 @@ def command(
     if dry_run:
         return 0
 
+    from genelab.sweep.executors.local import LocalExecutor
     from genelab.sweep.launcher import launch
     from genelab.sweep.live import view_for
 
-    worst = 0
+    executor, worst = LocalExecutor(), 0
     for plan in plans:
         ready, lost = plan.ready()
         for number in lost:
@@ -109,7 +109,7 @@ def command(
         if not ready.seeds:
             break
         # Not where this machine keeps the script.
-        code = launch(ready, ["genelab", *sys.argv[1:]], view_for(ready))
+        code = launch(ready, ["genelab", *sys.argv[1:]], view_for(ready), executor)
         if code > INTERRUPTED:
             return code
         worst = max(worst, code)

@@ -1,10 +1,10 @@
-"""How a sweep is executed. Not part of the task: two runs of one config may differ here, and the record says so."""
+"""How a sweep is launched and executed. No part of the task: runs of one config may differ, and the record says so."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PositiveInt, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, StringConstraints
 
-from genelab.config.base import Cfg
+from genelab.config.base import Cfg, Seed
 
 NanPolicy = Literal["stop", "reset-env"]
 Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
@@ -25,8 +25,30 @@ class ExecutionCfg(Cfg):
     """Broken environments that `reset-env` resets in all before it stops the seed."""
 
 
-class SweepCfg(Cfg):
-    """How the seeds of a sweep share the machine."""
+def _split(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
 
+
+def _unique(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if twice:
+        raise ValueError(f"given twice: {', '.join(map(str, twice))}")
+    return seeds
+
+
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_split), AfterValidator(_unique), Field(min_length=1)]
+
+
+class LaunchCfg(Cfg):
+    """One launch of a sweep: what `genelab train` is asked to do, beside the task and its execution."""
+
+    seeds: Seeds = (1, 2, 3)
+    """Training seeds, separated by commas. More can be added to a sweep later."""
     parallel: PositiveInt = 1
     """Seeds trained at the same time."""
+    log_dir: str = Field(default="runs/{task}", min_length=1)
+    """Directory of the sweep; `{task}` stands for the task identifier, with _ and the variant if there is one."""
+    evaluate: bool = True
+    """Whether each trained seed is evaluated under the task's protocol."""
+    grace_s: PositiveFloat = 60.0
+    """Time that a stopped job has to save its state before it is killed, s."""

@@ -1,8 +1,6 @@
-"""Runs the seeds of a plan: one process per seed and phase, so many at a time, and every end accounted for."""
+"""Runs the seeds of a plan: one job per seed and phase, so many at a time, and every end accounted for."""
 
-import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -16,18 +14,14 @@ from genelab.records.eval import EvalRecord
 from genelab.records.run import Failure, RunStatus
 from genelab.records.sweep import SeedState
 from genelab.runs.files import disk_errors, read_record
-from genelab.runs.gpu import visible_gpus
 from genelab.runs.lock import locked, wait_until_free
 from genelab.sweep.book import Book
+from genelab.sweep.executors import Executor, Job, Phase
 from genelab.sweep.live import View
 from genelab.sweep.plan import SeedPlan, SweepPlan, make_plan
-from genelab.sweep.process import Child, Phase, describe_exit
+from genelab.worker.stop import STOPPED
 
-WORKER = (sys.executable, "-m", "genelab.worker")
-"""The child command; phase and run directory follow."""
 POLL_S = 0.1
-INTERRUPTED_CODE = 143
-"""Exit code of a worker that saved its state on SIGTERM."""
 
 _RUNNING: dict[Phase, SeedState] = {"train": "training", "evaluate": "evaluating"}
 _DONE: dict[Phase, RunStatus] = {"train": "trained", "evaluate": "finished"}
@@ -43,16 +37,18 @@ class Stop:
         return bool(self.signals)
 
 
-def launch(plan: SweepPlan, argv: Sequence[str], view: View, command: Sequence[str] = WORKER) -> int:
+def launch(plan: SweepPlan, argv: Sequence[str], view: View, executor: Executor) -> int:
     """Run a plan to its end and return the exit code: 0, 1 if a seed failed, 128 + signal if stopped.
 
     Args:
+        plan: what to do to each seed.
         argv: command line, for the record.
-        command: child command; the phase (`train`, `evaluate`) and the run directory are appended.
+        view: shows how far the seeds are.
+        executor: runs their phases.
 
     Raises:
         InputError: if the directory or a seed is in use, or cannot be written.
-        RunError: if the disk is full. The children are stopped first.
+        RunError: if the disk is full. The jobs are stopped first.
     """
     with disk_errors(plan.log_dir):
         plan.log_dir.mkdir(parents=True, exist_ok=True)
@@ -61,7 +57,7 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, command: Sequence[s
         # Planned anew under the lock: another launch may have ended in between.
         plan = make_plan(plan.task, plan.overrides, plan.execution, plan.cfg, plan.start, plan.lost)
         with _signals() as stop:
-            launcher = _Launcher(plan, tuple(argv), view, tuple(command))
+            launcher = _Launcher(plan, tuple(argv), view, executor)
             with view:
                 launcher.run(stop)
             for line in launcher.summary():
@@ -71,15 +67,21 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, command: Sequence[s
         return 0 if launcher.succeeded() else 1
 
 
+@dataclass(frozen=True)
+class _Running:
+    """A job, and the phase of which seed it is."""
+
+    seed: SeedPlan
+    phase: Phase
+    job: Job
+
+
 class _Launcher:
-    def __init__(self, plan: SweepPlan, argv: tuple[str, ...], view: View, command: tuple[str, ...]) -> None:
+    def __init__(self, plan: SweepPlan, argv: tuple[str, ...], view: View, executor: Executor) -> None:
         self._plan = plan
         self._view = view
-        self._command = command
-        gpus = visible_gpus() if plan.execution.device in ("auto", "cuda") else []
-        self._gpus = gpus if len(gpus) > 1 else []
-        self._gpu_of: dict[int, str] = {}
-        self._running: list[Child] = []
+        self._executor = executor
+        self._running: list[_Running] = []
         self._book = Book(plan, argv)
 
     def run(self, stop: Stop) -> None:
@@ -92,15 +94,15 @@ class _Launcher:
                     seed = pending.popleft()
                     attempts = self._book.entry(seed.seed).attempts + 1
                     self._start(seed, "evaluate" if seed.action == "evaluate" else "train", attempts=attempts)
-                for child in list(self._running):
-                    if (code := child.poll()) is not None:
-                        self._running.remove(child)
-                        self._reap(child, code, stop)
+                for running in list(self._running):
+                    if (code := running.job.poll()) is not None:
+                        self._running.remove(running)
+                        self._reap(running, code, stop)
                 if stop and self._running and deadline is None:
                     deadline = time.monotonic() + self._plan.cfg.grace_s
-                    self._stop_children()
+                    self._stop_jobs()
                 if deadline is not None and (time.monotonic() > deadline or len(stop.signals) > 1):
-                    self._kill_children()
+                    self._kill_jobs()
                 self._view.refresh(self._book.record)
                 time.sleep(POLL_S)
         finally:
@@ -119,66 +121,58 @@ class _Launcher:
         return [f"{done}:", *(f"  {self._view.describe(self._book.entry(seed.seed))}" for seed in self._plan.seeds)]
 
     def _start(self, seed: SeedPlan, phase: Phase, **changes: Any) -> None:
-        env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self._plan.execution.threads))
-        env["PYTHONUNBUFFERED"] = "1"
-        if self._gpus:
-            self._gpu_of.setdefault(seed.seed, self._free_gpu())
-            env["CUDA_VISIBLE_DEVICES"] = self._gpu_of[seed.seed]
         self._change(seed.seed, state=_RUNNING[phase], exit_code=None, reason=None, **changes)
-        self._running.append(Child(seed, phase, [*self._command, phase, str(seed.path)], env))
+        job = self._executor.start(phase, seed.run_dir, self._plan.execution)
+        self._running.append(_Running(seed, phase, job))
 
-    def _free_gpu(self) -> str:
-        in_use = [self._gpu_of[child.plan.seed] for child in self._running]
-        return min(self._gpus, key=in_use.count)
-
-    def _reap(self, child: Child, code: int, stop: Stop) -> None:
-        """Record the end of a child, and go on with its evaluation after a successful training."""
-        seed, run_dir = child.plan.seed, child.plan.run_dir
+    def _reap(self, ended: _Running, code: int, stop: Stop) -> None:
+        """Record the end of a job, and go on with its evaluation after a successful training."""
+        seed, run_dir = ended.seed.seed, ended.seed.run_dir
         try:
             record = run_dir.load()
             if record.status == "finished":
                 read_record(run_dir.eval_file, EvalRecord)
         except InputError as error:
-            self._change(seed, state="crashed", exit_code=code, reason=f"{describe_exit(code)}; {error}")
+            self._change(seed, state="crashed", exit_code=code, reason=f"{_describe_exit(code)}; {error}")
             return
-        if code == 0 and record.status == _DONE[child.phase]:
+        if code == 0 and record.status == _DONE[ended.phase]:
             self._change(seed, state=record.status, exit_code=code)
-            if child.phase == "train" and self._plan.cfg.evaluate and not stop:
-                self._start(child.plan, "evaluate")
-        elif code == INTERRUPTED_CODE or (stop and code < 0):
-            # A child that stops by itself has said so already; one that was killed has not.
+            if ended.phase == "train" and self._plan.cfg.evaluate and not stop:
+                self._start(ended.seed, "evaluate")
+        elif code == STOPPED or (stop and code < 0):
+            # A job that stops by itself has said so already; one that was killed has not.
             run_dir.mark_dead("killed" if code < 0 else "interrupted", None)
-            reason = f"{describe_exit(code)} while {_RUNNING[child.phase]}"
+            reason = f"{_describe_exit(code)} while {_RUNNING[ended.phase]}"
             self._change(seed, state="interrupted", exit_code=code, reason=reason)
         elif code > 0 and record.failure is not None:
             reason = f"{record.failure.reason}: {record.failure.detail}"
             self._change(seed, state="failed", exit_code=code, reason=reason)
         else:
-            reason = "ended without a result" if code == 0 else describe_exit(code)
-            if last := child.last_line():
+            reason = "ended without a result" if code == 0 else _describe_exit(code)
+            if last := ended.job.last_line():
                 reason += f"; last line: {last}"
             run_dir.mark_dead("killed" if code < 0 else "crashed", Failure(reason="crashed", detail=reason))
             self._change(seed, state="crashed", exit_code=code, reason=reason)
 
-    def _stop_children(self) -> None:
+    def _stop_jobs(self) -> None:
         self._view.say(
             f"stopping: {len(self._running)} seed(s) have {self._plan.cfg.grace_s:g} s to save their state; "
             "a second signal kills them"
         )
-        for child in self._running:
-            child.stop()
+        for running in self._running:
+            running.job.stop()
 
-    def _kill_children(self) -> None:
-        for child in self._running:
-            child.kill()
+    def _kill_jobs(self) -> None:
+        for running in self._running:
+            running.job.kill()
 
     def _abandon(self, stop: Stop) -> None:
-        for child in self._running:
-            child.stop()
+        for running in self._running:
+            running.job.stop()
         deadline, signals = time.monotonic() + self._plan.cfg.grace_s, len(stop.signals)
-        while any(child.poll() is None for child in self._running):
+        while any(running.job.poll() is None for running in self._running):
             if time.monotonic() > deadline or len(stop.signals) > signals:
-                self._kill_children()
+                self._kill_jobs()
             time.sleep(POLL_S)
 
     def _change(self, seed: int, **changes: Any) -> None:
@@ -209,3 +203,8 @@ def _signals() -> Generator[Stop]:
     finally:
         for signum, handler in old.items():
             signal.signal(signum, handler)
+
+
+def _describe_exit(code: int) -> str:
+    """An exit code in words."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from genelab.config.base import Choice
 from genelab.config.choices import choices, require_made
 from genelab.config.overrides import Override
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.snapshot import canonical_json, config_sha256, differences, dump_task
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
@@ -21,7 +21,6 @@ from genelab.records.sweep import SweepRecord
 from genelab.runs.files import TEMPORARIES, read_record, require_writable
 from genelab.runs.hardware import usable_cores
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.parents import parent_of
 
 Action = Literal["train", "resume", "retry", "evaluate", "skip"]

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from genelab.config.overrides import Override, apply_overrides
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records.run import ParentRef
 from genelab.registry import get_task
-from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.parents import parent_of, require_fits, stage_dir
 from genelab.sweep.plan import Start, SweepPlan, log_dir_of, make_plan, seed_dir
 

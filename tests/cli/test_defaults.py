@@ -8,7 +8,7 @@ import pytest
 
 from genelab.cli import COMMANDS, group
 from genelab.cli.options import FieldOption, field_option
-from genelab.config.run import SweepCfg
+from genelab.config.run import LaunchCfg
 
 
 def commands(command: click.Command, path: str = "genelab") -> Iterator[tuple[str, click.Command]]:
@@ -72,12 +72,12 @@ def test_options_of_a_snapshot_have_no_default_of_their_own() -> None:
 
 
 @click.command
-@click.option("--literal", default=1, help="The number that SweepCfg.parallel has too.")
+@click.option("--literal", default=1, help="The number that LaunchCfg.parallel has too.")
 @click.option("--on/--off", default=True, help="A flag that is on.")
 @click.option("--variable", envvar="GENELAB_PARALLEL", help="A default from outside.")
 @click.option("--repeated", multiple=True, default=("a",), help="A list.")
 @click.argument("place", default="runs")
-@field_option("--fine", SweepCfg, "parallel")
+@field_option("--fine", LaunchCfg, "parallel")
 @click.option("--flag", is_flag=True, help="A flag that is off.")
 @click.option("--nothing", help="No default.")
 def bad(hidden: int = 3, **_: object) -> None:
@@ -107,15 +107,15 @@ def test_the_scan_finds_nothing_else() -> None:
 
 def test_the_scan_finds_a_field_whose_default_was_replaced() -> None:
     @click.command
-    @field_option("--parallel", SweepCfg, "parallel")
+    @field_option("--parallel", LaunchCfg, "parallel")
     def command(parallel: int) -> None: ...
 
     [parameter] = command.params
     assert foreign_defaults(command, "x") == []
     parameter.default = 2
-    assert foreign_defaults(command, "x") == ["x --parallel = 2: not the object in SweepCfg.parallel"]
+    assert foreign_defaults(command, "x") == ["x --parallel = 2: not the object in LaunchCfg.parallel"]
 
 
 def test_a_field_option_takes_no_default() -> None:
     with pytest.raises(TypeError):
-        field_option("--parallel", SweepCfg, "parallel", default=2)  # pyright: ignore[reportCallIssue]
+        field_option("--parallel", LaunchCfg, "parallel", default=2)  # pyright: ignore[reportCallIssue]

@@ -5,7 +5,7 @@ from pathlib import Path
 from genelab.cli.eval import flag_lines, result_lines
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
-from genelab.sweep.progress import describe_evaluation
+from genelab.sweep.live import describe_evaluation
 from tests.records.factory import make_sweep
 
 

@@ -13,7 +13,7 @@ from genelab.records.check import check_path
 from genelab.records.derived import by_level, no_better_than_idle
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
-from genelab.sweep.progress import describe_evaluation
+from genelab.sweep.live import describe_evaluation
 from tests.records.factory import edit, episodes_of, make_sweep, make_walker
 
 UPSTREAM = Path(__file__).parents[2] / "reference" / "upstream"

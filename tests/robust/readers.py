@@ -32,7 +32,7 @@ from genelab.records.files import parse_json
 from genelab.records.seed_files import read_snapshot
 from genelab.runs import curve as curves
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.progress import describe_evaluation, read_progress
+from genelab.sweep.live import describe_evaluation, read_progress
 from tests.records.factory import make_contract, make_sweep, make_task, make_walker
 from tests.robust import mutations
 from tests.robust.sac_readers import SacWorld, sac_readers

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from genelab.cli import run as genelab
+from genelab.config.run import ExecutionCfg
 from genelab.errors import RunError
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.guard import Fault, FaultError
@@ -20,7 +21,8 @@ from genelab.records.sweep import SweepRecord
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import read_record, write_record
 from genelab.runs.lock import LOCK_NAME, locked
-from genelab.sweep.process import Child
+from genelab.runs.run_dir import RunDir
+from genelab.sweep.executors.local import LocalExecutor
 from genelab.worker.guard_report import write_report
 from tests.records.factory import make_sweep
 from tests.robust.disk import SmallDisk, small_disk
@@ -207,10 +209,6 @@ def test_tensorboard_events(disk: SmallDisk) -> None:
 
 
 def test_a_log(disk: SmallDisk, tmp_path: Path) -> None:
-    class Plan:
-        class run_dir:  # noqa: N801
-            train_log = disk.path / "train.log"
-
     disk.fill()
     with pytest.raises(RunError, match=r"train\.log': no space left"):
-        Child(Plan, "train", ["true"], {})  # type: ignore[arg-type]
+        LocalExecutor(["true"]).start("train", RunDir(disk.path), ExecutionCfg())

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from genelab.cli import run
-from genelab.sweep import launcher
+from genelab.sweep.executors import local
 
 WORKER = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 
 if __name__ == "__main__":
-    launcher.launch = functools.partial(launcher.launch, command=WORKER)
+    local.LocalExecutor = functools.partial(local.LocalExecutor, WORKER)
     sys.exit(run(sys.argv[1:]))

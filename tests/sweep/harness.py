@@ -12,10 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.runs.files import read_record
-from genelab.sweep.cfg import LaunchCfg
 
 from . import launch
 

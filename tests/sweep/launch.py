@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from genelab.config.overrides import apply_overrides
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.registry import get_task
-from genelab.sweep.cfg import LaunchCfg
+from genelab.sweep.executors.local import LocalExecutor
 from genelab.sweep.launcher import launch
 from genelab.sweep.live import LineView
 from genelab.sweep.plan import make_plan
@@ -19,7 +19,7 @@ def run(cfg: LaunchCfg, execution: ExecutionCfg) -> int:
     """Launch the pendulum on a small budget."""
     task, overrides = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ASSIGNMENTS)
     plan = make_plan(task, overrides, execution, cfg)
-    return launch(plan, ["genelab", "train"], LineView(plan), WORKER)
+    return launch(plan, ["genelab", "train"], LineView(plan), LocalExecutor(WORKER))
 
 
 if __name__ == "__main__":

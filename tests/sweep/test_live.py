@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.cfg import LaunchCfg
-from genelab.sweep.live import LineView, TableView
+from genelab.sweep.live import LineView, TableView, read_progress
 from genelab.sweep.plan import SweepPlan, make_plan
-from genelab.sweep.progress import read_progress
 
 
 def row(iteration: int, **changes: object) -> str:

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from genelab.config.overrides import apply_overrides
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.errors import InputError
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.plan import SweepPlan, make_plan
 
 from .harness import Sweep

@@ -8,14 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from genelab.config.overrides import Override, apply_overrides
-from genelab.config.run import ExecutionCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records.run import ParentRef, TrainedCheckpoint, foreign_start
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.book import Book
-from genelab.sweep.cfg import LaunchCfg
 from genelab.sweep.parents import require_fits, taken_over
 from genelab.sweep.plan import SweepPlan, make_plan
 from genelab.sweep.stages import plan_stages
