@@ -38,6 +38,14 @@ def search_path(path: Path) -> str:
     return os.pathsep.join([str(path), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+def poison(folder: Path) -> Path:
+    """Make a directory with modules of the names that a process of ours imports; each ends it."""
+    for name in ("genelab", "genesis", "torch"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"raise SystemExit('{name} of the current folder')")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def genelab() -> Cli:
     """Runs `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""

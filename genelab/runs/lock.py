@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 
 from genelab.errors import InputError
+from genelab.records.names import LOCK as LOCK_NAME
 from genelab.runs.files import disk_errors, try_lock
 
-LOCK_NAME = ".lock"
 POLL_S = 0.1
 NAME_S = 2.0
 """Longest wait for a holder that has not written its name yet, s."""

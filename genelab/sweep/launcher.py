@@ -3,10 +3,8 @@
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import FrameType
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from genelab.errors import InputError
@@ -19,22 +17,13 @@ from genelab.sweep.book import Book
 from genelab.sweep.executors import Executor, Job, Phase
 from genelab.sweep.live import View
 from genelab.sweep.plan import SeedPlan, SweepPlan, make_plan
+from genelab.sweep.stop import StopRequest, stop_requests
 from genelab.worker.stop import STOPPED
 
 POLL_S = 0.1
 
 _RUNNING: dict[Phase, SeedState] = {"train": "training", "evaluate": "evaluating"}
 _DONE: dict[Phase, RunStatus] = {"train": "trained", "evaluate": "finished"}
-
-
-@dataclass
-class Stop:
-    """Signals received."""
-
-    signals: list[int] = field(default_factory=list[int])
-
-    def __bool__(self) -> bool:
-        return bool(self.signals)
 
 
 def launch(plan: SweepPlan, argv: Sequence[str], view: View, executor: Executor) -> int:
@@ -56,14 +45,14 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, executor: Executor)
         _wait_for_orphans(plan, view)
         # Planned anew under the lock: another launch may have ended in between.
         plan = make_plan(plan.task, plan.overrides, plan.execution, plan.cfg, plan.start, plan.lost)
-        with _signals() as stop:
+        with stop_requests() as stop:
             launcher = _Launcher(plan, tuple(argv), view, executor)
             with view:
                 launcher.run(stop)
             for line in launcher.summary():
                 view.say(line)
-        if stop:
-            return 128 + stop.signals[0]
+        if stop.signum is not None:
+            return 128 + stop.signum
         return 0 if launcher.succeeded() else 1
 
 
@@ -84,7 +73,7 @@ class _Launcher:
         self._running: list[_Running] = []
         self._book = Book(plan, argv)
 
-    def run(self, stop: Stop) -> None:
+    def run(self, stop: StopRequest) -> None:
         """Start, watch and reap until nothing is left to do, or all have stopped."""
         pending = deque(seed for seed in self._plan.seeds if seed.action != "skip")
         deadline: float | None = None
@@ -101,7 +90,7 @@ class _Launcher:
                 if stop and self._running and deadline is None:
                     deadline = time.monotonic() + self._plan.cfg.grace_s
                     self._stop_jobs()
-                if deadline is not None and (time.monotonic() > deadline or len(stop.signals) > 1):
+                if deadline is not None and (time.monotonic() > deadline or stop.insists):
                     self._kill_jobs()
                 self._view.refresh(self._book.record)
                 time.sleep(POLL_S)
@@ -125,7 +114,7 @@ class _Launcher:
         job = self._executor.start(phase, seed.run_dir, self._plan.execution)
         self._running.append(_Running(seed, phase, job))
 
-    def _reap(self, ended: _Running, code: int, stop: Stop) -> None:
+    def _reap(self, ended: _Running, code: int, stop: StopRequest) -> None:
         """Record the end of a job, and go on with its evaluation after a successful training."""
         seed, run_dir = ended.seed.seed, ended.seed.run_dir
         try:
@@ -157,7 +146,7 @@ class _Launcher:
     def _stop_jobs(self) -> None:
         self._view.say(
             f"stopping: {len(self._running)} seed(s) have {self._plan.cfg.grace_s:g} s to save their state; "
-            "a second signal kills them"
+            "Ctrl-C or SIGTERM again kills them"
         )
         for running in self._running:
             running.job.stop()
@@ -166,12 +155,12 @@ class _Launcher:
         for running in self._running:
             running.job.kill()
 
-    def _abandon(self, stop: Stop) -> None:
+    def _abandon(self, stop: StopRequest) -> None:
         for running in self._running:
             running.job.stop()
-        deadline, signals = time.monotonic() + self._plan.cfg.grace_s, len(stop.signals)
+        deadline = time.monotonic() + self._plan.cfg.grace_s
         while any(running.job.poll() is None for running in self._running):
-            if time.monotonic() > deadline or len(stop.signals) > signals:
+            if time.monotonic() > deadline or stop.insists:
                 self._kill_jobs()
             time.sleep(POLL_S)
 
@@ -185,24 +174,6 @@ def _wait_for_orphans(plan: SweepPlan, view: View) -> None:
     for seed in plan.seeds:
         if seed.action != "skip" and seed.path.is_dir():
             wait_until_free(seed.path, plan.cfg.grace_s, view.say)
-
-
-@contextmanager
-def _signals() -> Generator[Stop]:
-    """Collect SIGINT, SIGTERM and SIGHUP instead of dying of them."""
-    stop = Stop()
-
-    def note(signum: int, _frame: FrameType | None) -> None:
-        stop.signals.append(signum)
-
-    # One that is ignored stays so: that is what nohup asks for.
-    caught = [s for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) != signal.SIG_IGN]
-    old = {signum: signal.signal(signum, note) for signum in caught}
-    try:
-        yield stop
-    finally:
-        for signum, handler in old.items():
-            signal.signal(signum, handler)
 
 
 def _describe_exit(code: int) -> str:

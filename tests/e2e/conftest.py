@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import search_path
+from tests.conftest import poison, search_path
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
 SMALL = (
@@ -20,17 +20,22 @@ SMALL = (
 
 
 def command(*args: str) -> list[str]:
-    return [sys.executable, "-m", "genelab", *args]
+    # As the installed script does it, which does not search the current folder either.
+    return [sys.executable, "-P", "-m", "genelab", *args]
 
 
 def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,)) -> list[str]:
     return ["train", TASK, "--seeds", ",".join(map(str, seeds)), *SMALL, "--log_dir", str(log_dir), *more]
 
 
-def genelab(*args: str, timeout: float = 400, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def genelab(
+    *args: str, timeout: float = 400, path: Path | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""
     env = {**os.environ, "PYTHONHASHSEED": "0"} | ({"PYTHONPATH": search_path(path)} if path else {})
-    return subprocess.run(command(*args), capture_output=True, text=True, check=False, timeout=timeout, env=env)
+    return subprocess.run(
+        command(*args), capture_output=True, text=True, check=False, timeout=timeout, env=env, cwd=cwd
+    )
 
 
 def read(path: Path) -> Any:
@@ -50,8 +55,9 @@ def weights(seed_dir: Path) -> str:
 
 @pytest.fixture(scope="session")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished sweep of seeds 1 and 2, trained at the same time."""
+    """A finished sweep of seeds 1 and 2, trained at the same time, from a folder that holds other modules."""
     log_dir = tmp_path_factory.mktemp("sweep") / "runs"
-    done = genelab(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)))
+    elsewhere = poison(log_dir.with_name("elsewhere"))
+    done = genelab(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)), cwd=elsewhere)
     assert done.returncode == 0, done.stdout + done.stderr
     return log_dir

@@ -13,7 +13,6 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of
 from genelab.records.eval import (
@@ -33,6 +32,7 @@ from genelab.runs.files import sha256_file, write_atomic, write_record
 from genelab.runs.hardware import hardware_stamp
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps
+from genelab.worker.stop import STOPPED, StopFlag
 
 SAVED = 3
 """Iterations that a run has saved when it starts to wait."""
@@ -57,7 +57,7 @@ def train(run_dir: RunDir, behaviour: str) -> int:
         return wait(run_dir)
     if behaviour == "selfstop":
         run_dir.end_attempt("interrupted", to_iteration=SAVED, wall_s=1.0, status="interrupted")
-        return 143
+        return STOPPED
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("deaf", flush=True)
@@ -95,16 +95,17 @@ def meet(run_dir: RunDir) -> None:
 
 
 def wait(run_dir: RunDir) -> int:
-    """Wait for SIGTERM, then save and say so."""
-
-    def stop(_signum: int, _frame: FrameType | None) -> None:
+    """Wait for a request to stop, then take a while to save."""
+    stop, end = StopFlag(), time.monotonic() + 300
+    with stop.deferred():
+        print("waiting", flush=True)
+        while not stop.is_set:
+            assert time.monotonic() < end, "nobody asked for an end"
+            time.sleep(0.01)
+        time.sleep(0.5)
         run_dir.end_attempt("interrupted", to_iteration=SAVED, wall_s=1.0, status="interrupted")
-        sys.exit(143)
-
-    signal.signal(signal.SIGTERM, stop)
-    print("waiting", flush=True)
-    time.sleep(300)
-    return 1
+    print("saved", flush=True)
+    return STOPPED
 
 
 def evaluate(run_dir: RunDir) -> int:

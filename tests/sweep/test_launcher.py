@@ -11,6 +11,7 @@ import pytest
 
 from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError, RunError
+from genelab.records.check import check_sweep
 from genelab.runs.run_dir import RunDir
 
 from .harness import Sweep, alive, wait_for
@@ -80,6 +81,24 @@ def test_a_stop_lets_every_child_save_and_the_same_command_goes_on(sweep: Sweep)
     assert [(a.end, a.from_iteration, a.to_iteration) for a in attempts] == [("interrupted", 0, 3), ("finished", 3, 10)]
 
 
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+def test_a_request_that_the_whole_group_gets_several_times_is_one(sweep: Sweep, signum: signal.Signals) -> None:
+    """As from `timeout`, a scheduler, or a terminal that closes: launcher and worker are signalled, and again."""
+    sweep.behave(s1="wait")
+    parent = sweep.start(seeds=(1, 2), evaluate=False)
+    wait_for(lambda: "waiting" in sweep.log(1))
+    for number in (signum, signum, signal.SIGTERM):
+        parent.send_signal(number)
+        os.kill(sweep.worker_pids()[0], number)
+    output = parent.communicate(timeout=60)[0].decode()
+    assert parent.returncode == 128 + signum, output
+    assert sweep.log(1).count("saved") == 1
+    assert sweep.states() == {1: "interrupted", 2: "planned"}
+    assert sweep.entries()[1].exit_code == 143
+    record = RunDir(sweep.log_dir / "seed_1").load()
+    assert [(a.end, a.to_iteration) for a in record.attempts] == [("interrupted", 3)]
+
+
 @pytest.mark.parametrize(("grace_s", "signum", "code"), [(0.3, signal.SIGTERM, 143), (60.0, signal.SIGINT, 130)])
 def test_a_deaf_child_is_killed_after_the_grace_or_by_a_second_signal(
     sweep: Sweep, grace_s: float, signum: int, code: int
@@ -89,7 +108,8 @@ def test_a_deaf_child_is_killed_after_the_grace_or_by_a_second_signal(
     wait_for(lambda: "deaf" in sweep.log(1))
     parent.send_signal(signum)
     if grace_s > 1:
-        time.sleep(0.3)
+        parent.send_signal(signum)
+        time.sleep(2.1)
         assert alive(sweep.worker_pids())
         parent.send_signal(signum)
     parent.communicate(timeout=60)
@@ -104,9 +124,16 @@ def test_children_do_not_outlive_a_killed_parent(sweep: Sweep) -> None:
     sweep.behave(s1="wait", s2="wait")
     parent = sweep.start(seeds=(1, 2), parallel=2)
     wait_for(lambda: "waiting" in sweep.log(1) and "waiting" in sweep.log(2))
+    assert [finding.message for finding in check_sweep(sweep.log_dir, None)[2]] == [
+        f"seed {seed} is not finished: its state is 'training'" for seed in (1, 2)
+    ]
     parent.kill()
     wait_for(lambda: not alive(sweep.worker_pids()), timeout_s=10)
     assert RunDir(sweep.log_dir / "seed_1").load().status == "interrupted"
+    assert [finding.message for finding in check_sweep(sweep.log_dir, None)[2]] == [
+        f"seed {seed} is not finished: its state is 'training', but its launch has ended; the same command goes on"
+        for seed in (1, 2)
+    ]
 
 
 def test_a_seed_that_an_orphan_still_holds_stops_the_launch_before_it_writes(sweep: Sweep) -> None:

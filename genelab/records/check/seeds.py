@@ -1,5 +1,6 @@
 """Checks across the seeds of one set, and of a sweep directory."""
 
+import fcntl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,23 @@ def _check_planned(
     if planned.state == "finished":
         return check_run(folder, weights_hash) if folder.is_dir() else (None, [Finding(folder, "missing")])
     why = f" ({planned.reason})" if planned.reason else ""
+    if planned.state in ("training", "evaluating") and not _is_launched(sweep_file.parent):
+        why = ", but its launch has ended; the same command goes on"
     message = f"seed {planned.seed} is not finished: its state is '{planned.state}'{why}"
     return None, [Finding(sweep_file, message, missing_seed=True)]
+
+
+def _is_launched(folder: Path) -> bool:
+    """Whether a launch holds the lock of a sweep, which the kernel drops however the process ends."""
+    try:
+        with (folder / names.LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # Held, or a file system that does not tell.
+        return True
+    return False
 
 
 def _check_against_sweep(seed: SeedFiles, sweep: SweepRecord) -> Iterator[str]:

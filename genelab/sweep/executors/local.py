@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import genelab
 from genelab.config.run import ExecutionCfg
 from genelab.runs.files import disk_errors
 from genelab.runs.gpu import visible_gpus
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors import Phase, child
 
-WORKER = (sys.executable, "-m", "genelab.worker")
-"""The command of a job; phase and run directory follow."""
+WORKER = (sys.executable, "-P", "-m", "genelab.worker")
+"""Command of a job; phase and run directory follow. Without -P, modules of the current folder would come first."""
 
 _TAIL_BYTES = 16384
 
@@ -32,7 +33,7 @@ class LocalExecutor:
     def start(self, phase: Phase, run_dir: RunDir, execution: ExecutionCfg) -> "LocalJob":
         """Start a phase of a seed. Raises InputError or RunError if its log cannot be written."""
         env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(execution.threads))
-        env["PYTHONUNBUFFERED"] = "1"
+        env |= {"PYTHONUNBUFFERED": "1", "PYTHONPATH": _module_path()}
         gpus = visible_gpus() if execution.device in ("auto", "cuda") else []
         if len(gpus) > 1:
             env["CUDA_VISIBLE_DEVICES"] = self._gpu_of.setdefault(run_dir.path, self._free_one(gpus))
@@ -94,6 +95,12 @@ class LocalJob:
 
     def _has_ended(self) -> bool:
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _module_path() -> str:
+    """PYTHONPATH by which a job finds the genelab of this process, even where `python -m genelab` found it here."""
+    path, root = os.environ.get("PYTHONPATH", ""), Path(genelab.__file__).parents[1]
+    return os.pathsep.join(filter(None, (str(root), path))) if Path(sys.path[0]).absolute() == root else path
 
 
 def tied(command: Sequence[str]) -> list[str]:
