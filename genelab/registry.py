@@ -42,7 +42,7 @@ def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
 
     Args:
         spec: the task.
-        variants: the task with another learner, budget, `env.num_envs` or curriculum, each under a name of its own.
+        variants: the task with another learner or training, each under a name of its own.
 
     Raises:
         InputError: if a task of that identifier is registered already, the task makes a choice that is the caller's,
@@ -64,11 +64,9 @@ def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
 def _check_variant(task: TaskSpec, variant: TaskSpec) -> None:
     if variant.variant is None:
         raise InputError(f"task '{task.id}': variant = null: a variant needs a name")
-    # How the levels of a terrain are trained on; an evaluation has its own.
-    env = variant.env.model_copy(update={"num_envs": task.env.num_envs, "curriculum": task.env.curriculum})
-    own = {"variant": None, "agent": task.agent, "budget": task.budget, "warm_start": task.warm_start, "env": env}
+    own = {"variant": None, "agent": task.agent, "train": task.train, "warm_start": task.warm_start}
     if variant.model_copy(update=own) != task:
-        rule = "may differ from the task in agent, budget, warm_start, env.num_envs and env.curriculum alone"
+        rule = "may differ from the task in agent, train and warm_start alone"
         raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
 
 

@@ -46,9 +46,9 @@ PPO_FIELDS = {
 class BarePendulum(VecEnv):
     """A cart with one pole, or with two."""
 
-    def __init__(self, cfg: EnvCfg, device: str) -> None:
+    def __init__(self, cfg: EnvCfg, num_envs: int, device: str) -> None:
         self.cfg = {}
-        self.num_envs, self.num_actions, self.device = cfg.num_envs, 1, device
+        self.num_envs, self.num_actions, self.device = num_envs, 1, device
         self.max_episode_length = cfg.max_episode_steps
         self.joints = len(cfg.robot.joints)
         self.decimation = cfg.decimation
@@ -70,7 +70,7 @@ class BarePendulum(VecEnv):
         )
         model = gs.morphs.MJCF(file=str(resolve_asset(cfg.robot.model)), pos=cfg.robot.pos, default_armature=None)
         self.robot: Any = self.scene.add_entity(model)
-        self.scene.build(n_envs=cfg.num_envs)
+        self.scene.build(n_envs=num_envs)
         self.pole = self.robot.get_link(cfg.robot.links[0])
         cart = cfg.robot.actuators["cart"]
         self.robot.set_dofs_kp([cart.kp] + [0.0] * (self.joints - 1))
@@ -160,7 +160,9 @@ def main(task_id: str, seed: int, iterations: int, threads: int, device: str, lo
     torch.set_num_threads(threads)
     gs.init(backend=gs.cpu if device == "cpu" else gs.cuda, seed=seed, precision="32", logging_level="warning")
     task = get_task(task_id)
-    runner = OnPolicyRunner(BarePendulum(task.env, device), train_cfg(task.agent), str(log_dir), device)
+    runner = OnPolicyRunner(
+        BarePendulum(task.env, task.train.num_envs, device), train_cfg(task.agent), str(log_dir), device
+    )
 
     rows: list[dict[str, float]] = []
     log = runner.logger.log

@@ -64,7 +64,7 @@ def parser(
 
 def train_genelab(path: Path, args: argparse.Namespace, iterations: int) -> SeedRun:
     """Train one seed in `path` by genelab's own worker, as the launcher starts it."""
-    task, overrides = apply_overrides(get_task(args.task), [f"budget.iterations={iterations}"])
+    task, overrides = apply_overrides(get_task(args.task), [f"train.iterations={iterations}"])
     run_dir = RunDir.create(
         path,
         task,

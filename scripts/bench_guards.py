@@ -90,7 +90,7 @@ def made(task: TaskSpec, args: Namespace, session: Session, folder: Path) -> Tra
             get_task(args.task), CollectCfg(steps=task.env.max_episode_steps), session, path, no_news
         )
         task, _ = apply_overrides(task, [f"agent.demo_path={path}"])
-    sim = Simulation(task.env, task.env.num_envs, session)
+    sim = Simulation(task.env, task.train.num_envs, session)
     cap = ExecutionCfg().max_env_resets
     trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy=args.nan_policy, max_env_resets=cap)
     demonstrations.prefill(trainer, task)
@@ -149,7 +149,7 @@ def main() -> int:
     middle = {name: median(row[name] for row in shares) for name in shares[0]}
     whole = middle.pop(WHOLE)
     print(
-        f"{args.task}, {task.env.num_envs} environments, {args.iterations} iterations, --nan-policy {args.nan_policy}"
+        f"{args.task}, {task.train.num_envs} environments, {args.iterations} iterations, --nan-policy {args.nan_policy}"
     )
     for name, share in middle.items():
         print(f"{name:<22} {100 * share:.2f} %")

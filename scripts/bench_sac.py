@@ -53,9 +53,9 @@ def main(args: Namespace) -> None:
         path = Path(folder) / "demos.npz"
         session = start(SEED, resolve_device(args.device), args.threads)
         collected(path, args, session)
-        settings = [f"agent.demo_path={path}", f"budget.iterations={args.iterations}"]
+        settings = [f"agent.demo_path={path}", f"train.iterations={args.iterations}"]
         task, _ = apply_overrides(get_task(args.task, args.variant), settings)
-        sim = Simulation(task.env, task.env.num_envs, session)
+        sim = Simulation(task.env, task.train.num_envs, session)
         trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy="stop", max_env_resets=1)
         demonstrations.prefill(trainer, task)
         rows = [trainer.iterate() for _ in range(args.iterations)]

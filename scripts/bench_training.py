@@ -79,10 +79,10 @@ def main() -> int:
                 if number:
                     runs.append(run)
     print(
-        f"{args.task}, {task.env.num_envs} environments, {args.device}, {args.threads} thread(s), "
+        f"{args.task}, {task.train.num_envs} environments, {args.device}, {args.threads} thread(s), "
         f"{args.repeats} x {args.iterations} iterations after {WARM_UP}"
     )
-    ratio = report(sides, task.budget.iterations)
+    ratio = report(sides, task.train.iterations)
     share = min(run.cpu_s / run.process_s for runs in sides for run in runs)
     if args.device == "cpu" and share < IDLE:
         print(f"warning: a process had {share:.0%} of a core only; measure again on an idle machine")

@@ -50,15 +50,14 @@ def empty(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variant_has_a_learner_and_a_budget_of_its_own() -> None:
     task = TASK.model_copy(update={"id": "Test-v0"})
     few = {
-        "env": task.env.model_copy(update={"num_envs": 2}),
-        "budget": task.budget.model_copy(update={"iterations": 3}),
+        "train": task.train.model_copy(update={"num_envs": 2, "iterations": 3}),
     }
     short = task.model_copy(update={"variant": "short", **few})
     register_task(task, variants=[short])
     assert variants_of("Test-v0") == ["short"]
-    assert get_task("Test-v0").budget.iterations == task.budget.iterations
-    assert get_task("Test-v0", "short").budget.iterations == 3
-    assert get_task("Test-v0", "short").env.num_envs == 2
+    assert get_task("Test-v0").train.iterations == task.train.iterations
+    assert get_task("Test-v0", "short").train.iterations == 3
+    assert get_task("Test-v0", "short").train.num_envs == 2
     assert config_sha256(dump_task(get_task("Test-v0", "short"))) != config_sha256(dump_task(get_task("Test-v0")))
     with pytest.raises(InputError, match=r"task 'Test-v0' has no variant 'long'; it has: short"):
         get_task("Test-v0", "long")
@@ -68,7 +67,7 @@ def test_a_variant_has_a_learner_and_a_budget_of_its_own() -> None:
 def test_a_variant_of_another_environment_is_refused() -> None:
     task = TASK.model_copy(update={"id": "Test-v0"})
     other = task.model_copy(update={"variant": "other", "env": task.env.model_copy(update={"decimation": 1})})
-    rule = "variant = 'other': may differ .* in agent, budget, warm_start, env.num_envs and env.curriculum alone"
+    rule = "variant = 'other': may differ .* in agent, train and warm_start alone"
     with pytest.raises(InputError, match=rule):
         register_task(task, variants=[other])
     assert "Test-v0" not in task_ids()
@@ -114,7 +113,7 @@ def test_list_shows_the_healthy_tasks_and_names_the_broken_entry_points(genelab,
     assert result.stderr.splitlines() == [
         start.format("cannot-import", "ModuleNotFoundError: No module named 'a_module_that_nobody_has'"),
         start.format("half-way", "RuntimeError: the second task needs a file that is gone"),
-        start.format("invalid", "BudgetCfg: iterations = 0: Input should be greater than 0"),
+        start.format("invalid", "TrainCfg: iterations = 0: Input should be greater than 0"),
         start.format(
             "twice",
             "InputError: task 'GeneLab-Inverted-Pendulum-v1' is registered twice, "

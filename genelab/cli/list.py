@@ -20,8 +20,8 @@ def command(as_json: bool) -> int:
         {
             "id": task.id,
             "task_version": task.task_version,
-            "iterations": task.budget.iterations,
-            "num_envs": task.env.num_envs,
+            "iterations": task.train.iterations,
+            "num_envs": task.train.num_envs,
             "variants": variants_of(task.id),
             "package": task.package,
             "summary": task.summary,

@@ -9,10 +9,9 @@ from click.core import ParameterSource
 from pydantic import JsonValue
 
 from genelab.cli.options import VARIANT, FieldType, field_option
-from genelab.config.env import EnvCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg, NanPolicy
-from genelab.config.task import BudgetCfg
+from genelab.config.task import TrainCfg
 from genelab.registry import get_task
 from genelab.sweep.stages import plan_stages
 
@@ -31,8 +30,8 @@ INTERRUPTED = 128
 @field_option("--threads", ExecutionCfg, "threads")
 @field_option("--nan-policy", ExecutionCfg, "nan_policy", metavar="stop|reset-env")
 @field_option("--max-env-resets", ExecutionCfg, "max_env_resets")
-@field_option("--iterations", BudgetCfg, "iterations")
-@field_option("--num-envs", EnvCfg, "num_envs")
+@field_option("--iterations", TrainCfg, "iterations")
+@field_option("--num-envs", TrainCfg, "num_envs")
 @click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the task. Repeatable."
 )
@@ -76,7 +75,7 @@ def command(
     --set takes; --iterations and --num-envs are short for two of them. Of a task with a stage before, that one is
     trained first, with the same seeds, in a folder of the sweep.
     """
-    short = {"--iterations": ("budget.iterations", iterations), "--num-envs": ("env.num_envs", num_envs)}
+    short = {"--iterations": ("train.iterations", iterations), "--num-envs": ("train.num_envs", num_envs)}
     options: dict[str, tuple[str, JsonValue]] = {
         name: (path, value) for name, (path, value) in short.items() if value is not None
     }

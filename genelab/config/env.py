@@ -22,7 +22,7 @@ from genelab.config.terms import (
     TermCfg,
     TerminationCfg,
 )
-from genelab.config.terrain import SPAWN_M, TerrainCfg, TerrainCurriculumCfg
+from genelab.config.terrain import SPAWN_M, TerrainCfg
 
 
 def _absent(value: object) -> bool:
@@ -47,8 +47,6 @@ class FeetCfg(Cfg):
 class EnvCfg(Cfg):
     """A vectorised environment."""
 
-    num_envs: PositiveInt
-    """Parallel environments in training."""
     decimation: PositiveInt
     """Physics steps per control step."""
     episode_length_s: PositiveFloat
@@ -61,8 +59,6 @@ class EnvCfg(Cfg):
     """The ground; null for none. A plane, or what the terrain is made of."""
     terrain: TerrainCfg | None = Field(default=None, exclude_if=_absent)
     """Uneven ground; null for a plane."""
-    curriculum: TerrainCurriculumCfg | None = Field(default=None, exclude_if=_absent)
-    """How trainings move between the levels of the terrain; null to draw the level of every episode."""
     objects: dict[str, BoxCfg] = Field(default={}, exclude_if=_absent)
     """Free bodies by name."""
     feet: FeetCfg | None = Field(default=None, exclude_if=_absent)
@@ -137,14 +133,6 @@ class EnvCfg(Cfg):
                 raise broken_rule("ground", None, "must say what the terrain is made of")
             if self.robot.base is None:
                 raise broken_rule("terrain", "...", "needs a robot with a floating base (robot.base)")
-        if self.curriculum is None:
-            return
-        if self.terrain is None:
-            raise broken_rule("curriculum", "...", "needs a terrain to move on")
-        known_names("curriculum.command", self.curriculum.command, [self.curriculum.command], "command", self.commands)
-        if self.curriculum.max_start_level >= self.terrain.rows:
-            rule = f"must be one of the levels 0 to {self.terrain.rows - 1}"
-            raise broken_rule("curriculum.max_start_level", self.curriculum.max_start_level, rule)
 
     def _check_starts(self) -> None:
         """On a terrain nobody starts within the ground: its height is known near the centre of a cell alone."""

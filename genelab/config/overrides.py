@@ -16,7 +16,7 @@ from genelab.config.snapshot import first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
-PARTS = ("env", "agent", "budget", "protocol", "probe")
+PARTS = ("env", "agent", "train", "protocol", "probe")
 """Parts of a task that may change. The rest says which task it is."""
 
 FROM_SCRATCH = "warm_start"

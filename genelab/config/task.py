@@ -7,15 +7,20 @@ from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model
 from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
 from genelab.config.base import Cfg, FuncRef, Seed, broken_rule, known_names
 from genelab.config.env import EnvCfg
+from genelab.config.terrain import TerrainCurriculumCfg
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
 
 
-class BudgetCfg(Cfg):
-    """How long a seed trains."""
+class TrainCfg(Cfg):
+    """What a training has beside its environment and its learner: an evaluation knows none of it."""
 
+    num_envs: PositiveInt
+    """Parallel environments."""
     iterations: PositiveInt
     """Learning iterations in total."""
+    curriculum: TerrainCurriculumCfg | None = None
+    """How environments move between the levels of the terrain; null to draw the level of every episode."""
 
 
 CaseName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -103,7 +108,7 @@ class TaskSpec(Cfg):
     id: TaskId
     """Identifier, ending in -vN; N rises when the task becomes another task."""
     variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$", exclude_if=lambda name: name is None)
-    """Name of a variant of the task's learner, budget, environments, curriculum and stage before; null for the task."""
+    """Name of a variant of the task's learner, training and stage before; null for the task."""
     summary: str
     """One line on what is to be learnt."""
     task_version: PositiveInt
@@ -118,8 +123,8 @@ class TaskSpec(Cfg):
     """The environment."""
     agent: AgentCfg
     """The learner."""
-    budget: BudgetCfg
-    """How long a seed trains."""
+    train: TrainCfg
+    """How many environments a seed trains in, and how long."""
     warm_start: WarmStartCfg | None = Field(default=None, exclude_if=lambda start: start is None)
     """The stage before; null for a task that is trained from scratch."""
     demonstrator: FuncRef | None = Field(default=None, exclude_if=lambda ref: ref is None)
@@ -148,6 +153,19 @@ class TaskSpec(Cfg):
         return self
 
     @model_validator(mode="after")
+    def _curriculum_fits_the_terrain(self) -> Self:
+        curriculum, terrain = self.train.curriculum, self.env.terrain
+        if curriculum is None:
+            return self
+        if terrain is None:
+            raise broken_rule("train.curriculum", "...", "needs a terrain to move on")
+        known_names("train.curriculum.command", curriculum.command, [curriculum.command], "command", self.env.commands)
+        if curriculum.max_start_level >= terrain.rows:
+            rule = f"must be one of the levels 0 to {terrain.rows - 1}"
+            raise broken_rule("train.curriculum.max_start_level", curriculum.max_start_level, rule)
+        return self
+
+    @model_validator(mode="after")
     def _learner_fits_the_environment(self) -> Self:
         missing = [name for name in self.agent.groups if name not in self.env.observations]
         if missing:
@@ -155,11 +173,11 @@ class TaskSpec(Cfg):
             raise broken_rule("env.observations", list(self.env.observations), rule)
         match self.agent:
             case PpoCfg():
-                _check_mini_batches(self.agent, self.env)
+                _check_mini_batches(self.agent, self.train)
                 if self.agent.symmetry and self.env.robot.mirror is None:
                     raise broken_rule("agent.symmetry", True, "needs env.robot.mirror")
             case SacCfg():
-                _check_replay(self.agent, self.env)
+                _check_replay(self.agent, self.env, self.train)
         return self
 
     @model_validator(mode="after")
@@ -192,14 +210,14 @@ class TaskSpec(Cfg):
         return self
 
 
-def _check_mini_batches(agent: PpoCfg, env: EnvCfg) -> None:
-    rows = env.num_envs * agent.num_steps_per_env
+def _check_mini_batches(agent: PpoCfg, train: TrainCfg) -> None:
+    rows = train.num_envs * agent.num_steps_per_env
     if rows < agent.num_mini_batches:
-        rule = f"must not be above the {rows} rows of a rollout (env.num_envs x agent.num_steps_per_env)"
+        rule = f"must not be above the {rows} rows of a rollout (train.num_envs x agent.num_steps_per_env)"
         raise broken_rule("agent.num_mini_batches", agent.num_mini_batches, rule)
 
 
-def _check_replay(agent: SacCfg, env: EnvCfg) -> None:
+def _check_replay(agent: SacCfg, env: EnvCfg, train: TrainCfg) -> None:
     """The replay buffer must hold a whole episode of every environment, and one must have ended when learning starts.
 
     An open episode cannot be judged by a goal achieved later.
@@ -217,12 +235,12 @@ def _check_replay(agent: SacCfg, env: EnvCfg) -> None:
     if agent.actor.activation != agent.critic.activation:
         rule = f"must be {agent.actor.activation!r}, that of the actor: stable_baselines3 has one for both"
         raise broken_rule("agent.critic.activation", agent.critic.activation, rule)
-    episode = env.num_envs * env.max_episode_steps
+    episode = train.num_envs * env.max_episode_steps
     if agent.learning_starts <= episode:
         rule = f"must be above the {episode} transitions of one episode of every environment"
         if agent.demo_path is not None:
             # Whoever changed the number may not know that this decides it as well.
-            rule += f"; the {env.num_envs} of env.num_envs must also be those of the demonstrations"
+            rule += f"; the {train.num_envs} of train.num_envs must also be those of the demonstrations"
         raise broken_rule("agent.learning_starts", agent.learning_starts, rule)
     if agent.buffer_size < 2 * episode:
         rule = f"must be at least {2 * episode}, two episodes of every environment"

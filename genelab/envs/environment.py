@@ -9,6 +9,7 @@ from torch import Tensor
 
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.env import EnvCfg
+from genelab.config.terrain import TerrainCurriculumCfg
 from genelab.envs.actions import make_action
 from genelab.envs.body import Body
 from genelab.envs.disturbances import Disturbances
@@ -54,6 +55,7 @@ class Environment:
         fixed_commands: Mapping[str, Tensor] | None = None,
         autoreset: bool = True,
         episodes: Sequence[int] | None = None,
+        curriculum: TerrainCurriculumCfg | None = None,
     ) -> None:
         """Bind the terms to the simulation.
 
@@ -72,6 +74,7 @@ class Environment:
             fixed_commands: commands that are not drawn, by name. Shape of each: (num_envs, dim).
             autoreset: whether an episode that ended is followed by the next. Otherwise it goes on, whatever it is then.
             episodes: numbers of the episodes that begin first, one per environment; 0, 1, ... unless told.
+            curriculum: how environments of a training move between the levels of a terrain; None to draw them.
             environments: numbers that the draws of training belong to, if these are some of a larger batch.
 
         Raises:
@@ -128,7 +131,9 @@ class Environment:
         self._randomizations = Randomizations(cfg, sim) if disturbances and cfg.randomizations else None
         self._places = None
         if sim.cell_centers_w is not None:
-            self._places = Places(cfg, sim.cell_centers_w, self.num_envs, self.device, by_episode=self._by_episode)
+            self._places = Places(
+                cfg, sim.cell_centers_w, self.num_envs, self.device, by_episode=self._by_episode, curriculum=curriculum
+            )
         self._middle_w = torch.zeros(self.num_envs, 3, device=self.device)
         self._commands.start(self._everywhere, self._read, self.draw)
         self.broken_count = torch.zeros_like(self._environment)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.config.terrain import TerrainCurriculumCfg
 from genelab.envs.parts import Draw, Memory
 from genelab.mdp.curricula import terrain_levels
 from genelab.mdp.locomotion import commanded_speed, speed_along_command
@@ -19,7 +20,14 @@ class Places:
     """
 
     def __init__(
-        self, cfg: EnvCfg, centers_w: Tensor, num_envs: int, device: torch.device, *, by_episode: bool
+        self,
+        cfg: EnvCfg,
+        centers_w: Tensor,
+        num_envs: int,
+        device: torch.device,
+        *,
+        by_episode: bool,
+        curriculum: TerrainCurriculumCfg | None = None,
     ) -> None:
         """Place nothing yet.
 
@@ -29,9 +37,10 @@ class Places:
             num_envs: parallel environments.
             device: of every tensor.
             by_episode: whether an episode's number says where it starts.
+            curriculum: how environments move between levels; None to draw the level of every episode.
         """
         assert cfg.terrain is not None
-        self._cfg = cfg.curriculum
+        self._cfg = curriculum
         self._control_dt = cfg.control_dt
         self._cell_size = cfg.terrain.cell_size
         self._centers_w = centers_w.to(device)

@@ -35,8 +35,8 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
     if header.task_version != task.task_version:
         told = f"version {header.task_version} of the task, this is version {task.task_version}"
         raise InputError(f"{where} was collected for {told}; collect it again")
-    if collection.num_envs != task.env.num_envs:
-        rule = f"the training has {task.env.num_envs}; collect with --num-envs {task.env.num_envs}"
+    if collection.num_envs != task.train.num_envs:
+        rule = f"the training has {task.train.num_envs}; collect with --num-envs {task.train.num_envs}"
         raise InputError(f"{where} has num_envs = {collection.num_envs}, {rule}")
     if changed := differences(collection.env, dump(task.env)):
         name, old, new = changed[0]

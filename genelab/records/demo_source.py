@@ -61,7 +61,7 @@ def collect_command(seed: SeedFiles, source: CollectedDemos) -> str:
     words = ["genelab", "collect-demos", seed.run.task, "--num-envs", str(source.num_envs)]
     words += ["--steps", str(source.steps), "--seed", str(source.seed)]
     for override in seed.run.overrides:
-        if override.path.startswith("env.") and override.path != "env.num_envs":
+        if override.path.startswith("env."):
             words += ["--set", f"{override.path}={canonical_json(override.new)}"]
     chosen = chosen_file(seed, names.DEMO_PATH)
     return shlex.join([*words, "--out", chosen[0] if chosen else "demos.npz"])

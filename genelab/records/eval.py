@@ -179,8 +179,6 @@ class Timing(Record):
 
     train: TrainTiming | None
     """What training cost, as in run.json; null for a checkpoint of an unfinished training."""
-    train_num_envs: PositiveInt
-    """Parallel environments in training."""
     eval_wall_s: NonNegativeFloat
     """Wall-clock of the evaluated episodes of the policy, without build, compilation and baselines, s."""
     attempts: tuple[Attempt, ...]

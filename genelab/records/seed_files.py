@@ -32,9 +32,11 @@ class SnapshotStart(_Part):
     """Variant of it; None for the task itself."""
 
 
-class SnapshotBudget(_Part):
-    """Budget in a snapshot."""
+class SnapshotTrain(_Part):
+    """Training in a snapshot."""
 
+    num_envs: int
+    """Parallel environments."""
     iterations: int
     """Learning iterations."""
 
@@ -54,8 +56,8 @@ class SnapshotTask(_Part):
     """Largest possible return."""
     published_as: str | None
     """Task of the published tables."""
-    budget: SnapshotBudget
-    """Budget."""
+    train: SnapshotTrain
+    """Its training."""
     warm_start: SnapshotStart | None = None
     """The stage before; None for a task that is trained from scratch."""
     protocol: dict[str, JsonValue]
@@ -81,8 +83,6 @@ class SnapshotTerrain(_Part):
 class SnapshotEnv(_Part):
     """params/env.json, as far as records depend on it."""
 
-    num_envs: int
-    """Parallel environments in training."""
     measures: dict[str, SnapshotMeasure] = {}
     """What an evaluation measures, by name."""
     terrain: SnapshotTerrain | None = None

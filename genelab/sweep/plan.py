@@ -126,7 +126,7 @@ class SweepPlan:
 
     def lines(self) -> list[str]:
         """The plan as text."""
-        budget, agent, envs = self.task.budget.iterations, self.task.agent, self.task.env.num_envs
+        budget, agent, envs = self.task.train.iterations, self.task.agent, self.task.train.num_envs
         lines = [
             f"task       {self.task.id} (version {self.task.task_version})"
             + (f", variant {self.task.variant}" if self.task.variant else ""),

@@ -138,7 +138,6 @@ def assess(
         guards=record.guards,
         timing=Timing(
             train=record.timing,
-            train_num_envs=task.env.num_envs,
             eval_wall_s=found.wall_s,
             attempts=record.attempts,
         ),
@@ -157,7 +156,7 @@ def _checkpoint(path: Path, loaded: "LoadedCheckpoint", task: TaskSpec) -> Check
         bytes=path.stat().st_size,
         weights_sha256=loaded.weights_sha256,
         iteration=loaded.iteration,
-        selection="last" if loaded.iteration == task.budget.iterations else "chosen",
+        selection="last" if loaded.iteration == task.train.iterations else "chosen",
     )
 
 

@@ -262,7 +262,7 @@ class Collector:
             num_envs=cfg.num_envs,
             steps=cfg.steps,
             seed=cfg.seed,
-            env=dump(task.env) | {"num_envs": cfg.num_envs},
+            env=dump(task.env),
             episodes=int(ends.sum()),
             return_mean=float(arrays["return"][ends].mean()),
             success_rate=None if success is None else float(success[ends].mean()),

@@ -101,14 +101,14 @@ def read_environments(folder: Path, told: GuardRecord, task: TaskSpec) -> SavedE
     kept = list(told.saved_environments)
     # With their types: True equals 1.
     same = type(found) is list and [(type(number), number) for number in found] == [(int, number) for number in kept]
-    if not same or max(kept) >= task.env.num_envs:
+    if not same or max(kept) >= task.train.num_envs:
         raise InputError(f"'{path}' does not hold the environments that '{names.FAULT}' names")
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"'{path}' holds no state of environments")
     shape = (len(kept), len(task.env.action.columns))
     if type(actions) is not list or not all(_is_action(action, shape) for action in actions):
         raise InputError(f"'{path}' holds no list of float32 actions of shape {shape}")
-    return SavedEnvironments(path, kept, state, task.env.num_envs, actions)
+    return SavedEnvironments(path, kept, state, task.train.num_envs, actions)
 
 
 def read_state(folder: Path, told: GuardRecord) -> Any:
@@ -151,6 +151,7 @@ def _step_environments(
         final_observations=backend_of(task.agent).final_observations,
         environments=saved.environments,
         reset_broken=told.nan_policy == "reset-env",
+        curriculum=task.train.curriculum,
     )
     # Draws the properties of these environments, which are no part of the state, and fills the histories.
     env.reset()
@@ -162,7 +163,7 @@ def _iterate(state: Any, folder: Path, task: TaskSpec, session: "Session", told:
     from genelab.learn.guard import FaultError
     from genelab.sim.simulation import Simulation
 
-    sim = Simulation(task.env, task.env.num_envs, session)
+    sim = Simulation(task.env, task.train.num_envs, session)
     trainer = make_trainer(
         task, told.config_sha256, sim, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
     )

@@ -42,7 +42,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     from genelab.learn.guard import FaultError
     from genelab.sim.simulation import Simulation
 
-    sim = Simulation(task.env, task.env.num_envs, session)
+    sim = Simulation(task.env, task.train.num_envs, session)
     wanted = record.execution.requested
     trainer = make_trainer(
         task, record.config_sha256, sim, record.seed, nan_policy=wanted.nan_policy, max_env_resets=wanted.max_env_resets
@@ -63,7 +63,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     with stop.deferred():
         begin = time.perf_counter()
         curve = CurveWriter(run_dir.curve, first)
-        total = task.budget.iterations
+        total = task.train.iterations
         log = ResetLog(trainer)
         while trainer.iteration < total and not stop.is_set:
             try:
@@ -106,6 +106,7 @@ def make_trainer(
         numbering="environment",
         final_observations=backend.final_observations,
         reset_broken=nan_policy == "reset-env",
+        curriculum=task.train.curriculum,
     )
     return backend.make_trainer(task, config_sha256, env, max_env_resets=max_env_resets)
 
@@ -141,7 +142,7 @@ def restore(run_dir: RunDir, trainer: "Trainer") -> float:
     path = run_dir.resume / "state.pt"
     if not path.is_file():
         return 0.0
-    state, total = load_state(path), run_dir.task().budget.iterations
+    state, total = load_state(path), run_dir.task().train.iterations
     if state.get("config_sha256") != run_dir.load().config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
     if state.get("format") != RESUME_FORMAT:
@@ -206,7 +207,7 @@ def _finish(
     path = run_dir.final_checkpoint
     final = trainer.save(path)
     _write_round_trip(run_dir.round_trip_file, task, trainer, session, final.weights_sha256)
-    env_steps = trainer.iteration * task.agent.num_steps_per_env * task.env.num_envs
+    env_steps = trainer.iteration * task.agent.num_steps_per_env * task.train.num_envs
     run_dir.end_attempt(
         "finished",
         to_iteration=trainer.iteration,

@@ -20,7 +20,7 @@ from genelab.config.actions import JointPositionCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
-from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.task import TaskSpec, TrainCfg
 from genelab.config.terms import IntervalEventCfg, RewardTermCfg, TerminationCfg
 from genelab_cartpole import common
 
@@ -96,7 +96,6 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
         return_ceiling=60.0,
         published_as="GeneLab-Double-Inverted-Pendulum-v0",
         env=EnvCfg(
-            num_envs=4096,
             decimation=common.DECIMATION,
             episode_length_s=12.0,
             sim=common.SIM,
@@ -137,5 +136,5 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
             },
         ),
         agent=common.agent(hidden_dims=(256, 128), save_interval=50),
-        budget=BudgetCfg(iterations=300),
+        train=TrainCfg(num_envs=4096, iterations=300),
     )

@@ -20,7 +20,7 @@ from genelab.config.agent import PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
-from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.task import TaskSpec, TrainCfg
 from genelab.config.terms import IntervalEventCfg, RewardTermCfg, TerminationCfg
 from genelab_cartpole import common
 
@@ -89,7 +89,6 @@ def _task(task_id: str, summary: str, robot: RobotCfg, agent: PpoCfg) -> TaskSpe
         return_ceiling=40.0,
         published_as="GeneLab-Inverted-Pendulum-v0",
         env=EnvCfg(
-            num_envs=4096,
             decimation=common.DECIMATION,
             episode_length_s=10.0,
             sim=common.SIM,
@@ -123,5 +122,5 @@ def _task(task_id: str, summary: str, robot: RobotCfg, agent: PpoCfg) -> TaskSpe
             },
         ),
         agent=agent,
-        budget=BudgetCfg(iterations=150),
+        train=TrainCfg(num_envs=4096, iterations=150),
     )

@@ -11,7 +11,7 @@ from genelab.config.agent import HerCfg, NetworkCfg, SacCfg
 from genelab.config.base import Choice
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, BoxCfg, GroundCfg, JointCfg, RobotCfg, SimCfg
-from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.task import TaskSpec, TrainCfg
 from genelab.config.terms import (
     CommandCfg,
     GoalCfg,
@@ -59,7 +59,7 @@ def v0() -> TaskSpec:
         env=_env(),
         agent=_agent(),
         demonstrator="genelab_franka.scripted:Controller",
-        budget=BudgetCfg(iterations=625),
+        train=TrainCfg(num_envs=64, iterations=625),
     )
 
 
@@ -83,7 +83,6 @@ def _robot() -> RobotCfg:
 
 def _env() -> EnvCfg:
     return EnvCfg(
-        num_envs=64,
         decimation=5,
         episode_length_s=5.0,
         sim=SimCfg(dt=0.01, substeps=2),
@@ -204,7 +203,7 @@ def cpu() -> TaskSpec:
         "save_interval": 10,
     }
     agent = SacCfg.model_validate({**dict(_agent()), **smaller})
-    return v0().model_copy(update={"variant": "cpu", "agent": agent, "budget": BudgetCfg(iterations=120)})
+    return v0().model_copy(update={"variant": "cpu", "agent": agent, "train": TrainCfg(num_envs=64, iterations=120)})
 
 
 def _agent() -> SacCfg:

@@ -12,7 +12,7 @@ from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import SimCfg
-from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
+from genelab.config.task import TaskSpec, TrainCfg, WarmStartCfg
 from genelab.config.terms import RewardTermCfg, TerminationCfg
 from genelab_unitree import common
 
@@ -74,7 +74,6 @@ def environment(env: EnvCfg, rewards: dict[str, RewardTermCfg], untouched: Seque
     fell_down = TerminationCfg(func="genelab.mdp.terminations:touching", params=touching)
     return env.model_copy(
         update={
-            "num_envs": NUM_ENVS,
             "sim": SIM,
             "decimation": DECIMATION,
             "commands": common.commands(standing_share=0.05, **shares),
@@ -85,9 +84,9 @@ def environment(env: EnvCfg, rewards: dict[str, RewardTermCfg], untouched: Seque
     )
 
 
-def stage(task: TaskSpec, task_id: str, summary: str, env: EnvCfg, agent: PpoCfg, budget: BudgetCfg) -> TaskSpec:
+def stage(task: TaskSpec, task_id: str, summary: str, env: EnvCfg, agent: PpoCfg, train: TrainCfg) -> TaskSpec:
     """A stage before a task."""
-    own = {"id": task_id, "summary": summary, "published_as": None, "env": env, "agent": agent, "budget": budget}
+    own = {"id": task_id, "summary": summary, "published_as": None, "env": env, "agent": agent, "train": train}
     return task.model_copy(update=own)
 
 
@@ -96,11 +95,10 @@ def small(task: TaskSpec, start: WarmStartCfg) -> TaskSpec:
     return task.model_copy(
         update={
             "variant": "cpu",
-            "env": task.env.model_copy(update={"num_envs": NUM_ENVS}),
             "agent": learner(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
             # So few environments cannot tell what a smaller step is worth: after 50 iterations one seed of three of the
             # Go1 stood still where it was to walk backward.
-            "budget": BudgetCfg(iterations=20),
+            "train": TrainCfg(num_envs=NUM_ENVS, iterations=20),
             "warm_start": start,
         }
     )

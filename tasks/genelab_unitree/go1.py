@@ -9,7 +9,7 @@ from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg, FeetCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
-from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.task import TaskSpec, TrainCfg
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, TerminationCfg
 from genelab.config.terrain import (
     DiscreteObstaclesCfg,
@@ -78,7 +78,6 @@ def flat() -> TaskSpec:
         package="genelab_unitree",
         published_as="Genelab-Velocity-Flat-Unitree-Go1-v0",
         env=EnvCfg(
-            num_envs=4096,
             decimation=common.DECIMATION,
             episode_length_s=common.EPISODE_S,
             sim=common.SIM,
@@ -98,7 +97,7 @@ def flat() -> TaskSpec:
             measures=common.measures(),
         ),
         agent=agent(),
-        budget=BudgetCfg(iterations=3000),
+        train=TrainCfg(num_envs=4096, iterations=3000),
         probe=common.probe(fastest=0.8, turn=1.0),
     )
 
@@ -118,10 +117,10 @@ def rough() -> TaskSpec:
             "published_as": "Genelab-Velocity-Rough-Unitree-Go1-v0",
             # One start on every cell.
             "probe": probe.model_copy(update={"num_envs": ground.rows * len(ground.columns)}),
+            "train": flat_task.train.model_copy(update={"curriculum": TerrainCurriculumCfg(command=common.COMMAND)}),
             "env": EnvCfg(
                 **env.model_dump(exclude={"observations", "terminations", "measures"}),
                 terrain=ground,
-                curriculum=TerrainCurriculumCfg(command=common.COMMAND),
                 observations={
                     "policy": _seeing(policy, noise=0.1),
                     "critic": _seeing(critic, noise=None),

@@ -1,7 +1,7 @@
 """Unitree Go1 within the reach of two CPU cores: a gait first, then the task itself."""
 
 from genelab.config.env import EnvCfg
-from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
+from genelab.config.task import TaskSpec, TrainCfg, WarmStartCfg
 from genelab.config.terms import RewardTermCfg
 from genelab.config.terrain import TerrainCurriculumCfg
 from genelab_unitree import common, gait, go1
@@ -20,7 +20,7 @@ def find() -> TaskSpec:
         "First stage of the Go1's variant cpu: find a gait, with cheap action noise.",
         _env(gait.finding(_terms()), forward_share=FORWARD_SHARE),
         gait.learner(init_std=2.0, desired_kl=0.02, entropy_coef=0.002),
-        BudgetCfg(iterations=800),
+        TrainCfg(num_envs=gait.NUM_ENVS, iterations=800),
     )
 
 
@@ -32,7 +32,7 @@ def smooth() -> TaskSpec:
         "Second stage of the Go1's variant cpu: the gait with little noise, smoothly.",
         _env(gait.following(_terms())),
         gait.learner(init_std=0.6, desired_kl=0.04, use_clipped_value_loss=False),
-        BudgetCfg(iterations=800),
+        TrainCfg(num_envs=gait.NUM_ENVS, iterations=800),
     )
     return task.model_copy(update={"warm_start": WarmStartCfg(task=FIND, fresh_joints=tuple(go1.JOINTS))})
 
@@ -45,14 +45,14 @@ def flat() -> TaskSpec:
 def climb() -> TaskSpec:
     """Third stage of the rough task: the smooth gait on the terrain, from its flat level upward."""
     own, base = _env(gait.following(_terms())), go1.rough()
-    learnt_on = {name: getattr(own, name) for name in ("num_envs", "sim", "decimation", "commands", "rewards")}
+    learnt_on = {name: getattr(own, name) for name in ("sim", "decimation", "commands", "rewards")}
     task = gait.stage(
         base,
         CLIMB,
         "Third stage of the Go1's variant cpu on rough ground: the gait on the terrain.",
         base.env.model_copy(update={**learnt_on, "disturbances": {}}),
         gait.learner(init_std=0.5, desired_kl=0.02, use_clipped_value_loss=False),
-        BudgetCfg(iterations=400),
+        base.train.model_copy(update={"num_envs": gait.NUM_ENVS, "iterations": 400}),
     )
     start = WarmStartCfg(task=SMOOTH, fresh_joints=tuple(go1.JOINTS), new_terms=("height_scan",))
     return task.model_copy(update={"warm_start": start})
@@ -63,7 +63,7 @@ def rough() -> TaskSpec:
     task = _small(go1.rough(), CLIMB)
     # So short a training has no time to climb again: its episodes begin on all levels that the stage before reached.
     curriculum = TerrainCurriculumCfg(command=common.COMMAND, max_start_level=6)
-    return task.model_copy(update={"env": task.env.model_copy(update={"curriculum": curriculum})})
+    return task.model_copy(update={"train": task.train.model_copy(update={"curriculum": curriculum})})
 
 
 def _small(task: TaskSpec, before: str) -> TaskSpec:

@@ -11,7 +11,7 @@ from genelab.config.actions import JointTargetCfg, JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg, FeetCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
-from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
+from genelab.config.task import TaskSpec, TrainCfg, WarmStartCfg
 from genelab.config.terms import ObservationGroupCfg, RandomizationCfg, RewardTermCfg
 from genelab_unitree import common
 
@@ -70,7 +70,7 @@ def stage_1() -> TaskSpec:
         package="genelab_unitree",
         env=_env(LOCKED, rewards),
         agent=_agent(),
-        budget=BudgetCfg(iterations=6000),
+        train=TrainCfg(num_envs=4096, iterations=6000),
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
     )
 
@@ -91,7 +91,7 @@ def stage_2() -> TaskSpec:
         env=_env(ROLLING, rewards),
         agent=_agent(),
         # Published as 6000 and 4000 more in a second run.
-        budget=BudgetCfg(iterations=10000),
+        train=TrainCfg(num_envs=4096, iterations=10000),
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
         # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
         warm_start=WarmStartCfg(
@@ -143,7 +143,6 @@ def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
     shared = common.bounded(common.observations(JOINTS), BOUNDS)
     velocity = common.bounded({"base_lin_vel": common.observation("base_lin_vel")}, BOUNDS)
     return EnvCfg(
-        num_envs=4096,
         decimation=common.DECIMATION,
         episode_length_s=common.EPISODE_S,
         sim=common.SIM,

@@ -5,7 +5,7 @@ the task's pay.
 """
 
 from genelab.config.agent import PpoCfg
-from genelab.config.task import BudgetCfg, TaskSpec, WarmStartCfg
+from genelab.config.task import TaskSpec, TrainCfg, WarmStartCfg
 from genelab.config.terms import RewardTermCfg
 from genelab_unitree import common, gait, go2w
 
@@ -20,7 +20,7 @@ def find() -> TaskSpec:
         "First stage of the Go2-W's variant cpu: find a gait on locked wheels, with cheap action noise.",
         gait.finding(_terms()),
         gait.learner(init_std=2.0, desired_kl=0.02, entropy_coef=0.002),
-        BudgetCfg(iterations=1500),
+        TrainCfg(num_envs=gait.NUM_ENVS, iterations=1500),
     )
 
 
@@ -32,7 +32,7 @@ def smooth() -> TaskSpec:
         "Second stage of the Go2-W's variant cpu: the gait with little noise, smoothly.",
         gait.following(_terms()),
         gait.learner(init_std=0.6, desired_kl=0.04, use_clipped_value_loss=False),
-        BudgetCfg(iterations=800),
+        TrainCfg(num_envs=gait.NUM_ENVS, iterations=800),
     )
     start = WarmStartCfg(task=FIND, fresh_joints=tuple(go2w.JOINTS))
     return task.model_copy(update={"warm_start": start})
@@ -56,7 +56,7 @@ def roll() -> TaskSpec:
         rewards,
         # Of the wheels, which turn by 20 rad/s for one unit. The legs keep their noise.
         gait.learner(init_std=0.1, desired_kl=0.04, use_clipped_value_loss=False),
-        BudgetCfg(iterations=300),
+        TrainCfg(num_envs=gait.NUM_ENVS, iterations=300),
     )
     wheels = go2w.WHEEL_JOINTS
     start = WarmStartCfg(task=go2w.STAGE_1, variant="cpu", fresh_joints=wheels, locked_joints=wheels)
@@ -70,7 +70,7 @@ def stage_2() -> TaskSpec:
 
 
 def _before(
-    task: TaskSpec, task_id: str, summary: str, rewards: dict[str, RewardTermCfg], agent: PpoCfg, budget: BudgetCfg
+    task: TaskSpec, task_id: str, summary: str, rewards: dict[str, RewardTermCfg], agent: PpoCfg, train: TrainCfg
 ) -> TaskSpec:
     """A stage on the wheels of `task`, without randomisation, late or noisy actions."""
     quiet = {
@@ -79,7 +79,7 @@ def _before(
     }
     untouched = ["base_link", *(f"{leg}_thigh" for leg in go2w.LEGS)]
     env = gait.environment(task.env, rewards, untouched).model_copy(update=quiet)
-    return gait.stage(task, task_id, summary, env, agent, budget)
+    return gait.stage(task, task_id, summary, env, agent, train)
 
 
 def _terms() -> dict[str, RewardTermCfg]:

@@ -1,4 +1,4 @@
-from genelab.config.task import BudgetCfg
+from genelab.config.task import TrainCfg
 from genelab.registry import register_task
 from genelab_cartpole import inverted_pendulum
 
@@ -9,7 +9,7 @@ def half_way() -> None:
 
 
 def invalid() -> None:
-    BudgetCfg(iterations=0)
+    TrainCfg(num_envs=1, iterations=0)
 
 
 def twice() -> None:

@@ -58,7 +58,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["reference", "add", "x", "--entry", "a", "--entry", "b"], "--entry: given twice"),
         (["train", "no-such-task", "--dry-run"], "unknown task 'no-such-task'"),
         (["train", TASK, "--dry-run", "--parallel", "0"], "'--parallel': 0: Input should be greater than 0"),
-        (["train", TASK, "--dry-run", "--set", "env.nm_envs=1"], "unknown path; nearest: env.num_envs"),
+        (["train", TASK, "--dry-run", "--set", "train.nm_envs=1"], "unknown path; nearest: train.num_envs"),
         (["eval", TASK, "x.pt", "--seed", "4294967296"], "'--seed': 4294967296: Input should be less than 4294967296"),
     ],
 )
@@ -141,7 +141,7 @@ def test_info_shows_value_default_and_meaning(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     assert lines[lines.index("env.sim.collision = false  (default true)") + 1].startswith("    Whether contacts are")
     assert "env.sim.dt = 0.005  (default)" in lines
-    assert "env.num_envs = 4096" in lines
+    assert "train.num_envs = 4096" in lines
 
 
 def test_info_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,8 @@ GONE = object()
 def _changed(path: str, value: Any) -> dict[str, Any]:
     data = json.loads(json.dumps(dump_task(FRANKA)))
     *parents, key = path.split(".")
+    if parents[0] not in data:
+        parents.insert(0, "task")
     node = data
     for parent in parents:
         node = node[parent]
@@ -81,7 +83,7 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
             6400,
             "agent.learning_starts = 6400: must be above the 6400 transitions of one episode of every environment",
         ),
-        ("env.num_envs", 65, "agent.learning_starts = 6464: must be above the 6500 transitions"),
+        ("train.num_envs", 65, "agent.learning_starts = 6464: must be above the 6500 transitions"),
         (
             "agent.buffer_size",
             12799,

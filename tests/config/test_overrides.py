@@ -55,18 +55,18 @@ def test_without_effect_is_kept() -> None:
         ("env.rewards.new_term.weight=2", "unknown path"),
         ("env.sim.collision.x=1", "unknown path; nearest: env.sim.collision"),
         ("=1", "must be path=value"),
-        ("env.num_envs", "must be path=value"),
+        ("train.num_envs", "must be path=value"),
         ("env.rewards=1", "env.rewards: holds several values (alive, "),
         ("env.rewards.alive={}", "env.rewards.alive: holds several values"),
-        ("id=Other-v0", "id: says which task it is; only env, agent, budget, protocol, probe can change"),
+        ("id=Other-v0", "id: says which task it is; only env, agent, train, protocol, probe can change"),
         ("probe.num_envs=8", "probe.num_envs: unknown path; nearest: protocol.num_envs"),
         ("task_version=2", "task_version: says which task it is"),
-        ("env.num_envs=0", "env.num_envs = 0: Input should be greater than 0"),
-        ("env.num_envs=64.5", "env.num_envs = 64.5: Input should be a valid integer"),
-        ('env.num_envs="64"', "env.num_envs = '64': Input should be a valid integer"),
-        ("env.num_envs=true", "env.num_envs = True: Input should be a valid integer"),
-        ("env.num_envs=many", "env.num_envs = 'many': Input should be a valid integer"),
-        ("env.num_envs=", "env.num_envs = '': Input should be a valid integer"),
+        ("train.num_envs=0", "train.num_envs = 0: Input should be greater than 0"),
+        ("train.num_envs=64.5", "train.num_envs = 64.5: Input should be a valid integer"),
+        ('train.num_envs="64"', "train.num_envs = '64': Input should be a valid integer"),
+        ("train.num_envs=true", "train.num_envs = True: Input should be a valid integer"),
+        ("train.num_envs=many", "train.num_envs = 'many': Input should be a valid integer"),
+        ("train.num_envs=", "train.num_envs = '': Input should be a valid integer"),
         ("agent.gamma=1.5", "agent.gamma = 1.5: Input should be less than or equal to 1"),
         ("agent.gamma=NaN", "agent.gamma=NaN: must be a finite number"),
         ("env.sim.dt=1e999", "env.sim.dt=1e999: must be a finite number"),
@@ -144,8 +144,8 @@ def test_an_option_whose_value_no_snapshot_can_hold_is_named() -> None:
 
 
 def test_a_path_given_twice_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"--set env.num_envs: given twice"):
-        apply_overrides(TASK, ["env.num_envs=1", "agent.gamma=0.9", "env.num_envs=1"])
+    with pytest.raises(InputError, match=r"--set train.num_envs: given twice"):
+        apply_overrides(TASK, ["train.num_envs=1", "agent.gamma=0.9", "train.num_envs=1"])
 
 
 @given(tasks, st.data())
@@ -239,11 +239,9 @@ def test_two_spellings_of_a_file_are_no_contradiction(tmp_path: Path, monkeypatc
 
 
 def test_more_environments_than_the_warm_up_allows_are_refused_with_a_word_on_demonstrations() -> None:
-    told = (
-        r"agent\.learning_starts = 6464: must be above the 12800 .*; the 128 of env\.num_envs must also be those of the"
-    )
+    told = r"agent\.learning_starts = 6464: must be above the 12800 .*; the 128 of train\.num_envs must also be those"
     with pytest.raises(InputError, match=told):
-        apply_overrides(FRANKA, ["env.num_envs=128"])
+        apply_overrides(FRANKA, ["train.num_envs=128"])
 
 
 def test_a_variable_that_contradicts_set_is_refused() -> None:

@@ -32,8 +32,8 @@ def test_differences_name_the_leaves() -> None:
 
 def test_a_spoilt_snapshot_is_one_clear_line() -> None:
     snapshot = dump_task(TASK)
-    snapshot["env"]["num_envs"] = -1
-    with pytest.raises(InputError, match=r"^params: env.num_envs = -1: Input should be greater than 0$"):
+    snapshot["task"]["train"]["num_envs"] = -1
+    with pytest.raises(InputError, match=r"^params: train.num_envs = -1: Input should be greater than 0$"):
         load_task(snapshot, "params")
 
 
@@ -72,7 +72,7 @@ def test_equal_bounds_and_one_row_per_mini_batch_are_allowed() -> None:
     snapshot = dump_task(TASK)
     snapshot["env"]["disturbances"]["push"]["interval_s"] = [2.0, 2.0]
     snapshot["env"]["reset_events"]["joint_state"]["params"]["position_range"] = [0.0, 0.0]
-    snapshot["env"]["num_envs"], snapshot["agent"]["num_mini_batches"] = 1, TASK.agent.num_steps_per_env
+    snapshot["task"]["train"]["num_envs"], snapshot["agent"]["num_mini_batches"] = 1, TASK.agent.num_steps_per_env
     assert dump_task(load_task(snapshot, "params")) == snapshot
 
 

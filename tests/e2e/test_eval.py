@@ -35,7 +35,7 @@ def test_another_evaluation_seed_gives_other_episodes(sweep: Path, tmp_path: Pat
     assert other["episodes"]["return"] != usual["episodes"]["return"][:4]
     assert other["round_trip"] is None
     # The small budget of these tests is a difference from the registered task, and is told.
-    assert "differs from the registry: task.budget.iterations: run 7, registry 150" in done.stdout
+    assert "differs from the registry: task.train.iterations: run 7, registry 150" in done.stdout
 
 
 def test_a_default_that_changed_after_training_changes_no_number_and_is_told(sweep: Path, tmp_path: Path):

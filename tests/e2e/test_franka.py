@@ -117,7 +117,7 @@ def test_demonstrations_of_another_environment_fit_that_training_alone(tmp_path:
 @pytest.mark.parametrize(
     ("assignment", "told"),
     [
-        ("env.num_envs=8", "--set env.num_envs: give --num-envs"),
+        ("train.num_envs=8", "--set train.num_envs: must be a path in env"),
         ("agent.gamma=0.9", "--set agent.gamma: must be a path in env; the rest is no part of what is demonstrated"),
         ("env.robot.gravity=0", "--set env.robot.gravity: unknown path; nearest: "),
     ],

@@ -16,7 +16,7 @@ GO1 = "Genelab-Velocity-Flat-Unitree-Go1-v0"
 STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 # As many environments everywhere as in the other tests of this robot: the simulator compiles for each number anew.
 BOTH = (
-    *("env.num_envs=8", "budget.iterations=2", "agent.save_interval=1", "protocol.max_episode_s=0.4"),
+    *("train.num_envs=8", "train.iterations=2", "agent.save_interval=1", "protocol.max_episode_s=0.4"),
     *("probe.num_envs=1", "probe.warm_up_steps=2", "probe.measured_steps=3"),
 )
 EPISODES = ("protocol.episodes=10", "protocol.num_envs=8", "protocol.round_trip_episodes=8")
@@ -91,7 +91,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     record = read(second / "eval.json")
     assert record["run"]["parent"] == parent
     assert "parent" not in read(first / "run.json")
-    assert "budget.iterations" in {change["path"] for change in parent["overrides"]}
+    assert "train.iterations" in {change["path"] for change in parent["overrides"]}
     wheels = ", ".join(f"{leg}_wheel_joint" for leg in ("FL", "FR", "RL", "RR"))
     assert parent["fresh"] == [
         "optimiser",
@@ -161,7 +161,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     assert f"Started from: seed 1: {STAGE_1} seed 1, iteration 2" in page
     # The first stage had another budget than the registered one, which a table must not hide.
     assert "not the stage before as it is registered" in page
-    assert "--stage-set budget.iterations=2" in page
+    assert "--stage-set train.iterations=2" in page
     assert "share of the commanded way" in page
     assert "| backward | -0.8 | 0 | 0 |" in page
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terrain import FlatCfg, TerrainCfg, TerrainCurriculumCfg
 from genelab.envs.places import Places
 from genelab.registry import get_task
@@ -24,14 +25,14 @@ ALL = torch.ones(N, dtype=torch.bool)
 NUMBERS = torch.arange(N)
 
 
-def _env_cfg(curriculum: TerrainCurriculumCfg | None) -> EnvCfg:
+def _env_cfg() -> EnvCfg:
     env = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
     terrain = TerrainCfg(rows=ROWS, columns=(FlatCfg(),) * COLUMNS)
-    return EnvCfg(**env.model_dump(), terrain=terrain, curriculum=curriculum)
+    return EnvCfg(**env.model_dump(), terrain=terrain)
 
 
 def _places(curriculum: TerrainCurriculumCfg | None, *, by_episode: bool = False) -> Places:
-    return Places(_env_cfg(curriculum), CENTERS, N, torch.device("cpu"), by_episode=by_episode)
+    return Places(_env_cfg(), CENTERS, N, torch.device("cpu"), by_episode=by_episode, curriculum=curriculum)
 
 
 def _draw(value: float) -> Any:
@@ -134,13 +135,13 @@ def test_what_it_remembers_is_all_it_needs():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"ground": None}, "ground"),
-        ({"terrain": None}, "curriculum"),
-        ({"curriculum": {"command": "speed"}}, "curriculum.command"),
-        ({"curriculum": {"command": "velocity", "max_start_level": 3}}, "must be one of the levels 0 to 2"),
+        ({"env": {"ground": None}}, "ground"),
+        ({"env": {"terrain": None}}, "train.curriculum"),
+        ({"train": {"curriculum": {"command": "speed"}}}, "train.curriculum.command"),
+        ({"train": {"curriculum": {"command": "velocity", "max_start_level": 10}}}, "must be one of the levels 0 to 9"),
     ],
 )
 def test_a_wrong_config_names_the_field(changes: dict[str, Any], told: str):
-    good = _env_cfg(TerrainCurriculumCfg(command="velocity")).model_dump()
+    good = get_task("Genelab-Velocity-Rough-Unitree-Go1-v0").model_dump()
     with pytest.raises(ValueError, match=told):
-        EnvCfg(**(good | changes))
+        TaskSpec.model_validate(good | {part: good[part] | change for part, change in changes.items()})

@@ -28,8 +28,8 @@ Build = Callable[[str, int], Simulation]
 
 def _task(env: dict[str, Any] | None = None, **agent: Any) -> TaskSpec:
     task = get_task(TASK)
-    cfg = task.env.model_copy(update={"num_envs": NUM_ENVS, **(env or {})})
-    return task.model_copy(update={"env": cfg, "agent": task.agent.model_copy(update=agent)})
+    cfg, train = task.env.model_copy(update=env), task.train.model_copy(update={"num_envs": NUM_ENVS})
+    return task.model_copy(update={"env": cfg, "train": train, "agent": task.agent.model_copy(update=agent)})
 
 
 def _trainer(build: Build, task: TaskSpec, *, reset_broken: bool = False, cap: int = 100) -> PpoTrainer:

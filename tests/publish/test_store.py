@@ -149,7 +149,7 @@ def test_one_seed_has_no_interval(tmp_path: Path, store: Path) -> None:
 
 @pytest.mark.parametrize("change", ["override", "protocol"])
 def test_changed_task_or_protocol_is_a_preview(sweep: Path, store: Path, change: str) -> None:
-    override = Override(path="budget.iterations", old=150, new=30).model_dump(mode="json")
+    override = Override(path="train.iterations", old=150, new=30).model_dump(mode="json")
     protocol = protocol_as_used(ProtocolCfg(episodes=8, num_envs=2, round_trip_episodes=3), 100).model_dump(mode="json")
     for seed in (1, 2, 3):
         if change == "override":
@@ -173,12 +173,12 @@ def test_policy_files_are_kept_and_hashed(sweep: Path, store: Path, tmp_path: Pa
 def test_reproduce_names_every_seed_and_override(sweep: Path, store: Path) -> None:
     command = ["genelab", "train", "Toy-v1", "--seeds", "2,3", "--no-eval", "--log_dir=runs/toy"]
     edit(sweep / "sweep.json", lambda record: record.update(command=command))
-    override = {"path": "budget.iterations", "old": 150, "new": 30}
+    override = {"path": "train.iterations", "old": 150, "new": 30}
     for seed in (1, 2, 3):
         edit(sweep / f"seed_{seed}" / "run.json", lambda record: record.update(overrides=[override]))
         edit(sweep / f"seed_{seed}" / "run.json", lambda record: record["execution"]["requested"].update(threads=2))
     told = entry_json(add_entry(sweep, "first", store))["reproduce"]
-    options = "--set budget.iterations=30 --threads 2 --log_dir runs/toy"
+    options = "--set train.iterations=30 --threads 2 --log_dir runs/toy"
     assert told == f"genelab train Toy-v1 --seeds 1,2,3 {options}"
 
 

@@ -14,7 +14,7 @@ from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, RobotCfg, SimCfg
 from genelab.config.snapshot import config_sha256, dump_task
-from genelab.config.task import BudgetCfg, ProbeCfg, ProtocolCfg, TaskSpec
+from genelab.config.task import ProbeCfg, ProtocolCfg, TaskSpec, TrainCfg
 from genelab.config.terms import (
     CommandCfg,
     MeasureCfg,
@@ -63,7 +63,6 @@ CurveOf = Callable[[int, int], float | None]
 def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
     """A small valid task. Its function references need not exist."""
     env = EnvCfg(
-        num_envs=16,
         decimation=2,
         episode_length_s=1.0,
         sim=SimCfg(),
@@ -94,7 +93,7 @@ def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
         "return_ceiling": 40.0,
         "env": env,
         "agent": agent,
-        "budget": BudgetCfg(iterations=ITERATIONS),
+        "train": TrainCfg(num_envs=16, iterations=ITERATIONS),
         "protocol": ProtocolCfg(episodes=EPISODES, num_envs=4, round_trip_episodes=3),
     }
     return TaskSpec(**(fields | changes))
@@ -280,7 +279,7 @@ def _write_seed(
     (folder / "model_final.pt").write_bytes(f"weights of seed {seed}".encode())
     (folder / "train.log").write_text("not published\n")
     with (folder / "curve.jsonl").open("w") as file:
-        for iteration in range(task.budget.iterations):
+        for iteration in range(task.train.iterations):
             row = {"iteration": iteration, "episode_return": curve(seed, iteration), "step_reward": 0.01}
             file.write(json.dumps(row) + "\n")
     run = _run_record(folder, task, seed, planned, hardware)
@@ -293,9 +292,9 @@ def _write_seed(
 def _run_record(
     folder: Path, task: TaskSpec, seed: int, planned: tuple[int, ...], hardware: HardwareStamp
 ) -> RunRecord:
-    iterations = task.budget.iterations
+    iterations = task.train.iterations
     wall = 100.0 + seed
-    steps = iterations * task.env.num_envs * task.agent.num_steps_per_env
+    steps = iterations * task.train.num_envs * task.agent.num_steps_per_env
     weights = (folder / "model_final.pt").read_bytes()
     return RunRecord(
         schema="genelab/run/1",
@@ -400,7 +399,7 @@ def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episo
         round_trip=round_trip_of(episodes.return_[:3], episodes, 0.0),
         return_ceiling=task.return_ceiling,
         guards={},
-        timing=Timing(train=run.timing, train_num_envs=task.env.num_envs, eval_wall_s=12.25, attempts=run.attempts),
+        timing=Timing(train=run.timing, eval_wall_s=12.25, attempts=run.attempts),
         differences_from_registry=(),
         finished_at=START + timedelta(minutes=5),
     )

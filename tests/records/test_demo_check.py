@@ -55,7 +55,7 @@ def test_another_number_of_environments_is_refused(tmp_path: Path) -> None:
 def test_num_envs_of_the_training_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "demos.npz"
     path.write_bytes(encode_demos(demos()))
-    task, _ = apply_overrides(TASK, [f"agent.demo_path={path}", "env.num_envs=16"])
+    task, _ = apply_overrides(TASK, [f"agent.demo_path={path}", "train.num_envs=16"])
     with pytest.raises(InputError, match="has num_envs = 64, the training has 16"):
         demonstrations_of(task)
 

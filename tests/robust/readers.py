@@ -265,7 +265,7 @@ def _check_curve(world: World, data: bytes) -> bool:
     if not findings:
         rows = [parse_json(line) for line in data.splitlines()]
         assert [row["iteration"] for row in rows] == sorted({row["iteration"] for row in rows})
-        assert rows[-1]["iteration"] == make_task().budget.iterations - 1
+        assert rows[-1]["iteration"] == make_task().train.iterations - 1
     return not findings
 
 

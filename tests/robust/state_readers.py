@@ -243,7 +243,7 @@ def _read_round_trip(path: Path) -> None:
 def _resume(run: RunDir, trainer: PpoTrainer | SacTrainer) -> None:
     spent_s = restore(run, trainer)
     assert 0.0 <= spent_s < float("inf")
-    assert 0 <= trainer.iteration <= run.task().budget.iterations
+    assert 0 <= trainer.iteration <= run.task().train.iterations
     trainer.iterate()
 
 

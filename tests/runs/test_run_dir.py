@@ -14,7 +14,7 @@ from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir, train_wall_s
 from genelab.runs.stamps import Stamps, collect
 
-TASK, OVERRIDES = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ["env.num_envs=8"])
+TASK, OVERRIDES = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ["train.num_envs=8"])
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def create(path: Path) -> RunDir:
 def test_a_new_run_holds_its_snapshot(run_dir: RunDir) -> None:
     assert run_dir.task() == TASK
     record = run_dir.load()
-    assert (record.status, record.overrides[0].path, record.overrides[0].new) == ("planned", "env.num_envs", 8)
+    assert (record.status, record.overrides[0].path, record.overrides[0].new) == ("planned", "train.num_envs", 8)
     assert json.loads(run_dir.record_file.read_text())["schema"] == "genelab/run/1"
     with pytest.raises(InputError, match="holds a run already"):
         create(run_dir.path)
@@ -65,8 +65,8 @@ def test_checkpoints_are_called_as_the_trainer_calls_them(run_dir: RunDir) -> No
 
 
 def test_a_changed_snapshot_is_refused(run_dir: RunDir) -> None:
-    env = run_dir.params / "env.json"
-    env.write_text(env.read_text().replace('"num_envs": 8', '"num_envs": 9'))
+    task = run_dir.params / "task.json"
+    task.write_text(task.read_text().replace('"num_envs": 8', '"num_envs": 9'))
     with pytest.raises(InputError, match="was changed after the launch"):
         run_dir.task()
 

@@ -47,7 +47,7 @@ def train(run_dir: RunDir, behaviour: str) -> int:
     last = record.attempts[-1] if record.attempts else None
     start = (last.to_iteration or 0) if last else 0
     run_dir.begin_attempt(from_iteration=start, device="cpu", stamps=stamps)
-    total = task.budget.iterations
+    total = task.train.iterations
     with run_dir.curve.open("a") as curve:
         for i in range(start, SAVED if behaviour in ("wait", "stubborn", "selfstop") else total):
             row = {"iteration": i, "episode_return": None if i < 2 else i / 2, "steps_per_s": 1000.0, "loss": 0.1}
@@ -139,7 +139,7 @@ def evaluate(run_dir: RunDir) -> int:
             round_trip=None,
             return_ceiling=task.return_ceiling,
             guards={},
-            timing=Timing(train=run.timing, train_num_envs=task.env.num_envs, eval_wall_s=1.0, attempts=run.attempts),
+            timing=Timing(train=run.timing, eval_wall_s=1.0, attempts=run.attempts),
             differences_from_registry=(),
             finished_at=datetime.now(UTC),
         ),

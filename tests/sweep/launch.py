@@ -12,7 +12,7 @@ from genelab.sweep.live import LineView
 from genelab.sweep.plan import make_plan
 
 WORKER = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
-ASSIGNMENTS = ["budget.iterations=10", "env.num_envs=8", "protocol.episodes=4"]
+ASSIGNMENTS = ["train.iterations=10", "train.num_envs=8", "protocol.episodes=4"]
 
 
 def run(cfg: LaunchCfg, execution: ExecutionCfg) -> int:

@@ -48,7 +48,7 @@ def test_each_seed_goes_on_where_it_stands(trained: Path) -> None:
 
 def test_the_plan_is_told(tmp_path: Path) -> None:
     lines = plan(tmp_path / "new", "env.sim.dt=0.005", parallel=64, execution=ExecutionCfg(threads=2)).lines()
-    assert "override   env.num_envs: 4096 -> 8" in lines
+    assert "override   train.num_envs: 4096 -> 8" in lines
     assert "override   env.sim.dt: 0.005 -> 0.005 (no effect)" in lines
     assert "budget     10 iterations x 24 steps x 8 environments" in lines
     assert "seed 1     train: new" in lines

@@ -20,8 +20,13 @@ from genelab.sweep.plan import SweepPlan, make_plan
 from genelab.sweep.stages import plan_stages
 
 STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
-ENTRY = "GeneLab-Inverted-Pendulum-v1/2026-11-23-cpu/seed_1/model_final.pt"
-PENDULUM = Path(__file__).parents[2] / "reference" / ENTRY
+PENDULUM = "GeneLab-Inverted-Pendulum-v1"
+
+
+@pytest.fixture
+def pendulum(tmp_path: Path) -> Path:
+    """The policy of a finished training."""
+    return _trained(tmp_path / "pendulum", get_task(PENDULUM)).final_checkpoint
 
 
 def _plan(tmp_path: Path, task: str = STAGE_2, checkpoint: Path | None = None, *changes: str) -> list[SweepPlan]:
@@ -30,9 +35,9 @@ def _plan(tmp_path: Path, task: str = STAGE_2, checkpoint: Path | None = None, *
 
 
 def test_the_stage_before_comes_first_in_a_folder_of_the_sweep(tmp_path: Path) -> None:
-    first, second = _plan(tmp_path, STAGE_2, None, "budget.iterations=3")
+    first, second = _plan(tmp_path, STAGE_2, None, "train.iterations=3")
     assert (first.task.id, second.task.id) == (STAGE_1, STAGE_2)
-    assert first.task.budget.iterations == 3
+    assert first.task.train.iterations == 3
     assert second.task == get_task(STAGE_2)
     assert first.log_dir == tmp_path / "runs" / "stages" / STAGE_1
     assert first.start is None
@@ -47,24 +52,24 @@ def test_a_task_without_a_stage_before_is_one_plan(tmp_path: Path) -> None:
         _plan(tmp_path, STAGE_1, None, "a=1")
 
 
-def test_the_checkpoint_of_another_robot_is_refused(tmp_path: Path) -> None:
+def test_the_checkpoint_of_another_robot_is_refused(tmp_path: Path, pendulum: Path) -> None:
     with pytest.raises(
         InputError, match=r"of 'GeneLab-Inverted-Pendulum-v1': its actions are \['slider'\], the task's"
     ):
-        _plan(tmp_path, STAGE_2, PENDULUM)
+        _plan(tmp_path, STAGE_2, pendulum)
 
 
 def test_a_checkpoint_without_a_run_is_refused(tmp_path: Path) -> None:
     lost = tmp_path / "model_final.pt"
-    lost.write_bytes(PENDULUM.read_bytes())
+    lost.write_bytes(b"weights")
     with pytest.raises(InputError, match="there is no such file with a run.json beside it"):
         _plan(tmp_path, STAGE_2, lost)
 
 
-def test_a_checkpoint_starts_every_seed(tmp_path: Path) -> None:
-    [plan] = _plan(tmp_path, "GeneLab-Inverted-Pendulum-v1", PENDULUM)
+def test_a_checkpoint_starts_every_seed(tmp_path: Path, pendulum: Path) -> None:
+    [plan] = _plan(tmp_path, PENDULUM, pendulum)
     assert plan.start is not None
-    assert [plan.start.checkpoint(seed) for seed in (1, 2)] == [PENDULUM, PENDULUM]
+    assert [plan.start.checkpoint(seed) for seed in (1, 2)] == [pendulum, pendulum]
 
 
 def test_the_first_difference_between_stages_is_named() -> None:
@@ -233,6 +238,14 @@ def test_a_seed_that_the_stage_before_lost_stays_planned_and_is_told(tmp_path: P
         make_plan(plan.task, (), ExecutionCfg(), plan.cfg, ready.start, ready.lost)
 
 
+def _trained(path: Path, task: TaskSpec) -> RunDir:
+    told = {"seeds_planned": (1,), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
+    run = RunDir.create(path, task, seed=1, **told)  # type: ignore[arg-type]
+    run.final_checkpoint.write_bytes(b"weights")
+    _finish(run)
+    return run
+
+
 def _finish(run: RunDir) -> None:
     data = run.final_checkpoint.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
@@ -241,10 +254,7 @@ def _finish(run: RunDir) -> None:
 
 
 def test_the_checkpoint_of_another_stage_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
-    told = {"seeds_planned": (1,), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
-    run = RunDir.create(tmp_path / "second", get_task(STAGE_2), seed=1, **told)  # type: ignore[arg-type]
-    run.final_checkpoint.write_bytes(b"weights")
-    _finish(run)
+    run = _trained(tmp_path / "second", get_task(STAGE_2))
     with pytest.raises(InputError, match=f"is of {STAGE_2}: '{STAGE_2}' starts from {STAGE_1}; --set warm_start=null"):
         _plan(tmp_path, STAGE_2, run.final_checkpoint)
     alone, changes = apply_overrides(get_task(STAGE_2), ["warm_start=null"])
@@ -254,15 +264,15 @@ def test_the_checkpoint_of_another_stage_is_refused_unless_it_is_asked_for(tmp_p
 
 
 def test_a_wrong_change_of_the_stage_before_is_told_under_its_option(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^--stage-set budget\.iteration: unknown path"):
-        _plan(tmp_path, STAGE_2, None, "budget.iteration=3")
+    with pytest.raises(InputError, match=r"^--stage-set train\.iteration: unknown path"):
+        _plan(tmp_path, STAGE_2, None, "train.iteration=3")
 
 
 REF = ParentRef(
     task=STAGE_1, task_version=1, seed=1, config_sha256="0" * 64, path="model.pt", sha256="1" * 64,
     weights_sha256="2" * 64, iteration=5, loaded=(), fresh=(),
 )  # fmt: skip
-CHANGED = Override(path="budget.iterations", old=6000, new=2)
+CHANGED = Override(path="train.iterations", old=6000, new=2)
 
 
 @pytest.mark.parametrize(

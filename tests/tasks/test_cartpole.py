@@ -81,7 +81,7 @@ def test_observation_layout(ids: tuple[str, ...], dim: int) -> None:
 @pytest.mark.parametrize(("ids", "iterations", "save_interval"), [(SINGLE, 150, 25), (DOUBLE, 300, 50)])
 def test_budget(ids: tuple[str, ...], iterations: int, save_interval: int) -> None:
     for task in map(get_task, ids):
-        assert (task.budget.iterations, task.env.num_envs) == (iterations, 4096)
+        assert (task.train.iterations, task.train.num_envs) == (iterations, 4096)
         assert task.agent.save_interval == save_interval
         assert task.published_as == ids[0]
 

@@ -375,7 +375,7 @@ def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Ses
     small = task.probe.model_copy(update={"num_envs": 1, "warm_up_steps": 2, "measured_steps": 30})
     network = NetworkCfg(hidden_dims=(8,))
     quiet = PpoCfg(actor=network, critic=network, save_interval=1, num_mini_batches=1)
-    task = task.model_copy(update={"agent": quiet, "env": task.env.model_copy(update={"num_envs": N})})
+    task = task.model_copy(update={"agent": quiet, "train": task.train.model_copy(update={"num_envs": N})})
     torch.manual_seed(0)
     trainer = backend_of(quiet).make_trainer(
         task, "0" * 64, Environment(task.env, Simulation(task.env, N, sim_session), 1, numbering="environment")

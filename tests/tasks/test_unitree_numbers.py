@@ -54,8 +54,9 @@ def test_rewards(task: str, more: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("task", [GO1, ROUGH, STAGE_1, STAGE_2])
 def test_time_commands_resets_and_pushes(task: str) -> None:
-    env = get_task(task).env
-    assert (env.num_envs, env.sim.dt, env.sim.substeps, env.decimation) == (4096, 0.002, 1, 10)
+    spec = get_task(task)
+    env = spec.env
+    assert (spec.train.num_envs, env.sim.dt, env.sim.substeps, env.decimation) == (4096, 0.002, 1, 10)
     assert env.max_episode_steps == 1000
     (command,) = env.commands.values()
     assert command.resample_s == (3.0, 8.0)
@@ -148,7 +149,7 @@ def test_the_learner(task: str, iterations: int) -> None:
     spec = get_task(task)
     agent = spec.agent
     assert agent.algorithm == "ppo"
-    assert spec.budget.iterations == iterations
+    assert spec.train.iterations == iterations
     assert agent.actor.hidden_dims == agent.critic.hidden_dims == (512, 256, 128)
     assert (agent.num_steps_per_env, agent.num_learning_epochs, agent.num_mini_batches) == (24, 5, 4)
     assert (agent.learning_rate, agent.gamma, agent.lam, agent.clip_param) == (1e-3, 0.99, 0.95, 0.2)

@@ -100,13 +100,13 @@ def _check_snapshot(snapshot: Snapshot, run: RunRecord) -> Iterator[str]:
 
 
 def _check_timing(snapshot: Snapshot, run: RunRecord, train: TrainStamps) -> Iterator[str]:
-    timing, budget = train.timing, snapshot.task.budget.iterations
+    timing, budget = train.timing, snapshot.task.train.iterations
     if timing.iterations != budget:
         yield f"timing.iterations: {timing.iterations}, the snapshot's budget is {budget}"
     if run.checkpoint and run.checkpoint.iteration != timing.iterations:
         yield f"checkpoint.iteration: {run.checkpoint.iteration} of {timing.iterations}"
     if snapshot.agent.num_steps_per_env is not None:
-        steps = timing.iterations * snapshot.env.num_envs * snapshot.agent.num_steps_per_env
+        steps = timing.iterations * snapshot.task.train.num_envs * snapshot.agent.num_steps_per_env
         if timing.env_steps != steps:
             yield f"timing.env_steps: {timing.env_steps}, the snapshot gives {steps}"
     if not math.isclose(timing.steps_per_s * timing.train_wall_s, timing.env_steps, rel_tol=1e-6):
@@ -118,7 +118,6 @@ def _check_against_snapshot(record: EvalRecord, snapshot: Snapshot) -> Iterator[
         "run.algorithm": (record.run.algorithm, snapshot.agent.algorithm),
         "run.variant": (record.run.variant, snapshot.task.variant),
         "run.trainer": (record.run.trainer, snapshot.agent.trainer),
-        "timing.train_num_envs": (record.timing.train_num_envs, snapshot.env.num_envs),
         "return_ceiling": (record.return_ceiling, snapshot.task.return_ceiling),
     }
     for where, (claimed, stored) in pairs.items():

@@ -4,7 +4,7 @@ from genelab.config.actions import JointPositionCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg, SimCfg
-from genelab.config.task import BudgetCfg, TaskSpec
+from genelab.config.task import TaskSpec, TrainCfg
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, RewardTermCfg, TerminationCfg
 from genelab.registry import register_task
 
@@ -24,7 +24,6 @@ def register() -> None:
         "velocity": ObservationTermCfg(func="genelab.mdp.observations:joint_vel_rel", params=slider),
     }
     env = EnvCfg(
-        num_envs=256,
         decimation=4,
         episode_length_s=5.0,
         sim=SimCfg(collision=False),
@@ -60,6 +59,6 @@ def register() -> None:
             return_ceiling=5.0,
             env=env,
             agent=PpoCfg(actor=network, critic=network, save_interval=10),
-            budget=BudgetCfg(iterations=20),
+            train=TrainCfg(num_envs=256, iterations=20),
         )
     )
