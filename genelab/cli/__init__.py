@@ -1,6 +1,7 @@
 """The `genelab` command. Commands are imported when they run, so that help and listing stay fast."""
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -113,6 +114,9 @@ def run(args: Sequence[str] | None = None) -> int:
 
     A command returns None or its exit code.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or locale may know fewer characters than we print.
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = group.main(args, prog_name="genelab", standalone_mode=False)
     except click.Abort:

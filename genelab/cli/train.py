@@ -90,21 +90,23 @@ def command(
 
         # Before anything is written, or each seed would say it again.
         checked_demonstrations(task)
-    for plan in plans:
-        for line in plan.lines():
-            click.echo(line)
+    lines = [line for plan in plans for line in plan.lines()]
     if dry_run:
+        click.echo("\n".join(lines))
         return 0
 
     from genelab.sweep.executors.local import LocalExecutor
     from genelab.sweep.launcher import launch
-    from genelab.sweep.live import view_for
+    from genelab.sweep.live import only_shown, view_for
 
+    with only_shown():
+        click.echo("\n".join(lines))
     executor, worst = LocalExecutor(), 0
     for plan in plans:
         ready, lost = plan.ready()
-        for number in lost:
-            click.echo(f"seed {number} is not trained: the stage before left it no policy")
+        with only_shown():
+            for number in lost:
+                click.echo(f"seed {number} is not trained: the stage before left it no policy")
         if not ready.seeds:
             break
         # Not where this machine keeps the script.

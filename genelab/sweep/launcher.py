@@ -15,7 +15,7 @@ from genelab.runs.files import disk_errors, read_record
 from genelab.runs.lock import locked, wait_until_free
 from genelab.sweep.book import Book
 from genelab.sweep.executors import Executor, Job, Phase
-from genelab.sweep.live import View
+from genelab.sweep.live import View, only_shown
 from genelab.sweep.plan import SeedPlan, SweepPlan, make_plan
 from genelab.sweep.stop import StopRequest, stop_requests
 from genelab.worker.stop import STOPPED
@@ -49,8 +49,9 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, executor: Executor)
             launcher = _Launcher(plan, tuple(argv), view, executor)
             with view:
                 launcher.run(stop)
-            for line in launcher.summary():
-                view.say(line)
+            with only_shown():
+                for line in launcher.summary():
+                    view.say(line)
         if stop.signum is not None:
             return 128 + stop.signum
         return 0 if launcher.succeeded() else 1

@@ -1,8 +1,10 @@
 """What a sweep shows while it runs: a live table on a terminal, plain lines elsewhere."""
 
+import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -13,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from genelab.config.task import TaskSpec
+from genelab.errors import GenelabError
 from genelab.records.derived import no_better_than_idle, success_above_idle
 from genelab.records.eval import EvalRecord, Metrics
 from genelab.records.sweep import SeedEntry, SeedState, SweepRecord
@@ -24,7 +27,24 @@ LINE_INTERVAL_S = 2.0
 """Shortest time between two looks at the progress, for lines."""
 TABLE_INTERVAL_S = 0.5
 """The same for the table."""
+TABLE_WIDTH = 60
+"""Columns of a terminal that the table needs."""
 _TAIL_BYTES = 16384
+
+
+@contextmanager
+def only_shown() -> Generator[None]:
+    """Whatever goes wrong here is only shown: it ends no sweep. Once a line is lost, nothing more is printed."""
+    try:
+        yield
+    except OSError:
+        # A closed pipe, a terminal that is gone, or a full disk under a redirected log. What is still in the buffer
+        # would fail once more when the process ends.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except GenelabError:
+        # A record that cannot be read just now. Whoever decides by it reads it again.
+        return
 
 
 class Progress(BaseModel):
@@ -117,10 +137,12 @@ class LineView:
     def __exit__(self, *_: object) -> None:
         return None
 
+    @only_shown()
     def say(self, line: str) -> None:
         """Print at once: the other end may be a file that someone follows."""
         click.echo(line)
 
+    @only_shown()
     def refresh(self, record: SweepRecord) -> None:
         """Print the changes of state, and now and then the progress."""
         changed = [entry for entry in record.seeds if entry.state != self._states.get(entry.seed, "planned")]
@@ -188,12 +210,15 @@ class TableView(LineView):
         self._live = Live(console=console, auto_refresh=False)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        with only_shown():
+            self._live.start()
         return self
 
+    @only_shown()
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
+    @only_shown()
     def say(self, line: str) -> None:
         """Print above the table."""
         self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -207,5 +232,7 @@ class TableView(LineView):
 
 
 def view_for(plan: SweepPlan) -> View:
-    """The table on a terminal, lines elsewhere."""
-    return TableView(plan, Console()) if sys.stdout.isatty() else LineView(plan)
+    """The table on a terminal that can draw it, lines elsewhere."""
+    console = Console()
+    drawn = sys.stdout.isatty() and not console.is_dumb_terminal and console.width >= TABLE_WIDTH
+    return TableView(plan, console) if drawn else LineView(plan)

@@ -33,7 +33,7 @@ class LocalExecutor:
     def start(self, phase: Phase, run_dir: RunDir, execution: ExecutionCfg) -> "LocalJob":
         """Start a phase of a seed. Raises InputError or RunError if its log cannot be written."""
         env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(execution.threads))
-        env |= {"PYTHONUNBUFFERED": "1", "PYTHONPATH": _module_path()}
+        env |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONPATH": _module_path()}
         gpus = visible_gpus() if execution.device in ("auto", "cuda") else []
         if len(gpus) > 1:
             env["CUDA_VISIBLE_DEVICES"] = self._gpu_of.setdefault(run_dir.path, self._free_one(gpus))
