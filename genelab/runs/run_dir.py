@@ -16,7 +16,7 @@ from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, ParentRef,
 from genelab.records.stamps import REQUIRED_PACKAGES, TRAINER_PACKAGES, BackendStamp, HardwareStamp
 from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
 from genelab.runs.lock import locked
-from genelab.runs.stamps import Stamps
+from genelab.runs.stamps import A_PATH, SUM_FLAGS, Stamps
 
 
 class RunDir:
@@ -264,7 +264,8 @@ def _require_same(record: RunRecord, trainer: str, device: str, stamps: Stamps) 
 def _deciding(backend: BackendStamp, hardware: HardwareStamp) -> dict[str, Any]:
     """Backend and processors, as far as sums depend on them."""
     stamp = backend.model_dump(mode="json")
-    # The launcher deals the slots anew at each launch; what lies in a slot is compared instead.
-    stamp["env"].pop("CUDA_VISIBLE_DEVICES", None)
+    # What names a place, as of a cache, is no setting.
+    flags = {name: value for name, value in backend.env.items() if name.startswith(SUM_FLAGS) and value != A_PATH}
+    stamp["env"] = flags
     gpu = hardware.gpu and hardware.gpu.name
     return {"backend": stamp, "hardware": {"cpu": {"model": hardware.cpu.model}, "gpu": gpu}}

@@ -13,6 +13,20 @@ FLAG_PREFIXES = (
     *("QD_", "GS_", "CUDA_", "CUBLAS_", "OMP_", "MKL_"),
     *("ONEDNN_", "DNNL_", "ATEN_", "KMP_", "TORCH_"),
 )
+"""Variables that a record names."""
+A_PATH = "<path>"
+"""Stands for a variable that holds one."""
+SUM_FLAGS = (
+    # Settings of the simulator and its compiler.
+    *("QD_", "GS_"),
+    # How many threads share a sum.
+    *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS", "MKL_DOMAIN_NUM_THREADS", "MKL_DYNAMIC"),
+    # Which kernels add it up, in what precision.
+    *("ATEN_CPU_", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "MKL_DISABLE_FAST_MM", "CUBLAS_"),
+    *(f"{name}_{of}" for name in ("ONEDNN", "DNNL") for of in ("MAX_CPU_ISA", "CPU_ISA_HINTS", "DEFAULT_FPMATH")),
+    *(f"TORCH_{of}" for of in ("ALLOW_TF32", "BLAS_PREFER", "CUDNN", "LINALG_PREFER", "LINEAR", "MKLDNN_MATMUL")),
+)
+"""Beginnings of those that can change float sums, so that a seed cannot go on with other values."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,6 @@ def collect(task_package: str, device: str, backend: BackendStamp) -> Stamps:
 
 
 def environment_flags() -> dict[str, str]:
-    """Every variable in force that steers the libraries, by prefix. A path reads `<path>`: it is no flag."""
+    """Every variable in force that steers the libraries, by prefix. A path reads `<path>`."""
     found = {name: value for name, value in sorted(os.environ.items()) if name.startswith(FLAG_PREFIXES)}
-    return {name: "<path>" if os.sep in value else value for name, value in found.items()}
+    return {name: A_PATH if os.sep in value else value for name, value in found.items()}

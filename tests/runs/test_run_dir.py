@@ -113,13 +113,16 @@ def test_a_resume_elsewhere_is_refused(run_dir: RunDir, stamps: Stamps) -> None:
 
 def test_a_resume_on_another_backend_is_refused(run_dir: RunDir, stamps: Stamps) -> None:
     run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
-    slot = replace(stamps, backend=stamps.backend.replace(env={"CUDA_VISIBLE_DEVICES": "1"}))
-    run_dir.begin_attempt(from_iteration=10, device="cpu", stamps=slot)
-    backend = stamps.backend.replace(precision="64", env={"QD_X": "1"})
+    # Variables that change no sum, one of which the launcher sets anew at each launch.
+    names = ("CUDA_VISIBLE_DEVICES", "CUDA_VERSION", "TORCH_HOME", "OMP_PROC_BIND", "ONEDNN_VERBOSE")
+    elsewhere = replace(stamps, backend=stamps.backend.replace(env=dict.fromkeys(names, "1")))
+    run_dir.begin_attempt(from_iteration=10, device="cpu", stamps=elsewhere)
+    backend = stamps.backend.replace(precision="64", env={"OMP_NUM_THREADS": "2", "QD_X": "1"})
     cpu = stamps.hardware.cpu.replace(model="Other")
     other = replace(stamps, backend=backend, hardware=stamps.hardware.replace(cpu=cpu))
     with pytest.raises(
-        InputError, match=r"precision: 32 -> 64; backend\.env\.QD_X: None -> 1; .*cpu\.model: .* -> Other"
+        InputError,
+        match=r"precision: 32 -> 64; .*env\.OMP_NUM_THREADS: None -> 2; .*env\.QD_X: None -> 1; .*model: .* -> Other",
     ):
         run_dir.begin_attempt(from_iteration=20, device="cpu", stamps=other)
 
