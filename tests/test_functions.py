@@ -9,9 +9,10 @@ from genelab import functions
 from genelab.config.base import resolve_asset
 from genelab.config.snapshot import dump_task, load_task
 from genelab.config.terms import RewardTermCfg
-from genelab.envs.terms import bind, bind_function, takes_goal
+from genelab.envs.terms import takes_goal
 from genelab.errors import InputError
 from genelab.functions import allow_functions_of, resolve_function
+from genelab.mdp.term import bind, bind_function
 from genelab.registry import get_task
 
 TASK = get_task("GeneLab-Inverted-Pendulum-v1")
@@ -43,8 +44,8 @@ def test_a_snapshot_runs_no_code_of_a_package_that_is_no_task_package(stranger: 
     env = TASK.env.model_copy(update={"rewards": {"alive": cfg}})
     task = load_task(dump_task(TASK.model_copy(update={"env": env})), "a stranger's snapshot")
     for use in (
-        lambda: bind("env.rewards.alive", task.env.rewards["alive"])(None),
-        lambda: bind_function("env.goal", ref, {"text": "it ran"})(None),
+        lambda: bind("env.rewards.alive", task.env.rewards["alive"], task.env)(None),
+        lambda: bind_function("env.goal", ref, {"text": "it ran"}, task.env)(None),
         lambda: takes_goal(ref),
         lambda: resolve_function(ref),
     ):
@@ -57,7 +58,7 @@ def test_a_snapshot_runs_no_code_of_a_package_that_is_no_task_package(stranger: 
 def test_a_reference_to_a_command_of_the_standard_library_is_refused(tmp_path: Path) -> None:
     cfg = RewardTermCfg(func="pydoc:pipepager", weight=1.0, params={"cmd": f"touch {tmp_path}/canary"})
     with pytest.raises(InputError, match="module 'pydoc' must lie in"):
-        bind("env.rewards.alive", cfg)("text")
+        bind("env.rewards.alive", cfg, TASK.env)("text")
     assert not list(tmp_path.iterdir())
 
 
@@ -90,7 +91,7 @@ def test_every_function_of_the_registered_tasks_is_found() -> None:
     task = get_task("GeneLab-Franka-Pick-And-Place-v0")
     assert resolve_function(str(task.demonstrator)).__name__ == "Controller"
     for name, term in task.env.rewards.items():
-        bind(f"env.rewards.{name}", term)
+        bind(f"env.rewards.{name}", term, task.env)
 
 
 def test_a_missing_function_or_module_is_one_line() -> None:

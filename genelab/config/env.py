@@ -7,8 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointTargetsCfg
-from genelab.config.base import Cfg, Param, broken_rule, known_names, no_name_twice
-from genelab.config.params import Known, check_grid, check_param
+from genelab.config.base import Cfg, broken_rule, known_names, no_name_twice
 from genelab.config.scene import BoxCfg, GroundCfg, RobotCfg, SimCfg
 from genelab.config.terms import (
     CommandCfg,
@@ -22,7 +21,7 @@ from genelab.config.terms import (
     TermCfg,
     TerminationCfg,
 )
-from genelab.config.terrain import SPAWN_M, TerrainCfg
+from genelab.config.terrain import TerrainCfg
 
 
 def _absent(value: object) -> bool:
@@ -87,7 +86,7 @@ class EnvCfg(Cfg):
     """What an evaluation measures beside the return."""
 
     @model_validator(mode="after")
-    def _names_and_parameters_fit_the_robot(self) -> Self:
+    def _names_fit_the_robot(self) -> Self:
         joints = list(self.action.joints)
         known_names("action.joints", joints, joints, "joint", self.robot.joints)
         if isinstance(self.action, DifferentialIkCfg):
@@ -119,12 +118,6 @@ class EnvCfg(Cfg):
         self._check_terrain()
         if self.goal is not None:
             known_names("goal.command", self.goal.command, [self.goal.command], "command", self.commands)
-        known = self._known()
-        for field, params in self._params():
-            for name, value in params.items():
-                check_param(f"{field}.params.{name}", name, value, known)
-            check_grid(field, params)
-        self._check_starts()
         return self
 
     def _check_terrain(self) -> None:
@@ -133,19 +126,6 @@ class EnvCfg(Cfg):
                 raise broken_rule("ground", None, "must say what the terrain is made of")
             if self.robot.base is None:
                 raise broken_rule("terrain", "...", "needs a robot with a floating base (robot.base)")
-
-    def _check_starts(self) -> None:
-        """On a terrain nobody starts within the ground: its height is known near the centre of a cell alone."""
-        for name, event in self.reset_events.items() if self.terrain is not None else ():
-            for param in ("x_range", "y_range"):
-                drawn = event.params.get(param)
-                if isinstance(drawn, list) and any(abs(float(end)) > SPAWN_M for end in drawn):
-                    rule = f"must lie within ±{SPAWN_M:g} m of a cell's centre"
-                    raise broken_rule(f"reset_events.{name}.params.{param}", drawn, rule)
-
-    def _known(self) -> Known:
-        friction = self.ground.friction if self.ground is not None else None
-        return Known(tuple(self.robot.joints), self.robot.links, tuple(self.objects), tuple(self.commands), friction)
 
     def terms(self) -> list[tuple[str, TermCfg]]:
         """Every term but the goal, each with its dotted path."""
@@ -160,11 +140,6 @@ class EnvCfg(Cfg):
             "measures": self.measures,
         }
         return [(f"{part}.{name}", term) for part, group in parts.items() for name, term in group.items()]
-
-    def _params(self) -> list[tuple[str, Mapping[str, Param]]]:
-        """Parameters of every term, each with the path of its term."""
-        goal: list[tuple[str, Mapping[str, Param]]] = [("goal", self.goal.params)] if self.goal else []
-        return goal + [(path, term.params) for path, term in self.terms()]
 
     @property
     def control_dt(self) -> float:

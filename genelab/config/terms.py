@@ -27,26 +27,35 @@ class ObservationTermCfg(Cfg):
     Null where none is known."""
 
 
-def layout_rows(cfg: "ObservationGroupCfg", spans: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+Columns = tuple[Sequence[str], str | None]
+"""Names of the columns of a term and the unit of its value, null where its function does not say."""
+
+
+def layout_rows(cfg: "ObservationGroupCfg", columns: Sequence[Columns]) -> list[dict[str, Any]]:
     """Where the terms of a group stand, frame by frame, the oldest first.
 
     A group with a history says in each row how many control steps ago its frame was.
 
     Args:
         cfg: the group.
-        spans: first column and column after the last of each term of each frame.
+        columns: of each term of each frame.
 
     Raises:
-        ValueError: if there is another number of spans.
+        ValueError: if there is another number of them.
     """
     frames = [(age, *term) for age in reversed(range(cfg.history)) for term in cfg.terms.items()]
-    rows = [(age, layout_row(name, term, *span)) for (age, name, term), span in zip(frames, spans, strict=True)]
-    return [row if cfg.history == 1 else {**row, "age": age} for age, row in rows]
+    rows: list[dict[str, Any]] = []
+    for (age, name, term), own in zip(frames, columns, strict=True):
+        row = layout_row(name, term, rows[-1]["stop"] if rows else 0, own)
+        rows.append(row if cfg.history == 1 else {**row, "age": age})
+    return rows
 
 
-def layout_row(name: str, cfg: ObservationTermCfg, start: int, stop: int) -> dict[str, Any]:
+def layout_row(name: str, cfg: ObservationTermCfg, start: int, columns: Columns) -> dict[str, Any]:
     """Where a term stands in its group, how it is scaled, and its bounds if it has any, one pair per column."""
-    row: dict[str, Any] = {"name": name, "start": start, "stop": stop}
+    names, unit = columns
+    stop = start + len(names)
+    row: dict[str, Any] = {"name": name, "start": start, "stop": stop, "columns": list(names), "unit": unit}
     row |= {"scale": cfg.scale, "func": cfg.func, "params": cfg.model_dump(mode="json")["params"]}
     if cfg.bounds is not None:
         row["bounds"] = [list(pair) for pair in cfg.bounds] * (stop - start if len(cfg.bounds) == 1 else 1)

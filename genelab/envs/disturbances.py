@@ -7,8 +7,8 @@ from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.envs.parts import Draw, Memory, control_steps
-from genelab.envs.terms import bind
 from genelab.mdp.state import EventContext, StateView
+from genelab.mdp.term import bind
 from genelab.sim.simulation import Simulation
 
 
@@ -20,7 +20,7 @@ class Disturbances:
         self._cfg = cfg
         self._sim = sim
         self._events = {
-            name: bind(f"env.disturbances.{name}", event) for name, event in cfg.disturbances.items() if enabled
+            name: bind(f"env.disturbances.{name}", event, cfg) for name, event in cfg.disturbances.items() if enabled
         }
         self.memory: Memory = {
             name: torch.zeros(sim.num_envs, dtype=torch.int64, device=sim.device) for name in self._events

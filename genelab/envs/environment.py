@@ -95,14 +95,14 @@ class Environment:
         """Is shown every tensor of a step in the order in which it is computed, to find the first that is wrong."""
         self._streams: dict[str, Stream] = {}
         check_goal_terms(cfg)
-        self._goal = Goal(cfg.goal) if cfg.goal else None
+        self._goal = Goal(cfg) if cfg.goal else None
         self.reward_range = reward_range(cfg)
         """Lowest and highest reward of a control step; None if a term has no bounds."""
         self._apply = make_action(cfg.action, sim)
-        self._groups = [ObservationGroup(n, c, noise=observation_noise) for n, c in cfg.observations.items()]
-        self._rewards = {n: (bind(f"env.rewards.{n}", c), self._weight(c.weight)) for n, c in cfg.rewards.items()}
-        self._terminations = {n: bind(f"env.terminations.{n}", c) for n, c in cfg.terminations.items()}
-        self._reset_events = {n: bind(f"env.reset_events.{n}", c) for n, c in cfg.reset_events.items()}
+        self._groups = [ObservationGroup(n, cfg, noise=observation_noise) for n in cfg.observations]
+        self._rewards = {n: (bind(f"env.rewards.{n}", c, cfg), self._weight(c.weight)) for n, c in cfg.rewards.items()}
+        self._terminations = {n: bind(f"env.terminations.{n}", c, cfg) for n, c in cfg.terminations.items()}
+        self._reset_events = {n: bind(f"env.reset_events.{n}", c, cfg) for n, c in cfg.reset_events.items()}
         self._disturbances = Disturbances(cfg, sim, enabled=disturbances)
 
         self._num_steps = 0

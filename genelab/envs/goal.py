@@ -6,20 +6,21 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.config.terms import GoalCfg
-from genelab.envs.terms import bind_function, takes_goal
+from genelab.envs.terms import takes_goal
 from genelab.errors import InputError
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView
+from genelab.mdp.term import bind_function
 
 
 class Goal:
     """Binds the goal of a config."""
 
-    def __init__(self, cfg: GoalCfg) -> None:
+    def __init__(self, cfg: EnvCfg) -> None:
         """Raises InputError if a function or its parameters are wrong."""
-        self._cfg = cfg
-        self._achieved = bind_function("env.goal", cfg.achieved, cfg.params)
+        assert cfg.goal is not None
+        self._cfg = cfg.goal
+        self._achieved = bind_function("env.goal", cfg.goal.achieved, cfg.goal.params, cfg)
 
     def of(self, state: StateView) -> GoalView:
         """The goals of a state."""

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.env import EnvCfg
-from genelab.envs.terms import bind
 from genelab.mdp.normal import standard_normal
 from genelab.mdp.state import EventContext, StateView
+from genelab.mdp.term import bind
 
 Memory = dict[str, Tensor]
 Draw = Callable[[str, int], Tensor]
@@ -35,7 +35,7 @@ class Commands:
         """
         self._cfg = cfg
         self._fixed = fixed or {}
-        self._terms = {name: bind(f"env.commands.{name}", command) for name, command in cfg.commands.items()}
+        self._terms = {name: bind(f"env.commands.{name}", command, cfg) for name, command in cfg.commands.items()}
         self._resampled = [
             name for name, command in cfg.commands.items() if command.resample_s is not None and name not in self._fixed
         ]
@@ -144,7 +144,7 @@ class Measures:
 
     def __init__(self, cfg: EnvCfg, num_envs: int, device: torch.device) -> None:
         """Bind the terms."""
-        self._terms = {name: bind(f"env.measures.{name}", measure) for name, measure in cfg.measures.items()}
+        self._terms = {name: bind(f"env.measures.{name}", measure, cfg) for name, measure in cfg.measures.items()}
         self.memory: Memory = {n: torch.zeros(num_envs, dtype=torch.float64, device=device) for n in self._terms}
 
     def add(self, state: StateView) -> None:

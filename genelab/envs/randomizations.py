@@ -7,8 +7,8 @@ from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.envs.parts import Draw
-from genelab.envs.terms import bind
 from genelab.mdp.state import EventContext, ModelWrite, StateView
+from genelab.mdp.term import bind
 from genelab.sim.simulation import Simulation
 
 
@@ -18,7 +18,7 @@ class Randomizations:
     def __init__(self, cfg: EnvCfg, sim: Simulation) -> None:
         """Bind the terms. Nothing is drawn yet."""
         self._sim = sim
-        self._terms = {name: bind(f"env.randomizations.{name}", term) for name, term in cfg.randomizations.items()}
+        self._terms = {name: bind(f"env.randomizations.{name}", term, cfg) for name, term in cfg.randomizations.items()}
         self._driven = sim.names.joint_columns(cfg.action.driven, sim.device)
         takes_velocity = [sim.wants_velocity(joint) for joint in cfg.action.driven]
         self._unbiased = torch.tensor(takes_velocity, device=sim.device)

@@ -8,9 +8,10 @@ import torch
 
 from genelab.config.env import EnvCfg
 from genelab.envs.goal import Goal, added
-from genelab.envs.terms import ObservationGroup, bind
+from genelab.envs.terms import ObservationGroup
 from genelab.errors import InputError
 from genelab.mdp.state import EventContext, Names, StateView
+from genelab.mdp.term import bind
 from genelab.records.demos import Demos
 
 REWARD_TOLERANCE = 1e-5
@@ -31,9 +32,9 @@ def require_columns(cfg: EnvCfg, demos: Demos, where: str) -> None:
         InputError: names the first term that is not.
     """
     state = _some_state(cfg)
-    goal = Goal(cfg.goal).of(state) if cfg.goal else None
-    for name, terms in cfg.observations.items():
-        group = ObservationGroup(name, terms, noise=False)
+    goal = Goal(cfg).of(state) if cfg.goal else None
+    for name in cfg.observations:
+        group = ObservationGroup(name, cfg, noise=False)
         group.measure(state, goal)
         for row in demos.header.layout[name]:
             if row.stop - row.start != group.dims[row.name]:
@@ -56,8 +57,8 @@ def require_rewards(cfg: EnvCfg, demos: Demos, where: str) -> None:
     """
     assert cfg.goal is not None
     assert demos.transitions is not None
-    goal, scale = Goal(cfg.goal), cfg.control_dt if cfg.reward_per == "second" else 1.0
-    terms = [(bind(f"env.rewards.{name}", term), scale * term.weight) for name, term in cfg.rewards.items()]
+    goal, scale = Goal(cfg), cfg.control_dt if cfg.reward_per == "second" else 1.0
+    terms = [(bind(f"env.rewards.{name}", term, cfg), scale * term.weight) for name, term in cfg.rewards.items()]
     reached, wanted = demos.transitions.next_observations["achieved_goal"], demos.observations["desired_goal"]
     for start in range(0, len(reached), ROWS):
         rows = slice(start, start + ROWS)
@@ -92,5 +93,5 @@ def _some_state(cfg: EnvCfg) -> StateView:
         names=Names(joints, links, objects), commands={}, max_episode_steps=cfg.max_episode_steps, **arrays
     )
     context = EventContext(state, lambda dim: torch.zeros(1, dim))
-    commands = {name: bind(f"env.commands.{name}", term)(context) for name, term in cfg.commands.items()}
+    commands = {name: bind(f"env.commands.{name}", term, cfg)(context) for name, term in cfg.commands.items()}
     return replace(state, commands=commands)

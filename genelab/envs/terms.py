@@ -1,65 +1,35 @@
 """Configured terms bound to their functions, checked once when the environment is built."""
 
-import functools
 import inspect
-import itertools
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from genelab.config.base import Choice, Param
 from genelab.config.env import EnvCfg
-from genelab.config.terms import ObservationGroupCfg, layout_rows
+from genelab.config.terms import layout_rows
 from genelab.errors import InputError
 from genelab.functions import resolve_function
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView
+from genelab.mdp.term import bind, bind_function, observed
 
 Tap = Callable[[str, Tensor], None]
 """Is shown a tensor and its name. Shape: (num_envs, ...)."""
 
 
-class TermCfg(Protocol):
-    """What every term config has."""
-
-    @property
-    def func(self) -> str:
-        """Reference of the function."""
-        ...
-
-    @property
-    def params(self) -> dict[str, Param]:
-        """Keyword arguments of the function."""
-        ...
-
-
-def bind(path: str, cfg: TermCfg) -> Callable[..., Any]:
-    """The term's function with its parameters filled in; takes the state view or the event context.
+def check_terms(cfg: EnvCfg) -> None:
+    """See that every term can be bound, and its columns named. Builds nothing.
 
     Raises:
-        InputError: if the function cannot be imported or does not take exactly these parameters, or a choice among them
-            is not made, or its file is not the chosen one.
+        InputError: as `bind`.
     """
-    return bind_function(path, cfg.func, cfg.params)
-
-
-def bind_function(path: str, func: str, params: Mapping[str, Param]) -> Callable[..., Any]:
-    """A function with its parameters filled in; takes one more argument, its first. Raises InputError as `bind`."""
-    function = resolve_function(func)
-    resolved = {name: _resolved(f"{path}.params.{name}", value) for name, value in params.items()}
-    try:
-        inspect.signature(function).bind(None, **resolved)
-    except TypeError as error:
-        raise InputError(f"{path}.params = {dict(params)!r}: {func} {error}") from error
-    return functools.partial(function, **resolved)
-
-
-def check_terms(cfg: EnvCfg) -> None:
-    """See that every term's function exists and takes its parameters. Raises InputError as `bind`."""
-    for path, term in cfg.terms():
-        bind(f"env.{path}", term)
+    bound = [bind(f"env.{path}", term, cfg) for path, term in cfg.terms()]
+    if cfg.goal is not None:
+        bound.append(bind_function("env.goal", cfg.goal.achieved, cfg.goal.params, cfg))
+    for term in bound:
+        term.columns()
 
 
 def takes_goal(func: str) -> bool:
@@ -67,23 +37,14 @@ def takes_goal(func: str) -> bool:
     return next(iter(inspect.signature(resolve_function(func)).parameters), None) == "goal"
 
 
-def _resolved(path: str, value: Param) -> Any:
-    if not isinstance(value, Choice):
-        return value
-    try:
-        return value.resolve()
-    except InputError as error:
-        raise InputError(f"{path} {error}") from error
-
-
 class ObservationGroup:
     """One observation group: (value + noise) x scale, concatenated in order."""
 
-    def __init__(self, name: str, cfg: ObservationGroupCfg, *, noise: bool) -> None:
+    def __init__(self, name: str, env: EnvCfg, *, noise: bool) -> None:
         """Bind the terms. `noise` switches the noise of a noisy group off."""
         self.name = name
-        self.cfg = cfg
-        self._terms = {term: bind(f"env.observations.{name}.terms.{term}", c) for term, c in cfg.terms.items()}
+        self.cfg = cfg = env.observations[name]
+        self._terms = dict(zip(cfg.terms, observed(env, name), strict=True))
         self._of_goal = {term: takes_goal(c.func) for term, c in cfg.terms.items()}
         self._noisy = noise and cfg.noise and any(term.noise for term in cfg.terms.values())
         self.dims: dict[str, int] = {}
@@ -93,12 +54,16 @@ class ObservationGroup:
         """Learn the width of every term from one state and its goal.
 
         Raises:
-            InputError: if a term has neither one pair of bounds nor one per dimension.
+            InputError: if a term has other columns than it says, or neither one pair of bounds nor one per dimension.
         """
         values = self._values(state, goal)
         self.dims = {name: value.shape[1] for name, value in values.items()}
         terms = self.cfg.terms
         for name, term in terms.items():
+            columns = self._terms[name].columns()
+            if columns is not None and len(columns) != self.dims[name]:
+                told = f"says that it has the columns {', '.join(columns)}, and has {self.dims[name]}"
+                raise InputError(f"{self._terms[name].path}.func = '{term.func}': {told}")
             if term.bounds is not None and len(term.bounds) not in (1, self.dims[name]):
                 path = f"env.observations.{self.name}.terms.{name}.bounds"
                 raise InputError(f"{path}: {len(term.bounds)} pairs, the term has {self.dims[name]} dimensions")
@@ -143,6 +108,8 @@ class ObservationGroup:
 
         A group with a history says in each row how many control steps ago its frame was.
         """
-        widths = [self.dims[name] for _ in range(self.cfg.history) for name in self.cfg.terms]
-        ends = [0, *itertools.accumulate(widths)]
-        return layout_rows(self.cfg, list(itertools.pairwise(ends)))
+        columns = [
+            (term.columns() or tuple(map(str, range(self.dims[name]))), term.unit())
+            for name, term in self._terms.items()
+        ]
+        return layout_rows(self.cfg, columns * self.cfg.history)

@@ -35,13 +35,13 @@ def observation(task: TaskSpec, checkpoint: Checkpoint, name: str, input_name: s
     laid_out = f"{source}: the observations it was trained on are laid out otherwise than the task's"
     rows: list[dict[str, Any]] = checkpoint.layout[name]
     try:
-        spans = [(row["start"], row["stop"]) for row in rows]
-        expected = layout_rows(group, spans)
+        columns = [(row["columns"], row["unit"]) for row in rows]
+        expected = layout_rows(group, columns)
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(laid_out) from error
     if rows != expected:
         raise InputError(laid_out)
-    return observation_of(task, name, input_name, spans, _first_line)
+    return observation_of(task, name, input_name, columns, _first_line)
 
 
 def contract(
@@ -77,7 +77,7 @@ def contract(
         goals=tuple(goals),
         goal=goal_of(env, _first_line),
         action=action_of(env),
-        timing=timing_of(env, observations),
+        timing=timing_of(env),
         parity=parity,
         versions={
             "python": platform.python_version(),

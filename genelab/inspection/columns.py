@@ -8,9 +8,6 @@ from genelab.config.env import EnvCfg
 from genelab.config.terms import ObservationGroupCfg
 from genelab.records.demos import ActionColumn, Bounds, LayoutRow
 
-LAST_ACTION = "genelab.mdp.observations:last_action"
-"""The term whose columns are those of the actions."""
-
 
 @dataclass(frozen=True)
 class Column:
@@ -30,7 +27,6 @@ class Column:
 
 def observation_columns(
     rows: Sequence[LayoutRow],
-    actions: Sequence[str] | None,
     cfg: ObservationGroupCfg | None = None,
     *,
     noise: bool = False,
@@ -40,7 +36,6 @@ def observation_columns(
 
     Args:
         rows: its layout.
-        actions: names of the action columns, if they are known.
         cfg: its config, if it is known.
         noise: whether the noise of the config is on.
         normalized: whether the numbers claim to be normalised. They then have no unit, and bounds mean nothing.
@@ -48,7 +43,7 @@ def observation_columns(
     columns: list[Column] = []
     for row in rows:
         half_width = cfg.terms[row.name].noise if cfg is not None and cfg.noise and noise else None
-        for k, part in enumerate(_parts(row, actions)):
+        for k, part in enumerate(row.columns or range(row.stop - row.start)):
             name = f"{row.name}[{part}]"
             if normalized:
                 columns.append(Column(name))
@@ -106,15 +101,3 @@ def demo_action_columns(actions: Sequence[ActionColumn] | None, width: int) -> l
     if actions is None:
         return [Column(f"action[{k}]", is_action=True) for k in range(width)]
     return [Column(each.name, bounds=each.bounds, clip=each.clip, is_action=True) for each in actions]
-
-
-def _parts(row: LayoutRow, actions: Sequence[str] | None) -> list[str]:
-    """What each column of a term belongs to: a joint, an axis, an action, or just its number."""
-    width, joints = row.stop - row.start, row.params.get("joints")
-    if isinstance(joints, list) and len(joints) == width:
-        return [str(joint) for joint in joints]
-    if ("link" in row.params or "object" in row.params) and width == 3:
-        return ["x", "y", "z"]
-    if row.func == LAST_ACTION and actions is not None and len(actions) == width:
-        return list(actions)
-    return [str(k) for k in range(width)]

@@ -27,10 +27,9 @@ def inspect_demos(path: Path) -> Inspection:
     """
     demos = read_demos(path)
     header, made = demos.header, demos.header.collection
-    names = [action.name for action in header.actions] if header.actions else None
     groups: list[InspectedGroup] = []
     for group, rows in header.layout.items():
-        columns = observation_columns(rows, names, normalized=header.normalized)
+        columns = observation_columns(rows, normalized=header.normalized)
         statistics = _added_up(columns, demos.observations[group])
         # Raw data meets a normaliser that this file does not know.
         seen = "declared" if header.normalized else None

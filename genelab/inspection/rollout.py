@@ -12,6 +12,7 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
+from genelab.envs.terms import check_terms
 from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import RandomPolicy, evaluation_env
 from genelab.evaluation.reload import require_layout
@@ -35,6 +36,7 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     Raises:
         InputError: if the device does not exist, or a term is wrong.
     """
+    check_terms(task.env)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
     groups = inspect_rollout(task, Simulation(task.env, cfg.num_envs, session), cfg)
     return _inspection("task", task.id, task, config_sha256(dump_task(task)), cfg, session, groups)
@@ -47,6 +49,7 @@ def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: 
         InputError: if the checkpoint is torn or of another config, or the device does not exist.
     """
     loaded, task = checkpoints.load_of_run(path, run_dir), run_dir.task()
+    check_terms(task.env)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
     groups = inspect_rollout(task, Simulation(task.env, cfg.num_envs, session), cfg, loaded, f"checkpoint '{path}'")
     return _inspection("checkpoint", str(path), task, loaded.config_sha256, cfg, session, groups)
@@ -75,12 +78,12 @@ def inspect_rollout(
     if checkpoint is not None:
         require_layout(env, checkpoint, source)
     networks = backend_of(task.agent).networks(task.agent, layout, env.num_actions, checkpoint, source)
-    columns, noise = task.env.action.columns, protocol.observation_noise
+    noise = protocol.observation_noise
     readers = {
         name: _Reader(
             GroupStatistics(
                 observation_columns(
-                    [LayoutRow.model_validate(row) for row in rows], columns, task.env.observations[name], noise=noise
+                    [LayoutRow.model_validate(row) for row in rows], task.env.observations[name], noise=noise
                 )
             ),
             is_read=name in networks.normalizers,

@@ -1,13 +1,22 @@
 """Commands: what the policy is asked for, drawn when an episode starts. Each returns (num_envs, dim)."""
 
 import torch
+from pydantic import NonNegativeFloat
 from torch import Tensor
 
+from genelab.mdp.params import Range, Share
 from genelab.mdp.state import EventContext
+from genelab.mdp.term import XYZ, term
 
 
+@term(XYZ, unit="m")
 def box_or_ground(
-    context: EventContext, center: list[float], half_width: float, ground: float, air: list[float], air_share: float
+    context: EventContext,
+    center: tuple[float, float],
+    half_width: NonNegativeFloat,
+    ground: float,
+    air: Range,
+    air_share: Share,
 ) -> Tensor:
     """A command: a position above a square, in the air or on the ground, world frame, m.
 
@@ -26,14 +35,15 @@ def box_or_ground(
     return torch.cat([plane, height[:, None]], dim=1)
 
 
+@term(("x", "y", "turn"), unit="m/s, m/s and rad/s", mirror=(1.0, -1.0, -1.0))
 def velocity(
     context: EventContext,
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-    yaw_rate_range: tuple[float, float],
-    forward_share: float,
-    forward_min: float,
-    standing_share: float,
+    x_range: Range,
+    y_range: Range,
+    yaw_rate_range: Range,
+    forward_share: Share,
+    forward_min: NonNegativeFloat,
+    standing_share: Share,
 ) -> Tensor:
     """A command: velocities x and y (m/s) and rate of turn about z (rad/s), in the frame of the base.
 

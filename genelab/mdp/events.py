@@ -1,15 +1,27 @@
 """Events: what is written at a reset or at random intervals. Each returns a `StateWrite` for all environments."""
 
-from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import AfterValidator, NonNegativeFloat, ValidationInfo
 
+from genelab.config.terrain import SPAWN_M
+from genelab.mdp.params import Joints, Object, Range, environment
 from genelab.mdp.state import EventContext, StateWrite
 
 
-def uniform_joint_state(
-    context: EventContext, position_range: tuple[float, float], velocity_range: tuple[float, float]
-) -> StateWrite:
+def _near_the_centre(offsets: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
+    """On a terrain nobody starts within the ground: its height is known near the centre of a cell alone."""
+    if environment(info).terrain is not None and max(map(abs, offsets)) > SPAWN_M:
+        raise ValueError(f"must lie within ±{SPAWN_M:g} m of a cell's centre")
+    return offsets
+
+
+StartOffset = Annotated[Range, AfterValidator(_near_the_centre)]
+"""Lowest and highest distance from where an episode starts, m."""
+
+
+def uniform_joint_state(context: EventContext, position_range: Range, velocity_range: Range) -> StateWrite:
     """Defaults plus uniform offsets in position (m or rad) and velocity (m/s or rad/s), for every joint."""
     joints = len(context.state.names.joints)
     draws = context.uniform(2 * joints)
@@ -20,7 +32,7 @@ def uniform_joint_state(
     )
 
 
-def set_joint_velocity(context: EventContext, joints: Sequence[str], velocity_range: tuple[float, float]) -> StateWrite:
+def set_joint_velocity(context: EventContext, joints: Joints, velocity_range: Range) -> StateWrite:
     """Replace the velocity of some joints by a uniform draw, m/s or rad/s; the others keep theirs."""
     joint_vel = context.state.joint_vel
     columns = context.state.names.joint_columns(joints, joint_vel.device)
@@ -31,9 +43,9 @@ def set_joint_velocity(context: EventContext, joints: Sequence[str], velocity_ra
 
 def uniform_object_position(
     context: EventContext,
-    object: str,  # noqa: A002 the name of the parameter in configs
-    center: Sequence[float],
-    half_width: Sequence[float],
+    object: Object,  # noqa: A002 the name of the parameter in configs
+    center: tuple[float, float, float],
+    half_width: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat],
 ) -> StateWrite:
     """Put an object upright and at rest, `center` plus a uniform offset of up to `half_width` per axis, world frame, m.
 
@@ -47,7 +59,7 @@ def uniform_object_position(
 
 
 def uniform_base_pose(
-    context: EventContext, x_range: tuple[float, float], y_range: tuple[float, float], yaw_range: tuple[float, float]
+    context: EventContext, x_range: StartOffset, y_range: StartOffset, yaw_range: Range
 ) -> StateWrite:
     """Put a floating base at rest at its start, plus uniform offsets in the plane (m) and about the vertical (rad)."""
     body = context.state.floating
@@ -59,9 +71,7 @@ def uniform_base_pose(
     return StateWrite(base_pose_w=torch.cat([pos, quat], dim=1), base_vel_w=torch.zeros(len(pos), 6, device=pos.device))
 
 
-def push_base(
-    context: EventContext, speed_range: tuple[float, float], yaw_rate_range: tuple[float, float]
-) -> StateWrite:
+def push_base(context: EventContext, speed_range: Range, yaw_rate_range: Range) -> StateWrite:
     """Replace the velocity of a floating base, world frame.
 
     x and y (m/s) and the turn about the vertical (rad/s) are uniform, the rest is zero.

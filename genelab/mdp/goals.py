@@ -5,7 +5,10 @@ A term whose first argument is called `goal` can be computed again for another g
 
 from dataclasses import dataclass
 
+from pydantic import PositiveFloat
 from torch import Tensor
+
+from genelab.mdp.term import OfGoal, term
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,19 @@ class GoalView:
         return self.distance <= self.tolerance
 
 
+@term(OfGoal())
 def achieved(goal: GoalView) -> Tensor:
     """What is achieved, in the unit of the goal. Shape: (rows, dim)."""
     return goal.achieved
 
 
+@term(OfGoal())
 def desired(goal: GoalView) -> Tensor:
     """What is desired, in the unit of the goal. Shape: (rows, dim)."""
     return goal.desired
 
 
+@term(OfGoal())
 def error(goal: GoalView) -> Tensor:
     """Desired minus achieved, in the unit of the goal. Shape: (rows, dim)."""
     return goal.desired - goal.achieved
@@ -50,6 +56,6 @@ def not_reached(goal: GoalView) -> Tensor:
     return (~goal.reached).to(goal.achieved.dtype)
 
 
-def lifted(goal: GoalView, low: float, height: float) -> Tensor:
+def lifted(goal: GoalView, low: float, height: PositiveFloat) -> Tensor:
     """How high an achieved position is above `low`, as a share of `height`, within 0 and 1. In m. Shape: (rows,)."""
     return ((goal.achieved[:, 2] - low) / height).clamp(0.0, 1.0)

@@ -1,86 +1,90 @@
 """Observation terms. Each returns (num_envs, dim)."""
 
-from collections.abc import Sequence
-
 import torch
+from pydantic import PositiveFloat
 from torch import Tensor
 
-from genelab.mdp import mirror
+from genelab.mdp.params import Command, Extents, Joints, Link, Object, Rising
 from genelab.mdp.state import StateView, quat_apply_inverse
+from genelab.mdp.term import AXIAL, BY_NAME, SCALAR, VECTOR, XYZ, Grid, OfAction, OfCommand, PerJoint, term
 
 
-@mirror.mirrored(mirror.of_joints)
-def joint_pos_rel(state: StateView, joints: Sequence[str]) -> Tensor:
+@term(PerJoint("joints"), unit="m or rad", mirror=BY_NAME)
+def joint_pos_rel(state: StateView, joints: Joints) -> Tensor:
     """Joint positions minus their defaults, m or rad."""
     columns = state.names.joint_columns(joints, state.joint_pos.device)
     return state.joint_pos_of(joints) - state.default_joint_pos[columns]
 
 
-@mirror.mirrored(mirror.of_joints)
-def joint_vel_rel(state: StateView, joints: Sequence[str]) -> Tensor:
+@term(PerJoint("joints"), unit="m/s or rad/s", mirror=BY_NAME)
+def joint_vel_rel(state: StateView, joints: Joints) -> Tensor:
     """Joint velocities minus their defaults, which are zero, m/s or rad/s."""
     return state.joint_vel_of(joints)
 
 
-def link_ang_vel(state: StateView, link: str) -> Tensor:
+@term(XYZ, unit="rad/s")
+def link_ang_vel(state: StateView, link: Link) -> Tensor:
     """Angular velocity of a link in its own frame, rad/s."""
     column = state.names.link_id(link)
     return quat_apply_inverse(state.link_quat_w[:, column], state.link_ang_vel_w[:, column])
 
 
-@mirror.mirrored(mirror.of_action)
+@term(OfAction(), mirror=BY_NAME)
 def last_action(state: StateView) -> Tensor:
     """The raw action applied last, zero at the start of an episode."""
     return state.action
 
 
-def link_pos(state: StateView, link: str) -> Tensor:
+@term(XYZ, unit="m")
+def link_pos(state: StateView, link: Link) -> Tensor:
     """Position of a link's origin in the world frame, m."""
     return state.link_pos_w[:, state.names.link_id(link)]
 
 
-def object_pos(state: StateView, object: str) -> Tensor:  # noqa: A002 the name of the parameter in configs
+@term(XYZ, unit="m")
+def object_pos(state: StateView, object: Object) -> Tensor:  # noqa: A002 the name of the parameter in configs
     """Position of an object's centre in the world frame, m."""
     return state.object_pos_w[:, state.names.object_id(object)]
 
 
+@term(("share",), mirror=SCALAR)
 def time_left(state: StateView) -> Tensor:
     """Share of the episode that is left, from 1 down to 0 at its time limit."""
     return 1.0 - state.episode_step[:, None].to(state.joint_pos.dtype) / state.max_episode_steps
 
 
-@mirror.mirrored(mirror.VECTOR)
+@term(XYZ, unit="m/s", mirror=VECTOR)
 def base_lin_vel(state: StateView) -> Tensor:
     """Velocity of a floating base in its own frame, m/s."""
     return state.floating.lin_vel_b
 
 
-@mirror.mirrored(mirror.AXIAL)
+@term(XYZ, unit="rad/s", mirror=AXIAL)
 def base_ang_vel(state: StateView) -> Tensor:
     """Angular velocity of a floating base in its own frame, rad/s."""
     return state.floating.ang_vel_b
 
 
-@mirror.mirrored(mirror.VECTOR)
+@term(XYZ, mirror=VECTOR)
 def projected_gravity(state: StateView) -> Tensor:
     """Direction of gravity in the frame of a floating base, a unit vector."""
     return state.floating.gravity_b
 
 
-@mirror.mirrored(mirror.PLANAR_COMMAND)
-def command(state: StateView, command: str) -> Tensor:
+@term(OfCommand("command"))
+def command(state: StateView, command: Command) -> Tensor:
     """A command as it was drawn, in its own units."""
     return state.commands[command]
 
 
-@mirror.mirrored(mirror.of_scan)
+@term(Grid("size", "resolution"), unit="m", mirror=BY_NAME)
 def height_scan(
     state: StateView,
-    link: str,
-    size: Sequence[float],
-    resolution: float,
+    link: Link,
+    size: Extents,
+    resolution: PositiveFloat,
     offset: float = 0.0,
-    clip: Sequence[float] | None = None,
+    clip: Rising | None = None,
 ) -> Tensor:
     """Height of a link above the ground at the points of a grid around it, m.
 

@@ -7,7 +7,7 @@ from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg
 from genelab.config.task import TaskSpec
-from genelab.config.terms import layout_rows
+from genelab.config.terms import Columns, layout_rows
 from genelab.records.export import (
     Action,
     ActionJoint,
@@ -28,8 +28,6 @@ INPUTS = {"rsl_rl": ("obs",), "stable_baselines3": ("observation", "achieved_goa
 """Names of the inputs of a policy file by `agent.trainer`, one for each of `agent.actor_groups`."""
 OUTPUT = "actions"
 """Name of its output."""
-TIME_LEFT = "genelab.mdp.observations:time_left"
-"""The observation that needs to know how long an episode lasts."""
 TOLERANCE = 1e-5
 """Largest difference of an action, in units of the largest action if that is above 1: float32 sums in other orders."""
 
@@ -43,7 +41,7 @@ def tolerance_of(largest_action: float) -> float:
 
 
 def observation_of(
-    task: TaskSpec, name: str, input_name: str, spans: Sequence[tuple[int, int]], meaning: Meaning
+    task: TaskSpec, name: str, input_name: str, columns: Sequence[Columns], meaning: Meaning
 ) -> Observation:
     """How to fill an input.
 
@@ -51,15 +49,16 @@ def observation_of(
         task: the task.
         name: the observation group.
         input_name: its input.
-        spans: first column and column after the last of each term, which the simulator tells.
+        columns: of each term of each frame, which its function tells.
         meaning: tells what a term returns.
 
     Raises:
-        ValueError: if there is another number of spans than of terms, or they leave gaps.
+        ValueError: if they are those of another number of terms.
     """
     group = task.env.observations[name]
+    rows = layout_rows(group, columns)
     return Observation(
-        input=TensorSpec(name=input_name, dtype="float32", shape=("batch", spans[-1][1])),
+        input=TensorSpec(name=input_name, dtype="float32", shape=("batch", rows[-1]["stop"])),
         formula="obs[start:stop] = scale * value",
         noise="none",
         normalization=task.agent.normalization,
@@ -69,7 +68,7 @@ def observation_of(
                 training_noise=group.terms[row["name"]].noise if group.noise else None,
                 meaning=meaning(row["func"]),
             )
-            for row in layout_rows(group, spans)
+            for row in rows
         ),
     )
 
@@ -179,12 +178,11 @@ def goal_of(env: EnvCfg, meaning: Meaning) -> Goal | None:
     )
 
 
-def timing_of(env: EnvCfg, observations: Sequence[Observation]) -> ControlTiming:
+def timing_of(env: EnvCfg) -> ControlTiming:
     """When to run the policy."""
-    counts_steps = any(term.func == TIME_LEFT for each in observations for term in each.terms)
     return ControlTiming(
         control_dt=env.control_dt,
         physics_dt=env.sim.dt,
         decimation=env.decimation,
-        episode_steps=env.max_episode_steps if counts_steps else None,
+        episode_steps=env.max_episode_steps,
     )

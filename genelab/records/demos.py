@@ -89,24 +89,28 @@ class LayoutRow(_Open):
     """First column."""
     stop: PositiveInt
     """Column after the last."""
+    columns: tuple[str, ...] | None = None
+    """A name for each column; null if unknown."""
+    unit: str | None = None
+    """Unit of the value; null if unknown."""
     scale: float = 1.0
     """Factor from the value to the observation."""
     func: str | None = None
     """Function that computes the value; null if unknown."""
     params: dict[str, Any] = {}
-    """Its arguments, plain JSON: joints and links in the order of the columns."""
+    """Its arguments, plain JSON."""
     bounds: tuple[Bounds, ...] | None = None
     """Lowest and highest value of every column, before the scale; null if none is known."""
     clip: tuple[Bounds, ...] | None = None
     """Limits that the values of every column were cut to, before the scale; null if nothing cuts them."""
 
     @model_validator(mode="after")
-    def _one_pair_per_column(self) -> Self:
+    def _one_for_each_column(self) -> Self:
         width = self.stop - self.start
-        for field in ("bounds", "clip"):
-            pairs: tuple[Bounds, ...] | None = getattr(self, field)
-            if pairs is not None and len(pairs) != width:
-                raise ValueError(f"{field}: {len(pairs)} pairs for {width} columns")
+        for field, what in (("columns", "names"), ("bounds", "pairs"), ("clip", "pairs")):
+            found = getattr(self, field)
+            if found is not None and len(found) != width:
+                raise ValueError(f"{field}: {len(found)} {what} for {width} columns")
         return self
 
 

@@ -46,6 +46,10 @@ class ObservationSlice(Record):
     """First column."""
     stop: PositiveInt
     """Column after the last."""
+    columns: tuple[str, ...]
+    """A name for each column: joints, axes, or numbers where the function does not say."""
+    unit: str | None
+    """Unit of the value, empty for a number without one; null if the function does not say."""
     scale: float
     """Factor from the value to the input."""
     training_noise: NonNegativeFloat | None
@@ -53,7 +57,7 @@ class ObservationSlice(Record):
     func: FuncRef
     """Function that computes the value in simulation."""
     params: dict[str, Param]
-    """Its arguments: joints and links in the order of the columns."""
+    """Its arguments."""
     bounds: tuple[tuple[float, float], ...] | None = None
     """Lowest and highest value of every column, in the unit of the value, before the scale; null if none is known."""
     age: NonNegativeInt = Field(default=0, exclude_if=lambda age: age == 0)
@@ -269,8 +273,8 @@ class ControlTiming(Record):
     """Physics time step of the simulation, s."""
     decimation: PositiveInt
     """Physics steps per action."""
-    episode_steps: PositiveInt | None = Field(default=None, exclude_if=lambda steps: steps is None)
-    """Actions of an episode in training; left out where no observation depends on it."""
+    episode_steps: PositiveInt
+    """Actions of an episode in training."""
 
 
 class Parity(Record):

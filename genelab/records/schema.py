@@ -30,7 +30,6 @@ LATER = {
     "ActionJoint": ("velocity_limit", "law"),
     "Aggregate": ("success_at_end_wilson95",),
     "CodeStamp": ("problem",),
-    "ControlTiming": ("episode_steps",),
     "EntryRecord": ("variant", "demonstrations"),
     "Episodes": ("success_at_end", "measures"),
     "ExecutionCfg": ("nan_policy", "max_env_resets"),

@@ -244,18 +244,21 @@ def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) 
 
 
 def _require_terms(task: TaskSpec) -> None:
-    """See that every term can be computed, and mirrored if it is to be, before a simulator is built."""
+    """See before a simulator is built that every term can be computed, and says of its columns what learning needs."""
     # Not before they are needed: they bring torch with them.
     from genelab.envs.terms import check_terms
 
     check_terms(task.env)
-    if task.agent.algorithm != "ppo" or not task.agent.symmetry:
-        return
-    from genelab.mdp.mirror import action_columns, group_columns
+    from genelab.mdp.mirror import group_images
+    from genelab.mdp.term import action_images, joint_columns
 
+    start = task.warm_start
     for name in task.agent.groups:
-        group_columns(task.env, name, task.env.observations[name])
-    action_columns(task.env.robot, task.env.action)
+        if start is not None:
+            joint_columns(task.env, name, start.fresh_joints)
+        if task.agent.algorithm == "ppo" and task.agent.symmetry:
+            group_images(task.env, name)
+            action_images(task.env)
 
 
 def _require_task(path: Path, found: str, task: TaskSpec) -> None:

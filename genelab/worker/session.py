@@ -19,14 +19,16 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
     """Seed everything, start Genesis, and collect the stamps of a process that works on `task`.
 
     Raises:
-        InputError: if the device does not exist.
+        InputError: if a term is wrong, or the device does not exist.
         RunError: if Genesis comes up otherwise than asked.
     """
     import torch
 
+    from genelab.envs.terms import check_terms
     from genelab.learn.backend import backend_of
     from genelab.sim.session import resolve_device, start
 
+    check_terms(task.env)
     session = start(seed, resolve_device(execution.device), execution.threads)
     backend = BackendStamp.model_validate(
         {

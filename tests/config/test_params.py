@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from genelab.config.overrides import apply_overrides
+from genelab.envs.terms import check_terms
 from genelab.errors import InputError
-from genelab.registry import get_task
+from genelab.registry import get_task, task_ids
 
+POLES = "GeneLab-Double-Inverted-Pendulum-v0"
 ROUGH, GO2W = "Genelab-Velocity-Rough-Unitree-Go1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 SCAN = "env.observations.policy.terms.height_scan.params"
 
@@ -15,20 +17,21 @@ SCAN = "env.observations.policy.terms.height_scan.params"
 @pytest.mark.parametrize(
     ("task", "change", "told"),
     [
-        (ROUGH, 'env.rewards.air_time.params.axes=["y","yaw"]', "unknown axis 'yaw'; known: x, y, turn"),
-        (ROUGH, "env.rewards.air_time.params.axes=[]", "must be a list of one or more axes"),
-        (ROUGH, f"{SCAN}.resolution=0", "must be above 0"),
+        (ROUGH, 'env.rewards.air_time.params.axes=["y","yaw"]', "axes.1 = 'yaw': Input should be 'x', 'y' or 'turn'"),
+        (ROUGH, "env.rewards.air_time.params.axes=[]", "= []: Tuple should have at least 1 item"),
+        (ROUGH, f"{SCAN}.resolution=0", "= 0.0: Input should be greater than 0"),
         (ROUGH, f"{SCAN}.size=[1.65,1.0]", "must be multiples of the resolution 0.1"),
-        (ROUGH, f"{SCAN}.size=[1.6,-1.0]", "must be two lengths above 0"),
+        (ROUGH, f"{SCAN}.size=[1.6,-1.0]", "size.1 = -1.0: Input should be greater than 0"),
         (ROUGH, f"{SCAN}.clip=[1,-1]", "must be [low, high] with low below high"),
-        (ROUGH, "env.commands.velocity.params.forward_share=7", "must be a share from 0 to 1"),
+        (ROUGH, "env.commands.velocity.params.forward_share=7", "= 7.0: Input should be less than or equal to 1"),
         (ROUGH, "env.commands.velocity.params.x_range=[1,-1]", "must be [low, high] with low not above high"),
         (ROUGH, "env.robot.joints.FL_hip_joint.default_pos=5", "must lie in range [-0.863, 0.863]"),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["FL_hip_join"]', "unknown joint 'FL_hip_join'"),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["wheel.*"]', "unknown joint 'wheel.*'"),
+        (POLES, "env.rewards.poles_aligned.params.joint_a=wheel", "unknown joint 'wheel'; known: slider, hinge_1"),
         (ROUGH, "env.terrain.rows=0", "greater than 0"),
-        (ROUGH, "env.rewards.track_lin_vel.params.width=0", "must be above 0"),
-        (ROUGH, "env.terminations.trunk_contact.params.force=-1", "must be at least 0"),
+        (ROUGH, "env.rewards.track_lin_vel.params.width=0", "= 0.0: Input should be greater than 0"),
+        (ROUGH, "env.terminations.trunk_contact.params.force=-1", "= -1.0: Input should be greater than or equal to 0"),
         (
             ROUGH,
             'env.rewards.joint_acc.params.joints=["FL_hip_joint","FL_hip_joint"]',
@@ -48,12 +51,17 @@ SCAN = "env.observations.policy.terms.height_scan.params"
 def test_a_parameter_that_breaks_its_rule_is_named_with_value_and_rule(task: str, change: str, told: str) -> None:
     path = change.partition("=")[0]
     with pytest.raises(InputError) as caught:
-        apply_overrides(get_task(task), [change])
+        check_terms(apply_overrides(get_task(task), [change])[0].env)
     text = str(caught.value)
     assert told in text
     assert path.removeprefix("env.").rpartition(".")[2] in text
     assert "Value error" not in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("task", task_ids())
+def test_the_terms_of_every_task_take_their_parameters(task: str) -> None:
+    check_terms(get_task(task).env)
 
 
 def _with_mirror(**changes: Any) -> list[str]:

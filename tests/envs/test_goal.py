@@ -85,7 +85,7 @@ def test_noise_of_a_goal_term_in_a_group_without_noise_does_no_harm() -> None:
 def test_a_wrong_goal_names_the_field(change: dict[str, Any], told: str) -> None:
     assert FRANKA.goal is not None
     with pytest.raises(InputError, match=told):
-        Goal(FRANKA.goal.model_copy(update=change))
+        Goal(FRANKA.model_copy(update={"goal": FRANKA.goal.model_copy(update=change)}))
 
 
 def test_the_range_of_the_reward_follows_from_weights_bounds_and_unit() -> None:
@@ -109,17 +109,21 @@ def test_relabelling_keeps_noise_and_scale() -> None:
         "goal": ObservationTermCfg(func="genelab.mdp.goals:error", scale=2.0),
         "own": ObservationTermCfg(func="genelab.mdp.observations:last_action", noise=0.2, scale=10.0),
     }
-    group = ObservationGroup("observation", ObservationGroupCfg(terms=terms, noise=True), noise=True)
+    observations = {"observation": ObservationGroupCfg(terms=terms, noise=True)}
+    group = ObservationGroup("observation", FRANKA.model_copy(update={"observations": observations}), noise=True)
     zeros = {name: torch.zeros(2, 0) for name in StateView.__dataclass_fields__}
-    state = StateView(**{**zeros, "action": torch.tensor([[0.5], [-0.5]])})
+    state = StateView(**{**zeros, "action": torch.tensor([[0.5] * 4, [-0.5] * 4])})
     achieved = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
     goal = GoalView(achieved, torch.tensor([[1.0, 2.0, 4.0], [0.0, 1.0, 0.0]]), 0.05)
     group.measure(state, goal)
     observed = group.compute(state, goal, lambda dim: torch.full((2, dim), 0.75))
     # Draws of 0.75 are half the noise.
-    assert observed.tolist() == [[0.0, 0.0, 2.0, pytest.approx(6.0)], [0.0, 2.0, 0.0, pytest.approx(-4.0)]]
+    assert observed.tolist() == [
+        [0.0, 0.0, 2.0, *[pytest.approx(6.0)] * 4],
+        [0.0, 2.0, 0.0, *[pytest.approx(-4.0)] * 4],
+    ]
     relabelled = group.relabel(observed, GoalView(achieved, torch.zeros(2, 3), 0.05))
     assert relabelled[:, :3].tolist() == [[-2.0, -4.0, -6.0], [0.0, 0.0, 0.0]]
-    assert torch.equal(relabelled[:, 3], observed[:, 3])
+    assert torch.equal(relabelled[:, 3:], observed[:, 3:])
     # What was there before is not overwritten.
     assert observed[0, 2] == 2.0

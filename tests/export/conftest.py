@@ -5,6 +5,7 @@ from typing import Any, Literal
 import pytest
 import torch
 
+from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.task import TaskSpec
@@ -34,12 +35,12 @@ def observations() -> torch.Tensor:
     return torch.randn(ROWS, 8) * torch.linspace(0.02, 2.0, 8) + torch.linspace(-1.0, 1.0, 8)
 
 
-def layout_of(task: TaskSpec) -> dict[str, object]:
-    """What the environment tells: measured on one state, without a simulator."""
-    names = Names(tuple(task.env.robot.joints), task.env.robot.links, tuple(task.env.objects))
+def state_of(env: EnvCfg) -> StateView:
+    """A state of one environment, without a simulator. Its numbers mean nothing."""
+    names = Names(tuple(env.robot.joints), env.robot.links, tuple(env.objects))
     joints, links = torch.zeros(1, len(names.joints)), torch.zeros(1, len(names.links), 3)
-    objects, action = torch.zeros(1, len(names.objects), 3), torch.zeros(1, len(task.env.action.columns))
-    state = StateView(
+    objects, action = torch.zeros(1, len(names.objects), 3), torch.zeros(1, len(env.action.columns))
+    return StateView(
         names=names,
         joint_pos=joints,
         joint_vel=joints,
@@ -49,14 +50,19 @@ def layout_of(task: TaskSpec) -> dict[str, object]:
         link_ang_vel_w=links,
         object_pos_w=objects,
         object_lin_vel_w=objects,
-        commands=dict.fromkeys(task.env.commands, torch.zeros(1, 3)),
+        commands=dict.fromkeys(env.commands, torch.zeros(1, 3)),
         action=action,
         previous_action=action,
         episode_step=torch.zeros(1, dtype=torch.int64),
-        max_episode_steps=task.env.max_episode_steps,
+        max_episode_steps=env.max_episode_steps,
     )
-    goal = Goal(task.env.goal).of(state) if task.env.goal else None
-    groups = [ObservationGroup(name, cfg, noise=False) for name, cfg in task.env.observations.items()]
+
+
+def layout_of(task: TaskSpec) -> dict[str, object]:
+    """What the environment tells: measured on one state, without a simulator."""
+    state = state_of(task.env)
+    goal = Goal(task.env).of(state) if task.env.goal else None
+    groups = [ObservationGroup(name, task.env, noise=False) for name in task.env.observations]
     for group in groups:
         group.measure(state, goal)
     return {group.name: group.layout() for group in groups}

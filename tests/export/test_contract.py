@@ -70,6 +70,9 @@ def test_observation_action_and_timing(file_format: ExportFormat, exported: Expo
     for term in found.observation.terms:
         cfg = terms[term.name]
         assert (term.scale, term.training_noise, term.func, term.params) == (cfg.scale, cfg.noise, cfg.func, cfg.params)
+    columns = [("slider", "hinge"), ("slider", "hinge"), ("x", "y", "z"), ("slider",)]
+    assert [term.columns for term in found.observation.terms] == columns
+    assert [term.unit for term in found.observation.terms] == ["m or rad", "m/s or rad/s", "rad/s", ""]
     assert found.observation.terms[2].meaning == "Angular velocity of a link in its own frame, rad/s."
 
     assert found.action.output == TensorSpec(name="actions", dtype="float32", shape=("batch", 1))
@@ -77,7 +80,12 @@ def test_observation_action_and_timing(file_format: ExportFormat, exported: Expo
     (joint,) = found.action.joints
     assert (joint.name, joint.default_pos, joint.range) == ("slider", 0.0, (-3.0, 3.0))
     assert (joint.kp, joint.kv, joint.effort_limit) == (80.0, 8.0, None)
-    assert found.timing.model_dump() == {"control_dt": 0.01, "physics_dt": 0.005, "decimation": 2}
+    assert found.timing.model_dump() == {
+        "control_dt": 0.01,
+        "physics_dt": 0.005,
+        "decimation": 2,
+        "episode_steps": 1000,
+    }
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

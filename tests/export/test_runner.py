@@ -16,7 +16,14 @@ def _observation() -> Observation:
         for frame in range(FRAMES)
         for name, start, stop in (("pos", 0, 2), ("vel", 2, 3))
     ]
-    fixed = {"scale": 1.0, "training_noise": None, "func": "genelab.mdp.observations:last_action", "params": {}}
+    fixed = {
+        "columns": (),
+        "unit": None,
+        "scale": 1.0,
+        "training_noise": None,
+        "func": "genelab.mdp.observations:last_action",
+        "params": {},
+    }
     return Observation.model_validate(
         {
             "input": {"name": "obs", "dtype": "float32", "shape": ("batch", 9)},

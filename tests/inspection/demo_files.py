@@ -8,8 +8,8 @@ from genelab.records.demos import DemoHeader, Demos
 
 ROWS = 1000
 LAYOUT = [
-    {"name": "joint_pos", "start": 0, "stop": 2, "scale": 1.0, "func": "m:f", "params": {"joints": ["arm", "hand"]}},
-    {"name": "speed", "start": 2, "stop": 5, "scale": 0.1, "func": "m:g", "params": {"link": "hand"}},
+    {"name": "joint_pos", "start": 0, "stop": 2, "columns": ["arm", "hand"], "unit": "rad"},
+    {"name": "speed", "start": 2, "stop": 5, "columns": ["x", "y", "z"], "scale": 0.1},
     {"name": "touch", "start": 5, "stop": 6, "scale": 1.0, "bounds": [[0.0, 1.0]]},
 ]
 

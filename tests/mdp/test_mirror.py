@@ -7,7 +7,8 @@ from genelab.config.env import EnvCfg
 from genelab.config.scene import MirrorCfg, mirror_name
 from genelab.config.terms import ObservationTermCfg
 from genelab.errors import InputError
-from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns, of_scan
+from genelab.mdp.mirror import Mirror, group_images
+from genelab.mdp.term import Grid, action_images, joint_images
 from genelab.registry import get_task, task_ids
 
 SYMMETRIC = [name for name in task_ids() if get_task(name).env.robot.mirror is not None]
@@ -22,8 +23,8 @@ def _env(task: str) -> EnvCfg:
 @pytest.mark.parametrize("task", SYMMETRIC)
 def test_the_image_of_the_image_is_the_original(task: str) -> None:
     env = _env(task)
-    maps = [group_columns(env, name, group) for name, group in env.observations.items()]
-    for columns in [*maps, action_columns(env.robot, env.action)]:
+    maps = [group_images(env, name) for name in env.observations]
+    for columns in [*maps, action_images(env)]:
         mirror = Mirror.of(columns, torch.device("cpu"))
         rows = torch.randn(7, len(columns), generator=torch.Generator().manual_seed(1))
         assert not torch.equal(mirror(rows), rows)
@@ -33,7 +34,7 @@ def test_the_image_of_the_image_is_the_original(task: str) -> None:
 def test_joints_change_sides_and_hips_change_their_sign() -> None:
     robot = _env(GO1).robot
     names = list(robot.joints)
-    found = dict(zip(names, joint_columns(robot, names), strict=True))
+    found = dict(zip(names, joint_images(robot, names), strict=True))
     assert found["FR_hip_joint"] == (names.index("FL_hip_joint"), -1.0)
     assert found["RL_thigh_joint"] == (names.index("RR_thigh_joint"), 1.0)
     assert found["FL_calf_joint"] == (names.index("FR_calf_joint"), 1.0)
@@ -41,14 +42,14 @@ def test_joints_change_sides_and_hips_change_their_sign() -> None:
 
 def test_the_published_map_of_the_go2w() -> None:
     # Legs FL, FR, RL, RR by hip, thigh, calf, then the wheels.
-    columns = action_columns(_env(GO2W).robot, _env(GO2W).action)
+    columns = action_images(_env(GO2W))
     assert [source for source, _ in columns] == [3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8, 13, 12, 15, 14]
     assert [k for k, (_, sign) in enumerate(columns) if sign < 0] == [0, 3, 6, 9]
 
 
 def test_an_observation_is_mirrored_term_by_term_and_frame_by_frame() -> None:
     env = _env(GO2W)
-    columns = group_columns(env, "policy", env.observations["policy"])
+    columns = group_images(env, "policy")
     assert len(columns) == 5 * 57
     mirror = Mirror.of(columns, torch.device("cpu"))
     frame = torch.zeros(57)
@@ -73,19 +74,21 @@ def test_a_name_without_a_side_stands_in_the_middle() -> None:
 def test_a_term_whose_image_is_not_known_is_named() -> None:
     env = _env(GO1)
     group = env.observations["policy"]
-    unknown = ObservationTermCfg(func="genelab.mdp.observations:time_left")
-    changed = group.model_copy(update={"terms": {**group.terms, "clock": unknown}})
-    with pytest.raises(InputError, match=r"env\.observations\.policy\.terms\.clock\.func .* has no mirror image"):
-        group_columns(env, "policy", changed)
+    unknown = ObservationTermCfg(func="genelab.mdp.observations:link_pos", params={"link": "trunk"})
+    policy = group.model_copy(update={"terms": {**group.terms, "trunk": unknown}})
+    changed = env.model_copy(update={"observations": {"policy": policy}})
+    told = r"env\.observations\.policy\.terms\.trunk\.func .* does not say how its mirror image looks"
+    with pytest.raises(InputError, match=told):
+        group_images(changed, "policy")
 
 
 def test_half_of_a_pair_has_no_image() -> None:
     robot = _env(GO1).robot
     with pytest.raises(InputError, match="'FL_hip_joint', which is not among"):
-        joint_columns(robot, ["FR_hip_joint"])
+        joint_images(robot, ["FR_hip_joint"])
 
 
 def test_a_scan_is_read_from_the_other_side() -> None:
     # Two rows ahead of each other with three points from the right to the left.
-    columns = of_scan(_env(GO1), {"size": [0.1, 0.2], "resolution": 0.1})
+    columns = Grid("size", "resolution").images(_env(GO1), {"size": [0.1, 0.2], "resolution": 0.1})
     assert Mirror.of(columns, torch.device("cpu"))(torch.arange(6.0)).tolist() == [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]

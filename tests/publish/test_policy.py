@@ -65,7 +65,7 @@ def test_an_exported_policy_is_published_with_its_contract(sweep: Path, store: P
         ("timing.control_dt", 0.02),
         ("timing.physics_dt", 0.001),
         ("timing.decimation", 3),
-        ("timing.episode_steps", 100),
+        ("timing.episode_steps", 77),
         ("goal", {"achieved": {"func": "a:b", "params": {}, "meaning": None}}),
         ("parity.passed", False),
         ("parity.max_abs_difference", 1e9),

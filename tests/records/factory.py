@@ -208,7 +208,7 @@ def make_sweep(
 def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Path:
     """Write the contract of a policy file beside it, as if exported from the finished seed in a directory."""
     task, run = task or make_task(), json.loads((seed / "run.json").read_text())
-    observation = observation_of(task, "policy", "obs", [(0, 1)], lambda _: "Position of the toy, m.")
+    observation = observation_of(task, "policy", "obs", [(("x",), "m")], lambda _: "Position of the toy, m.")
     fields = ("task", "task_version", "seed", "config_sha256", "checkpoint")
     record = {
         "schema": "genelab/export/1",
@@ -221,7 +221,7 @@ def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Pat
         },
         "observation": observation,
         "action": action_of(task.env),
-        "timing": timing_of(task.env, [observation]),
+        "timing": timing_of(task.env),
         "parity": Parity(
             recorded_rows=9,
             random_rows=64,

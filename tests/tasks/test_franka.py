@@ -8,9 +8,9 @@ import torch
 from genelab.config.agent import SacCfg
 from genelab.config.base import resolve_asset
 from genelab.config.snapshot import dump_task, load_task
-from genelab.envs.terms import bind
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import EventContext
+from genelab.mdp.term import bind
 from genelab.registry import get_task
 from genelab.rng import Stream
 
@@ -71,7 +71,7 @@ def _first_distances() -> tuple[torch.Tensor, torch.Tensor]:
     def drawn(path: str, cfg: object) -> object:
         stream = Stream.of(0, path)
         context = EventContext(None, lambda dim: stream.uniform(torch.arange(DRAWS), step, dim))
-        return bind(path, cfg)(context)
+        return bind(path, cfg, ENV)(context)
 
     goal = drawn("goal", ENV.commands["goal_position"])
     cube = drawn("cube", ENV.reset_events["cube"]).object_pose_w["cube"][:, :3]

@@ -9,7 +9,8 @@ from torch import Tensor
 from genelab.config.overrides import apply_overrides
 from genelab.envs.environment import Environment
 from genelab.errors import InputError
-from genelab.mdp.mirror import Mirror, action_columns, group_columns, joint_columns
+from genelab.mdp.mirror import Mirror, group_images
+from genelab.mdp.term import action_images, joint_images
 from genelab.registry import get_task
 from genelab.sim.session import Session
 from genelab.sim.simulation import Simulation
@@ -24,10 +25,8 @@ def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build, task_id
     task = get_task(task_id)
     sim = build(task_id, N)
     width = len(task.env.robot.joints)
-    columns = joint_columns(task.env.robot, list(task.env.robot.joints))
-    joints, action = (
-        Mirror.of(c, torch.device("cpu")) for c in (columns, action_columns(task.env.robot, task.env.action))
-    )
+    columns = joint_images(task.env.robot, list(task.env.robot.joints))
+    joints, action = (Mirror.of(c, torch.device("cpu")) for c in (columns, action_images(task.env)))
     generator = torch.Generator().manual_seed(3)
     half = N // 2
 
@@ -69,8 +68,8 @@ def test_the_image_of_an_observation_is_the_observation_of_the_image(build: Buil
     sim, half = build(task_id, N), N // 2
     generator = torch.Generator().manual_seed(5)
     image = {
-        "joint": Mirror.of(joint_columns(task.env.robot, list(task.env.robot.joints)), torch.device("cpu")),
-        "action": Mirror.of(action_columns(task.env.robot, task.env.action), torch.device("cpu")),
+        "joint": Mirror.of(joint_images(task.env.robot, list(task.env.robot.joints)), torch.device("cpu")),
+        "action": Mirror.of(action_images(task.env), torch.device("cpu")),
         "vector": lambda rows: rows * torch.tensor([1.0, -1.0, 1.0]),
         "axial": lambda rows: rows * torch.tensor([-1.0, 1.0, -1.0]),
     }
@@ -94,7 +93,8 @@ def test_the_image_of_an_observation_is_the_observation_of_the_image(build: Buil
     sim.write_base_vel_w(torch.cat([pairs("vector", 3, 0.3), pairs("axial", 3, 0.3)], dim=1), EVERYWHERE)
     observed = env.step(pairs("action", env.num_actions, 0.3)).observations
     for name, group in task.env.observations.items():
-        frame = group_columns(task.env, name, group.model_copy(update={"history": 1}))
+        images = group_images(task.env, name)
+        frame = images[: len(images) // group.history]
         latest = observed[name][:, -len(frame) :]
         mirrored = Mirror.of(frame, torch.device("cpu"))(latest[:half])
         assert latest[:half].abs().mean() > 0.1
@@ -116,7 +116,7 @@ def test_frames_are_stacked_and_the_mirror_fits_them(build: Build) -> None:
     assert torch.equal(second[:, 4, 38:54], action)
     layout = env.layout()["policy"]
     assert [row["age"] for row in layout[:: len(cfg.observations["policy"].terms)]] == [4, 3, 2, 1, 0]
-    assert layout[-1]["stop"] == len(group_columns(cfg, "policy", cfg.observations["policy"])) == 285
+    assert layout[-1]["stop"] == len(group_images(cfg, "policy")) == 285
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from genelab.learn.policy import Layout, load_weights
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.learn.rsl_rl.widen import kept_columns, widened
+from genelab.mdp.term import joint_columns
 from genelab.records.contract import INPUTS
 
 input_names: tuple[str, ...] = INPUTS["rsl_rl"]
@@ -71,7 +72,7 @@ def _forget_locked(trainer: PpoTrainer, task: TaskSpec) -> None:
     readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
     with torch.no_grad():
         for group, model in readers.items():
-            _linear(model)[0].weight[:, _columns_of(trainer.env.layout()[group], joints)] = 0.0
+            _linear(model)[0].weight[:, joint_columns(task.env, group, joints)] = 0.0
         rows = [list(task.env.action.columns).index(joint) for joint in joints]
         mean = _linear(actor)[-1]
         mean.weight[rows] = 0.0
@@ -95,20 +96,11 @@ def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
             normalizer = _normalizer(model)
             if normalizer is None or agent.normalization != "running":
                 continue
-            columns = _columns_of(trainer.env.layout()[group], start.fresh_joints)
+            columns = joint_columns(task.env, group, start.fresh_joints)
             for name, value in (("_mean", 0.0), ("_var", 1.0), ("_std", 1.0)):
                 getattr(normalizer, name)[:, columns] = value
             if start.normalizer_count is not None:
                 normalizer.count.clamp_(max=start.normalizer_count)  # pyright: ignore
-
-
-def _columns_of(rows: list[dict[str, Any]], joints: tuple[str, ...]) -> list[int]:
-    """Columns of an observation group that hold a value of one of the joints."""
-    found: list[int] = []
-    for row in rows:
-        named = row["params"].get("joints", [])
-        found += [row["start"] + k for k, joint in enumerate(named) if joint in joints]
-    return found
 
 
 def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> MLPModel:

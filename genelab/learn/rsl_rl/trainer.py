@@ -12,7 +12,6 @@ from tensordict import TensorDict
 from genelab.config.agent import PpoCfg
 from genelab.envs.environment import Environment
 from genelab.envs.step import Observations
-from genelab.errors import InputError
 from genelab.learn.backend import Metrics
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
@@ -22,7 +21,8 @@ from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import MicrobatchPPO
 from genelab.learn.state import require_optimizer_fits
-from genelab.mdp.mirror import Mirror, action_columns, group_columns
+from genelab.mdp.mirror import Mirror, group_images
+from genelab.mdp.term import action_images
 
 
 class PpoTrainer:
@@ -196,12 +196,7 @@ def _mirrors(env: Environment) -> dict[str, Mirror]:
     """Mirror images of the observation groups and of the action.
 
     Raises:
-        InputError: if one is not known, or does not fit the layout.
+        InputError: if one is not known.
     """
-    columns = {name: group_columns(env.cfg, name, env.cfg.observations[name]) for name in ("policy", "critic")}
-    for name, layout in env.layout().items():
-        if name in columns and len(columns[name]) != layout[-1]["stop"]:
-            told = f"the mirror image has {len(columns[name])} columns, the observation {layout[-1]['stop']}"
-            raise InputError(f"env.observations.{name}: {told}")
-    columns["action"] = action_columns(env.cfg.robot, env.cfg.action)
-    return {name: Mirror.of(found, env.device) for name, found in columns.items()}
+    images = {name: group_images(env.cfg, name) for name in ("policy", "critic")} | {"action": action_images(env.cfg)}
+    return {name: Mirror.of(found, env.device) for name, found in images.items()}

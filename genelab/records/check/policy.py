@@ -84,8 +84,7 @@ def _of_seed(record: ExportRecord, seed: SeedFiles) -> Iterator[str]:
 def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
     """Compare with what the snapshot of the seed says about inputs, output and timing.
 
-    Only the columns of a term whose bounds are the same for all are told by the policy file alone, and what a function
-    means by its code.
+    What the columns of a term are, and what it means, only the code of its function tells.
     """
     env, claimed = task.env, (record.observation, *record.goals)
     groups = task.agent.actor_groups
@@ -95,8 +94,8 @@ def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
         return
     expected: list[Observation] = []
     for group, name, each in zip(groups, INPUTS[task.agent.trainer], claimed, strict=True):
-        spans = [(term.start, term.stop) for term in each.terms]
-        expected.append(observation_of(task, group, name, spans, _unknown))
+        columns = [(term.columns, term.unit) for term in each.terms]
+        expected.append(observation_of(task, group, name, columns, _unknown))
     first, *goals = (each.model_dump(mode="json") for each in expected)
     action, goal = action_of(env), goal_of(env, _unknown)
     told = record.model_dump(mode="json")
@@ -105,7 +104,7 @@ def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
         "goals": goals,
         "goal": None if goal is None else goal.model_dump(mode="json"),
         "action": action.model_dump(mode="json"),
-        "timing": timing_of(env, expected).model_dump(mode="json"),
+        "timing": timing_of(env).model_dump(mode="json"),
     }
     for part, stored in snapshot.items():
         ours = _without_meaning(told.get(part, [] if part == "goals" else None))
