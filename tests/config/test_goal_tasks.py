@@ -39,18 +39,6 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
         ("env.goal", None, "env.goal = None: must be given, because hindsight replay judges by other goals"),
         ("env.goal", GONE, "env.goal = None: must be given, because hindsight replay judges by other goals"),
         ("env.goal.tolerance", 0.0, "env.goal.tolerance = 0.0: Input should be greater than 0"),
-        ("env.goal.params.object", "ball", "env.goal.params.object = 'ball': unknown object 'ball'; known: cube"),
-        (
-            "env.terminations.cube_fell.params.object",
-            "ball",
-            "env.terminations.cube_fell.params.object = 'ball': unknown object 'ball'; known: cube",
-        ),
-        (
-            "env.reset_events.cube.params.object",
-            "ball",
-            "env.reset_events.cube.params.object = 'ball': unknown object 'ball'; known: cube",
-        ),
-        ("env.objects", {}, "env.goal.params.object = 'cube': unknown object 'cube'; known:"),
         ("env.objects.cube.mass", 0.0, "env.objects.cube.mass = 0.0: Input should be greater than 0"),
         (
             "env.objects.cube.size",

@@ -9,6 +9,7 @@ from genelab.envs.terms import check_terms
 from genelab.errors import InputError
 from genelab.registry import get_task, task_ids
 
+FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
 POLES = "GeneLab-Double-Inverted-Pendulum-v0"
 ROUGH, GO2W = "Genelab-Velocity-Rough-Unitree-Go1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 SCAN = "env.observations.policy.terms.height_scan.params"
@@ -28,6 +29,12 @@ SCAN = "env.observations.policy.terms.height_scan.params"
         (ROUGH, "env.robot.joints.FL_hip_joint.default_pos=5", "must lie in range [-0.863, 0.863]"),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["FL_hip_join"]', "unknown joint 'FL_hip_join'"),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["wheel.*"]', "unknown joint 'wheel.*'"),
+        (FRANKA, "env.goal.params.object=ball", "env.goal.params.object = 'ball': unknown object 'ball'; known: cube"),
+        (FRANKA, "env.reset_events.cube.params.object=ball", "env.reset_events.cube.params.object = 'ball': unknown"),
+        (POLES, "env.observations.policy.terms.pole_ang_vel.params.link=pole", "unknown link 'pole'; known: pole_2"),
+        (POLES, "env.rewards.poles_upright.params.joints=[]", "joints = []: Tuple should have at least 1 item"),
+        (POLES, 'env.disturbances.push.params.joints=["wheel"]', "env.disturbances.push.params.joints = ['wheel']: "),
+        (POLES, "env.reset_events.joint_state.params.position_range=[1]", "position_range.1 = [1.0]: Field required"),
         (POLES, "env.rewards.poles_aligned.params.joint_a=wheel", "unknown joint 'wheel'; known: slider, hinge_1"),
         (ROUGH, "env.terrain.rows=0", "greater than 0"),
         (ROUGH, "env.rewards.track_lin_vel.params.width=0", "= 0.0: Input should be greater than 0"),
