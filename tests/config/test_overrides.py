@@ -163,13 +163,14 @@ def test_a_float_arrives_exactly(weight: float) -> None:
 
 @given(st.sampled_from(sorted(VALUES)), json_values)
 def test_any_value_is_refused_or_gives_a_valid_task_with_that_value(path: str, value) -> None:
+    # What was null would become a model, with its defaults.
+    assume(value != {})
     try:
         changed, [override] = apply_overrides(TASK, [f"{path}={json.dumps(value)}"])
     except InputError:
         return
     assert load_task(dump_task(changed), "test") == changed
-    # A mapping may become a model, with its defaults.
-    assert override.new == value or value == {}
+    assert override.new == value
     assert {leaf.path for leaf in leaves(changed)} == {leaf.path for leaf in leaves(TASK)}
 
 
