@@ -2,6 +2,8 @@
 
 import importlib
 import io
+import os
+import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -117,8 +119,9 @@ def run(args: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or locale may know fewer characters than we print.
         sys.stdout.reconfigure(errors="replace")
+    words = [_from_home(word) for word in (sys.argv[1:] if args is None else args)]
     try:
-        code = group.main(args, prog_name="genelab", standalone_mode=False)
+        code = group.main(words, prog_name="genelab", standalone_mode=False)
     except click.Abort:
         return _fail("interrupted", INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -138,6 +141,13 @@ def run(args: Sequence[str] | None = None) -> int:
         # Not its words: the file may have been read.
         return _fail(f"{error.strerror}: {where}", told.exit_code)
     return code if isinstance(code, int) else 0
+
+
+def _from_home(word: str) -> str:
+    """Expand `~` behind `=`, as in `--store=~/runs`: shells do not, and a folder of that name is a trap."""
+    # Not Path.expanduser, which raises where there is no home.
+    home = os.path.expanduser("~")  # noqa: PTH111
+    return re.sub(r"^((?:[\w.-]+=)+)~(?=/|$)", lambda found: found[1] + home, word)
 
 
 def _fail(message: str, code: int) -> int:

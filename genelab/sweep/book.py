@@ -47,7 +47,7 @@ class Book:
     def _opening_record(self, argv: tuple[str, ...]) -> SweepRecord:
         plan, now = self._plan, datetime.now(UTC)
         earlier = read_record(plan.sweep_file, SweepRecord) if plan.sweep_file.exists() else None
-        entries = {entry.seed: entry for entry in earlier.seeds} if earlier else {}
+        entries = {entry.seed: _at_rest(entry) for entry in earlier.seeds} if earlier else {}
         for seed in plan.seeds:
             entry = entries.get(seed.seed, SeedEntry(seed=seed.seed))
             entries[seed.seed] = entry.replace(state=_opening_state(seed), reason=None)
@@ -91,6 +91,13 @@ class Book:
             execution=plan.execution,
             parent=parent,
         )
+
+
+def _at_rest(entry: SeedEntry) -> SeedEntry:
+    """What an earlier launch left; it runs no more, whatever it could not write down."""
+    if entry.state not in ("training", "evaluating"):
+        return entry
+    return entry.replace(state="interrupted", reason=f"its launch ended while {entry.state}")
 
 
 def _opening_state(seed: SeedPlan) -> str:

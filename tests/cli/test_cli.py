@@ -96,6 +96,16 @@ def test_interrupt_is_exit_code_130(genelab, tmp_path: Path) -> None:
     assert (result.returncode, result.stderr.strip()) == (130, "error: interrupted")
 
 
+def test_a_home_behind_an_equals_sign_is_expanded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", "/nowhere/at/home")
+    assert run(["export", TASK, "--out=~", "~/here=there", "--format=onnx"]) == 2
+    assert "'~/here=there'" in capsys.readouterr().err
+    assert run(["check", "--", "x=~/runs"]) == 2
+    assert "'x=/nowhere/at/home/runs' does not exist" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line() -> None:
     with Path("/dev/full").open("w") as full:

@@ -134,6 +134,10 @@ def test_children_do_not_outlive_a_killed_parent(sweep: Sweep) -> None:
         f"seed {seed} is not finished: its state is 'training', but its launch has ended; the same command goes on"
         for seed in (1, 2)
     ]
+    sweep.behave()
+    assert sweep.run(seeds=(2,), evaluate=False) == 0
+    assert sweep.states() == {1: "interrupted", 2: "trained"}
+    assert sweep.entries()[1].reason == "its launch ended while training"
 
 
 def test_a_seed_that_an_orphan_still_holds_stops_the_launch_before_it_writes(sweep: Sweep) -> None:
