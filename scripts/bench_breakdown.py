@@ -14,9 +14,10 @@ from genelab.envs.body import Body
 from genelab.envs.disturbances import Disturbances
 from genelab.envs.environment import Environment
 from genelab.registry import get_task
-from genelab.sim.drives import Drives
-from genelab.sim.session import resolve_device, start
-from genelab.sim.simulation import Simulation
+from genelab.sim.genesis.drives import Drives
+from genelab.sim.genesis.simulation import Simulation
+from genelab.sim.make import start
+from genelab.sim.session import resolve_device
 
 ACTION_STD = 0.1
 WARM_UP = 20

@@ -14,12 +14,12 @@ CHILD = """
 import json, sys, time
 begin = time.perf_counter()
 from genelab.registry import get_task
-from genelab.sim.session import resolve_device, start
-from genelab.sim.simulation import Simulation
+from genelab.sim.make import make_engine, start
+from genelab.sim.session import resolve_device
 task = get_task(sys.argv[1])
 session = start(int(sys.argv[2]), resolve_device(sys.argv[3]), int(sys.argv[4]))
 ready = time.perf_counter()
-sim = Simulation(task.env, int(sys.argv[5]), session)
+sim = make_engine(task.env, int(sys.argv[5]), session)
 built = time.perf_counter()
 sim.step()
 print(json.dumps([ready - begin, built - ready, time.perf_counter() - built]))

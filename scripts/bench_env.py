@@ -14,8 +14,9 @@ from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
 from genelab.learn.backend import backend_of
 from genelab.registry import get_task
-from genelab.sim.session import Session, resolve_device, start
-from genelab.sim.simulation import Simulation
+from genelab.sim.genesis.simulation import Simulation
+from genelab.sim.make import start
+from genelab.sim.session import Session, resolve_device
 
 NUM_ENVS = {FRANKA: (16, 64, 256), **dict.fromkeys(UNITREE, (64, 256, 1024, 4096))}
 FEW_AND_MANY = (64, 4096)

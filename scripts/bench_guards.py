@@ -29,8 +29,8 @@ from genelab.learn.sb3.sac import GuardedSac
 from genelab.learn.sb3.store import EpisodeStore
 from genelab.learn.sb3.trainer import SacTrainer
 from genelab.registry import get_task
-from genelab.sim.session import Session, resolve_device, start
-from genelab.sim.simulation import Simulation
+from genelab.sim.make import make_engine, start
+from genelab.sim.session import Session, resolve_device
 from genelab.worker import demonstrations
 from genelab.worker.training import make_trainer
 
@@ -90,7 +90,7 @@ def made(task: TaskSpec, args: Namespace, session: Session, folder: Path) -> Tra
             get_task(args.task), CollectCfg(steps=task.env.max_episode_steps), session, path, no_news
         )
         task, _ = apply_overrides(task, [f"agent.demo_path={path}"])
-    sim = Simulation(task.env, task.train.num_envs, session)
+    sim = make_engine(task.env, task.train.num_envs, session)
     cap = ExecutionCfg().max_env_resets
     trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy=args.nan_policy, max_env_resets=cap)
     demonstrations.prefill(trainer, task)

@@ -13,8 +13,8 @@ import pytest
 from genelab.functions import allow_functions_of
 
 if TYPE_CHECKING:
+    from genelab.sim.engine import Engine
     from genelab.sim.session import Session
-    from genelab.sim.simulation import Simulation
 
 # The test processes fill the cores already: with more threads they wait for each other, many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -77,19 +77,20 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def sim_session() -> "Session":
     """The Genesis session of this test process."""
-    from genelab.sim.session import start
+    from genelab.sim.make import start
 
     return start(seed=1, device="cpu", threads=1)
 
 
 @pytest.fixture(scope="session")
-def build(sim_session: "Session") -> "Callable[[str, int], Simulation]":
+def build(sim_session: "Session") -> "Callable[[str, int], Engine]":
     """Builds the simulation of a registered task, once per task and size."""
     from genelab.registry import get_task
-    from genelab.sim.simulation import Simulation
+    from genelab.sim.engine import Engine
+    from genelab.sim.make import make_engine
 
     @functools.cache
-    def simulation(task_id: str, num_envs: int) -> Simulation:
-        return Simulation(get_task(task_id).env, num_envs, sim_session)
+    def simulation(task_id: str, num_envs: int) -> Engine:
+        return make_engine(get_task(task_id).env, num_envs, sim_session)
 
     return simulation

@@ -24,7 +24,7 @@ class SimCfg(Cfg):
     gravity: Vector = (0.0, 0.0, -9.81)
     """Gravity in the world frame, m/s^2."""
     integrator: Literal["approximate_implicitfast", "implicitfast", "Euler"] = "approximate_implicitfast"
-    """Genesis integrator."""
+    """Integrator of the physics."""
     collision: bool = True
     """Whether contacts are computed. Off only for a model in which nothing can touch."""
 

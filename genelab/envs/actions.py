@@ -7,8 +7,8 @@ from torch import Tensor
 
 from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointPositionCfg, JointTargetsCfg
 from genelab.mdp.kinematics import damped_least_squares
-from genelab.mdp.state import quat_conjugate, quat_multiply, rotation_vector
-from genelab.sim.simulation import Simulation
+from genelab.mdp.rotations import quat_conjugate, quat_multiply, rotation_vector
+from genelab.sim.engine import Engine
 
 
 class Action(Protocol):
@@ -19,7 +19,7 @@ class Action(Protocol):
         ...
 
 
-def make_action(cfg: ActionCfg, sim: Simulation) -> Action:
+def make_action(cfg: ActionCfg, sim: Engine) -> Action:
     """The action of an environment."""
     match cfg:
         case JointPositionCfg():
@@ -33,7 +33,7 @@ def make_action(cfg: ActionCfg, sim: Simulation) -> Action:
 class JointPosition:
     """See `JointPositionCfg`."""
 
-    def __init__(self, cfg: JointPositionCfg, sim: Simulation) -> None:
+    def __init__(self, cfg: JointPositionCfg, sim: Engine) -> None:
         self._cfg, self._sim = cfg, sim
 
     def targets(self, action: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class JointPosition:
 class JointTargets:
     """See `JointTargetsCfg`."""
 
-    def __init__(self, cfg: JointTargetsCfg, sim: Simulation) -> None:
+    def __init__(self, cfg: JointTargetsCfg, sim: Engine) -> None:
         scales = [group.scale for group in cfg.groups.values() for _ in group.joints]
         self._scale = torch.tensor(scales, device=sim.device)
         # A velocity target has no default but zero.
@@ -59,7 +59,7 @@ class JointTargets:
 class DifferentialIk:
     """See `DifferentialIkCfg`."""
 
-    def __init__(self, cfg: DifferentialIkCfg, sim: Simulation) -> None:
+    def __init__(self, cfg: DifferentialIkCfg, sim: Engine) -> None:
         self._cfg, self._sim = cfg, sim
         self._arm, self._fingers = sim.names.joint_ids(cfg.joints), sim.names.joint_ids(cfg.gripper.joints)
         self._link = sim.names.link_id(cfg.link)

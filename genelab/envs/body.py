@@ -5,14 +5,15 @@ from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.envs.parts import Memory
-from genelab.mdp.state import BodyState, quat_apply
-from genelab.sim.simulation import Simulation
+from genelab.mdp.rotations import quat_apply
+from genelab.mdp.state import BodyState
+from genelab.sim.engine import Engine
 
 
 class Body:
     """Reads the base and the feet."""
 
-    def __init__(self, cfg: EnvCfg, sim: Simulation) -> None:
+    def __init__(self, cfg: EnvCfg, sim: Engine) -> None:
         """Find the feet by name."""
         assert cfg.robot.base is not None
         self._sim = sim

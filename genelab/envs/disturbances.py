@@ -9,13 +9,13 @@ from genelab.config.env import EnvCfg
 from genelab.envs.parts import Draw, Memory, control_steps
 from genelab.mdp.state import EventContext, StateView
 from genelab.mdp.term import bind
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 
 
 class Disturbances:
     """Counts down, and writes what is due."""
 
-    def __init__(self, cfg: EnvCfg, sim: Simulation, *, enabled: bool) -> None:
+    def __init__(self, cfg: EnvCfg, sim: Engine, *, enabled: bool) -> None:
         """Bind the terms. No time is drawn yet."""
         self._cfg = cfg
         self._sim = sim

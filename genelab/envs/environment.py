@@ -23,7 +23,7 @@ from genelab.envs.terms import ObservationGroup, Tap, bind
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import EventContext, StateView
 from genelab.rng import Stream
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 
 
 class Environment:
@@ -41,7 +41,7 @@ class Environment:
     def __init__(
         self,
         cfg: EnvCfg,
-        sim: Simulation,
+        sim: Engine,
         seed: int,
         *,
         numbering: Literal["environment", "episode"],

@@ -9,13 +9,13 @@ from genelab.config.env import EnvCfg
 from genelab.envs.parts import Draw
 from genelab.mdp.state import EventContext, ModelWrite, StateView
 from genelab.mdp.term import bind
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 
 
 class Randomizations:
     """Draws and writes them. Draws depend on keys alone: a resumed training has the same without saving them."""
 
-    def __init__(self, cfg: EnvCfg, sim: Simulation) -> None:
+    def __init__(self, cfg: EnvCfg, sim: Engine) -> None:
         """Bind the terms. Nothing is drawn yet."""
         self._sim = sim
         self._terms = {name: bind(f"env.randomizations.{name}", term, cfg) for name, term in cfg.randomizations.items()}

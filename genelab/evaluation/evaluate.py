@@ -17,8 +17,9 @@ from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.round_trip import RECORDED_ROWS
 from genelab.mdp.normal import standard_normal
+from genelab.sim.engine import Engine
+from genelab.sim.make import make_engine
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Evaluation:
 
 
 def evaluation_env(
-    task: TaskSpec, protocol: ProtocolCfg, sim: Simulation, episodes: Sequence[int] | None = None
+    task: TaskSpec, protocol: ProtocolCfg, sim: Engine, episodes: Sequence[int] | None = None
 ) -> Environment:
     """A fresh environment in which episode k's draws depend on (protocol seed, k) alone.
 
@@ -71,7 +72,7 @@ def evaluate(
             f"{source}: its action noise depends on the observation; only its mean action can be evaluated"
         )
     reloaded = reloaded_policy(task, checkpoint, session, source)
-    sim = Simulation(task.env, protocol.num_envs, session)
+    sim = make_engine(task.env, protocol.num_envs, session)
     env = evaluation_env(task, protocol, sim)
     require_layout(env, checkpoint, source)
     policy: Policy = reloaded if std is None else SampledPolicy(env, reloaded, std)

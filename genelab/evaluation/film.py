@@ -12,8 +12,8 @@ from genelab.errors import DivergedError
 from genelab.evaluation.evaluate import evaluation_env
 from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
+from genelab.sim.make import make_engine
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 BESIDE_M = (1.5, -1.5, 0.6)
 """Where the camera stands from what it looks at, m, world axes. It follows a floating base."""
@@ -66,7 +66,7 @@ def film(
         DivergedError: if a state broke.
     """
     policy = reloaded_policy(task, checkpoint, session, source)
-    sim = Simulation(task.env, 1, session, camera=size)
+    sim = make_engine(task.env, 1, session, camera=size)
     env = evaluation_env(task, task.protocol, sim, episodes=[episode])
     require_layout(env, checkpoint, source)
     observations, earned = env.reset(), 0.0

@@ -12,8 +12,8 @@ from genelab.envs.step import Observations
 from genelab.errors import DivergedError
 from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
+from genelab.sim.make import make_engine
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
     policy = reloaded_policy(task, checkpoint, session, source)
     commands = torch.tensor(list(cfg.cases.values()), device=session.device)
     fixed = commands.repeat_interleave(cfg.num_envs, dim=0)
-    sim = Simulation(task.env, len(fixed), session)
+    sim = make_engine(task.env, len(fixed), session)
     env = Environment(
         task.env,
         sim,

@@ -26,8 +26,9 @@ from genelab.learn.policy import DeterministicPolicy
 from genelab.records.demos import LayoutRow
 from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
 from genelab.runs.run_dir import RunDir
-from genelab.sim.session import Session, resolve_device, start
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
+from genelab.sim.make import make_engine, start
+from genelab.sim.session import Session, resolve_device
 
 
 def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
@@ -38,7 +39,7 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     """
     check_terms(task.env)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
-    groups = inspect_rollout(task, Simulation(task.env, cfg.num_envs, session), cfg)
+    groups = inspect_rollout(task, make_engine(task.env, cfg.num_envs, session), cfg)
     return _inspection("task", task.id, task, config_sha256(dump_task(task)), cfg, session, groups)
 
 
@@ -51,12 +52,12 @@ def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: 
     loaded, task = checkpoints.load_of_run(path, run_dir), run_dir.task()
     check_terms(task.env)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
-    groups = inspect_rollout(task, Simulation(task.env, cfg.num_envs, session), cfg, loaded, f"checkpoint '{path}'")
+    groups = inspect_rollout(task, make_engine(task.env, cfg.num_envs, session), cfg, loaded, f"checkpoint '{path}'")
     return _inspection("checkpoint", str(path), task, loaded.config_sha256, cfg, session, groups)
 
 
 def inspect_rollout(
-    task: TaskSpec, sim: Simulation, cfg: InspectCfg, checkpoint: Checkpoint | None = None, source: str = ""
+    task: TaskSpec, sim: Engine, cfg: InspectCfg, checkpoint: Checkpoint | None = None, source: str = ""
 ) -> tuple[InspectedGroup, ...]:
     """Roll out and judge every observation group, then the actions.
 

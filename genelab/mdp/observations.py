@@ -5,7 +5,8 @@ from pydantic import PositiveFloat
 from torch import Tensor
 
 from genelab.mdp.params import Command, Extents, Joints, Link, Object, Rising
-from genelab.mdp.state import StateView, quat_apply_inverse
+from genelab.mdp.rotations import quat_apply_inverse
+from genelab.mdp.state import StateView
 from genelab.mdp.term import AXIAL, BY_NAME, SCALAR, VECTOR, XYZ, Grid, OfAction, OfCommand, PerJoint, term
 
 

@@ -8,11 +8,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class HeightMap:
-    """A ground given by heights on a grid, exactly as Genesis collides with it.
+    """A ground given by heights on a grid, exactly as bodies collide with it.
 
-    Genesis cuts each square of the grid along the diagonal from (i + 1, j) to (i, j + 1) and lets bodies touch the two
-    triangles. A height is that of the triangle below the point. Interpolation between all four corners would be off by
-    a quarter of a riser where a step turns a corner. Around the grid the ground goes on at the height of its edge.
+    Each square of the grid is cut along the diagonal from (i + 1, j) to (i, j + 1), and bodies touch the two triangles.
+    A height is that of the triangle below the point. Interpolation between all four corners would be off by a quarter
+    of a riser where a step turns a corner. Around the grid the ground goes on at the height of its edge.
     """
 
     heights: Tensor

@@ -1,1 +1,1 @@
-"""The simulator: the only package that touches Genesis."""
+"""The simulator: what an engine must do, what engines share, and a package for each of them."""

@@ -1,15 +1,15 @@
-"""One Genesis session per process: device choice, seeding before anything is built, resolved flags."""
+"""What a process runs on: device choice, and the seeds of python, numpy and torch."""
 
 import os
 import random
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from pydantic import JsonValue
 
-from genelab.errors import InputError, RunError
+from genelab.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -18,26 +18,16 @@ class Session:
 
     device: torch.device
     """Device of every tensor."""
-    backend: str
-    """Genesis back end in use, `cpu` or `cuda`."""
     seed: int
     """Seed handed to every global generator."""
     threads: int
     """CPU threads of torch."""
-    precision: str
-    """Float width of the simulator, bits."""
+    stamp: Mapping[str, JsonValue]
+    """What the engine adds to the record of what the process ran on: fields of `BackendStamp`."""
+    packages: tuple[str, ...]
+    """Distributions of the engine whose versions decide on results."""
     start_s: float
-    """Time to import and initialise Genesis, s."""
-
-    def genesis_options(self) -> dict[str, bool | str]:
-        """Resolved options of Genesis that decide on results, for the record."""
-        import genesis as gs
-
-        return {
-            "use_deterministic_algorithms": bool(gs.use_deterministic_algorithms),
-            "use_zerocopy": bool(gs.use_zerocopy),
-            "use_ndarray": bool(gs.use_ndarray),
-        }
+    """Time to import and initialise the engine, s."""
 
 
 def resolve_device(requested: str) -> str:
@@ -57,18 +47,14 @@ def resolve_device(requested: str) -> str:
     return f"cuda:{index}"
 
 
-def start(seed: int, device: str, threads: int) -> Session:
-    """Seed everything, then initialise Genesis. Call once per process, before anything is built.
+def seed_everything(seed: int, device: str, threads: int) -> None:
+    """Seed python, numpy and torch, and make torch deterministic. Call before an engine starts.
 
     Args:
-        seed: seeds python, numpy, torch and Genesis.
+        seed: of every global generator.
         device: resolved device, `cpu` or `cuda:<i>`.
         threads: CPU threads of torch.
-
-    Raises:
-        RunError: if Genesis comes up on another back end or without its deterministic algorithms.
     """
-    begin = time.perf_counter()
     # cuBLAS reads this once, when it is first used; torch refuses deterministic CUDA matmuls without it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
@@ -78,27 +64,3 @@ def start(seed: int, device: str, threads: int) -> Session:
     torch.use_deterministic_algorithms(True)
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
-
-    import genesis
-
-    gs: Any = genesis  # its back ends are added at run time
-    gs.init(
-        backend=gs.cpu if device == "cpu" else gs.cuda,
-        seed=seed,
-        precision="32",
-        logging_level="warning",
-        use_deterministic_algorithms=True,
-    )
-    backend = gs.backend.name
-    if backend != ("cpu" if device == "cpu" else "cuda"):
-        raise RunError(f"Genesis came up on back end '{backend}' although '{device}' was asked for")
-    if not gs.use_deterministic_algorithms:
-        raise RunError("Genesis refused its deterministic algorithms; unset GS_ENABLE_NDARRAY and performance mode")
-    return Session(
-        device=torch.device(device),
-        backend=backend,
-        seed=seed,
-        threads=torch.get_num_threads(),
-        precision="32" if gs.np_float is np.float32 else "64",
-        start_s=time.perf_counter() - begin,
-    )

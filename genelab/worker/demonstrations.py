@@ -88,17 +88,17 @@ def collect(
 
     from genelab.envs.environment import Environment
     from genelab.learn.checkpoint import save_tensors
-    from genelab.sim.simulation import Simulation
+    from genelab.sim.make import make_engine
 
     env = Environment(
         task.env,
-        Simulation(task.env, cfg.num_envs, session),
+        make_engine(task.env, cfg.num_envs, session),
         cfg.seed,
         numbering="environment",
         final_observations=True,
     )
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
-    versions = {name: version(name) for name in ("genelab", "genesis-world", "torch")}
+    versions = {name: version(name) for name in ("genelab", *session.packages, "torch")}
     asked = {"config_sha256": config_sha256(dump_task(task)), "device": str(session.device), **versions, **dump(cfg)}
     collector, partial = Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
     if partial.is_file():

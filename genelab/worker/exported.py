@@ -88,7 +88,7 @@ def roll_out(
     from genelab.export.runner import ExportedPolicy
     from genelab.learn import checkpoint as checkpoints
     from genelab.learn.backend import backend_of
-    from genelab.sim.simulation import Simulation
+    from genelab.sim.make import make_engine
 
     task, record = run_dir.task(), run_dir.load()
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
@@ -113,7 +113,7 @@ def roll_out(
             )
     session, _ = start_session(protocol.seed, execution, task)
     native = reloaded_policy(task, loaded, session, source)
-    sim = Simulation(task.env, protocol.num_envs, session)
+    sim = make_engine(task.env, protocol.num_envs, session)
     env = evaluation_env(task, protocol, sim)
     require_layout(env, loaded, source)
     first = run_episodes(env, native, protocol.episodes)

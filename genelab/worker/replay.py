@@ -141,11 +141,11 @@ def _step_environments(
     """Step the saved environments alone; a broken one does not depend on the others."""
     from genelab.envs.environment import Environment
     from genelab.learn.backend import backend_of
-    from genelab.sim.simulation import Simulation
+    from genelab.sim.make import make_engine
 
     env = Environment(
         task.env,
-        Simulation(task.env, len(saved.environments), session),
+        make_engine(task.env, len(saved.environments), session),
         told.seed,
         numbering="environment",
         final_observations=backend_of(task.agent).final_observations,
@@ -161,9 +161,9 @@ def _step_environments(
 def _iterate(state: Any, folder: Path, task: TaskSpec, session: "Session", told: GuardRecord) -> "Fault | None":
     """Repeat the whole iteration."""
     from genelab.learn.guard import FaultError
-    from genelab.sim.simulation import Simulation
+    from genelab.sim.make import make_engine
 
-    sim = Simulation(task.env, task.train.num_envs, session)
+    sim = make_engine(task.env, task.train.num_envs, session)
     trainer = make_trainer(
         task, told.config_sha256, sim, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
     )

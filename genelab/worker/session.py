@@ -1,4 +1,4 @@
-"""Starts the simulator of a worker process and stamps what it runs on."""
+"""Starts the engine of a worker process and stamps what it runs on."""
 
 from typing import TYPE_CHECKING
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 
 Started = tuple["Session", Stamps]
-"""A running simulator, and the stamps of the process."""
+"""What the process runs on, and the stamps of the process."""
 
 
 def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started:
-    """Seed everything, start Genesis, and collect the stamps of a process that works on `task`.
+    """Seed everything, start the engine, and collect the stamps of a process that works on `task`.
 
     Raises:
         InputError: if a term is wrong, or the device does not exist.
-        RunError: if Genesis comes up otherwise than asked.
+        RunError: if the engine comes up otherwise than asked.
     """
     import torch
 
     from genelab.envs.terms import check_terms
     from genelab.learn.backend import backend_of
-    from genelab.sim.session import resolve_device, start
+    from genelab.sim.make import start
+    from genelab.sim.session import resolve_device
 
     check_terms(task.env)
     session = start(seed, resolve_device(execution.device), execution.threads)
     backend = BackendStamp.model_validate(
         {
-            "genesis": session.backend,
-            "precision": session.precision,
+            **session.stamp,
             "env": environment_flags(),
             "torch": TorchStamp(
                 deterministic=torch.are_deterministic_algorithms_enabled(),
@@ -42,7 +42,6 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
                 num_threads=session.threads,
                 linear=backend_of(task.agent).multiplier(session.device),
             ),
-            "genesis_options": session.genesis_options(),
         }
     )
     return session, collect(task.package, str(session.device), backend)

@@ -20,8 +20,8 @@ from genelab.worker.session import start_session
 
 if TYPE_CHECKING:
     from genelab.learn.backend import Trainer
+    from genelab.sim.engine import Engine
     from genelab.sim.session import Session
-    from genelab.sim.simulation import Simulation
     from genelab.worker.stop import StopFlag
 
 
@@ -40,9 +40,9 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     session, stamps = start_session(record.seed, record.execution.requested, task)
 
     from genelab.learn.guard import FaultError
-    from genelab.sim.simulation import Simulation
+    from genelab.sim.make import make_engine
 
-    sim = Simulation(task.env, task.train.num_envs, session)
+    sim = make_engine(task.env, task.train.num_envs, session)
     wanted = record.execution.requested
     trainer = make_trainer(
         task, record.config_sha256, sim, record.seed, nan_policy=wanted.nan_policy, max_env_resets=wanted.max_env_resets
@@ -92,7 +92,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
 
 
 def make_trainer(
-    task: TaskSpec, config_sha256: str, sim: "Simulation", seed: int, *, nan_policy: NanPolicy, max_env_resets: int
+    task: TaskSpec, config_sha256: str, sim: "Engine", seed: int, *, nan_policy: NanPolicy, max_env_resets: int
 ) -> "Trainer":
     """The trainer of a seed, at its beginning. Seed the global generators before."""
     from genelab.envs.environment import Environment
@@ -238,10 +238,10 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "
     from genelab.evaluation.evaluate import Recorder, evaluation_env
     from genelab.learn.checkpoint import save_tensors
     from genelab.learn.policy import DeterministicPolicy
-    from genelab.sim.simulation import Simulation
+    from genelab.sim.make import make_engine
 
     count = min(task.protocol.round_trip_episodes, task.protocol.episodes)
-    sim = Simulation(task.env, min(count, task.protocol.num_envs), session)
+    sim = make_engine(task.env, min(count, task.protocol.num_envs), session)
     groups = task.agent.actor_groups
     recorder = Recorder(groups)
     policy = DeterministicPolicy(trainer.actor(), session.device, groups)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from genelab.config.actions import DifferentialIkCfg, GripperCfg, JointPositionCfg
 from genelab.envs.actions import make_action
-from genelab.mdp.state import Names, quat_multiply
+from genelab.mdp.rotations import quat_multiply
+from genelab.mdp.state import Names
 
 AXES = tuple("abcdef")
 FINGERS = ("left", "right")

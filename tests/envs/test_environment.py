@@ -9,11 +9,11 @@ import torch
 from genelab.envs.environment import Environment
 from genelab.errors import InputError
 from genelab.registry import get_task
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
-Build = Callable[[str, int], Simulation]
+Build = Callable[[str, int], Engine]
 V0, V1 = "GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"
 
 
@@ -223,11 +223,12 @@ def test_a_step_never_waits_for_the_gpu():
 import torch
 from genelab.envs.environment import Environment
 from genelab.registry import get_task
-from genelab.sim.session import start
-from genelab.sim.simulation import Simulation
+from genelab.sim.make import start
+from genelab.sim.engine import Engine
+from genelab.sim.make import make_engine
 session = start(1, "cuda:0", 1)
 cfg = get_task("GeneLab-Double-Inverted-Pendulum-v1").env
-env = Environment(cfg, Simulation(cfg, 64, session), 1, numbering="environment")
+env = Environment(cfg, make_engine(cfg, 64, session), 1, numbering="environment")
 env.reset()
 action = torch.zeros(64, 1, device="cuda")
 env.step(action)

@@ -8,7 +8,7 @@ import torch
 from genelab.evaluation.episodes import EpisodeTable, run_episodes
 from genelab.evaluation.evaluate import IdlePolicy, evaluation_env
 from genelab.registry import get_task
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
@@ -16,7 +16,7 @@ FRANKA = get_task("GeneLab-Franka-Pick-And-Place-v0")
 COUNT = 64
 
 
-def idle(sim: Simulation) -> tuple[EpisodeTable, torch.Tensor]:
+def idle(sim: Engine) -> tuple[EpisodeTable, torch.Tensor]:
     """Two control steps of doing nothing, and the distance of cube and goal at the start of each episode."""
     protocol = FRANKA.protocol.model_copy(update={"max_episode_s": 0.1, "num_envs": sim.num_envs, "seed": 3})
     env = evaluation_env(FRANKA, protocol, sim)
@@ -28,7 +28,7 @@ def idle(sim: Simulation) -> tuple[EpisodeTable, torch.Tensor]:
     return run_episodes(env, IdlePolicy(env), COUNT, observe), first[0]
 
 
-def test_who_does_nothing_succeeds_where_the_cube_lies_at_its_goal(build: Callable[[str, int], Simulation]):
+def test_who_does_nothing_succeeds_where_the_cube_lies_at_its_goal(build: Callable[[str, int], Engine]):
     table, distance = idle(build(FRANKA.id, COUNT))
     lucky = (distance <= 0.05).tolist()
     assert 0 < sum(lucky) < COUNT / 4

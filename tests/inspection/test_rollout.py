@@ -11,12 +11,12 @@ from genelab.inspection.rollout import inspect_rollout
 from genelab.learn.checkpoint import Checkpoint
 from genelab.records.inspection import InspectedColumn, InspectedGroup
 from genelab.registry import get_task
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 from tests.export.conftest import make_checkpoint
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
-Build = Callable[[str, int], Simulation]
+Build = Callable[[str, int], Engine]
 TASK = "GeneLab-Inverted-Pendulum-v1"
 NUM_ENVS = 16
 CFG = InspectCfg(steps=80, seed=3)

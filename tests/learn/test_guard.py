@@ -14,7 +14,7 @@ from genelab.learn.guard import Fault, FaultError, UpdateGuard, Watch
 from genelab.learn.rsl_rl.backend import make_trainer
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.registry import get_task
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 from genelab.worker.guard_report import some_environments
 from genelab.worker.training import _counters  # pyright: ignore[reportPrivateUsage]
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
 TASK, NUM_ENVS, CULPRIT = "GeneLab-Inverted-Pendulum-v1", 16, 3
 
-Build = Callable[[str, int], Simulation]
+Build = Callable[[str, int], Engine]
 
 
 def _task(env: dict[str, Any] | None = None, **agent: Any) -> TaskSpec:

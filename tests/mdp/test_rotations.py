@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genelab.mdp.state import quat_apply_inverse, quat_conjugate, quat_multiply, rotation_vector
+from genelab.mdp.rotations import quat_apply_inverse, quat_conjugate, quat_multiply, rotation_vector
 
 HALF = math.sqrt(0.5)
 unit = st.floats(-1.0, 1.0)

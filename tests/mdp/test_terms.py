@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from genelab.mdp import events, observations, rewards, terminations
-from genelab.mdp.state import EventContext, Names, StateView, quat_apply_inverse
+from genelab.mdp.rotations import quat_apply_inverse
+from genelab.mdp.state import EventContext, Names, StateView
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from genelab.registry import get_task
+from genelab.sim.genesis.simulation import Simulation
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 

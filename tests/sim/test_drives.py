@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from genelab.config.env import EnvCfg
+from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
-from genelab.sim.drives import limited
+from genelab.sim.actuators import limited
+from genelab.sim.genesis.simulation import Simulation
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 V1 = "GeneLab-Inverted-Pendulum-v1"
 
@@ -67,7 +68,7 @@ def _gain(env: EnvCfg, session: Session, speed: float) -> float:
         sim.reset(torch.tensor([True, True]))
         velocity = torch.zeros(2, len(sim.names.joints))
         velocity[:, cart] = speed
-        sim.write_joint_vel(velocity, torch.tensor([True, True]))
+        sim.write(StateWrite(joint_vel=velocity), torch.tensor([True, True]))
         sim.set_targets(torch.full((2, 1), target))
         sim.step()
         gained.append(float(sim.joint_vel()[0, cart]))
@@ -103,9 +104,9 @@ def test_explicit_forces_go_to_their_own_joints_among_others(sim_session: Sessio
     vel = torch.randn(2, 12, generator=generator)
     targets = sim.default_targets + 0.3 * torch.randn(2, 12, generator=generator)
     # High above the ground.
-    sim.write_base_pose_w(torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]] * 2), everywhere)
-    sim.write_joint_pos(pos, everywhere)
-    sim.write_joint_vel(vel, everywhere)
+    sim.write(StateWrite(base_pose_w=torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]] * 2)), everywhere)
+    sim.write(StateWrite(joint_pos=pos), everywhere)
+    sim.write(StateWrite(joint_vel=vel), everywhere)
     sim.set_targets(targets)
     sim.step()
     exerted = sim.joint_torque()

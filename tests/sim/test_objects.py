@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from genelab.errors import RunError
-from genelab.mdp.state import quat_apply_inverse, quat_conjugate, quat_multiply, rotation_vector
+from genelab.mdp.rotations import quat_apply_inverse, quat_conjugate, quat_multiply, rotation_vector
+from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
-from genelab.sim import read_back
-from genelab.sim.simulation import Simulation
+from genelab.sim.genesis import read_back
+from genelab.sim.genesis.simulation import Simulation
+from genelab.sim.read_back import writes
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
@@ -27,8 +29,8 @@ def sim(build: Build) -> Simulation:
 @pytest.mark.parametrize(
     ("quantity", "value", "told"),
     [
-        ("mass", 0.0128, r"object 'cube': the simulator holds mass = 0\.0384\d*, the config says 0\.0128"),
-        ("friction", 0.5, r"object 'cube': the simulator holds friction = 1\.0, the config says 0\.5"),
+        ("mass", 0.0128, r"^env\.objects\.cube\.mass: the simulator holds 0\.0384\d*, the config says 0\.0128"),
+        ("friction", 0.5, r"^env\.objects\.cube\.friction: the simulator holds 1\.0, the config says 0\.5"),
     ],
 )
 def test_an_object_that_is_not_what_the_config_says_is_an_error(
@@ -36,7 +38,7 @@ def test_an_object_that_is_not_what_the_config_says_is_an_error(
 ):
     cube = ENV.objects["cube"].model_copy(update={quantity: value})
     with pytest.raises(RunError, match=told):
-        read_back.objects(sim, sim._objects, {"cube": cube})
+        read_back.objects(sim._objects, {"cube": cube})
 
 
 @pytest.mark.parametrize(
@@ -70,12 +72,12 @@ def test_gravity_compensation_is_read_from_the_solver(sim: Simulation):
 def test_a_pose_write_that_does_nothing_is_an_error(sim: Simulation, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sim._objects[0], "set_qpos", lambda *_, **__: None)
     with pytest.raises(RunError, match="object 'cube': the pose read back from the simulator is not the one written"):
-        read_back.objects(sim, sim._objects, ENV.objects)
+        writes(sim, None)
 
 
 def test_a_pose_is_written_where_masked_and_stops_the_object(sim: Simulation):
     high = torch.tensor([0.4, 0.2, 0.5, 1.0, 0.0, 0.0, 0.0]).expand(4, 7).contiguous()
-    sim.write_object_pose_w("cube", high, EVERYWHERE)
+    sim.write(StateWrite(object_pose_w={"cube": high}), EVERYWHERE)
     for _ in range(10):
         sim.step()
     falling = sim.object_lin_vel_w()[:, 0, 2].clone()
@@ -83,7 +85,7 @@ def test_a_pose_is_written_where_masked_and_stops_the_object(sim: Simulation):
     before = sim.object_pos_w()[:, 0].clone()
     pose = torch.tensor([[0.5, 0.01 * i, 0.3, 0.8, 0.0, 0.6, 0.0] for i in range(4)])
     some = torch.tensor([False, True, False, True])
-    sim.write_object_pose_w("cube", pose, some)
+    sim.write(StateWrite(object_pose_w={"cube": pose}), some)
     torch.testing.assert_close(sim.object_pos_w()[some, 0], pose[some, :3])
     torch.testing.assert_close(sim.object_quat_w()[some, 0], pose[some, 3:])
     assert torch.equal(sim.object_pos_w()[~some, 0], before[~some])
@@ -93,7 +95,7 @@ def test_a_pose_is_written_where_masked_and_stops_the_object(sim: Simulation):
 
 def test_a_cube_let_go_falls_and_rests_on_the_ground(sim: Simulation):
     pose = torch.tensor([0.3, 0.3, 0.04, 1.0, 0.0, 0.0, 0.0]).expand(4, 7).contiguous()
-    sim.write_object_pose_w("cube", pose, EVERYWHERE)
+    sim.write(StateWrite(object_pose_w={"cube": pose}), EVERYWHERE)
     for _ in range(50):
         sim.step()
     assert sim.object_pos_w()[:, 0].flatten().tolist() == pytest.approx([0.3, 0.3, 0.02] * 4, abs=5e-4)
@@ -109,10 +111,10 @@ def test_the_jacobian_is_the_derivative_of_the_hands_pose(sim: Simulation):
     def moved(column: int, by: float) -> tuple[torch.Tensor, torch.Tensor]:
         step = torch.zeros(9)
         step[column] = by
-        sim.write_joint_pos(pose + step, EVERYWHERE)
+        sim.write(StateWrite(joint_pos=pose + step), EVERYWHERE)
         return sim.link_pos_w()[:, 0].clone(), sim.link_quat_w()[:, 0].clone()
 
-    sim.write_joint_pos(pose, EVERYWHERE)
+    sim.write(StateWrite(joint_pos=pose), EVERYWHERE)
     jacobian = sim.jacobian("hand").clone()
     assert jacobian.shape == (4, 6, 9)
     for column in range(9):
@@ -129,16 +131,16 @@ def test_the_default_orientation_of_the_hand_points_down(sim: Simulation):
     quat = sim.default_link_quat_w[sim.names.link_id("hand")]
     axis_w = quat_apply_inverse(quat_conjugate(quat), torch.tensor([0.0, 0.0, 1.0]))
     assert axis_w.tolist() == pytest.approx([0.0, 0.0, -1.0], abs=2e-2)
-    sim.write_joint_pos(sim.default_joint_pos.expand(4, 9).contiguous(), EVERYWHERE)
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos.expand(4, 9).contiguous()), EVERYWHERE)
     assert torch.equal(sim.link_quat_w()[:, 0], quat.expand(4, 4))
     assert sim.link_pos_w()[0, 0].tolist() == pytest.approx([0.638, 0.0, 0.302], abs=1e-3)
 
 
 def test_the_robot_carries_its_weight_and_the_cube_does_not(sim: Simulation):
     """With full gravity compensation a limp arm stays where it is, while the cube falls."""
-    sim.write_joint_pos(sim.default_joint_pos.expand(4, 9).contiguous(), EVERYWHERE)
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos.expand(4, 9).contiguous()), EVERYWHERE)
     high = torch.tensor([0.2, 0.4, 0.5, 1.0, 0.0, 0.0, 0.0]).expand(4, 7).contiguous()
-    sim.write_object_pose_w("cube", high, EVERYWHERE)
+    sim.write(StateWrite(object_pose_w={"cube": high}), EVERYWHERE)
     arm = sim._dofs[:7]
     sim._robot.control_dofs_force(torch.zeros(4, 7), arm)
     before = sim.link_pos_w()[:, 0].clone()

@@ -8,10 +8,12 @@ import torch
 from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
 from genelab.errors import InputError, RunError
+from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
-from genelab.sim import read_back
+from genelab.sim.genesis import read_back
+from genelab.sim.genesis.simulation import Simulation
+from genelab.sim.read_back import writes
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
@@ -79,8 +81,8 @@ def test_the_pole_falls_as_in_mujoco(build: Build, task_id: str):
     sim = build(task_id, 4)
     everywhere = torch.ones(4, dtype=torch.bool)
     sim.reset(everywhere)
-    sim.write_joint_pos(torch.tensor(start).expand(4, joints).contiguous(), everywhere)
-    sim.write_joint_vel(torch.zeros(4, joints), everywhere)
+    sim.write(StateWrite(joint_pos=torch.tensor(start).expand(4, joints).contiguous()), everywhere)
+    sim.write(StateWrite(joint_vel=torch.zeros(4, joints)), everywhere)
     sim.set_targets(torch.full((4, 1), -0.1))
     for _ in range(40):
         sim.step()
@@ -96,8 +98,8 @@ def test_the_armature_slows_the_published_pole(build: Build):
         sim = build(task_id, 2)
         everywhere = torch.ones(2, dtype=torch.bool)
         sim.reset(everywhere)
-        sim.write_joint_pos(torch.tensor([[0.0, tilt]] * 2), everywhere)
-        sim.write_joint_vel(torch.zeros(2, 2), everywhere)
+        sim.write(StateWrite(joint_pos=torch.tensor([[0.0, tilt]] * 2)), everywhere)
+        sim.write(StateWrite(joint_vel=torch.zeros(2, 2)), everywhere)
         sim.set_targets(torch.zeros(2, 1))
         for _ in range(40):
             sim.step()
@@ -112,7 +114,7 @@ def test_a_setter_that_does_nothing_is_an_error(sim_session: Session, setter: st
     sim = Simulation(get_task(V1).env, 2, sim_session)
     setattr(sim._robot, setter, lambda *_, **__: None)
     with pytest.raises(RunError, match="read back from the simulator are not those written"):
-        read_back.state_writes(sim, None)
+        writes(sim, None)
 
 
 def test_a_gain_that_was_not_taken_is_an_error(sim_session: Session):
@@ -127,14 +129,14 @@ def test_writes_touch_masked_environments_only(build: Build):
     sim = build(V1, 4)
     everywhere = torch.ones(4, dtype=torch.bool)
     sim.reset(everywhere)
-    sim.write_joint_pos(torch.full((4, 2), 0.1), everywhere)
-    sim.write_joint_vel(torch.full((4, 2), 0.2), everywhere)
+    sim.write(StateWrite(joint_pos=torch.full((4, 2), 0.1)), everywhere)
+    sim.write(StateWrite(joint_vel=torch.full((4, 2), 0.2)), everywhere)
     some = torch.tensor([False, True, False, True])
-    sim.write_joint_pos(torch.arange(8.0).reshape(4, 2) / 100, some)
+    sim.write(StateWrite(joint_pos=torch.arange(8.0).reshape(4, 2) / 100), some)
     # A position write must not clear velocities.
     assert torch.equal(sim.joint_vel(), torch.full((4, 2), 0.2))
     assert sim.joint_pos()[:, 0].tolist() == pytest.approx([0.1, 0.02, 0.1, 0.06])
-    sim.write_joint_vel(torch.full((4, 2), -1.0), some)
+    sim.write(StateWrite(joint_vel=torch.full((4, 2), -1.0)), some)
     assert sim.joint_vel()[:, 1].tolist() == pytest.approx([0.2, -1.0, 0.2, -1.0])
     sim.reset(some)
     assert sim.joint_pos()[:, 0].tolist() == pytest.approx([0.1, 0.0, 0.1, 0.0])
@@ -144,7 +146,7 @@ def test_angular_velocity_of_the_link_follows_a_velocity_write(build: Build):
     sim = build(DOUBLE, 4)
     everywhere = torch.ones(4, dtype=torch.bool)
     sim.reset(everywhere)
-    sim.write_joint_vel(torch.tensor([[0.0, 1.0, 0.5]] * 4), everywhere)
+    sim.write(StateWrite(joint_vel=torch.tensor([[0.0, 1.0, 0.5]] * 4)), everywhere)
     assert sim.link_ang_vel_w()[0, 0].tolist() == pytest.approx([0.0, 1.5, 0.0], abs=1e-6)
     assert sim.link_quat_w()[0, 0].tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
 

@@ -16,8 +16,9 @@ from genelab.config.terrain import (
     TerrainCfg,
 )
 from genelab.mdp.terrain import HeightMap
+from genelab.sim.genesis.terrain import FLOOR_M, add_terrain
 from genelab.sim.session import Session
-from genelab.sim.terrain import FLOOR_M, Heightfield, add_terrain, generate
+from genelab.sim.terrain import Heightfield, generate
 
 STAIRS = PyramidStairsCfg(step_height=(0.03, 0.13))
 PIT = PyramidStairsCfg(step_height=(0.03, 0.13), inverted=True)

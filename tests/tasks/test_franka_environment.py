@@ -9,14 +9,16 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.envs.environment import Environment
 from genelab.envs.step import Step
+from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
+from genelab.sim.engine import Engine
+from genelab.sim.make import make_engine
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 from genelab_franka.scripted import CLOSE, Controller
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
-Build = Callable[[str, int], Simulation]
+Build = Callable[[str, int], Engine]
 TASK = "GeneLab-Franka-Pick-And-Place-v0"
 CFG = get_task(TASK).env
 IDLE = torch.zeros(4, 4)
@@ -33,11 +35,11 @@ COLUMNS = {
 
 
 @pytest.fixture
-def sim(build: Build) -> Simulation:
+def sim(build: Build) -> Engine:
     return build(TASK, 4)
 
 
-def _env(sim: Simulation, cfg: EnvCfg = CFG, **options: Any) -> Environment:
+def _env(sim: Engine, cfg: EnvCfg = CFG, **options: Any) -> Environment:
     chosen = {"numbering": "environment", "observation_noise": False, "final_observations": True, **options}
     return Environment(cfg, sim, chosen.pop("seed", 1), **chosen)
 
@@ -58,19 +60,17 @@ def _goals(center: tuple[float, float], heights: tuple[float, float], half_width
     )
 
 
-def _put(
-    sim: Simulation, pos: list[float], where: Tensor | None = None, quat: tuple[float, ...] = (1, 0, 0, 0)
-) -> None:
+def _put(sim: Engine, pos: list[float], where: Tensor | None = None, quat: tuple[float, ...] = (1, 0, 0, 0)) -> None:
     mask = torch.ones(sim.num_envs, dtype=torch.bool) if where is None else where
     pose = torch.tensor([*pos, *quat], dtype=torch.float32).expand(sim.num_envs, 7).contiguous()
-    sim.write_object_pose_w("cube", pose, mask)
+    sim.write(StateWrite(object_pose_w={"cube": pose}), mask)
 
 
-def _hand(sim: Simulation) -> Tensor:
+def _hand(sim: Engine) -> Tensor:
     return sim.link_pos_w()[:, 0].clone()
 
 
-def test_zero_action_holds_the_arm(sim: Simulation):
+def test_zero_action_holds_the_arm(sim: Engine):
     env = _env(sim)
     env.reset()
     start = _hand(sim)
@@ -83,7 +83,7 @@ def test_without_gravity_compensation_doing_nothing_is_a_motion(sim_session: Ses
     """The published creep, which the task's gravity compensation takes away."""
     robot = CFG.robot.model_copy(update={"gravity_compensation": 0.0})
     cfg = CFG.model_copy(update={"robot": robot})
-    sim = Simulation(cfg, 1, sim_session)
+    sim = make_engine(cfg, 1, sim_session)
     env = _env(sim, cfg)
     env.reset()
     height = [float(_hand(sim)[0, 2])]
@@ -94,7 +94,7 @@ def test_without_gravity_compensation_doing_nothing_is_a_motion(sim_session: Ses
     assert sunk == pytest.approx([-5.6, -33.8, -132.7], abs=0.3)
 
 
-def test_a_full_action_moves_the_hand_by_less_than_asked(sim: Simulation):
+def test_a_full_action_moves_the_hand_by_less_than_asked(sim: Engine):
     """50 mm are asked for. The PD law covers 14 mm of it from rest, and 20 mm in every later step."""
     env = _env(sim)
     env.reset()
@@ -113,7 +113,7 @@ def test_a_full_action_moves_the_hand_by_less_than_asked(sim: Simulation):
     assert torch.equal(_hand(sim), heights[1])
 
 
-def test_the_observation_is_what_the_facts_list_in_their_order(sim: Simulation):
+def test_the_observation_is_what_the_facts_list_in_their_order(sim: Engine):
     env = _env(sim)
     env.reset()
     generator = torch.Generator().manual_seed(0)
@@ -143,7 +143,7 @@ def test_the_observation_is_what_the_facts_list_in_their_order(sim: Simulation):
     assert {row["name"]: slice(row["start"], row["stop"]) for row in rows} == COLUMNS
 
 
-def test_noise_is_on_what_is_sensed_and_nowhere_else(sim: Simulation):
+def test_noise_is_on_what_is_sensed_and_nowhere_else(sim: Engine):
     noisy, clean = _env(sim, observation_noise=True).reset(), _env(sim).reset()
     noise = (noisy["observation"] - clean["observation"]).abs()
     for name, half_width in (
@@ -158,7 +158,7 @@ def test_noise_is_on_what_is_sensed_and_nowhere_else(sim: Simulation):
         assert torch.equal(noisy[group], clean[group])
 
 
-def test_an_episode_starts_in_the_reset_pose_with_a_cube_at_rest_wherever_it_was(sim: Simulation):
+def test_an_episode_starts_in_the_reset_pose_with_a_cube_at_rest_wherever_it_was(sim: Engine):
     env = _env(sim, max_steps=2)
     env.reset()
     tilted = (math.cos(0.4), math.sin(0.4), 0.0, 0.0)
@@ -187,7 +187,7 @@ def test_an_episode_starts_in_the_reset_pose_with_a_cube_at_rest_wherever_it_was
     assert torch.equal(step.observations["observation"][:, COLUMNS["last_action"]], IDLE)
 
 
-def test_the_reward_of_known_states_per_step_and_not_per_second(sim: Simulation):
+def test_the_reward_of_known_states_per_step_and_not_per_second(sim: Engine):
     env = _env(sim, _goals((0.5, 0.0), (0.02, 0.2)))
     env.reset()
     goal = torch.tensor([[0.5, 0.0, 0.10]]).expand(5, 3)
@@ -203,7 +203,7 @@ def test_the_reward_of_known_states_per_step_and_not_per_second(sim: Simulation)
         assert env.step(IDLE).reward.tolist() == pytest.approx([expected] * 4, abs=2e-3)
 
 
-def test_the_episode_return_is_the_sum_of_the_rewards(sim: Simulation):
+def test_the_episode_return_is_the_sum_of_the_rewards(sim: Engine):
     env = _env(sim, max_steps=3)
     env.reset()
     rewards, step = [], None
@@ -215,7 +215,7 @@ def test_the_episode_return_is_the_sum_of_the_rewards(sim: Simulation):
     torch.testing.assert_close(step.finished.episode_return, torch.stack(rewards).sum(0))
 
 
-def test_success_is_judged_by_the_goal_of_the_episode_that_ends(sim: Simulation):
+def test_success_is_judged_by_the_goal_of_the_episode_that_ends(sim: Engine):
     """Every cube lies at the low goal, so an idle episode succeeds just where its own goal is the low one."""
     env = _env(sim, _goals((0.5, 0.0), (0.02, 0.2)), max_steps=2)
     observations = env.reset()
@@ -235,7 +235,7 @@ def test_success_is_judged_by_the_goal_of_the_episode_that_ends(sim: Simulation)
     assert len(seen) == 4
 
 
-def test_reached_once_is_success_ever_and_not_at_the_end(sim: Simulation):
+def test_reached_once_is_success_ever_and_not_at_the_end(sim: Engine):
     env = _env(sim, _goals((0.5, 0.0), (0.02, 0.02)), max_steps=4)
     env.reset()
     first = env.step(IDLE)
@@ -270,7 +270,7 @@ def _traces(steps: list[Step], count: int = 4) -> list[Tensor]:
 
 
 @pytest.fixture
-def grasping(sim: Simulation) -> tuple[Environment, Controller, list[Step]]:
+def grasping(sim: Engine) -> tuple[Environment, Controller, list[Step]]:
     """The fingers close on the cubes."""
     env = _env(sim, seed=7, observation_noise=True)
     env.reset()
@@ -281,7 +281,7 @@ def grasping(sim: Simulation) -> tuple[Environment, Controller, list[Step]]:
 
 
 def test_a_restored_environment_goes_on_bit_equal_in_the_middle_of_a_grasp(
-    grasping: tuple[Environment, Controller, list[Step]], sim: Simulation
+    grasping: tuple[Environment, Controller, list[Step]], sim: Engine
 ):
     env, controller, _ = grasping
     saved, phases = env.state_dict(), controller.state_dict()
@@ -317,7 +317,7 @@ def test_equal_seeds_give_equal_bytes_in_any_number_of_environments_and_another_
 
 
 def test_relabelled_observations_and_rewards_are_those_of_an_environment_with_that_goal(
-    grasping: tuple[Environment, Controller, list[Step]], sim: Simulation
+    grasping: tuple[Environment, Controller, list[Step]], sim: Engine
 ):
     _, _, steps = grasping
     env = _env(sim, seed=5)

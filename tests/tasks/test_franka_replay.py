@@ -12,8 +12,9 @@ from genelab.learn.sb3.collector import Collector
 from genelab.learn.sb3.groups import GROUPS
 from genelab.learn.sb3.replay import GoalReplayBuffer
 from genelab.learn.sb3.vec_env import GoalVecEnv
+from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
@@ -23,7 +24,7 @@ NUM_ENVS, LENGTH, ROWS = 4, 12, 30
 
 
 @pytest.fixture(scope="module")
-def filled(build: Callable[[str, int], Simulation]) -> tuple[Environment, GoalReplayBuffer]:
+def filled(build: Callable[[str, int], Engine]) -> tuple[Environment, GoalReplayBuffer]:
     sim = build(TASK, NUM_ENVS)
     env = Environment(
         get_task(TASK).env,
@@ -45,7 +46,7 @@ def filled(build: Callable[[str, int], Simulation]) -> tuple[Environment, GoalRe
         # Each step has a place of its own, so that a goal tells where it is from.
         place = torch.rand(NUM_ENVS, 2, generator=generator)
         pose = torch.cat([0.3 * place + 0.35, torch.tensor([[0.03, 1.0, 0.0, 0.0, 0.0]]).expand(NUM_ENVS, -1)], 1)
-        sim.write_object_pose_w("cube", pose, everywhere)
+        sim.write(StateWrite(object_pose_w={"cube": pose}), everywhere)
         collector.step(2.0 * torch.rand(NUM_ENVS, 4, generator=generator) - 1.0)
     return env, buffer
 

@@ -5,7 +5,7 @@ import torch
 
 from genelab.envs.environment import Environment
 from genelab.registry import get_task
-from genelab.sim.simulation import Simulation
+from genelab.sim.engine import Engine
 from genelab_franka.scripted import APPROACH, CLOSE, HOLD, Controller
 
 TASK = "GeneLab-Franka-Pick-And-Place-v0"
@@ -13,7 +13,7 @@ TASK = "GeneLab-Franka-Pick-And-Place-v0"
 
 @pytest.mark.sim
 @pytest.mark.xdist_group("sim")
-def test_every_episode_succeeds_and_its_phases_follow_each_other(build: Callable[[str, int], Simulation]):
+def test_every_episode_succeeds_and_its_phases_follow_each_other(build: Callable[[str, int], Engine]):
     """Two episodes of each of 4 environments. 640 of 640 succeed with a mean return of -17.94 (docs/franka.md)."""
     cfg = get_task(TASK).env
     env = Environment(cfg, build(TASK, 4), 42, numbering="environment", final_observations=True)

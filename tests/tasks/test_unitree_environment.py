@@ -13,12 +13,13 @@ from genelab.evaluation.probe import drive
 from genelab.learn.backend import backend_of
 from genelab.mdp.state import ModelWrite, StateWrite
 from genelab.registry import get_task
+from genelab.sim.engine import Engine
+from genelab.sim.make import make_engine
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
-Build = Callable[[str, int], Simulation]
+Build = Callable[[str, int], Engine]
 GO1 = "Genelab-Velocity-Flat-Unitree-Go1-v0"
 STAGE_1, GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 N = 8
@@ -35,17 +36,17 @@ def _halves(first: float, second: float) -> Tensor:
     return torch.tensor([first] * (N // 2) + [second] * (N // 2))
 
 
-def _start(sim: Simulation, speed: list[float]) -> None:
+def _start(sim: Engine, speed: list[float]) -> None:
     """Every robot in its default pose, wheels or feet on the ground, the base with a velocity (x, y, z, turn)."""
     sim.reset(EVERYWHERE)
     pose = torch.tensor([[0.0, 0.0, 0.36, 1.0, 0.0, 0.0, 0.0]]).repeat(N, 1)
-    sim.write_base_pose_w(pose, EVERYWHERE)
-    sim.write_joint_pos(sim.default_joint_pos.repeat(N, 1), EVERYWHERE)
+    sim.write(StateWrite(base_pose_w=pose), EVERYWHERE)
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos.repeat(N, 1)), EVERYWHERE)
     x, y, z, turn = speed
-    sim.write_base_vel_w(torch.tensor([[x, y, z, 0.0, 0.0, turn]]).repeat(N, 1), EVERYWHERE)
+    sim.write(StateWrite(base_vel_w=torch.tensor([[x, y, z, 0.0, 0.0, turn]]).repeat(N, 1)), EVERYWHERE)
 
 
-def _run(sim: Simulation, steps: int) -> Tensor:
+def _run(sim: Engine, steps: int) -> Tensor:
     """Physics steps with the default targets; the base's positions afterwards."""
     sim.set_targets(sim.default_targets.repeat(N, 1))
     for _ in range(steps):
@@ -71,8 +72,8 @@ def test_a_push_is_in_the_world_frame_and_arrives(build: Build) -> None:
     sim = build(GO1, N)
     half = 0.5**0.5
     pose = torch.tensor([[0.0, 0.0, 0.6, half, 0.0, 0.0, half]]).repeat(N, 1)
-    sim.write_base_pose_w(pose, EVERYWHERE)
-    sim.write_base_vel_w(torch.tensor([[0.5, 0.0, 0.0, 0.0, 0.3, 0.4]]).repeat(N, 1), EVERYWHERE)
+    sim.write(StateWrite(base_pose_w=pose), EVERYWHERE)
+    sim.write(StateWrite(base_vel_w=torch.tensor([[0.5, 0.0, 0.0, 0.0, 0.3, 0.4]]).repeat(N, 1)), EVERYWHERE)
     body = env.state().floating
     assert body.lin_vel_w[0].tolist() == pytest.approx([0.5, 0.0, 0.0], abs=1e-5)
     assert body.ang_vel_w[0].tolist() == pytest.approx([0.0, 0.3, 0.4], abs=1e-5)
@@ -187,7 +188,7 @@ def test_encoders_shift_legs_and_no_wheels(build: Build) -> None:
     assert torch.equal(asked[0], default - randomizations.target_bias)
 
 
-def _asked_for(sim: Simulation, env: Environment, actions: list[Tensor]) -> list[Tensor]:
+def _asked_for(sim: Engine, env: Environment, actions: list[Tensor]) -> list[Tensor]:
     """The targets that reach the simulator in steps with these actions."""
     asked: list[Tensor] = []
     plain = sim.set_targets
@@ -232,8 +233,8 @@ def test_velocity_gains_decide_how_fast_wheels_spin_up_and_legs_move(build: Buil
     sim.properties.write(ModelWrite(kp_factor=torch.ones(N, 16), kv_factor=factor), EVERYWHERE)
     # High above the ground.
     sim.reset(EVERYWHERE)
-    sim.write_base_pose_w(torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]]).repeat(N, 1), EVERYWHERE)
-    sim.write_joint_pos(sim.default_joint_pos.repeat(N, 1), EVERYWHERE)
+    sim.write(StateWrite(base_pose_w=torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]]).repeat(N, 1)), EVERYWHERE)
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos.repeat(N, 1)), EVERYWHERE)
     targets = sim.default_targets.repeat(N, 1)
     targets[:, 12:] = 2.0
     targets[:, 1] += 0.3
@@ -289,7 +290,7 @@ def test_a_base_that_is_too_fast_is_broken(build: Build) -> None:
     assert not env.step(torch.zeros(N, 12)).broken.any()
     speed = torch.zeros(N, 6)
     speed[2, 0] = 2000.0
-    build(GO1, N).write_base_vel_w(speed, EVERYWHERE)
+    build(GO1, N).write(StateWrite(base_vel_w=speed), EVERYWHERE)
     assert env.step(torch.zeros(N, 12)).broken[2]
 
 
@@ -319,9 +320,9 @@ def test_locked_wheels_stand_and_free_ones_roll(build: Build) -> None:
 def test_draws_of_properties_belong_to_the_episode_in_an_evaluation(build: Build) -> None:
     env = make_env(build, STAGE_1, disturbances=True)
     sim = build(STAGE_1, N)
-    first = {name: value.clone() for name, value in sim.properties._held.items()}
+    first = {name: value.clone() for name, value in sim.properties.held.items()}
     make_env(build, STAGE_1, disturbances=True)
-    assert all(torch.equal(value, first[name]) for name, value in sim.properties._held.items())
+    assert all(torch.equal(value, first[name]) for name, value in sim.properties.held.items())
     # Different between episodes.
     assert len(first["mass/base_link"].unique()) == N
     assert env.step(torch.zeros(N, 16)).reward.isfinite().all()
@@ -333,9 +334,9 @@ def test_an_environment_starts_from_the_properties_of_the_model(build: Build) ->
     make_env(build, STAGE_1, disturbances=True)
     plain = {name: value.clone() for name, value in properties._model.items()}
     assert {name.partition("/")[0] for name in plain} == {"friction", "mass", "com", "kp", "kv"}
-    assert all(not torch.equal(properties._read(name), value) for name, value in plain.items())
+    assert all(not torch.equal(properties._store.read(name), value) for name, value in plain.items())
     make_env(build, STAGE_1, disturbances=False)
-    assert all(torch.equal(properties._read(name), value) for name, value in plain.items())
+    assert all(torch.equal(properties._store.read(name), value) for name, value in plain.items())
     assert plain["friction/FL_wheel_link"].unique().tolist() == [1.0]
     assert plain["mass/base_link"].tolist() == pytest.approx([6.921] * N)
     env = get_task(STAGE_1).env
@@ -358,7 +359,7 @@ def test_a_probe_fixes_commands_and_lets_the_fallen_lie(build: Build, sim_sessio
     )
     env.reset()
     upside_down = torch.tensor([[0.0, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]]).repeat(N, 1)
-    build(GO1, N).write_base_pose_w(upside_down, torch.arange(N) == 3)
+    build(GO1, N).write(StateWrite(base_pose_w=upside_down), torch.arange(N) == 3)
     fell = torch.zeros(N, dtype=torch.bool)
     for _ in range(20):
         step = env.step(torch.zeros(N, 12))
@@ -378,7 +379,7 @@ def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Ses
     task = task.model_copy(update={"agent": quiet, "train": task.train.model_copy(update={"num_envs": N})})
     torch.manual_seed(0)
     trainer = backend_of(quiet).make_trainer(
-        task, "0" * 64, Environment(task.env, Simulation(task.env, N, sim_session), 1, numbering="environment")
+        task, "0" * 64, Environment(task.env, make_engine(task.env, N, sim_session), 1, numbering="environment")
     )
     checkpoint = trainer.checkpoint()  # type: ignore[attr-defined]
     first = drive(task, small, checkpoint, sim_session, "policy")

@@ -10,10 +10,11 @@ from genelab.config.overrides import apply_overrides
 from genelab.envs.environment import Environment
 from genelab.errors import InputError
 from genelab.mdp.mirror import Mirror, group_images
+from genelab.mdp.state import StateWrite
 from genelab.mdp.term import action_images, joint_images
 from genelab.registry import get_task
+from genelab.sim.make import make_engine
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 from tests.tasks.test_unitree_environment import EVERYWHERE, GO1, GO2W, Build, N, make_env
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
@@ -45,11 +46,11 @@ def test_a_mirrored_state_moves_to_the_mirrored_next_state(build: Build, task_id
     speed = 0.3 * torch.randn(half, 6, generator=generator)
     sim.properties.restore()
     sim.reset(EVERYWHERE)
-    sim.write_base_pose_w(pose, EVERYWHERE)
+    sim.write(StateWrite(base_pose_w=pose), EVERYWHERE)
     offset = 0.1 * torch.randn(half, width, generator=generator)
-    sim.write_joint_pos(sim.default_joint_pos + pairs(offset, joints), EVERYWHERE)
-    sim.write_joint_vel(pairs(torch.randn(half, width, generator=generator), joints), EVERYWHERE)
-    sim.write_base_vel_w(pairs(speed, flipped([1, -1, 1, -1, 1, -1])), EVERYWHERE)
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos + pairs(offset, joints)), EVERYWHERE)
+    sim.write(StateWrite(joint_vel=pairs(torch.randn(half, width, generator=generator), joints)), EVERYWHERE)
+    sim.write(StateWrite(base_vel_w=pairs(speed, flipped([1, -1, 1, -1, 1, -1]))), EVERYWHERE)
     target = 0.25 * torch.randn(half, width, generator=generator)
     sim.set_targets(sim.default_targets + pairs(target, action))
     for _ in range(40):
@@ -87,10 +88,10 @@ def test_the_image_of_an_observation_is_the_observation_of_the_image(build: Buil
     env.reset()
     place = torch.tensor([[0.0, 0.0, height]]).repeat(N, 1)
     quat = torch.nn.functional.normalize(torch.cat([torch.ones(N, 1), pairs("axial", 3, 0.1)], dim=1), dim=1)
-    sim.write_base_pose_w(torch.cat([place, quat], dim=1), EVERYWHERE)
-    sim.write_joint_pos(sim.default_joint_pos + pairs("joint", width, 0.1), EVERYWHERE)
-    sim.write_joint_vel(pairs("joint", width, 1.0), EVERYWHERE)
-    sim.write_base_vel_w(torch.cat([pairs("vector", 3, 0.3), pairs("axial", 3, 0.3)], dim=1), EVERYWHERE)
+    sim.write(StateWrite(base_pose_w=torch.cat([place, quat], dim=1)), EVERYWHERE)
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos + pairs("joint", width, 0.1)), EVERYWHERE)
+    sim.write(StateWrite(joint_vel=pairs("joint", width, 1.0)), EVERYWHERE)
+    sim.write(StateWrite(base_vel_w=torch.cat([pairs("vector", 3, 0.3), pairs("axial", 3, 0.3)], dim=1)), EVERYWHERE)
     observed = env.step(pairs("action", env.num_actions, 0.3)).observations
     for name, group in task.env.observations.items():
         images = group_images(task.env, name)
@@ -129,4 +130,4 @@ def test_frames_are_stacked_and_the_mirror_fits_them(build: Build) -> None:
 def test_a_mirror_that_is_not_that_of_the_model_is_an_error(sim_session: Session, change: str, told: str) -> None:
     task, _ = apply_overrides(get_task(GO1), [f"env.robot.mirror.{change}"])
     with pytest.raises(InputError, match=told):
-        Simulation(task.env, N, sim_session)
+        make_engine(task.env, N, sim_session)

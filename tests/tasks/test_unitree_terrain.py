@@ -15,10 +15,12 @@ from genelab.evaluation.episodes import Policy, run_episodes
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
+from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
-from genelab.sim import read_back
+from genelab.sim.engine import Engine
+from genelab.sim.genesis import read_back
+from genelab.sim.make import make_engine
 from genelab.sim.session import Session
-from genelab.sim.simulation import Simulation
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
@@ -39,11 +41,11 @@ def cfg() -> EnvCfg:
 
 
 @pytest.fixture(scope="module")
-def sim(cfg: EnvCfg, sim_session: Session) -> Simulation:
-    return Simulation(cfg, N, sim_session)
+def sim(cfg: EnvCfg, sim_session: Session) -> Engine:
+    return make_engine(cfg, N, sim_session)
 
 
-def _env(cfg: EnvCfg, sim: Simulation, *, training: bool = False, max_steps: int | None = None) -> Environment:
+def _env(cfg: EnvCfg, sim: Engine, *, training: bool = False, max_steps: int | None = None) -> Environment:
     env = Environment(
         cfg,
         sim,
@@ -62,16 +64,16 @@ def _idle(env: Environment, steps: int) -> None:
         env.step(torch.zeros(N, 12))
 
 
-def _put(env: Environment, sim: Simulation, offset: tuple[float, float], where: Tensor) -> None:
+def _put(env: Environment, sim: Engine, offset: tuple[float, float], where: Tensor) -> None:
     """Carry robots so far from the centres of their cells, over whatever is there."""
     origin = env.state().floating.origin_w
     xy = origin[:, :2] + torch.tensor(offset)
     z = env.state().terrain.height_at(xy)[:, None] + 0.35
     upright = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).expand(N, -1)
-    sim.write_base_pose_w(torch.cat([xy, z, upright], dim=1), where)
+    sim.write(StateWrite(base_pose_w=torch.cat([xy, z, upright], dim=1)), where)
 
 
-def test_an_evaluation_starts_each_episode_in_its_cell_and_on_its_ground(cfg: EnvCfg, sim: Simulation):
+def test_an_evaluation_starts_each_episode_in_its_cell_and_on_its_ground(cfg: EnvCfg, sim: Engine):
     env = _env(cfg, sim)
     body = env.state().floating
     # Episodes 0..7 on levels 0, 1, 0, 1, ... of columns 0, 0, 1, 1, 0, 0, 1, 1.
@@ -88,7 +90,7 @@ def test_an_evaluation_starts_each_episode_in_its_cell_and_on_its_ground(cfg: En
     assert env.state().floating.feet_contact.all()
 
 
-def test_it_sees_the_heights_around_it(cfg: EnvCfg, sim: Simulation):
+def test_it_sees_the_heights_around_it(cfg: EnvCfg, sim: Engine):
     env = _env(cfg, sim)
     _put(env, sim, (0.0, 0.0), EVERYWHERE)
     step = env.step(torch.zeros(N, 12))
@@ -103,7 +105,7 @@ def test_it_sees_the_heights_around_it(cfg: EnvCfg, sim: Simulation):
     assert (scan[3, 16] - scan[3, 0]).tolist() == pytest.approx([3 * RISER] * 11, abs=0.03)
 
 
-def test_a_training_moves_between_levels_and_a_resumed_one_goes_on(cfg: EnvCfg, sim: Simulation):
+def test_a_training_moves_between_levels_and_a_resumed_one_goes_on(cfg: EnvCfg, sim: Engine):
     env = _env(cfg, sim, training=True, max_steps=40)
     assert env.mean_level() == 0.0
     _idle(env, 38)
@@ -121,7 +123,7 @@ def test_a_training_moves_between_levels_and_a_resumed_one_goes_on(cfg: EnvCfg, 
     assert torch.equal(again.state_dict()["place/level"], level)
 
 
-def test_off_the_terrain_an_episode_is_cut_short_not_failed(cfg: EnvCfg, sim: Simulation):
+def test_off_the_terrain_an_episode_is_cut_short_not_failed(cfg: EnvCfg, sim: Engine):
     env = _env(cfg, sim)
     # Cells end 4 m from their centres, the border 2 m further; the margin is 0.5 m.
     _put(env, sim, (5.3, 0.0), EVERYWHERE)
@@ -133,12 +135,10 @@ def test_off_the_terrain_an_episode_is_cut_short_not_failed(cfg: EnvCfg, sim: Si
     assert not step.terminated.any()
 
 
-def test_episodes_on_a_terrain_do_not_depend_on_how_many_run_at_once(
-    cfg: EnvCfg, sim: Simulation, sim_session: Session
-):
+def test_episodes_on_a_terrain_do_not_depend_on_how_many_run_at_once(cfg: EnvCfg, sim: Engine, sim_session: Session):
     """Eight episodes by eight environments, and by three that run two or three each."""
     found: list[tuple[list[float], list[int]]] = []
-    for each in (sim, Simulation(cfg, 3, sim_session)):
+    for each in (sim, make_engine(cfg, 3, sim_session)):
         env = Environment(cfg, each, 0, numbering="episode", max_steps=30, disturbances=False)
         table = run_episodes(env, _swing(env), 8)
         found.append((table.returns, table.lengths))
@@ -156,7 +156,7 @@ def _swing(env: Environment) -> Policy:
     return act
 
 
-def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Simulation) -> None:
+def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Engine) -> None:
     floor = sim._ground[-1]
     before = float(floor.geoms[0].get_friction())
     floor.geoms[0].set_friction(0.3)
@@ -170,9 +170,7 @@ def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Simulation) -> None
     read_back.materials(sim._scene, sim._robot, sim._ground, cfg)
 
 
-def test_a_policy_that_learnt_on_flat_ground_acts_the_same_on_uneven_ground_at_first(
-    cfg: EnvCfg, sim: Simulation
-) -> None:
+def test_a_policy_that_learnt_on_flat_ground_acts_the_same_on_uneven_ground_at_first(cfg: EnvCfg, sim: Engine) -> None:
     climb = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0")
     flat = get_task("Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0")
     task = climb.model_copy(update={"env": cfg})

@@ -1,9 +1,7 @@
-"""A built Genesis scene with one robot and free objects: targets in, state out, and masked state writes."""
+"""A built Genesis scene with one robot and free objects."""
 
-import hashlib
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,21 +9,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg, Vector
 from genelab.errors import DivergedError, InputError, RunError
-from genelab.mdp.state import Names, StateWrite, quat_apply_inverse
-from genelab.mdp.terrain import HeightMap
-from genelab.sim import read_back
-from genelab.sim.drives import Drives
+from genelab.mdp.rotations import quat_apply_inverse
+from genelab.mdp.state import StateWrite
+from genelab.sim.facts import SceneFacts
+from genelab.sim.genesis import read_back
+from genelab.sim.genesis.drives import Drives
+from genelab.sim.genesis.properties import Store
+from genelab.sim.genesis.terrain import add_terrain
 from genelab.sim.properties import Properties
+from genelab.sim.read_back import writes
 from genelab.sim.session import Session
-from genelab.sim.terrain import add_terrain, generate
 
 
-class Simulation:
-    """The scene of an environment. Everything written to it at build time is read back and compared."""
+class Simulation(SceneFacts):
+    """The `Engine` of Genesis. Everything written to it at build time is read back and compared."""
 
     def __init__(self, cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[int, int] | None = None) -> None:
         """Build the scene.
@@ -44,10 +44,8 @@ class Simulation:
         import genesis as gs
 
         begin = time.perf_counter()
-        self.num_envs = num_envs
-        self.device = session.device
+        super().__init__(cfg, num_envs, session)
         self._no_objects = {width: torch.empty(num_envs, 0, width, device=self.device) for width in (3, 4)}
-        self._names = Names(tuple(cfg.robot.joints), cfg.robot.links, tuple(cfg.objects))
         self._scene: Any = gs.Scene(
             sim_options=gs.options.SimOptions(dt=cfg.sim.dt, substeps=cfg.sim.substeps, gravity=cfg.sim.gravity),
             rigid_options=gs.options.RigidOptions(
@@ -59,17 +57,17 @@ class Simulation:
             ),
             show_viewer=False,
         )
-        heights = generate(cfg.terrain) if cfg.terrain else None
         self._ground: list[Any] = []
         if cfg.ground is not None:
-            if heights is not None:
-                self._ground = add_terrain(self._scene, heights, cfg.ground.friction, visible=camera is not None)
+            if self.heightfield is not None:
+                visible = camera is not None
+                self._ground = add_terrain(self._scene, self.heightfield, cfg.ground.friction, visible=visible)
             else:
                 material = gs.materials.Rigid(friction=cfg.ground.friction)
                 self._ground = [self._scene.add_entity(gs.morphs.Plane(), material=material)]
         self._robot: Any = self._scene.add_entity(
             gs.morphs.MJCF(
-                file=str(_checked_model(cfg.robot)),
+                file=str(self.model_file),
                 pos=cfg.robot.pos,
                 default_armature=cfg.robot.default_armature,
             ),
@@ -90,45 +88,20 @@ class Simulation:
                 raise
             raise RunError(f"the scene with a camera cannot be built: {' '.join(str(error).split())}") from error
         # Map by name: the order of DoFs is the simulator's business.
-        self._dofs = [self._robot.get_joint(name).dofs_idx_local[0] for name in self._names.joints]
-        self._qs = [self._robot.get_joint(name).qs_idx_local[0] for name in self._names.joints]
-        self._links = [self._robot.get_link(name).idx_local for name in self._names.links]
-        self._robot_cfg = cfg.robot
-        self._floating = cfg.robot.base is not None
-        self.ground = heights.height_map(self.device) if heights else HeightMap.flat(self.device)
-        """Height of the ground."""
-        self.cell_centers_w = None if heights is None else torch.tensor(heights.cell_centers, dtype=torch.float32)
-        """Centres of the terrain's cells, m; None without a terrain. Shape: (rows, columns, 3), on the CPU."""
+        dofs = {name: self._robot.get_joint(name).dofs_idx_local[0] for name in self.names.joints}
+        self._dofs = [*dofs.values()]
+        self._qs = [self._robot.get_joint(name).qs_idx_local[0] for name in self.names.joints]
+        self._links = [self._robot.get_link(name).idx_local for name in self.names.links]
         self._set_gains(cfg.robot)
         read_back.robot(self._robot, self._dofs, cfg.robot)
         read_back.materials(self._scene, self._robot, self._ground, cfg)
-        self.properties = Properties(self._robot, cfg.robot, self._dofs, num_envs, self.device)
-        """What randomisations write."""
-        self.default_joint_pos = torch.tensor(
-            [joint.default_pos for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
-        )
-        endless = (-math.inf, math.inf)
-        self.joint_range = torch.tensor(
-            [joint.range or endless for joint in cfg.robot.joints.values()], dtype=torch.float32, device=self.device
-        ).T
-        """Lower and upper joint limits, m or rad, infinite where there is none. Shape: (2, num_joints)."""
-        driven = self._names.joint_ids(cfg.action.driven)
-        self.default_targets = self.default_joint_pos[driven]
-        self._drives = Drives(self._robot, cfg, self._dofs, self._names.joints, self.properties, self.device)
-        read_back.objects(self, self._objects, cfg.objects)
+        read_back.objects(self._objects, cfg.objects)
+        self._store = Store(self._robot, self._dofs, num_envs)
+        self.properties = Properties(self._store, cfg.robot, self.device)
+        self._drives = Drives(self._robot, cfg, dofs, self.properties, self.device)
         self.default_link_quat_w = self._look_at_the_default_pose()
-        """Orientations of the links in the default pose, w x y z. Shape: (num_links, 4)."""
-        read_back.state_writes(self, None if cfg.robot.base is None else cfg.robot.base.link)
+        writes(self, None if cfg.robot.base is None else cfg.robot.base.link)
         self.build_s = time.perf_counter() - begin
-
-    @property
-    def names(self) -> Names:
-        """Column order of the state tensors."""
-        return self._names
-
-    def wants_velocity(self, joint: str) -> bool:
-        """Whether the actuator of a joint takes velocities for targets."""
-        return self._robot_cfg.law_of(joint) == "velocity"
 
     def set_targets(self, targets: Tensor) -> None:
         """Set targets of the driven joints; they hold until set again. Shape: (num_envs, driven).
@@ -233,61 +206,33 @@ class Simulation:
     def reset(self, mask: Tensor) -> None:
         """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""
         self._scene.reset(envs_idx=mask)
-        self.properties.write_again()
+        for name, value in self.properties.held.items():
+            # Of all properties, Genesis resets these too.
+            if name.startswith("friction/"):
+                self._store.set(name, value)
 
     def write(self, write: StateWrite, mask: Tensor) -> None:
         """Write parts of the state where masked. Shape: (num_envs,) bool."""
-        # Positions first: some simulators clear velocities with them.
-        if write.base_pose_w is not None:
-            self.write_base_pose_w(write.base_pose_w, mask)
-        if write.joint_pos is not None:
-            self.write_joint_pos(write.joint_pos, mask)
-        if write.joint_vel is not None:
-            self.write_joint_vel(write.joint_vel, mask)
-        if write.base_vel_w is not None:
-            self.write_base_vel_w(write.base_vel_w, mask)
-        for name, pose_w in write.object_pose_w.items():
-            self.write_object_pose_w(name, pose_w, mask)
-
-    def write_joint_pos(self, joint_pos: Tensor, mask: Tensor) -> None:
-        """Write joint positions where masked; velocities stay. Shapes: (num_envs, num_joints), (num_envs,) bool."""
-        if self._floating:
+        # Whole rows, since Genesis takes no masked columns. Positions first, velocities last.
+        if write.joint_pos is not None or write.base_pose_w is not None:
             qpos = self._robot.get_qpos().clone()
-            qpos[:, self._qs] = joint_pos
-        else:
-            qpos = self._in_dof_order(joint_pos)
-        self._robot.set_qpos(qpos, envs_idx=mask, zero_velocity=False)
-
-    def write_joint_vel(self, joint_vel: Tensor, mask: Tensor) -> None:
-        """Write joint velocities where masked. Shapes: (num_envs, num_joints), (num_envs,) bool."""
-        if self._floating:
+            if write.base_pose_w is not None:
+                qpos[:, :7] = write.base_pose_w
+            if write.joint_pos is not None:
+                qpos[:, self._qs] = write.joint_pos
+            self._robot.set_qpos(qpos, envs_idx=mask, zero_velocity=False)
+        if write.joint_vel is not None or write.base_vel_w is not None:
             velocity = self._robot.get_dofs_velocity().clone()
-            velocity[:, self._dofs] = joint_vel
-        else:
-            velocity = self._in_dof_order(joint_vel)
-        self._robot.set_dofs_velocity(velocity, envs_idx=mask)
-
-    def write_base_pose_w(self, pose_w: Tensor, mask: Tensor) -> None:
-        """Put a floating base somewhere; velocities stay. Shapes: (num_envs, 7) m and w x y z, (num_envs,) bool."""
-        qpos = self._robot.get_qpos().clone()
-        qpos[:, :7] = pose_w
-        self._robot.set_qpos(qpos, envs_idx=mask, zero_velocity=False)
-
-    def write_base_vel_w(self, vel_w: Tensor, mask: Tensor) -> None:
-        """Set the velocity of a floating base's origin and its angular velocity, where masked.
-
-        Both in the world frame. Shapes: (num_envs, 6) m/s and rad/s, (num_envs,) bool.
-        """
-        velocity = self._robot.get_dofs_velocity().clone()
-        # The simulator's free joint turns in the frame of its link.
-        quat_w = self._robot.get_qpos()[:, 3:7]
-        velocity[:, :6] = torch.cat([vel_w[:, :3], quat_apply_inverse(quat_w, vel_w[:, 3:])], dim=1)
-        self._robot.set_dofs_velocity(velocity, envs_idx=mask)
-
-    def write_object_pose_w(self, name: str, pose_w: Tensor, mask: Tensor) -> None:
-        """Put an object somewhere, at rest, where masked. Shapes: (num_envs, 7) m and w x y z, (num_envs,) bool."""
-        entity = self._objects[self._names.object_id(name)]
-        entity.set_qpos(pose_w, envs_idx=mask, zero_velocity=True)
+            if write.joint_vel is not None:
+                velocity[:, self._dofs] = write.joint_vel
+            if write.base_vel_w is not None:
+                # The free joint turns in the frame of its link.
+                turning_b = quat_apply_inverse(self._robot.get_qpos()[:, 3:7], write.base_vel_w[:, 3:])
+                velocity[:, :6] = torch.cat([write.base_vel_w[:, :3], turning_b], dim=1)
+            self._robot.set_dofs_velocity(velocity, envs_idx=mask)
+        for name, pose_w in write.object_pose_w.items():
+            entity = self._objects[self.names.object_id(name)]
+            entity.set_qpos(pose_w, envs_idx=mask, zero_velocity=True)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The exact simulator state as named tensors: restored into an equally built scene, it goes on bit-equal."""
@@ -327,39 +272,19 @@ class Simulation:
     def _look_at_the_default_pose(self) -> Tensor:
         """See that the robot is symmetric in it as the config says, and return the links' orientations."""
         everywhere = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
-        self.write_joint_pos(self.default_joint_pos.expand(self.num_envs, -1).contiguous(), everywhere)
+        self.write(StateWrite(joint_pos=self.default_joint_pos.expand(self.num_envs, -1)), everywhere)
         read_back.mirror(self._robot, self._robot_cfg)
         quat_w = self.link_quat_w()[0].clone()
         self.reset(everywhere)
         return quat_w
 
-    def _in_dof_order(self, joints: Tensor) -> Tensor:
-        if self._dofs == list(range(len(self._dofs))):
-            return joints
-        ordered = torch.empty_like(joints)
-        ordered[:, self._dofs] = joints
-        return ordered
-
     def _set_gains(self, robot: RobotCfg) -> None:
-        joints = [name for group in robot.actuators.values() for name in group.joints]
-        if sorted(joints) != sorted(robot.joints):
-            raise InputError(
-                f"env.robot.actuators: joints {sorted(joints)} are not each of {sorted(robot.joints)} once"
-            )
         for group in robot.actuators.values():
             if group.law == "explicit_pd":
                 # Its force is computed by `Drives`.
                 continue
-            dofs = [self._dofs[column] for column in self._names.joint_ids(group.joints)]
+            dofs = [self._dofs[column] for column in self.names.joint_ids(group.joints)]
             self._robot.set_dofs_kp([group.kp] * len(dofs), dofs)
             self._robot.set_dofs_kv([group.kv] * len(dofs), dofs)
             limit = float("inf") if group.effort_limit is None else group.effort_limit
             self._robot.set_dofs_force_range([-limit] * len(dofs), [limit] * len(dofs), dofs)
-
-
-def _checked_model(robot: RobotCfg) -> Path:
-    path = resolve_asset(robot.model)
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != robot.model_sha256:
-        raise InputError(f"env.robot.model '{robot.model}': the file has sha256 {found}, not {robot.model_sha256}")
-    return path

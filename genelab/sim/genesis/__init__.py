@@ -1,0 +1,1 @@
+"""Genesis: the only package that imports it."""
