@@ -175,8 +175,9 @@ class Choice(Cfg):
         return path
 
 
-Param = bool | int | float | str | list[float] | list[str] | Choice | None
-"""What a term parameter may be: plain JSON, or a choice, in whose place the function gets what was chosen."""
+Param = bool | int | float | str | list[float] | list[str] | dict[str, float] | Choice | None
+"""What a term parameter may be: plain JSON, numbers by name pattern, or a choice, in whose place the function gets what
+was chosen."""
 
 
 def _file(value: str) -> Path:

@@ -36,6 +36,11 @@ def dump_all(value: Any) -> Any:
     return to_jsonable_python(value)
 
 
+def by_pattern(value: Any) -> bool:
+    """Whether a mapping has keys that no dotted path can hold, so that it is given as a whole."""
+    return isinstance(value, dict) and any("." in key for key in value)  # pyright: ignore[reportUnknownVariableType]
+
+
 def leaves(cfg: Cfg, prefix: str = "") -> Iterator[Leaf]:
     """Every value of a config, in field order."""
     for name, field in type(cfg).model_fields.items():
@@ -48,7 +53,7 @@ def _walk(value: Any, path: str, field: FieldInfo, entry: bool) -> Iterator[Leaf
         yield Leaf(path=path, value=value.value, required=True, default=None, meaning=meaning)
     elif isinstance(value, Cfg):
         yield from leaves(value, f"{path}.")
-    elif isinstance(value, dict) and value:
+    elif isinstance(value, dict) and value and not by_pattern(value):
         for key, item in value.items():
             yield from _walk(item, f"{path}.{key}", field, entry=True)
     else:

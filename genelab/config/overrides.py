@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from genelab.config.base import LARGEST_FLOAT, Cfg, Choice
 from genelab.config.choices import choices, same_choice
-from genelab.config.fields import dump_all, leaves
+from genelab.config.fields import by_pattern, dump_all, leaves
 from genelab.config.snapshot import first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
@@ -197,7 +197,7 @@ def _locate(
     if not isinstance(node, dict) or key not in node:
         nearest = difflib.get_close_matches(path, _paths(task), n=3, cutoff=0.0)
         raise InputError(f"{told}: unknown path; nearest: {', '.join(nearest)}")
-    if isinstance(node[key], dict) and path not in (*open_, FROM_SCRATCH):
+    if isinstance(node[key], dict) and not by_pattern(node[key]) and path not in (*open_, FROM_SCRATCH):
         raise InputError(f"{told}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
     if path.split(".")[0] == FROM_SCRATCH:
         raise InputError(f"{told}: says which task it is; only null is possible, on a task that has a stage before")

@@ -9,7 +9,7 @@ Values are checked when a term is bound, before anything is built. A parameter w
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, get_type_hints
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PositiveFloat, TypeAdapt
 
 from genelab.config.base import Choice, Param, low_to_high, rising
 from genelab.config.env import EnvCfg
+from genelab.config.names import matching, values_by_name
 from genelab.config.snapshot import one_line
 from genelab.errors import InputError
 
@@ -32,35 +33,48 @@ def environment(info: ValidationInfo) -> EnvCfg:
     return info.context
 
 
-def _among(kind: str, known: Callable[[EnvCfg], tuple[str, ...]]) -> AfterValidator:
-    def check(value: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
-        names, there = (value,) if isinstance(value, str) else value, known(environment(info))
-        unknown = next((name for name in names if name not in there), None)
-        if unknown is not None:
-            raise ValueError(f"unknown {kind} {unknown!r}; known: {', '.join(there) or 'none'}")
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"{twice!r} stands in it twice")
-        return value
+def _known(kind: str, known: Callable[[EnvCfg], Iterable[str]]) -> AfterValidator:
+    """One of the names that an environment knows."""
+
+    def check(name: str, info: ValidationInfo) -> str:
+        if name not in (names := tuple(known(environment(info)))):
+            raise ValueError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}")
+        return name
 
     return AfterValidator(check)
 
 
-_JOINT = _among("joint", lambda env: tuple(env.robot.joints))
-_LINK = _among("link", lambda env: env.robot.links)
+def _all_joints(env: EnvCfg) -> tuple[str, ...]:
+    return tuple(env.robot.joints)
 
-Joint = Annotated[str, _JOINT]
+
+Joint = Annotated[str, _known("joint", _all_joints)]
 """A joint of the robot."""
-Joints = Annotated[tuple[str, ...], Field(min_length=1), _JOINT]
-"""Joints of the robot."""
-Link = Annotated[str, _LINK]
+Link = Annotated[str, _known("link", lambda env: env.robot.links)]
 """A link whose state is read."""
-Links = Annotated[tuple[str, ...], Field(min_length=1), _LINK]
-"""Links whose state is read."""
-Object = Annotated[str, _among("object", lambda env: tuple(env.objects))]
+Object = Annotated[str, _known("object", lambda env: env.objects)]
 """A free body."""
-Command = Annotated[str, _among("command", lambda env: tuple(env.commands))]
+Command = Annotated[str, _known("command", lambda env: env.commands)]
 """A command."""
+
+Joints = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    AfterValidator(lambda names, info: matching(names, _all_joints(environment(info)), "joint")),
+]
+"""Joints of the robot by name patterns; the function gets their names."""
+Links = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    AfterValidator(lambda names, info: matching(names, environment(info).robot.links, "link")),
+]
+"""Links whose state is read by name patterns; the function gets their names."""
+JointValues = Annotated[
+    dict[str, float],
+    Field(min_length=1),
+    AfterValidator(lambda values, info: values_by_name(values, _all_joints(environment(info)), "joint")),
+]
+"""A number for each of some joints by name patterns; the function gets numbers by name, in the order of the robot."""
 
 Range = Annotated[tuple[float, float], AfterValidator(low_to_high)]
 """Lowest and highest value; they may be equal."""
@@ -112,7 +126,9 @@ def _argument(path: str, type_: TypeAdapter[Any] | None, value: Param, env: EnvC
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     """Defaults that a config could hold, which may name joints too."""
     parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if isinstance(p.default, bool | int | float | str | tuple | list)}
+    return {
+        p.name: p.default for p in parameters if isinstance(p.default, bool | int | float | str | tuple | list | dict)
+    }
 
 
 @functools.cache

@@ -19,6 +19,12 @@ def test_an_entry_of_a_mapping_has_the_meaning_of_the_mapping_and_no_default() -
     assert leaf.meaning == "Keyword arguments of the function."
 
 
+def test_a_mapping_by_pattern_is_one_value() -> None:
+    patterns = {".*_hip_joint": 0.1}
+    leaf = list(leaves(TerminationCfg(func="a:b", params={"limits": patterns}), "x."))[1]
+    assert (leaf.path, leaf.value) == ("x.params.limits", patterns)
+
+
 def test_every_field_of_every_task_is_documented() -> None:
     undocumented = [f"{task.id} {leaf.path}" for task in all_tasks() for leaf in leaves(task) if not leaf.meaning]
     assert undocumented == []

@@ -42,7 +42,12 @@ SCAN = "env.observations.policy.terms.height_scan.params"
         (
             ROUGH,
             'env.rewards.joint_acc.params.joints=["FL_hip_joint","FL_hip_joint"]',
-            "'FL_hip_joint' stands in it twice",
+            "joint 'FL_hip_joint' is matched by 'FL_hip_joint' and by 'FL_hip_joint'",
+        ),
+        (
+            ROUGH,
+            'env.rewards.joint_acc.params.joints=[".*_hip_joint","FL.*"]',
+            "'FL_hip_joint' is matched by '.*_hip_j",
         ),
         (ROUGH, 'env.feet.sites=["FL_foot","FL_foot"]', "'FL_foot' stands in it twice"),
         (ROUGH, 'env.action.joints=["FL_hip_joint","FL_hip_joint"]', "'FL_hip_joint' stands in it twice"),

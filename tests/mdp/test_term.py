@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from genelab.config.base import Param
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, RewardTermCfg
 from genelab.envs.terms import ObservationGroup
 from genelab.errors import InputError
 from genelab.mdp.mirror import group_images
-from genelab.mdp.params import Joints
+from genelab.mdp.params import Joints, JointValues
 from genelab.mdp.term import XYZ, PerJoint, bind, joint_columns, term
 from genelab.registry import get_task
 from tests.export.conftest import layout_of, state_of
@@ -45,7 +46,11 @@ def joint_angles(state: StateView, joints: Joints = ("slider",)) -> Tensor:
     return torch.zeros(1, len(joints))
 
 
-def env_of(task: str, func: str, **params: int) -> EnvCfg:
+def stiffness(state: StateView, values: JointValues) -> dict[str, float]:
+    return values
+
+
+def env_of(task: str, func: str, **params: Param) -> EnvCfg:
     """The environment of a task that observes one term alone."""
     group = ObservationGroupCfg(terms={"own": ObservationTermCfg(func=f"{OWN}:{func}", params=params)}, noise=False)
     return get_task(task).env.model_copy(update={"observations": {"policy": group}})
@@ -111,6 +116,17 @@ def test_defaults_of_parameters_are_arguments_like_others() -> None:
     assert row["columns"] == ["slider"]
     with pytest.raises(InputError, match=r"joints = .*: unknown joint 'slider'"):
         measured(env_of(FLAT, "joint_angles"))
+
+
+def test_patterns_become_names_before_the_function_sees_them() -> None:
+    env = env_of("Genelab-Velocity-Flat-Unitree-Go1-v0", "joint_angles", joints=["F._calf_joint", "RR_hip_joint"])
+    [row] = measured(env).layout()
+    assert row["columns"] == [name for name in GO1.robot.joints if "F" in name and "calf" in name] + ["RR_hip_joint"]
+    assert row["params"] == {"joints": ["F._calf_joint", "RR_hip_joint"]}
+    by_pattern = {".*_calf_joint": 2.0, ".*_(hip|thigh)_joint": 1.0}
+    term = bind("r", RewardTermCfg(func=f"{OWN}:stiffness", weight=1.0, params={"values": by_pattern}), GO1)
+    assert term(None) == {name: 2.0 if "calf" in name else 1.0 for name in GO1.robot.joints}
+    assert list(term(None)) == list(GO1.robot.joints)
 
 
 def test_a_command_that_is_itself_says_nothing() -> None:
