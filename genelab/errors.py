@@ -1,5 +1,7 @@
 """The two ways a command ends badly, and the exit code of each."""
 
+from collections.abc import Sequence
+
 
 class GenelabError(Exception):
     """Base of every error shown to a user as one line, without a traceback."""
@@ -21,3 +23,8 @@ class RunError(GenelabError):
 
 class DivergedError(RunError):
     """A reward, a loss, a return or a weight is not finite."""
+
+    def __init__(self, message: str = "", environments: Sequence[int] = ()) -> None:
+        """`environments`: those in which it showed, if it belongs to any."""
+        super().__init__(message)
+        self.environments = list(environments)

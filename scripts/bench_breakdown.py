@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from bench_common import FRANKA, SEED, TASKS, UNITREE, parser
-
 from genelab.envs.body import Body
 from genelab.envs.disturbances import Disturbances
+
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.registry import get_task
 from genelab.sim.genesis.drives import Drives
 from genelab.sim.genesis.simulation import Simulation
@@ -71,7 +72,13 @@ def main(args: Namespace) -> None:
     task = get_task(args.task)
     session = start(SEED, resolve_device(args.device), args.threads)
     sim = Simulation(task.env, args.num_envs, session)
-    env = Environment(task.env, sim, SEED, numbering="environment")
+    env = Environment(
+        task.env,
+        sim,
+        Purpose(
+            Purpose(SEED, numbered=False),
+        ),
+    )
     env.reset()
     clock = Clock(session.device)
     for part, places in PARTS.items():

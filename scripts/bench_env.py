@@ -12,6 +12,7 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.learn.backend import backend_of
 from genelab.registry import get_task
 from genelab.sim.genesis.simulation import Simulation
@@ -56,7 +57,13 @@ def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tup
     """Medians over interleaved blocks from the same states: `env.step` and bare physics, ms per control step."""
     sim = Listening(task.env, num_envs, session)
     final = backend_of(task.agent).final_observations
-    env = Environment(task.env, sim, SEED, numbering="environment", final_observations=final)
+    env = Environment(
+        task.env,
+        sim,
+        Purpose(
+            Purpose(SEED, numbered=False, final_observations=final),
+        ),
+    )
     env.reset()
 
     # As with a bare scene: nothing resets what broke, and nothing is read. The targets are the same, because a robot

@@ -31,14 +31,12 @@ def broken_physics(state: StateView, failed: Tensor, tap: Tap | None) -> Tensor:
         "object_pos_w": state.object_pos_w,
         "object_lin_vel_w": state.object_lin_vel_w,
     }
-    moving = [state.link_ang_vel_w.flatten(1), state.object_lin_vel_w.flatten(1)]
-    if state.body is not None:
-        physics["base_lin_vel_w"] = state.body.lin_vel_w
-        physics["contact_force_w"] = state.body.contact_force_w
-        moving.append(state.body.lin_vel_w)
-    speeds = torch.cat([state.joint_vel, *moving], dim=1)
+    speeds = [state.joint_vel, state.link_ang_vel_w, state.object_lin_vel_w]
+    for view in state.views.values():
+        physics |= view.checked
+        speeds += view.speeds
     # Not NaN, which is told by its own name.
-    too_fast = (speeds.abs() > TOO_FAST).any(dim=1)
+    too_fast = (torch.cat([speed.flatten(1) for speed in speeds], dim=1).abs() > TOO_FAST).any(dim=1)
     if tap is not None:
         tap("action", state.action)
         for name, value in physics.items():

@@ -2,38 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from genelab.envs.step import Observations, Step
+from genelab.envs.protocol import Env
+from genelab.envs.step import Observations
 from genelab.errors import DivergedError
 
 Policy = Callable[[Observations], Tensor]
 """Actions for observations. Shape of the result: (num_envs, num_actions)."""
-
-
-class EpisodicEnv(Protocol):
-    """What counting needs: free environments take the next episode number."""
-
-    @property
-    def num_envs(self) -> int:
-        """Parallel environments."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the tensors."""
-        ...
-
-    def reset(self) -> Observations:
-        """Start episode i in environment i."""
-        ...
-
-    def step(self, action: Tensor) -> Step:
-        """One control step with same-step autoreset."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -55,12 +33,12 @@ class EpisodeTable:
 
 
 def run_episodes(
-    env: EpisodicEnv, policy: Policy, count: int, observe: Callable[[Observations], None] | None = None
+    env: Env, policy: Policy, count: int, observe: Callable[[Observations], None] | None = None
 ) -> EpisodeTable:
     """Run episodes 0..count-1 to their ends.
 
     Args:
-        env: a fresh environment that numbers its episodes.
+        env: an environment that numbers its episodes; it is reset first.
         policy: acts in every environment; actions in surplus episodes do not matter.
         count: episodes wanted.
         observe: called with the observations of every step before the policy acts.

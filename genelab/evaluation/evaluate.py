@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.make import make_env
+from genelab.envs.protocol import Env
+from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
 from genelab.errors import InputError
 from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
@@ -17,8 +19,6 @@ from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.round_trip import RECORDED_ROWS
 from genelab.mdp.normal import standard_normal
-from genelab.sim.engine import Engine
-from genelab.sim.make import make_engine
 from genelab.sim.session import Session
 
 
@@ -33,26 +33,6 @@ class Evaluation:
     """Wall-clock of the policy's episodes, s."""
     max_steps: int
     """Control steps after which an episode is truncated."""
-
-
-def evaluation_env(
-    task: TaskSpec, protocol: ProtocolCfg, sim: Engine, episodes: Sequence[int] | None = None
-) -> Environment:
-    """A fresh environment in which episode k's draws depend on (protocol seed, k) alone.
-
-    episodes: numbers of those that begin first, one per environment; 0, 1, ... unless told.
-    """
-    return Environment(
-        task.env,
-        sim,
-        protocol.seed,
-        numbering="episode",
-        max_steps=task.env.control_steps(protocol.max_episode_s),
-        observation_noise=protocol.observation_noise,
-        disturbances=protocol.disturbances,
-        measure=True,
-        episodes=episodes,
-    )
 
 
 def evaluate(
@@ -72,24 +52,21 @@ def evaluate(
             f"{source}: its action noise depends on the observation; only its mean action can be evaluated"
         )
     reloaded = reloaded_policy(task, checkpoint, session, source)
-    sim = make_engine(task.env, protocol.num_envs, session)
-    env = evaluation_env(task, protocol, sim)
+    env = make_env(task, Purpose.evaluation(task, protocol), protocol.num_envs, session)
     require_layout(env, checkpoint, source)
     policy: Policy = reloaded if std is None else SampledPolicy(env, reloaded, std)
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin
-    idle_env = evaluation_env(task, protocol, sim)
-    idle = run_episodes(idle_env, IdlePolicy(idle_env), protocol.episodes)
-    random_env = evaluation_env(task, protocol, sim)
-    random = run_episodes(random_env, RandomPolicy(random_env), protocol.episodes)
+    idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
+    random = run_episodes(env, RandomPolicy(env), protocol.episodes)
     return Evaluation(trained, idle, random, wall, env.max_steps)
 
 
 class IdlePolicy:
     """Zero action at every step."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Env) -> None:
         self._action = torch.zeros(env.num_envs, env.num_actions, device=env.device)
 
     def __call__(self, observations: Observations) -> Tensor:
@@ -100,7 +77,7 @@ class IdlePolicy:
 class RandomPolicy:
     """Every action drawn from the standard normal distribution, keyed by episode and step."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Env) -> None:
         self._env = env
 
     def __call__(self, observations: Observations) -> Tensor:
@@ -111,7 +88,7 @@ class RandomPolicy:
 class SampledPolicy:
     """The stochastic policy of training, its noise keyed by episode and step."""
 
-    def __init__(self, env: Environment, mean: Policy, std: Tensor) -> None:
+    def __init__(self, env: Env, mean: Policy, std: Tensor) -> None:
         """`std`: standard deviation of each action, in action units. Shape: (num_actions,)."""
         self._env, self._mean, self._std = env, mean, std.to(env.device)
 

@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from genelab.config.task import TaskSpec
+from genelab.envs.make import make_env
+from genelab.envs.purpose import Purpose
 from genelab.errors import DivergedError
-from genelab.evaluation.evaluate import evaluation_env
 from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
-from genelab.sim.make import make_engine
 from genelab.sim.session import Session
 
 BESIDE_M = (1.5, -1.5, 0.6)
@@ -66,23 +66,23 @@ def film(
         DivergedError: if a state broke.
     """
     policy = reloaded_policy(task, checkpoint, session, source)
-    sim = make_engine(task.env, 1, session, camera=size)
-    env = evaluation_env(task, task.protocol, sim, episodes=[episode])
+    purpose = Purpose.evaluation(task, task.protocol, episodes=[episode], camera=size)
+    env = make_env(task, purpose, 1, session)
     require_layout(env, checkpoint, source)
     observations, earned = env.reset(), 0.0
     shown = torch.zeros(3)
     share = min(task.env.control_dt / LOW_PASS_S, 1.0)
     for number in range(task.env.control_steps(seconds)):
         state = env.state()
-        if state.body is not None:
-            body = state.body
-            shown += share * (torch.cat([body.lin_vel_b[0, :2], body.ang_vel_b[0, 2:]]).cpu() - shown)
+        base = state.base
+        if base is not None:
+            shown += share * (torch.cat([base.lin_vel_b[0, :2], base.ang_vel_b[0, 2:]]).cpu() - shown)
         if number % every == 0:
-            target = (state.body.pos_w[0] if state.body else state.link_pos_w[0].mean(dim=0)).tolist()
+            target = (base.pos_w[0] if base else state.link_pos_w[0].mean(dim=0)).tolist()
             asked = task.probe and tuple(state.commands[task.probe.command][0].tolist())
             x, y, turn = shown.tolist()
             yield Shot(
-                image=sim.picture(tuple(a + b for a, b in zip(target, BESIDE_M, strict=True)), tuple(target)),
+                image=env.picture(tuple(a + b for a, b in zip(target, BESIDE_M, strict=True)), tuple(target)),
                 time_s=number * task.env.control_dt,
                 earned=earned,
                 command=asked or None,

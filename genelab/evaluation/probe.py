@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from genelab.config.task import ProbeCfg, TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.make import make_env
+from genelab.envs.protocol import SceneEnv
+from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
 from genelab.errors import DivergedError
 from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
-from genelab.sim.make import make_engine
 from genelab.sim.session import Session
 
 
@@ -38,19 +39,11 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
     policy = reloaded_policy(task, checkpoint, session, source)
     commands = torch.tensor(list(cfg.cases.values()), device=session.device)
     fixed = commands.repeat_interleave(cfg.num_envs, dim=0)
-    sim = make_engine(task.env, len(fixed), session)
-    env = Environment(
-        task.env,
-        sim,
-        cfg.seed,
-        numbering="episode",
-        observation_noise=task.protocol.observation_noise,
-        disturbances=False,
-        fixed_commands={cfg.command: fixed},
-        autoreset=False,
-        # The same starts, the same noise and the same ground in every case.
-        episodes=[*range(cfg.num_envs)] * len(commands),
-    )
+    # The same starts, the same noise and the same ground in every case.
+    episodes = [*range(cfg.num_envs)] * len(commands)
+    noise = task.protocol.observation_noise
+    purpose = Purpose.fixed(cfg.seed, {cfg.command: fixed}, episodes, observation_noise=noise)
+    env = make_env(task, purpose, len(fixed), session)
     require_layout(env, checkpoint, source)
     achieved, fell = measure(env, policy, fixed, cfg)
     shape = len(commands), cfg.num_envs
@@ -58,7 +51,7 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
 
 
 def measure(
-    env: Environment, policy: Callable[[Observations], Tensor], fixed: Tensor, cfg: ProbeCfg
+    env: SceneEnv, policy: Callable[[Observations], Tensor], fixed: Tensor, cfg: ProbeCfg
 ) -> tuple[Tensor, Tensor]:
     """Run a policy under commands that are fixed, each with one component other than 0. Shape: (num_envs, 3).
 

@@ -1,7 +1,7 @@
 """What every use of a reloaded checkpoint begins with."""
 
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import Env
 from genelab.errors import InputError
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
@@ -15,7 +15,7 @@ def reloaded_policy(task: TaskSpec, checkpoint: Checkpoint, session: Session, so
     return DeterministicPolicy(actor, session.device, task.agent.actor_groups)
 
 
-def require_layout(env: Environment, checkpoint: Checkpoint, source: str) -> None:
+def require_layout(env: Env, checkpoint: Checkpoint, source: str) -> None:
     """Raise InputError, which names `source`, if the observations are not those that a checkpoint was trained on."""
     if env.layout() != checkpoint.layout:
         raise InputError(f"{source}: the observations it was trained on are laid out otherwise than the task's")

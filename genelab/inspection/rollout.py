@@ -11,10 +11,12 @@ from genelab.config.inspection import InspectCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.make import make_env
+from genelab.envs.protocol import Env
+from genelab.envs.purpose import Purpose
 from genelab.envs.terms import check_terms
 from genelab.evaluation.episodes import Policy
-from genelab.evaluation.evaluate import RandomPolicy, evaluation_env
+from genelab.evaluation.evaluate import RandomPolicy
 from genelab.evaluation.reload import require_layout
 from genelab.inspection.columns import observation_columns, target_columns
 from genelab.inspection.groups import ACTIONS, inspect_group
@@ -26,8 +28,7 @@ from genelab.learn.policy import DeterministicPolicy
 from genelab.records.demos import LayoutRow
 from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
 from genelab.runs.run_dir import RunDir
-from genelab.sim.engine import Engine
-from genelab.sim.make import make_engine, start
+from genelab.sim.make import start
 from genelab.sim.session import Session, resolve_device
 
 
@@ -39,7 +40,7 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     """
     check_terms(task.env)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
-    groups = inspect_rollout(task, make_engine(task.env, cfg.num_envs, session), cfg)
+    groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps)
     return _inspection("task", task.id, task, config_sha256(dump_task(task)), cfg, session, groups)
 
 
@@ -52,34 +53,30 @@ def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: 
     loaded, task = checkpoints.load_of_run(path, run_dir), run_dir.task()
     check_terms(task.env)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
-    groups = inspect_rollout(task, make_engine(task.env, cfg.num_envs, session), cfg, loaded, f"checkpoint '{path}'")
+    groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps, loaded, f"checkpoint '{path}'")
     return _inspection("checkpoint", str(path), task, loaded.config_sha256, cfg, session, groups)
 
 
 def inspect_rollout(
-    task: TaskSpec, sim: Engine, cfg: InspectCfg, checkpoint: Checkpoint | None = None, source: str = ""
+    task: TaskSpec, env: Env, steps: int, checkpoint: Checkpoint | None = None, source: str = ""
 ) -> tuple[InspectedGroup, ...]:
     """Roll out and judge every observation group, then the actions.
 
-    The episodes are those of the task's protocol under the seed of `cfg`: observation noise and disturbances as there.
-
     Args:
         task: what to run.
-        sim: a built simulation of it.
-        cfg: length and seed of the rollout; the number of environments is that of `sim`.
+        env: an environment of it, for evaluation.
+        steps: control steps.
         checkpoint: whose mean action to take; None for random actions.
         source: names the checkpoint in errors.
 
     Raises:
         InputError: if the weights or the observation layout of the checkpoint do not fit the task; names `source`.
     """
-    protocol = task.protocol.model_copy(update={"num_envs": sim.num_envs, "seed": cfg.seed})
-    env = evaluation_env(task, protocol, sim)
     layout = env.layout()
     if checkpoint is not None:
         require_layout(env, checkpoint, source)
     networks = backend_of(task.agent).networks(task.agent, layout, env.num_actions, checkpoint, source)
-    noise = protocol.observation_noise
+    noise = task.protocol.observation_noise
     readers = {
         name: _Reader(
             GroupStatistics(
@@ -97,9 +94,15 @@ def inspect_rollout(
     policy = RandomPolicy(env)
     if checkpoint is not None:
         policy = DeterministicPolicy(networks.actor, env.device, task.agent.actor_groups)
-    _run(env, policy, readers, actions, cfg.steps)
+    _run(env, policy, readers, actions, steps)
     found = [reader.judge(name, task) for name, reader in readers.items()]
     return (*found, inspect_group(ACTIONS, actions, seen="action"))
+
+
+def _environment(task: TaskSpec, session: Session, cfg: InspectCfg) -> Env:
+    """The episodes of the task's protocol under another seed: observation noise and disturbances as there."""
+    protocol = task.protocol.model_copy(update={"seed": cfg.seed})
+    return make_env(task, Purpose.evaluation(task, protocol), cfg.num_envs, session)
 
 
 @dataclass
@@ -136,7 +139,7 @@ class _Reader:
         return inspect_group(name, self.statistics, normalization=kind, seen=seen, running_eps=eps)
 
 
-def _run(env: Environment, policy: Policy, readers: dict[str, _Reader], actions: GroupStatistics, steps: int) -> None:
+def _run(env: Env, policy: Policy, readers: dict[str, _Reader], actions: GroupStatistics, steps: int) -> None:
     for reader in readers.values():
         if reader.module is not None:
             reader.module.to(env.device)

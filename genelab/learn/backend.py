@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg, PpoCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import Env, GoalEnv
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout
 
@@ -22,10 +22,13 @@ Metrics = dict[str, float | int | None]
 class Trainer(Protocol):
     """Trains one policy, one iteration at a time."""
 
-    env: Environment
-    """What it trains in."""
     iteration: int
     """Iterations done."""
+
+    @property
+    def env(self) -> Env:
+        """What it trains in."""
+        ...
 
     @property
     def env_resets(self) -> int:
@@ -89,7 +92,7 @@ class Backend(Protocol):
     input_names: tuple[str, ...]
     """Names of the inputs of an exported policy, one for each of `agent.actor_groups`."""
 
-    def make_trainer(self, task: TaskSpec, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> Trainer:
+    def make_trainer(self, task: TaskSpec, config_sha256: str, env: GoalEnv, *, max_env_resets: int = 0) -> Trainer:
         """A trainer at its beginning. Seed the global generators before.
 
         Args:

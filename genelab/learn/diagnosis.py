@@ -5,19 +5,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import Env
 from genelab.errors import DivergedError
 from genelab.learn.guard import Fault, Watch, clone_tree
 
 
-def first_culprit(env: Environment, state: dict[str, Tensor], actions: Sequence[Tensor]) -> Watch:
+def first_culprit(env: Env, state: dict[str, Tensor], actions: Sequence[Tensor]) -> Watch:
     """Step an environment from a state until something is not normal that it does not reset by itself.
 
     Draws depend on environment and step alone, so that the same actions lead to the same place.
 
     Args:
         env: an environment of the config and size that the state was taken from. Is left where it stops.
-        state: as `Environment.state_dict` returned it.
+        state: as `Env.state_dict` returned it.
         actions: raw actions. Shape of each: (num_envs, num_actions).
 
     Returns:
@@ -35,7 +35,7 @@ def first_culprit(env: Environment, state: dict[str, Tensor], actions: Sequence[
                 watch.fault = None
     except DivergedError as error:
         if watch.fault is None:
-            watch.give_up(str(error), env.simulator_error())
+            watch.give_up(str(error), error.environments)
     finally:
         env.tap = None
     return watch

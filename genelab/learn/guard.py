@@ -99,11 +99,12 @@ class Watch:
             )
         self._last = f"{name} of step {self.step}"
 
-    def give_up(self, rule: str, environments: Tensor) -> None:
-        """Note that the simulator stopped, and where. Shape: (num_envs,) bool."""
-        self.tensor = environments.clone()
-        found = torch.nonzero(environments).flatten().tolist()
-        self.fault = Fault("rollout", "simulator error", 1.0, rule, self._last, step=self.step, environments=found)
+    def give_up(self, rule: str, environments: Sequence[int]) -> None:
+        """Note that the simulator stopped, and in which environments."""
+        self.tensor = torch.tensor(environments)
+        self.fault = Fault(
+            "rollout", "simulator error", 1.0, rule, self._last, step=self.step, environments=list(environments)
+        )
 
 
 class UpdateGuard:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import Env
 from genelab.envs.step import Observations, Step
 from genelab.errors import DivergedError
 from genelab.learn.diagnosis import first_culprit
@@ -21,7 +21,7 @@ RETURN_WINDOW = 100
 class RolloutGuard:
     """Steps an environment and gives up the iteration on the first thing that is not normal."""
 
-    def __init__(self, env: Environment, *, max_env_resets: int) -> None:
+    def __init__(self, env: Env, *, max_env_resets: int) -> None:
         """Watch an environment. max_env_resets: how many broken ones may be reset in all, if `env` resets them."""
         self._env = env
         self._layout = env.layout()

@@ -58,15 +58,15 @@ def feet_in_the_air(
     state: StateView, command: Command, air_range: Range, threshold: NonNegativeFloat, axes: Axes
 ) -> Tensor:
     """Number of feet that have been in the air for longer and shorter than `air_range` (s), where asked to move."""
-    air = state.floating.feet_air_s
+    air = state.feet.air_s
     stepping = ((air > air_range[0]) & (air < air_range[1])).sum(dim=1)
     return stepping * asked_to_move(state, command, threshold, axes)
 
 
 def foot_slip(state: StateView, command: Command, threshold: NonNegativeFloat, axes: Axes) -> Tensor:
     """Sum over feet in contact of their squared velocity in the world's plane, (m/s)^2, where asked to move."""
-    body = state.floating
-    slip = (body.feet_vel_w[..., :2].square().sum(dim=2) * body.feet_contact).sum(dim=1)
+    feet = state.feet
+    slip = (feet.vel_w[..., :2].square().sum(dim=2) * feet.contact).sum(dim=1)
     return slip * asked_to_move(state, command, threshold, axes)
 
 

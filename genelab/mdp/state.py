@@ -3,12 +3,15 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.terrain import HeightMap
+
+Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,23 @@ def _ids(wanted: Sequence[str], known: tuple[str, ...], kind: str) -> list[int]:
     return [known.index(name) for name in wanted]
 
 
+class View:
+    """What one part of an environment shows to terms. Suffix `_w`: world frame; `_b`: frame of the base link."""
+
+    @property
+    def checked(self) -> Mapping[str, Tensor]:
+        """What must be finite, by name, or else the environment is broken. Shape of each: (num_envs, ...)."""
+        return {}
+
+    @property
+    def speeds(self) -> Sequence[Tensor]:
+        """Speeds, m/s or rad/s, that must not be absurd. Shape of each: (num_envs, ...)."""
+        return ()
+
+
+ViewT = TypeVar("ViewT", bound=View)
+
+
 @dataclass(frozen=True)
 class StateView:
     """State of all environments. Suffix `_w`: world frame, environment origin."""
@@ -93,15 +113,34 @@ class StateView:
     terrain: HeightMap = field(default_factory=HeightMap.flat)
     """The ground."""
 
-    body: "BodyState | None" = None
-    """What else is known of a robot with a floating base; None for others."""
+    views: Mapping[type[View], View] = field(default_factory=dict[type[View], View])
+    """What the parts of the environment show, by class."""
+
+    def of(self, kind: type[ViewT]) -> ViewT:
+        """What a part shows. Raises ValueError if the environment has no such part."""
+        found = self.views.get(kind)
+        if not isinstance(found, kind):
+            raise ValueError(f"this term needs {kind.__name__}, which no part of the environment shows")
+        return found
 
     @property
-    def floating(self) -> "BodyState":
+    def base(self) -> "BaseState | None":
+        """The state of a floating base; None for a robot without one."""
+        return self.of(BaseState) if BaseState in self.views else None
+
+    @property
+    def floating(self) -> "BaseState":
         """The state of a floating base. Raises ValueError for a robot without one."""
-        if self.body is None:
+        if BaseState not in self.views:
             raise ValueError("this term needs a robot with a floating base (env.robot.base)")
-        return self.body
+        return self.of(BaseState)
+
+    @property
+    def feet(self) -> "FeetState":
+        """The state of the feet. Raises ValueError for a robot without feet."""
+        if FeetState not in self.views:
+            raise ValueError("this term needs a robot with feet (env.feet)")
+        return self.of(FeetState)
 
     def joint_pos_of(self, joints: Sequence[str]) -> Tensor:
         """Positions of the named joints, m or rad. Shape: (num_envs, len(joints))."""
@@ -113,8 +152,8 @@ class StateView:
 
 
 @dataclass(frozen=True)
-class BodyState:
-    """A robot with a floating base. Suffix `_w`: world frame; `_b`: frame of the base link."""
+class BaseState(View):
+    """A robot with a floating base."""
 
     pos_w: Tensor
     """Position of the base link's origin, m. Shape: (num_envs, 3)."""
@@ -124,6 +163,8 @@ class BodyState:
     """Velocity of its origin, m/s. Shape: (num_envs, 3)."""
     ang_vel_w: Tensor
     """Its angular velocity, rad/s. Shape: (num_envs, 3)."""
+    link_lin_vel_w: Tensor
+    """Velocities of the origins of all links, m/s. Shape: (num_envs, num_links, 3)."""
     default_pos: Tensor
     """Where an episode starts relative to `origin_w`, m. Shape: (3,)."""
     joint_range: Tensor
@@ -143,14 +184,16 @@ class BodyState:
     """
     control_dt: float
     """Time of a control step, s."""
-    feet_pos_w: Tensor
-    """Positions of the feet, m. Shape: (num_envs, num_feet, 3)."""
-    feet_vel_w: Tensor
-    """Their velocities, m/s. Shape: (num_envs, num_feet, 3)."""
-    feet_contact: Tensor
-    """Whether each foot is in contact, bool. Shape: (num_envs, num_feet)."""
-    feet_air_s: Tensor
-    """Time for which each foot has been in the air, 0 in contact, s. Shape: (num_envs, num_feet)."""
+
+    @property
+    def checked(self) -> Mapping[str, Tensor]:
+        """Velocity of the base and contact forces."""
+        return {"base_lin_vel_w": self.lin_vel_w, "contact_force_w": self.contact_force_w}
+
+    @property
+    def speeds(self) -> Sequence[Tensor]:
+        """Velocity of the base."""
+        return (self.lin_vel_w,)
 
     @functools.cached_property
     def lin_vel_b(self) -> Tensor:
@@ -173,6 +216,30 @@ class BodyState:
     def height(self) -> Tensor:
         """Height of the base above the ground beneath it, m. Shape: (num_envs,)."""
         return self.pos_w[:, 2] - self.ground.height_at(self.pos_w[:, :2])
+
+
+@dataclass(frozen=True)
+class PlaceState(View):
+    """Where on a terrain the episodes start."""
+
+    origin_w: Tensor
+    """Centre of the cell, at the height of the ground, m. Shape: (num_envs, 3)."""
+    level: Tensor
+    """Level of the cell, int64. Shape: (num_envs,)."""
+
+
+@dataclass(frozen=True)
+class FeetState(View):
+    """The feet of a robot with a floating base."""
+
+    pos_w: Tensor
+    """Positions, m. Shape: (num_envs, num_feet, 3)."""
+    vel_w: Tensor
+    """Velocities, m/s. Shape: (num_envs, num_feet, 3)."""
+    contact: Tensor
+    """Whether each foot is in contact, bool. Shape: (num_envs, num_feet)."""
+    air_s: Tensor
+    """Time for which each foot has been in the air, 0 in contact, s. Shape: (num_envs, num_feet)."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from genelab.runs.files import write_atomic
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genelab.envs.environment import Environment
+    from genelab.envs.protocol import SceneEnv
     from genelab.learn.backend import Trainer
     from genelab.mdp.state import StateView
     from genelab.sim.session import Session
@@ -86,17 +86,11 @@ def collect(
 
     import torch
 
-    from genelab.envs.environment import Environment
+    from genelab.envs.make import make_env
+    from genelab.envs.purpose import Purpose
     from genelab.learn.checkpoint import save_tensors
-    from genelab.sim.make import make_engine
 
-    env = Environment(
-        task.env,
-        make_engine(task.env, cfg.num_envs, session),
-        cfg.seed,
-        numbering="environment",
-        final_observations=True,
-    )
+    env = make_env(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
     versions = {name: version(name) for name in ("genelab", *session.packages, "torch")}
     asked = {"config_sha256": config_sha256(dump_task(task)), "device": str(session.device), **versions, **dump(cfg)}
@@ -194,7 +188,7 @@ def checked_demonstrations(task: TaskSpec) -> Demos | None:
 class Collector:
     """Steps a controller and keeps what happens."""
 
-    def __init__(self, env: "Environment", controller: Demonstrator) -> None:
+    def __init__(self, env: "SceneEnv", controller: Demonstrator) -> None:
         self._env, self._controller = env, controller
         self._observations = env.reset()
         self._columns: dict[str, list[Tensor]] = {}

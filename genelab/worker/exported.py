@@ -16,7 +16,7 @@ from genelab.worker.session import start_session
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genelab.envs.environment import Environment
+    from genelab.envs.protocol import Env
     from genelab.envs.step import Observations
     from genelab.evaluation.episodes import EpisodeTable
     from genelab.export.runner import ExportedPolicy
@@ -81,14 +81,14 @@ def roll_out(
             protocol samples actions.
         DivergedError: if a return is not finite.
     """
+    from genelab.envs.make import make_env
+    from genelab.envs.purpose import Purpose
     from genelab.evaluation.episodes import run_episodes
-    from genelab.evaluation.evaluate import evaluation_env
     from genelab.evaluation.reload import reloaded_policy, require_layout
     from genelab.export.contract import observation
     from genelab.export.runner import ExportedPolicy
     from genelab.learn import checkpoint as checkpoints
     from genelab.learn.backend import backend_of
-    from genelab.sim.make import make_engine
 
     task, record = run_dir.task(), run_dir.load()
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
@@ -113,11 +113,9 @@ def roll_out(
             )
     session, _ = start_session(protocol.seed, execution, task)
     native = reloaded_policy(task, loaded, session, source)
-    sim = make_engine(task.env, protocol.num_envs, session)
-    env = evaluation_env(task, protocol, sim)
+    env = make_env(task, Purpose.evaluation(task, protocol), protocol.num_envs, session)
     require_layout(env, loaded, source)
     first = run_episodes(env, native, protocol.episodes)
-    env = evaluation_env(task, protocol, sim)
     driver = _Driver(env, policy, native, groups)
     second = run_episodes(env, driver, protocol.episodes)
     return Comparison(
@@ -134,7 +132,7 @@ class _Driver:
     """The exported policy in the environment, beside the checkpoint's."""
 
     def __init__(
-        self, env: "Environment", policy: "ExportedPolicy", native: "DeterministicPolicy", groups: tuple[str, ...]
+        self, env: "Env", policy: "ExportedPolicy", native: "DeterministicPolicy", groups: tuple[str, ...]
     ) -> None:
         self._env, self._policy, self._native, self._groups = env, policy, native, groups
         layout = env.layout()

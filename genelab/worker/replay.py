@@ -141,11 +141,10 @@ def _step_environments(
     """Step the saved environments alone; a broken one does not depend on the others."""
     from genelab.envs.environment import Environment
     from genelab.learn.backend import backend_of
-    from genelab.sim.make import make_engine
 
     env = Environment(
         task.env,
-        make_engine(task.env, len(saved.environments), session),
+        Simulation(task.env, len(saved.environments), session),
         told.seed,
         numbering="environment",
         final_observations=backend_of(task.agent).final_observations,
@@ -161,11 +160,9 @@ def _step_environments(
 def _iterate(state: Any, folder: Path, task: TaskSpec, session: "Session", told: GuardRecord) -> "Fault | None":
     """Repeat the whole iteration."""
     from genelab.learn.guard import FaultError
-    from genelab.sim.make import make_engine
 
-    sim = make_engine(task.env, task.train.num_envs, session)
     trainer = make_trainer(
-        task, told.config_sha256, sim, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
+        task, told.config_sha256, session, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
     )
     load_training_state(trainer, state, folder / STATE)
     try:

@@ -20,7 +20,6 @@ from genelab.worker.session import start_session
 
 if TYPE_CHECKING:
     from genelab.learn.backend import Trainer
-    from genelab.sim.engine import Engine
     from genelab.sim.session import Session
     from genelab.worker.stop import StopFlag
 
@@ -40,13 +39,18 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     session, stamps = start_session(record.seed, record.execution.requested, task)
 
     from genelab.learn.guard import FaultError
-    from genelab.sim.make import make_engine
 
-    sim = make_engine(task.env, task.train.num_envs, session)
     wanted = record.execution.requested
+    built = time.perf_counter()
     trainer = make_trainer(
-        task, record.config_sha256, sim, record.seed, nan_policy=wanted.nan_policy, max_env_resets=wanted.max_env_resets
+        task,
+        record.config_sha256,
+        session,
+        record.seed,
+        nan_policy=wanted.nan_policy,
+        max_env_resets=wanted.max_env_resets,
     )
+    compile_s = session.start_s + time.perf_counter() - built
     spent_before = restore(run_dir, trainer)
     first = trainer.iteration
     filled, source = prefill(trainer, task) if first == 0 else (0, None)
@@ -86,28 +90,23 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
             _save_resume_state(run_dir, trainer, spent_before + wall_s)
             run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
             return False
-    compile_s = session.start_s + sim.build_s
     _finish(run_dir, task, trainer, session, wall_s=wall_s, spent_s=spent_before + wall_s, compile_s=compile_s)
     return True
 
 
 def make_trainer(
-    task: TaskSpec, config_sha256: str, sim: "Engine", seed: int, *, nan_policy: NanPolicy, max_env_resets: int
+    task: TaskSpec, config_sha256: str, session: "Session", seed: int, *, nan_policy: NanPolicy, max_env_resets: int
 ) -> "Trainer":
-    """The trainer of a seed, at its beginning. Seed the global generators before."""
-    from genelab.envs.environment import Environment
+    """The trainer of a seed in an environment of its own, at its beginning. Seed the global generators before."""
+    from genelab.envs.make import make_env
+    from genelab.envs.purpose import Purpose
     from genelab.learn.backend import backend_of
 
     backend = backend_of(task.agent)
-    env = Environment(
-        task.env,
-        sim,
-        seed,
-        numbering="environment",
-        final_observations=backend.final_observations,
-        reset_broken=nan_policy == "reset-env",
-        curriculum=task.train.curriculum,
+    purpose = Purpose.training(
+        task, seed, final_observations=backend.final_observations, reset_broken=nan_policy == "reset-env"
     )
+    env = make_env(task, purpose, task.train.num_envs, session)
     return backend.make_trainer(task, config_sha256, env, max_env_resets=max_env_resets)
 
 
@@ -234,18 +233,19 @@ def _finish(
 
 def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "Session", weights: str) -> None:
     """Evaluate the policy that is still in memory on the first episodes, in a scene of its own."""
+    from genelab.envs.make import make_env
+    from genelab.envs.purpose import Purpose
     from genelab.evaluation.episodes import run_episodes
-    from genelab.evaluation.evaluate import Recorder, evaluation_env
+    from genelab.evaluation.evaluate import Recorder
     from genelab.learn.checkpoint import save_tensors
     from genelab.learn.policy import DeterministicPolicy
-    from genelab.sim.make import make_engine
 
     count = min(task.protocol.round_trip_episodes, task.protocol.episodes)
-    sim = make_engine(task.env, min(count, task.protocol.num_envs), session)
+    env = make_env(task, Purpose.evaluation(task, task.protocol), min(count, task.protocol.num_envs), session)
     groups = task.agent.actor_groups
     recorder = Recorder(groups)
     policy = DeterministicPolicy(trainer.actor(), session.device, groups)
-    table = run_episodes(evaluation_env(task, task.protocol, sim), policy, count, recorder)
+    table = run_episodes(env, policy, count, recorder)
     save_tensors(path, {"weights_sha256": weights, "returns": table.returns, "observations": recorder.rows()})
 
 

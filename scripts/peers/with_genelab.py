@@ -6,6 +6,7 @@ from serve import serve
 
 import genelab
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.registry import get_task
 from genelab.sim.make import make_engine, start
 from genelab.sim.session import resolve_device
@@ -16,6 +17,6 @@ if __name__ == "__main__":
     num_envs, threads = int(sys.argv[1]), int(sys.argv[3])
     task = get_task(TASK)
     session = start(1, resolve_device("cpu"), threads)
-    env = Environment(task.env, make_engine(task.env, num_envs, session), 1, numbering="environment")
+    env = Environment(task.env, make_engine(task.env, num_envs, session), Purpose(1, numbered=False))
     env.reset()
     serve("genelab", genelab.__version__, env.num_actions, num_envs, env.step)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
@@ -17,8 +18,8 @@ Build = Callable[[str, int], Engine]
 V0, V1 = "GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"
 
 
-def _env(build: Build, task_id: str, num_envs: int, *, seed: int = 1, numbering: Any = "environment", **options: Any):
-    return Environment(get_task(task_id).env, build(task_id, num_envs), seed, numbering=numbering, **options)
+def _env(build: Build, task_id: str, num_envs: int, *, seed: int = 1, numbered: bool = False, **options: Any):
+    return Environment(get_task(task_id).env, build(task_id, num_envs), Purpose(seed, numbered=numbered, **options))
 
 
 def _actions(num_envs: int, step: int) -> torch.Tensor:
@@ -62,7 +63,7 @@ def test_reward_is_the_sum_of_weighted_terms_of_the_state_after_the_step(build: 
     )
     assert not (step.terminated | step.truncated).any()
     torch.testing.assert_close(step.reward, expected, rtol=1e-5, atol=1e-7)
-    assert sum(env.term_means().values()) > 0.03
+    assert sum(env.metrics().values()) > 0.03
 
 
 def test_a_fall_terminates_and_a_time_limit_truncates(build: Build):
@@ -139,7 +140,7 @@ def test_an_episode_is_the_same_in_any_environment_of_any_batch(build: Build, di
         cfg = get_task(V1).env
         push = cfg.disturbances["push"].model_copy(update={"interval_s": (0.1, 0.3)})
         cfg = cfg.model_copy(update={"disturbances": {"push": push}})
-        env = Environment(cfg, build(V1, num_envs), 1, numbering="episode", disturbances=disturbances)
+        env = Environment(cfg, build(V1, num_envs), Purpose(1, numbered=True, disturbances=disturbances))
         observations = env.reset()["policy"]
         found: dict[int, list[torch.Tensor]] = {}
         for _ in range(260):
@@ -169,7 +170,7 @@ def test_one_disturbance_does_not_undo_another(build: Build):
         name: push.model_copy(update={"params": {"joints": [joint], "velocity_range": [speed, speed]}})
         for name, joint, speed in (("cart", "slider", 0.3), ("pole", "hinge", 0.2))
     }
-    env = Environment(cfg.model_copy(update={"disturbances": both}), build(V1, 16), 1, numbering="environment")
+    env = Environment(cfg.model_copy(update={"disturbances": both}), build(V1, 16), Purpose(1, numbered=False))
     env.reset()
     env.step(torch.zeros(16, 1))
     observed = env.step(torch.zeros(16, 1)).observations["critic"][:, 2:4] * 10
@@ -184,7 +185,7 @@ def test_training_draws_depend_on_the_seed(build: Build):
 
 def test_evaluation_and_training_streams_are_disjoint(build: Build):
     training = _env(build, V1, 16, seed=0).reset()["critic"]
-    evaluation = _env(build, V1, 16, seed=0, numbering="episode").reset()["critic"]
+    evaluation = _env(build, V1, 16, seed=0, numbered=True).reset()["critic"]
     assert not torch.equal(training, evaluation)
 
 
@@ -209,11 +210,11 @@ def test_a_wrong_parameter_names_the_term(build: Build):
     term = cfg.terminations["pole_angle"].model_copy(update={"params": {"joints": ["hinge"], "limt": 0.4}})
     broken = cfg.model_copy(update={"terminations": {**cfg.terminations, "pole_angle": term}})
     with pytest.raises(InputError, match="env.terminations.pole_angle.params.*limt"):
-        Environment(broken, build(V1, 16), 1, numbering="environment")
+        Environment(broken, build(V1, 16), Purpose(1, numbered=False))
     missing = cfg.terminations["pole_angle"].model_copy(update={"func": "genelab.mdp.terminations:no_such"})
     broken = cfg.model_copy(update={"terminations": {"pole_angle": missing}})
     with pytest.raises(InputError, match="has no function 'no_such'"):
-        Environment(broken, build(V1, 16), 1, numbering="environment")
+        Environment(broken, build(V1, 16), Purpose(1, numbered=False))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="watches a GPU")
@@ -222,13 +223,14 @@ def test_a_step_never_waits_for_the_gpu():
     script = """
 import torch
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.registry import get_task
 from genelab.sim.make import start
 from genelab.sim.engine import Engine
 from genelab.sim.make import make_engine
 session = start(1, "cuda:0", 1)
 cfg = get_task("GeneLab-Double-Inverted-Pendulum-v1").env
-env = Environment(cfg, make_engine(cfg, 64, session), 1, numbering="environment")
+env = Environment(cfg, make_engine(cfg, 64, session), Purpose(1, numbered=False))
 env.reset()
 action = torch.zeros(64, 1, device="cuda")
 env.step(action)
@@ -247,8 +249,8 @@ def test_as_many_bounds_as_dimensions_or_one(build: Build):
         groups = {**cfg.observations, "policy": group.model_copy(update={"terms": {**group.terms, "joint_pos": term}})}
         wrong = cfg.model_copy(update={"observations": groups})
         if allowed:
-            row = Environment(wrong, build(V1, 16), 1, numbering="environment").layout()["policy"][0]
+            row = Environment(wrong, build(V1, 16), Purpose(1, numbered=False)).layout()["policy"][0]
             assert row["bounds"] == [[-1.0, 1.0]] * 2
         else:
             with pytest.raises(InputError, match=r"joint_pos\.bounds: 3 pairs, the term has 2 dimensions"):
-                Environment(wrong, build(V1, 16), 1, numbering="environment")
+                Environment(wrong, build(V1, 16), Purpose(1, numbered=False))

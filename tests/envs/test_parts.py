@@ -1,19 +1,16 @@
 """What an environment remembers, without a simulator."""
 
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
 from genelab.config.actions import JointTargetCfg, JointTargetsCfg
-from genelab.envs.parts import Delay, History
+from genelab.envs.parts.delay import Delay
+from genelab.envs.parts.history import History
 from genelab.mdp.normal import standard_normal
-
-
-def _draws(value: float) -> Callable[[str, int], Tensor]:
-    return lambda _stream, dim: torch.full((2, dim), value)
+from tests.envs.world import constant, empty_cfg, world
 
 
 def _action(latency: tuple[int, int], noise_std: float = 0.0) -> JointTargetsCfg:
@@ -23,29 +20,33 @@ def _action(latency: tuple[int, int], noise_std: float = 0.0) -> JointTargetsCfg
 
 @pytest.mark.parametrize(("draw", "lag"), [(0.0, 0), (0.34, 1), (0.99, 2)])
 def test_an_action_arrives_late_by_what_was_drawn(draw: float, lag: int):
-    delay = Delay(_action((0, 2)), 2, torch.device("cpu"))
-    delay.start(torch.tensor([True, True]), _draws(draw))
-    arrived = [delay.applied(torch.full((2, 2), float(k)), _draws(0.0))[0, 0].item() for k in range(1, 6)]
+    around = world(empty_cfg(), 2)
+    delay, around.draw = Delay(_action((0, 2)), around), constant(2, draw)
+    delay.start(torch.tensor([True, True]))
+    arrived = [delay.act(torch.full((2, 2), float(k)))[0, 0].item() for k in range(1, 6)]
     # Zero until the first one arrives.
     assert arrived == [float(max(k - lag, 0)) for k in range(1, 6)]
 
 
 def test_a_new_episode_forgets_what_was_on_the_way():
-    delay = Delay(_action((2, 2)), 2, torch.device("cpu"))
-    delay.start(torch.tensor([True, True]), _draws(0.0))
+    delay = Delay(_action((2, 2)), world(empty_cfg(), 2))
+    delay.start(torch.tensor([True, True]))
     for _ in range(3):
-        delay.applied(torch.ones(2, 2), _draws(0.0))
-    delay.start(torch.tensor([True, False]), _draws(0.0))
-    assert delay.applied(torch.ones(2, 2), _draws(0.0)).tolist() == [[0.0, 0.0], [1.0, 1.0]]
+        delay.act(torch.ones(2, 2))
+    delay.start(torch.tensor([True, False]))
+    assert delay.act(torch.ones(2, 2)).tolist() == [[0.0, 0.0], [1.0, 1.0]]
 
 
 def test_noise_comes_after_the_delay():
-    delay = Delay(_action((1, 1), noise_std=0.05), 2, torch.device("cpu"))
-    delay.start(torch.tensor([True, True]), _draws(0.0))
+    around = world(empty_cfg(), 2)
+    delay = Delay(_action((1, 1), noise_std=0.05), around)
+    delay.start(torch.tensor([True, True]))
     # sqrt(-2 ln(1 - u)) cos(2 pi u) for u = 0.25.
     noise = 0.05 * math.sqrt(-2.0 * math.log(0.75)) * math.cos(math.pi / 2)
-    assert delay.applied(torch.ones(2, 2), _draws(0.25))[0, 0] == pytest.approx(noise, abs=1e-7)
-    assert delay.applied(torch.ones(2, 2), _draws(0.5))[0, 0] == pytest.approx(1 - 0.05 * math.sqrt(2 * math.log(2)))
+    around.draw = constant(2, 0.25)
+    assert delay.act(torch.ones(2, 2))[0, 0] == pytest.approx(noise, abs=1e-7)
+    around.draw = constant(2, 0.5)
+    assert delay.act(torch.ones(2, 2))[0, 0] == pytest.approx(1 - 0.05 * math.sqrt(2 * math.log(2)))
 
 
 def test_normal_draws_are_normal():

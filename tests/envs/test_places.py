@@ -10,8 +10,9 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terrain import FlatCfg, TerrainCfg, TerrainCurriculumCfg
-from genelab.envs.places import Places
+from genelab.envs.parts.places import Places
 from genelab.registry import get_task
+from tests.envs.world import constant, world
 
 ROWS, COLUMNS, N = 3, 2, 4
 CENTERS = torch.stack(
@@ -31,20 +32,36 @@ def _env_cfg() -> EnvCfg:
     return EnvCfg(**env.model_dump(), terrain=terrain)
 
 
-def _places(curriculum: TerrainCurriculumCfg | None, *, by_episode: bool = False) -> Places:
-    return Places(_env_cfg(), CENTERS, N, torch.device("cpu"), by_episode=by_episode, curriculum=curriculum)
+class _Placed(Places):
+    """Starts with numbers and draws that the test gives."""
+
+    def begin_there(self, mask: Tensor, number: Tensor, draw: Any) -> None:
+        self._world.episode_number, self._world.draw = number, draw
+        self.start(mask)
+
+    @property
+    def level(self) -> Tensor:
+        return self.memory["level"]
+
+    @property
+    def origin_w(self) -> Tensor:
+        return self.view(SimpleNamespace()).origin_w  # type: ignore[arg-type]
+
+
+def _places(curriculum: TerrainCurriculumCfg | None, *, by_episode: bool = False) -> _Placed:
+    return _Placed(CENTERS, world(_env_cfg(), N, numbered=by_episode, curriculum=curriculum))
 
 
 def _draw(value: float) -> Any:
-    return lambda _stream, dim: torch.full((N, dim), value)
+    return constant(N, value)
 
 
-def _state(places: Places, away_m: list[float], asked: float, made: float = 0.0) -> Any:
+def _state(places: _Placed, away_m: list[float], asked: float, made: float = 0.0) -> Any:
     """Robots so far from their cells' centres, asked to go sideways and turn, and going so fast there and ahead."""
     pos = places.origin_w + torch.tensor([[x, 0.0, 0.3] for x in away_m])
     velocity = torch.tensor([[0.7, made, 0.0]] * N)
     return SimpleNamespace(
-        floating=SimpleNamespace(pos_w=pos, lin_vel_b=velocity),
+        floating=SimpleNamespace(pos_w=pos, lin_vel_b=velocity, origin_w=places.origin_w),
         commands={"velocity": torch.tensor([[0.0, asked, 9.0]] * N)},
     )
 
@@ -54,12 +71,12 @@ NOWHERE = torch.zeros(N, dtype=torch.bool)
 
 def test_an_episode_of_an_evaluation_stands_where_its_number_says():
     places = _places(TerrainCurriculumCfg(command="velocity"), by_episode=True)
-    places.start(ALL, torch.tensor([0, 1, 2, 3]), _draw(0.9))
+    places.begin_there(ALL, torch.tensor([0, 1, 2, 3]), _draw(0.9))
     assert places.level.tolist() == [0, 1, 2, 0]
     assert places.memory["column"].tolist() == [0, 0, 0, 1]
     # Whatever happened in the episodes before.
-    places.advance(_state(places, [9.0] * N, 1.0), NOWHERE)
-    places.start(torch.tensor([True, False, False, True]), torch.tensor([5, 1, 2, 6]), _draw(0.1))
+    places.account(_state(places, [9.0] * N, 1.0), NOWHERE)
+    places.begin_there(torch.tensor([True, False, False, True]), torch.tensor([5, 1, 2, 6]), _draw(0.1))
     assert places.level.tolist() == [2, 1, 2, 0]
     assert places.memory["column"].tolist() == [1, 0, 0, 0]
     assert torch.equal(places.origin_w[0], CENTERS[2, 1])
@@ -70,17 +87,17 @@ def test_every_cell_is_stood_in_once_before_one_is_again():
     found: set[tuple[int, int]] = set()
     for first in range(0, ROWS * COLUMNS, 2):
         places = _places(None, by_episode=True)
-        places.start(ALL, first + NUMBERS, _draw(0.0))
+        places.begin_there(ALL, first + NUMBERS, _draw(0.0))
         found |= set(zip(places.level[:2].tolist(), places.memory["column"][:2].tolist(), strict=True))
     assert len(found) == ROWS * COLUMNS
 
 
 def test_a_training_begins_on_the_easy_levels_and_keeps_its_columns():
     places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
-    places.start(ALL, NUMBERS, lambda _stream, dim: torch.tensor([0.0, 0.4, 0.6, 0.999]).repeat(dim, 1).T)
+    places.begin_there(ALL, NUMBERS, lambda _stream, dim: torch.tensor([0.0, 0.4, 0.6, 0.999]).repeat(dim, 1).T)
     assert places.level.tolist() == [0, 0, 1, 1]
     assert places.memory["column"].tolist() == [0, 0, 1, 1]
-    places.start(ALL, NUMBERS, _draw(0.999))
+    places.begin_there(ALL, NUMBERS, _draw(0.999))
     assert places.memory["column"].tolist() == [0, 0, 1, 1]
 
 
@@ -89,45 +106,45 @@ def test_a_training_begins_on_the_easy_levels_and_keeps_its_columns():
 )
 def test_levels_follow_the_way_made_of_the_way_asked_for(made: float, away: float, level: int):
     places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
-    places.start(ALL, NUMBERS, _draw(0.999))
+    places.begin_there(ALL, NUMBERS, _draw(0.999))
     for _ in range(100):
         # Half of 0.5 m/s is 0.25 m/s. What goes ahead, and the turn, is no way asked for.
-        places.advance(_state(places, [away] * N, 0.5, made), NOWHERE)
+        places.account(_state(places, [away] * N, 0.5, made), NOWHERE)
     assert places.memory["way_m"].tolist() == pytest.approx([100 * 0.02 * made] * N, abs=1e-5)
-    places.start(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
+    places.begin_there(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
     assert places.level.tolist() == [level, 1, 1, 1]
     # What was walked counts once.
     assert places.memory["away_m"].tolist() == pytest.approx([0.0, away, away, away])
     assert places.memory["commanded_m"].tolist() == pytest.approx([0.0, 1.0, 1.0, 1.0])
-    places.start(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
+    places.begin_there(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
     assert places.level[0] == level
 
 
 def test_what_broke_has_gone_nowhere():
     places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
-    places.start(ALL, NUMBERS, _draw(0.999))
-    places.advance(_state(places, [1.0] * N, 0.5, 0.5), NOWHERE)
-    places.advance(_state(places, [1e6] * N, 0.5, 1e6), torch.tensor([True, True, False, False]))
-    places.start(ALL, NUMBERS, _draw(0.0))
+    places.begin_there(ALL, NUMBERS, _draw(0.999))
+    places.account(_state(places, [1.0] * N, 0.5, 0.5), NOWHERE)
+    places.account(_state(places, [1e6] * N, 0.5, 1e6), torch.tensor([True, True, False, False]))
+    places.begin_there(ALL, NUMBERS, _draw(0.0))
     assert places.level.tolist() == [1, 1, 2, 2]
 
 
 def test_without_a_curriculum_every_level_is_drawn():
     places = _places(None)
     for value, level in ((0.0, 0), (0.5, 1), (0.999, 2)):
-        places.start(ALL, NUMBERS, _draw(value))
+        places.begin_there(ALL, NUMBERS, _draw(value))
         assert places.level.tolist() == [level] * N
 
 
 def test_what_it_remembers_is_all_it_needs():
     places, other = (_places(TerrainCurriculumCfg(command="velocity")) for _ in range(2))
-    places.start(ALL, NUMBERS, _draw(0.7))
+    places.begin_there(ALL, NUMBERS, _draw(0.7))
     for _ in range(3):
-        places.advance(_state(places, [5.0, 0.0, 5.0, 0.0], 1.0), NOWHERE)
+        places.account(_state(places, [5.0, 0.0, 5.0, 0.0], 1.0), NOWHERE)
     saved: dict[str, Tensor] = {name: value.clone() for name, value in places.memory.items()}
     other.memory.update(saved)
     for each in (places, other):
-        each.start(ALL, NUMBERS, _draw(0.2))
+        each.begin_there(ALL, NUMBERS, _draw(0.2))
     assert places.level.tolist() == [1, 0, 1, 0]
     assert all(torch.equal(value, other.memory[name]) for name, value in places.memory.items())
 

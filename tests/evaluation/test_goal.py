@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.evaluation.episodes import EpisodeTable, run_episodes
-from genelab.evaluation.evaluate import IdlePolicy, evaluation_env
+from genelab.evaluation.evaluate import IdlePolicy
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
 
@@ -19,7 +21,13 @@ COUNT = 64
 def idle(sim: Engine) -> tuple[EpisodeTable, torch.Tensor]:
     """Two control steps of doing nothing, and the distance of cube and goal at the start of each episode."""
     protocol = FRANKA.protocol.model_copy(update={"max_episode_s": 0.1, "num_envs": sim.num_envs, "seed": 3})
-    env = evaluation_env(FRANKA, protocol, sim)
+    env = Environment(
+        FRANKA.env,
+        sim,
+        Purpose(
+            Purpose.evaluation(FRANKA, protocol),
+        ),
+    )
     first: list[torch.Tensor] = []
 
     def observe(observations: dict[str, torch.Tensor]) -> None:

@@ -6,6 +6,8 @@ import torch
 
 from genelab.config.inspection import InspectCfg
 from genelab.config.task import TaskSpec
+from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.inspection.rollout import inspect_rollout
 from genelab.learn.checkpoint import Checkpoint
@@ -22,10 +24,21 @@ NUM_ENVS = 16
 CFG = InspectCfg(steps=80, seed=3)
 
 
+def environment(build: Build, task: TaskSpec) -> Environment:
+    protocol = task.protocol.model_copy(update={"seed": CFG.seed})
+    return Environment(
+        task.env,
+        build(TASK, NUM_ENVS),
+        Purpose(
+            Purpose.evaluation(task, protocol),
+        ),
+    )
+
+
 def inspected(
     build: Build, task: TaskSpec, checkpoint: Checkpoint | None = None
 ) -> tuple[InspectedGroup, InspectedGroup, InspectedGroup]:
-    policy, critic, actions = inspect_rollout(task, build(TASK, NUM_ENVS), CFG, checkpoint, "x.pt")
+    policy, critic, actions = inspect_rollout(task, environment(build, task), CFG.steps, checkpoint, "x.pt")
     assert [group.name for group in (policy, critic, actions)] == ["policy", "critic", "actions"]
     assert {group.rows for group in (policy, critic, actions)} == {NUM_ENVS * CFG.steps}
     return policy, critic, actions
@@ -94,10 +107,9 @@ def test_bounds_that_are_too_tight(build: Build):
 
 
 def _hinge_positions(build: Build, task: TaskSpec) -> list[torch.Tensor]:
-    from genelab.evaluation.evaluate import RandomPolicy, evaluation_env
+    from genelab.evaluation.evaluate import RandomPolicy
 
-    protocol = task.protocol.model_copy(update={"num_envs": NUM_ENVS, "seed": CFG.seed})
-    env = evaluation_env(task, protocol, build(TASK, NUM_ENVS))
+    env = environment(build, task)
     policy, observations, rows = RandomPolicy(env), env.reset(), []
     for _ in range(CFG.steps):
         rows.append(observations["critic"][:, 1].clone())
@@ -148,8 +160,14 @@ def test_a_checkpoint_of_another_layout_is_refused(build: Build):
 
 def test_a_task_with_a_goal_under_random_actions(build: Build):
     task = get_task("GeneLab-Franka-Pick-And-Place-v0")
-    cfg = InspectCfg(steps=10, seed=3)
-    found = {group.name: group for group in inspect_rollout(task, build(task.id, 64), cfg)}
+    env = Environment(
+        task.env,
+        build(task.id, 64),
+        Purpose(
+            Purpose.evaluation(task, task.protocol),
+        ),
+    )
+    found = {group.name: group for group in inspect_rollout(task, env, 10)}
     assert [*found] == ["observation", "achieved_goal", "desired_goal", "actions"]
     assert {found[name].seen for name in ("observation", "achieved_goal", "desired_goal")} == {"unnormalised"}
     actions = by_name(found["actions"])

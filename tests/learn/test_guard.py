@@ -9,6 +9,7 @@ from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import IntervalEventCfg, ObservationTermCfg, RewardTermCfg
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.errors import DivergedError
 from genelab.learn.guard import Fault, FaultError, UpdateGuard, Watch
 from genelab.learn.rsl_rl.backend import make_trainer
@@ -34,7 +35,13 @@ def _task(env: dict[str, Any] | None = None, **agent: Any) -> TaskSpec:
 
 def _trainer(build: Build, task: TaskSpec, *, reset_broken: bool = False, cap: int = 100) -> PpoTrainer:
     torch.manual_seed(0)
-    env = Environment(task.env, build(TASK, NUM_ENVS), 1, numbering="environment", reset_broken=reset_broken)
+    env = Environment(
+        task.env,
+        build(TASK, NUM_ENVS),
+        Purpose(
+            Purpose(1, numbered=False, reset_broken=reset_broken),
+        ),
+    )
     return make_trainer(task, "a" * 64, env, max_env_resets=cap)
 
 
@@ -182,12 +189,24 @@ def test_a_count_outlives_the_policy_it_was_made_under(build: Build):
 
 def test_a_few_environments_of_a_large_batch_step_as_they_did_in_it(build: Build):
     cfg = get_task(TASK).env
-    whole = Environment(cfg, build(TASK, 100), 1, numbering="environment")
+    whole = Environment(
+        cfg,
+        build(TASK, 100),
+        Purpose(
+            Purpose(1, numbered=False),
+        ),
+    )
     whole.reset()
     for k in range(5):
         whole.step(torch.full((100, 1), 0.02 * k))
     kept = [3, 41, 97]
-    few = Environment(cfg, build(TASK, 3), 1, numbering="environment", environments=kept)
+    few = Environment(
+        cfg,
+        build(TASK, 3),
+        Purpose(
+            Purpose(1, numbered=False, environments=kept),
+        ),
+    )
     few.load_state_dict(some_environments(whole.state_dict(), few.state_dict(), kept, 100))
     # Long enough for pushes and for falls.
     for k in range(250):
@@ -202,11 +221,23 @@ def test_a_few_environments_of_a_large_batch_step_as_they_did_in_it(build: Build
 def test_environments_of_a_scene_with_ground_and_objects_step_as_they_did_in_it(build: Build, num_envs: int):
     """Its simulator has arrays without a batch, of its model and fixed corners, some as long as this batch."""
     cfg = get_task(FRANKA).env
-    whole = Environment(cfg, build(FRANKA, num_envs), 1, numbering="environment")
+    whole = Environment(
+        cfg,
+        build(FRANKA, num_envs),
+        Purpose(
+            Purpose(1, numbered=False),
+        ),
+    )
     whole.reset()
     whole.step(torch.full((num_envs, 4), 0.1))
     kept = [0, 2]
-    few = Environment(cfg, build(FRANKA, 2), 1, numbering="environment", environments=kept)
+    few = Environment(
+        cfg,
+        build(FRANKA, 2),
+        Purpose(
+            Purpose(1, numbered=False, environments=kept),
+        ),
+    )
     state = whole.state_dict()
     assert any(num_envs in value.shape and value.shape == few.state_dict()[name].shape for name, value in state.items())
     few.load_state_dict(some_environments(state, few.state_dict(), kept, num_envs))
@@ -284,7 +315,13 @@ def test_a_gradient_of_nan_behind_finite_losses_is_found(build: Build):
 
 def test_a_broken_environment_is_reset_counted_and_leaves_the_others_alone(build: Build):
     def rollout(cfg: EnvCfg) -> tuple[torch.Tensor, Environment]:
-        env = Environment(cfg, build(TASK, NUM_ENVS), 1, numbering="environment", reset_broken=True)
+        env = Environment(
+            cfg,
+            build(TASK, NUM_ENVS),
+            Purpose(
+                Purpose(1, numbered=False, reset_broken=True),
+            ),
+        )
         env.reset()
         rows: list[torch.Tensor] = []
         for k in range(12):

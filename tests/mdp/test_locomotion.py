@@ -1,10 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 import torch
 
 from genelab.mdp import commands, events, locomotion, observations, randomizations, terminations
-from genelab.mdp.state import BodyState, EventContext, Names, StateView
+from genelab.mdp.state import BaseState, EventContext, FeetState, Names, StateView
 from genelab.mdp.terrain import HeightMap
 
 HALF = math.sqrt(0.5)
@@ -14,11 +15,12 @@ UPRIGHT, LEFT = [1.0, 0.0, 0.0, 0.0], [HALF, 0.0, 0.0, HALF]
 
 def _state(**changes: object) -> StateView:
     """Two environments, joints (hip, wheel), links (trunk, shank), one foot. The second robot looks along y."""
-    body: dict[str, object] = {
+    base: dict[str, object] = {
         "pos_w": torch.tensor([[0.0, 0.0, 0.30], [1.0, 2.0, 0.40]]),
         "quat_w": torch.tensor([UPRIGHT, LEFT]),
         "lin_vel_w": torch.tensor([[0.6, -0.1, 0.2], [0.6, -0.1, 0.2]]),
         "ang_vel_w": torch.tensor([[0.1, 0.2, 0.5], [0.1, 0.2, 0.5]]),
+        "link_lin_vel_w": torch.zeros(2, 2, 3),
         "default_pos": torch.tensor([0.0, 0.0, 0.42]),
         "joint_range": torch.tensor([[-0.8, -math.inf], [0.8, math.inf]]),
         "origin_w": torch.tensor([[0.0, 0.0, 0.0], [8.0, -4.0, 0.5]]),
@@ -27,12 +29,14 @@ def _state(**changes: object) -> StateView:
         "joint_torque": torch.tensor([[2.0, -1.0], [0.5, 0.0]]),
         "previous_joint_vel": torch.tensor([[1.0, 0.0], [0.0, 0.0]]),
         "control_dt": 0.02,
-        "feet_pos_w": torch.zeros(2, 1, 3),
-        "feet_vel_w": torch.tensor([[[0.3, 0.4, 9.0]], [[0.3, 0.4, 9.0]]]),
-        "feet_contact": torch.tensor([[True], [False]]),
-        "feet_air_s": torch.tensor([[0.0], [0.2]]),
     }
-    body |= {name: value for name, value in changes.items() if name in body}
+    base |= {name: value for name, value in changes.items() if name in base}
+    feet = FeetState(
+        pos_w=torch.zeros(2, 1, 3),
+        vel_w=torch.tensor([[[0.3, 0.4, 9.0]], [[0.3, 0.4, 9.0]]]),
+        contact=torch.tensor([[True], [False]]),
+        air_s=torch.tensor([[0.0], [0.2]]),
+    )
     view: dict[str, object] = {
         "names": Names(("hip", "wheel"), ("trunk", "shank")),
         "joint_pos": torch.tensor([[0.9, 50.0], [-1.0, -50.0]]),
@@ -51,7 +55,8 @@ def _state(**changes: object) -> StateView:
         "terrain": HeightMap.flat(),
     }
     view |= {name: value for name, value in changes.items() if name in view}
-    return StateView(**view, body=BodyState(**body))  # type: ignore[arg-type]
+    views = {BaseState: BaseState(**base), FeetState: feet}  # type: ignore[arg-type]
+    return StateView(**view, views=views)  # type: ignore[arg-type]
 
 
 def _context(draws: list[list[float]], state: StateView) -> EventContext:
@@ -160,7 +165,7 @@ def test_a_tilt_beyond_the_limit_is_a_fall():
 
 def test_a_term_of_the_base_needs_one():
     state = _state()
-    fixed = StateView(**{**{f: getattr(state, f) for f in state.__dataclass_fields__}, "body": None})
+    fixed = dataclasses.replace(state, views={})
     with pytest.raises(ValueError, match="floating base"):
         observations.base_lin_vel(fixed)
 

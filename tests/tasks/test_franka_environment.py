@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.envs.step import Step
 from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
@@ -40,8 +41,8 @@ def sim(build: Build) -> Engine:
 
 
 def _env(sim: Engine, cfg: EnvCfg = CFG, **options: Any) -> Environment:
-    chosen = {"numbering": "environment", "observation_noise": False, "final_observations": True, **options}
-    return Environment(cfg, sim, chosen.pop("seed", 1), **chosen)
+    chosen = {"numbered": False, "observation_noise": False, "final_observations": True, **options}
+    return Environment(cfg, sim, Purpose(chosen.pop("seed", 1), **chosen))
 
 
 def _controller(env: Environment) -> Controller:

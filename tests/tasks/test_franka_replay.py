@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.learn.sb3.collector import Collector
 from genelab.learn.sb3.groups import GROUPS
 from genelab.learn.sb3.replay import GoalReplayBuffer
@@ -29,10 +30,9 @@ def filled(build: Callable[[str, int], Engine]) -> tuple[Environment, GoalReplay
     env = Environment(
         get_task(TASK).env,
         sim,
-        3,
-        numbering="environment",
-        max_steps=LENGTH,
-        final_observations=True,
+        Purpose(
+            Purpose(3, numbered=False, max_steps=LENGTH, final_observations=True),
+        ),
     )
     adapter = GoalVecEnv(env)
     seen: Any = adapter.observation_space

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
 from genelab_franka.scripted import APPROACH, CLOSE, HOLD, Controller
@@ -16,7 +17,13 @@ TASK = "GeneLab-Franka-Pick-And-Place-v0"
 def test_every_episode_succeeds_and_its_phases_follow_each_other(build: Callable[[str, int], Engine]):
     """Two episodes of each of 4 environments. 640 of 640 succeed with a mean return of -17.94 (docs/franka.md)."""
     cfg = get_task(TASK).env
-    env = Environment(cfg, build(TASK, 4), 42, numbering="environment", final_observations=True)
+    env = Environment(
+        cfg,
+        build(TASK, 4),
+        Purpose(
+            Purpose(42, numbered=False, final_observations=True),
+        ),
+    )
     env.reset()
     controller, returns = Controller(cfg, 4, env.device), []
     for episode in range(2):

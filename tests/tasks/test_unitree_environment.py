@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.errors import RunError
 from genelab.evaluation.probe import drive
 from genelab.learn.backend import backend_of
@@ -27,7 +28,7 @@ EVERYWHERE = torch.ones(N, dtype=torch.bool)
 
 
 def make_env(build: Build, task: str, **options: bool) -> Environment:
-    env = Environment(get_task(task).env, build(task, N), 1, numbering="episode", **options)
+    env = Environment(get_task(task).env, build(task, N), Purpose(1, numbered=True, **options))
     env.reset()
     return env
 
@@ -55,12 +56,12 @@ def _run(sim: Engine, steps: int) -> Tensor:
 
 
 def test_a_robot_that_does_nothing_sags_and_stands(build: Build) -> None:
-    env = make_env(build, GO1, disturbances=False, measure=True)
+    env = make_env(build, GO1, disturbances=False, measures=True)
     for _ in range(100):
         step = env.step(torch.zeros(N, 12))
     assert env.state().floating.height.mean() == pytest.approx(0.225, abs=0.01)
     assert not step.terminated.any()
-    assert env.state().floating.feet_contact.all()
+    assert env.state().feet.contact.all()
     measured = step.finished.measures
     assert set(measured) == set(get_task(GO1).env.measures)
     # Nothing is walked.
@@ -155,7 +156,7 @@ def test_a_restored_environment_goes_on_bit_equal(build: Build) -> None:
     """With a history, late actions and drawn properties, which are drawn again and not restored."""
 
     def fresh() -> Environment:
-        env = Environment(get_task(STAGE_1).env, build(STAGE_1, N), 5, numbering="environment")
+        env = Environment(get_task(STAGE_1).env, build(STAGE_1, N), Purpose(5, numbered=False))
         env.reset()
         return env
 
@@ -177,15 +178,14 @@ def test_a_restored_environment_goes_on_bit_equal(build: Build) -> None:
 
 def test_encoders_shift_legs_and_no_wheels(build: Build) -> None:
     env = _with_action(build, randomized=True, latency=(0, 0), noise_std=0.0)
-    randomizations = env._randomizations
-    assert randomizations is not None
-    assert randomizations.target_bias[:, :12].abs().min(dim=0).values.max() > 0.0
-    assert randomizations.target_bias.abs().max() <= 0.015
-    assert not randomizations.target_bias[:, 12:].any()
+    bias = -env._parts["randomizations"].aim(torch.zeros(N, 16))
+    assert bias[:, :12].abs().min(dim=0).values.max() > 0.0
+    assert bias.abs().max() <= 0.015
+    assert not bias[:, 12:].any()
     asked = _asked_for(build(STAGE_1, N), env, [torch.zeros(N, 16)])
     default = build(STAGE_1, N).default_targets.repeat(N, 1)
     default[:, 12:] = 0.0
-    assert torch.equal(asked[0], default - randomizations.target_bias)
+    assert torch.equal(asked[0], default - bias)
 
 
 def _asked_for(sim: Engine, env: Environment, actions: list[Tensor]) -> list[Tensor]:
@@ -205,7 +205,7 @@ def _with_action(build: Build, randomized: bool = False, **changes: object) -> E
     cfg = cfg.model_copy(update={"action": cfg.action.model_copy(update=changes)})
     if not randomized:
         cfg = cfg.model_copy(update={"randomizations": {}})
-    env = Environment(cfg, build(STAGE_1, N), 1, numbering="episode")
+    env = Environment(cfg, build(STAGE_1, N), Purpose(1, numbered=True))
     env.reset()
     return env
 
@@ -256,7 +256,7 @@ def test_velocity_gains_decide_how_fast_wheels_spin_up_and_legs_move(build: Buil
 
 
 def test_a_reset_event_sees_the_command_of_its_own_episode(build: Build) -> None:
-    env = Environment(get_task(GO1).env, build(GO1, N), 1, numbering="episode", max_steps=2, disturbances=False)
+    env = Environment(get_task(GO1).env, build(GO1, N), Purpose(1, numbered=True, max_steps=2, disturbances=False))
     seen: list[Tensor] = []
     env._reset_events["listen"] = lambda context: (seen.append(context.state.commands["velocity"]), StateWrite())[1]
     env.reset()
@@ -351,11 +351,7 @@ def test_a_probe_fixes_commands_and_lets_the_fallen_lie(build: Build, sim_sessio
     env = Environment(
         get_task(GO1).env,
         build(GO1, N),
-        0,
-        numbering="episode",
-        disturbances=False,
-        fixed_commands={"velocity": fixed},
-        autoreset=False,
+        Purpose(0, numbered=True, disturbances=False, commands={"velocity": fixed}, autoreset=False),
     )
     env.reset()
     upside_down = torch.tensor([[0.0, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]]).repeat(N, 1)
@@ -379,7 +375,7 @@ def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Ses
     task = task.model_copy(update={"agent": quiet, "train": task.train.model_copy(update={"num_envs": N})})
     torch.manual_seed(0)
     trainer = backend_of(quiet).make_trainer(
-        task, "0" * 64, Environment(task.env, make_engine(task.env, N, sim_session), 1, numbering="environment")
+        task, "0" * 64, Environment(task.env, make_engine(task.env, N, sim_session), Purpose(1, numbered=False))
     )
     checkpoint = trainer.checkpoint()  # type: ignore[attr-defined]
     first = drive(task, small, checkpoint, sim_session, "policy")
@@ -401,7 +397,7 @@ def test_a_stage_starts_from_the_one_before_but_for_what_that_could_not_learn(bu
     assert task.warm_start is not None
     start = task.warm_start.model_copy(update={"normalizer_count": 50})
     task = task.model_copy(update={"agent": agent, "warm_start": start})
-    env = Environment(task.env, build(GO2W, N), 1, numbering="environment")
+    env = Environment(task.env, build(GO2W, N), Purpose(1, numbered=False))
     env.reset()
     backend = backend_of(agent)
     torch.manual_seed(0)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genelab.config.overrides import apply_overrides
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.mdp.mirror import Mirror, group_images
 from genelab.mdp.state import StateWrite
@@ -81,10 +82,14 @@ def test_the_image_of_an_observation_is_the_observation_of_the_image(build: Buil
 
     width = len(task.env.robot.joints)
     command = torch.cat([rows := torch.randn(half, 3, generator=generator), rows * torch.tensor([1.0, -1.0, -1.0])])
+    purpose = Purpose(1, numbered=True, observation_noise=False, disturbances=False, commands={"velocity": command})
     env = Environment(
-        task.env, sim, 1, numbering="episode", observation_noise=False, disturbances=False,
-        fixed_commands={"velocity": command},
-    )  # fmt: skip
+        task.env,
+        sim,
+        Purpose(
+            purpose,
+        ),
+    )
     env.reset()
     place = torch.tensor([[0.0, 0.0, height]]).repeat(N, 1)
     quat = torch.nn.functional.normalize(torch.cat([torch.ones(N, 1), pairs("axial", 3, 0.1)], dim=1), dim=1)

@@ -9,6 +9,7 @@ from genelab.config.agent import PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.terrain import FlatCfg, PyramidStairsCfg, TerrainCfg
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
 from genelab.errors import InputError, RunError
 from genelab.evaluation.episodes import Policy, run_episodes
@@ -47,13 +48,7 @@ def sim(cfg: EnvCfg, sim_session: Session) -> Engine:
 
 def _env(cfg: EnvCfg, sim: Engine, *, training: bool = False, max_steps: int | None = None) -> Environment:
     env = Environment(
-        cfg,
-        sim,
-        1,
-        numbering="environment" if training else "episode",
-        max_steps=max_steps,
-        observation_noise=False,
-        disturbances=False,
+        cfg, sim, Purpose(1, numbered=not training, max_steps=max_steps, observation_noise=False, disturbances=False)
     )
     env.reset()
     return env
@@ -87,7 +82,7 @@ def test_an_evaluation_starts_each_episode_in_its_cell_and_on_its_ground(cfg: En
     _idle(env, 100)
     # It sags as it does on a plane, above the ground that carries it.
     assert env.state().floating.height.tolist() == pytest.approx([0.225] * N, abs=0.02)
-    assert env.state().floating.feet_contact.all()
+    assert env.state().feet.contact.all()
 
 
 def test_it_sees_the_heights_around_it(cfg: EnvCfg, sim: Engine):
@@ -107,7 +102,7 @@ def test_it_sees_the_heights_around_it(cfg: EnvCfg, sim: Engine):
 
 def test_a_training_moves_between_levels_and_a_resumed_one_goes_on(cfg: EnvCfg, sim: Engine):
     env = _env(cfg, sim, training=True, max_steps=40)
-    assert env.mean_level() == 0.0
+    assert env.metrics()["terrain_level"] == 0.0
     _idle(env, 38)
     # Half of them are out of their cells when the episode ends. Nobody was asked to go further than 0.8 s lead.
     _put(env, sim, (4.3, 0.0), torch.arange(N) % 2 == 0)
@@ -115,7 +110,7 @@ def test_a_training_moves_between_levels_and_a_resumed_one_goes_on(cfg: EnvCfg, 
     _idle(env, 2)
     level = env.state_dict()["place/level"]
     assert level.tolist() == [1, 0] * (N // 2)
-    assert env.mean_level() == 0.5
+    assert env.metrics()["terrain_level"] == 0.5
     assert env.state().floating.origin_w[::2, 0].tolist() == [4.0] * (N // 2)
     again = _env(cfg, sim, training=True, max_steps=40)
     again.load_state_dict(saved)
@@ -139,7 +134,7 @@ def test_episodes_on_a_terrain_do_not_depend_on_how_many_run_at_once(cfg: EnvCfg
     """Eight episodes by eight environments, and by three that run two or three each."""
     found: list[tuple[list[float], list[int]]] = []
     for each in (sim, make_engine(cfg, 3, sim_session)):
-        env = Environment(cfg, each, 0, numbering="episode", max_steps=30, disturbances=False)
+        env = Environment(cfg, each, Purpose(0, numbered=True, max_steps=30, disturbances=False))
         table = run_episodes(env, _swing(env), 8)
         found.append((table.returns, table.lengths))
     assert found[0] == found[1]

@@ -9,8 +9,9 @@ from rsl_rl.models import MLPModel
 from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg, PpoCfg
+from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import Env
 from genelab.errors import InputError
 from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
@@ -19,7 +20,8 @@ from genelab.learn.policy import Layout, load_weights
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.learn.rsl_rl.widen import kept_columns, widened
-from genelab.mdp.term import joint_columns
+from genelab.mdp.mirror import Mirror, group_images
+from genelab.mdp.term import action_images, joint_columns
 from genelab.records.contract import INPUTS
 
 input_names: tuple[str, ...] = INPUTS["rsl_rl"]
@@ -28,9 +30,11 @@ final_observations: bool = False
 """A time limit is bootstrapped from the value of the state before, as in rsl_rl."""
 
 
-def make_trainer(task: TaskSpec, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> PpoTrainer:
+def make_trainer(task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> PpoTrainer:
     """A trainer at its beginning. Seed the global generators before."""
-    return PpoTrainer(_ppo(task.agent), config_sha256, env, max_env_resets=max_env_resets)
+    cfg = _ppo(task.agent)
+    mirrors = _mirrors(task.env, env) if cfg.symmetry else None
+    return PpoTrainer(cfg, config_sha256, env, max_env_resets=max_env_resets, mirrors=mirrors)
 
 
 def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
@@ -153,3 +157,13 @@ def _ppo(agent: AgentCfg) -> PpoCfg:
     if not isinstance(agent, PpoCfg):
         raise TypeError(f"rsl_rl trains PPO, not '{agent.algorithm}'")
     return agent
+
+
+def _mirrors(cfg: EnvCfg, env: Env) -> dict[str, Mirror]:
+    """Mirror images of the observation groups and of the action.
+
+    Raises:
+        InputError: if one is not known.
+    """
+    images = {name: group_images(cfg, name) for name in ("policy", "critic")} | {"action": action_images(cfg)}
+    return {name: Mirror.of(found, env.device) for name, found in images.items()}

@@ -1,6 +1,7 @@
 """The training loop of PPO, and the exact state that a resume needs."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
 from genelab.config.agent import PpoCfg
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import Env
 from genelab.envs.step import Observations
 from genelab.learn.backend import Metrics
 from genelab.learn.checkpoint import Checkpoint
@@ -21,14 +22,21 @@ from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import MicrobatchPPO
 from genelab.learn.state import require_optimizer_fits
-from genelab.mdp.mirror import Mirror, group_images
-from genelab.mdp.term import action_images
+from genelab.mdp.mirror import Mirror
 
 
 class PpoTrainer:
     """Trains one policy, one iteration at a time."""
 
-    def __init__(self, cfg: PpoCfg, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> None:
+    def __init__(
+        self,
+        cfg: PpoCfg,
+        config_sha256: str,
+        env: Env,
+        *,
+        max_env_resets: int = 0,
+        mirrors: Mapping[str, Mirror] | None = None,
+    ) -> None:
         """Build networks, optimiser and rollout storage. Seed the global generators before.
 
         Args:
@@ -36,6 +44,7 @@ class PpoTrainer:
             config_sha256: digest of the task's config, for checkpoints.
             env: the task's environment.
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
+            mirrors: mirror images of the observation groups and of `action`, for `agent.symmetry`; None without it.
         """
         layout = env.layout()
         self.env = env
@@ -68,7 +77,7 @@ class PpoTrainer:
             device=device,
         )
         self.algorithm.microbatch_rows = cfg.microbatch_rows
-        self.algorithm.mirrors = _mirrors(env) if cfg.symmetry else None
+        self.algorithm.mirrors = mirrors
         self._episodes = EpisodeWindow()
 
     def iterate(self) -> Metrics:
@@ -93,7 +102,7 @@ class PpoTrainer:
             self.load_state_dict(clone_tree(start))
             self.algorithm.storage.clear()
             self.algorithm.transition.clear()
-            self.env.term_means()
+            self.env.metrics()
             raise
 
     def _iterate(self) -> Metrics:
@@ -126,8 +135,7 @@ class PpoTrainer:
             **{f"loss/{name}": value for name, value in losses.items()},
             "learning_rate": self.algorithm.learning_rate,
             "action_std": float(self.algorithm.actor.state_dict()["distribution.std_param"].mean()),
-            **{f"reward/{name}": value for name, value in self.env.term_means().items()},
-            **({} if (level := self.env.mean_level()) is None else {"terrain_level": level}),
+            **self.env.metrics(),
             "collect_s": collected - begin,
             "update_s": end - collected,
             "steps_per_s": self._steps * self.env.num_envs / (end - begin),
@@ -190,13 +198,3 @@ class PpoTrainer:
 
     def _tensordict(self, observations: Observations) -> TensorDict:
         return TensorDict(observations, batch_size=[self.env.num_envs])  # pyright: ignore
-
-
-def _mirrors(env: Environment) -> dict[str, Mirror]:
-    """Mirror images of the observation groups and of the action.
-
-    Raises:
-        InputError: if one is not known.
-    """
-    images = {name: group_images(env.cfg, name) for name in ("policy", "critic")} | {"action": action_images(env.cfg)}
-    return {name: Mirror.of(found, env.device) for name, found in images.items()}

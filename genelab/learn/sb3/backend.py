@@ -9,7 +9,7 @@ from torch import nn
 
 from genelab.config.agent import AgentCfg, SacCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import GoalEnv
 from genelab.errors import InputError
 from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ final_observations: bool = True
 """A time limit is bootstrapped from the value of the final state, and hindsight draws goals from it."""
 
 
-def make_trainer(task: TaskSpec, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> SacTrainer:
+def make_trainer(task: TaskSpec, config_sha256: str, env: GoalEnv, *, max_env_resets: int = 0) -> SacTrainer:
     """A trainer at its beginning, without demonstrations. Seed the global generators before.
 
     Raises:

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import Env
 from genelab.envs.step import Observations, Step
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.sb3.groups import GROUPS
@@ -16,7 +16,7 @@ from genelab.learn.sb3.store import EpisodeStore
 class Collector:
     """Steps an environment and stores every transition with what truly followed it."""
 
-    def __init__(self, env: Environment, buffer: EpisodeStore, *, max_env_resets: int) -> None:
+    def __init__(self, env: Env, buffer: EpisodeStore, *, max_env_resets: int) -> None:
         """Start the first episodes.
 
         Args:

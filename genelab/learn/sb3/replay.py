@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from stable_baselines3.her.goal_selection_strategy import GoalSelectionStrategy
 from torch import Tensor
 
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import GoalEnv
 from genelab.errors import InputError
 from genelab.learn.sb3.groups import ACHIEVED, DESIRED, GROUPS, OBSERVATION
 from genelab.learn.sb3.store import EpisodeStore
@@ -135,7 +135,7 @@ class GoalReplayBuffer(EpisodeStore):
         ahead = (torch.rand(number.shape, dtype=torch.float64) * (length - current)).to(torch.int64)
         return (start + current + ahead) % self.buffer_size * self.n_envs + environment
 
-    def _relabel(self, goals: Environment, rows: Tensor, desired: Tensor) -> None:
+    def _relabel(self, goals: GoalEnv, rows: Tensor, desired: Tensor) -> None:
         """Write another desired goal into drawn transitions. Shapes: (rows, columns), (rows, 3)."""
         for prefix in ("", "next_"):
             achieved = rows[:, self.columns[f"{prefix}{ACHIEVED}"]]

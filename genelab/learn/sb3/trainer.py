@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.agent import SacCfg
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import GoalEnv
 from genelab.learn.backend import Metrics
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
@@ -30,7 +30,7 @@ from genelab.learn.state import require_optimizer_fits
 class SacTrainer:
     """Trains one policy, one iteration at a time."""
 
-    def __init__(self, cfg: SacCfg, config_sha256: str, env: Environment, *, max_env_resets: int = 0) -> None:
+    def __init__(self, cfg: SacCfg, config_sha256: str, env: GoalEnv, *, max_env_resets: int = 0) -> None:
         """Build the model and start the first episodes. Seed the global generators before.
 
         Args:
@@ -98,7 +98,7 @@ class SacTrainer:
             error.fault.iteration = start["iteration"]
             self.buffer.rollback()
             self._load_all_but_buffer(clone_tree(start))
-            self.env.term_means()
+            self.env.metrics()
             # No copy: what stands in the buffer until the next iteration is the start of this one.
             start["buffer"] = self.buffer.state_dict()
             raise
@@ -132,7 +132,7 @@ class SacTrainer:
             **dict(zip(METRICS, means, strict=True)),
             "learning_rate": cfg.learning_rate,
             "buffer_transitions": self.buffer.size() * self.env.num_envs,
-            **{f"reward/{name}": value for name, value in self.env.term_means().items()},
+            **self.env.metrics(),
             "collect_s": spent - update_s,
             "update_s": update_s,
             "sample_s": model.sample_s,

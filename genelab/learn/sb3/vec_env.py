@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs
 from torch import Tensor
 
-from genelab.envs.environment import Environment
+from genelab.envs.protocol import GoalEnv
 from genelab.envs.step import Observations
 from genelab.errors import InputError
 from genelab.learn.sb3.groups import GROUPS, widths
@@ -32,7 +32,7 @@ class GoalVecEnv(VecEnv):
     `episode` with return `r`, length `l` and seconds `t`, as Monitor gives them; and `is_success` where the task tells.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: GoalEnv) -> None:
         """Describe the environment's spaces.
 
         Raises:

@@ -125,7 +125,7 @@ class Simulation(SceneFacts):
         except gs.GenesisException as error:
             environments = torch.nonzero(self.error()).flatten().tolist()
             shown = f"{environments[:5]}{' and more' if len(environments) > 5 else ''}"
-            raise DivergedError(f"the simulator stopped in environment(s) {shown}: {error}") from error
+            raise DivergedError(f"the simulator stopped in environment(s) {shown}: {error}", environments) from error
 
     def error(self) -> Tensor:
         """Where the simulator met an error: non-finite forces or accelerations, more contacts than it holds.

@@ -87,17 +87,16 @@ class PointMass:
     def relabel(self, observation: Tensor, achieved: Tensor, desired: Tensor) -> Tensor:
         return torch.cat([observation[:, :3], desired, desired - achieved, observation[:, 9:]], 1)
 
-    def mean_level(self) -> None:
-        """There is no terrain."""
-        return
+    def draw(self, stream: str, dim: int) -> Tensor:
+        raise NotImplementedError(stream)
 
-    def term_means(self) -> dict[str, float]:
-        means = {"sparse": self._reward_sum / self._reward_steps} if self._reward_steps else {}
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def metrics(self) -> dict[str, float]:
+        means = {"reward/sparse": self._reward_sum / self._reward_steps} if self._reward_steps else {}
         self._reward_sum, self._reward_steps = 0.0, 0
         return means
-
-    def simulator_error(self) -> Tensor:
-        return torch.zeros(self.num_envs, dtype=torch.bool)
 
     def state_dict(self) -> dict[str, Tensor]:
         own = (self._position, self._goal, self._length, self._return, self._success, self._number, self.broken_count)

@@ -1,0 +1,64 @@
+"""Commands: what the policy is asked for, and when it is asked for something else."""
+
+import torch
+from torch import Tensor
+
+from genelab.envs.parts.part import Part, World
+from genelab.mdp.state import StateView
+from genelab.mdp.term import bind
+
+
+class Commands(Part):
+    """Draws commands when episodes start and, where the config says so, again within them."""
+
+    def __init__(self, world: World) -> None:
+        """Bind the terms. Nothing is drawn yet."""
+        super().__init__()
+        self._world, self._fixed = world, world.purpose.commands
+        self._cfg = world.cfg.commands
+        self._terms = {name: bind(f"env.commands.{name}", command, world.cfg) for name, command in self._cfg.items()}
+        self._intervals = {
+            name: command.resample_s
+            for name, command in self._cfg.items()
+            if command.resample_s is not None and name not in self._fixed
+        }
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all commands."""
+        self.memory.clear()
+        self.memory |= {f"timer/{name}": self._world.zeros(dtype=torch.int64) for name in self._intervals}
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """Commands by name. Shape of each: (num_envs, dim)."""
+        return {name: self.memory[f"value/{name}"] for name in self._terms if f"value/{name}" in self.memory}
+
+    def start(self, mask: Tensor) -> None:
+        """Draw the commands of new episodes, and the times at which they change."""
+        for name in self._terms:
+            drawn = self._fixed[name] if name in self._fixed else self._drawn(name, self._world.read())
+            old = self.memory.get(f"value/{name}", drawn)
+            self.memory[f"value/{name}"] = torch.where(mask[:, None], drawn, old)
+        for name in self._intervals:
+            timer = self.memory[f"timer/{name}"]
+            self.memory[f"timer/{name}"] = torch.where(mask, self._time(name), timer)
+
+    def advance(self, state: StateView) -> bool:
+        """Count down, and draw again what is due."""
+        for name in self._intervals:
+            timer = self.memory[f"timer/{name}"] - 1
+            due = timer <= 0
+            if self._world.needed(due):
+                value = self.memory[f"value/{name}"]
+                self.memory[f"value/{name}"] = torch.where(due[:, None], self._drawn(name, state), value)
+                timer = torch.where(due, self._time(name), timer)
+            self.memory[f"timer/{name}"] = timer
+        return False
+
+    def _drawn(self, name: str, state: StateView) -> Tensor:
+        return self._terms[name](self._world.event(f"command/{name}", state))
+
+    def _time(self, name: str) -> Tensor:
+        """Control steps until the next command, int64. Shape: (num_envs,)."""
+        return self._world.steps_within(self._intervals[name], f"resample/{name}")

@@ -1,0 +1,48 @@
+"""Which parts an environment has, in the order in which every hook is called."""
+
+from genelab.config.actions import JointTargetsCfg
+from genelab.envs.goal import Goal
+from genelab.envs.parts.base import Base
+from genelab.envs.parts.commands import Commands
+from genelab.envs.parts.delay import Delay
+from genelab.envs.parts.events import Disturbances, ResetEvents
+from genelab.envs.parts.feet import Feet
+from genelab.envs.parts.history import History
+from genelab.envs.parts.measures import Measures
+from genelab.envs.parts.part import Part, World
+from genelab.envs.parts.places import Places
+from genelab.envs.parts.randomizations import Randomizations
+from genelab.envs.parts.success import Success
+
+
+def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:
+    """The parts that a config asks for, by name.
+
+    A new episode gets its properties and its place first. Its commands stand before its events, which may ask what is
+    commanded.
+
+    Raises:
+        InputError: if a term's function or parameters are wrong.
+    """
+    cfg, action = world.cfg, world.cfg.action
+    disturbed = world.purpose.disturbances
+    parts: dict[str, Part] = {}
+    if disturbed and cfg.randomizations:
+        parts["randomizations"] = Randomizations(world)
+    if world.sim.cell_centers_w is not None:
+        parts["place"] = Places(world.sim.cell_centers_w, world)
+    if cfg.robot.base is not None:
+        parts["base"] = Base(world)
+    if cfg.feet is not None:
+        parts["feet"] = Feet(world)
+    if disturbed and isinstance(action, JointTargetsCfg) and (action.latency[1] or action.noise_std):
+        parts["delay"] = Delay(action, world)
+    if goal is not None:
+        parts["success"] = Success(goal, world)
+    parts["measures"] = Measures(world)
+    # Disturbances are written before commands are drawn anew.
+    if disturbed:
+        parts["disturbances"] = Disturbances(world)
+    parts["commands"] = Commands(world)
+    parts["reset_events"] = ResetEvents(world)
+    return parts | {f"history/{n}": History(c.history) for n, c in cfg.observations.items() if c.history > 1}
