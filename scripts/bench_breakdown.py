@@ -75,9 +75,7 @@ def main(args: Namespace) -> None:
     env = Environment(
         task.env,
         sim,
-        Purpose(
-            Purpose(SEED, numbered=False),
-        ),
+        Purpose(SEED, numbered=False),
     )
     env.reset()
     clock = Clock(session.device)

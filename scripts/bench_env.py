@@ -60,9 +60,7 @@ def measure(task: TaskSpec, num_envs: int, session: Session, blocks: int) -> tup
     env = Environment(
         task.env,
         sim,
-        Purpose(
-            Purpose(SEED, numbered=False, final_observations=final),
-        ),
+        Purpose(SEED, numbered=False, final_observations=final),
     )
     env.reset()
 

@@ -46,7 +46,5 @@ class GuardRecord(Record):
     """Device that it was found on."""
     reproduced: bool | None
     """Whether the same steps from the saved state led to it again; null where that was not tried."""
-    saved_environments: tuple[NonNegativeInt, ...]
-    """Environments in environments.pt; empty where the whole training state is in state.pt instead."""
     found_at: AwareDatetime
     """Time, UTC."""

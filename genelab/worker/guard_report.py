@@ -12,18 +12,12 @@ from genelab.runs.files import disk_errors, write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from genelab.learn.backend import Trainer
     from genelab.learn.guard import Fault, FaultError
 
-SAVED_ENVIRONMENTS = 8
-"""Culprit environments that a replay steps, the first ones."""
-SMALL_BATCH = 64
-"""Environments up to which it steps all: that costs little, and finds a term that depends on the place in the batch."""
 _OLD = "old-"
 SUMMARY = "summary.txt"
-LAST_GOOD, TENSORS, ENVIRONMENTS, STATE = "last_good", "tensors.pt", "environments.pt", "state.pt"
+LAST_GOOD, TENSORS, STATE = "last_good", "tensors.pt", "state.pt"
 
 
 def write_report(run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> Path:
@@ -74,16 +68,7 @@ def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer",
     checkpoint.save_tensors(draft / TENSORS, error.tensors)
     last_good = draft / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
     trainer.save(last_good)
-    saved: list[int] = []
-    if fault.phase == "rollout" and fault.environments:
-        count = trainer.env.num_envs
-        saved = list(range(count)) if count <= SMALL_BATCH else fault.environments[:SAVED_ENVIRONMENTS]
-        # The state of all: which axis of the simulator's arrays is the batch, shows beside a scene of other size.
-        actions = [action[saved] for action in error.actions]
-        data = {"environments": saved, "state": error.start["env"], "actions": actions}
-        checkpoint.save_tensors(draft / ENVIRONMENTS, {"config_sha256": run.config_sha256, **data})
-    else:
-        checkpoint.save_tensors(draft / STATE, {"config_sha256": run.config_sha256, "trainer": error.start})
+    checkpoint.save_tensors(draft / STATE, {"config_sha256": run.config_sha256, "trainer": error.start})
     record = GuardRecord(
         schema="genelab/guard/1",
         task=run.task,
@@ -102,50 +87,13 @@ def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer",
         max_env_resets=run.execution.requested.max_env_resets,
         device=str(trainer.env.device),
         reproduced=fault.reproduced,
-        saved_environments=tuple(saved),
         found_at=datetime.now(UTC),
     )
-    write_atomic(draft / SUMMARY, _summary(folder, fault, last_good.name, saved))
+    write_atomic(draft / SUMMARY, _summary(folder, fault, last_good.name))
     write_record(draft / names.FAULT, record)
 
 
-def some_environments(
-    state: dict[str, "Tensor"], like: dict[str, "Tensor"], environments: list[int], num_envs: int
-) -> dict[str, "Tensor"]:
-    """The state of a few environments of a batch, as an environment of that size takes it.
-
-    The batch stands on another axis in each of the simulator's arrays, and some have none, however long they are. It is
-    the axis in which an array differs from that of the smaller batch.
-
-    Args:
-        state: of the whole batch.
-        like: of any batch of as many environments as are taken.
-        environments: which are taken.
-        num_envs: how many the whole batch has.
-
-    Raises:
-        ValueError: if an array is missing, or differs in anything but the batch.
-    """
-    import torch
-
-    def cut(name: str, value: Any) -> "Tensor":
-        wanted = tuple(like[name].shape)
-        if not isinstance(value, torch.Tensor) or value.ndim != len(wanted):
-            raise ValueError(f"{name}: must be a tensor of {len(wanted)} dimensions")
-        axes = [axis for axis, size in enumerate(wanted) if value.shape[axis] != size]
-        if not axes:
-            return value
-        axis, *more = axes
-        if more or (value.shape[axis], wanted[axis]) != (num_envs, len(environments)):
-            raise ValueError(f"{name}: has shape {tuple(value.shape)}, must have {wanted} but for the batch")
-        return value.index_select(axis, torch.tensor(environments, device=value.device))
-
-    if state.keys() != like.keys():
-        raise ValueError(f"arrays differ: {sorted(map(str, state.keys() ^ like.keys()))[:3]}")
-    return {name: cut(name, value) for name, value in state.items()}
-
-
-def _summary(folder: Path, fault: "Fault", last_good: str, saved: list[int]) -> str:
+def _summary(folder: Path, fault: "Fault", last_good: str) -> str:
     environments = ", ".join(map(str, fault.environments[:20])) + (", ..." if len(fault.environments) > 20 else "")
     reproduced = {True: "yes", False: "NO: look for something outside environment, step and seed", None: "not tried"}
     rows: dict[str, Any] = {
@@ -163,11 +111,7 @@ def _summary(folder: Path, fault: "Fault", last_good: str, saved: list[int]) -> 
     files = {
         TENSORS: "what the culprit was found in",
         last_good: "the policy at the start of the iteration, a checkpoint like any other",
-        ENVIRONMENTS
-        if saved
-        else STATE: f"environments at the start of the iteration, and the actions since of {saved}"
-        if saved
-        else "the whole training state at the start of the iteration",
+        STATE: "the whole training state at the start of the iteration",
         names.FAULT: "this page for programs",
     }
     lines = [*(f"{name:<14} {'-' if value is None else value}" for name, value in rows.items()), ""]

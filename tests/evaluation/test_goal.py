@@ -24,9 +24,7 @@ def idle(sim: Engine) -> tuple[EpisodeTable, torch.Tensor]:
     env = Environment(
         FRANKA.env,
         sim,
-        Purpose(
-            Purpose.evaluation(FRANKA, protocol),
-        ),
+        Purpose.evaluation(FRANKA, protocol),
     )
     first: list[torch.Tensor] = []
 

@@ -29,9 +29,7 @@ def environment(build: Build, task: TaskSpec) -> Environment:
     return Environment(
         task.env,
         build(TASK, NUM_ENVS),
-        Purpose(
-            Purpose.evaluation(task, protocol),
-        ),
+        Purpose.evaluation(task, protocol),
     )
 
 
@@ -163,9 +161,7 @@ def test_a_task_with_a_goal_under_random_actions(build: Build):
     env = Environment(
         task.env,
         build(task.id, 64),
-        Purpose(
-            Purpose.evaluation(task, task.protocol),
-        ),
+        Purpose.evaluation(task, task.protocol),
     )
     found = {group.name: group for group in inspect_rollout(task, env, 10)}
     assert [*found] == ["observation", "achieved_goal", "desired_goal", "actions"]

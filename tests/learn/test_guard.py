@@ -15,13 +15,10 @@ from genelab.learn.guard import Fault, FaultError, UpdateGuard, Watch
 from genelab.learn.rsl_rl.backend import make_trainer
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.registry import get_task
-from genelab.sim.engine import Engine
-from genelab.worker.guard_report import some_environments
 from genelab.worker.training import _counters  # pyright: ignore[reportPrivateUsage]
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
-FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
 TASK, NUM_ENVS, CULPRIT = "GeneLab-Inverted-Pendulum-v1", 16, 3
 
 Build = Callable[[str, int], Engine]
@@ -38,9 +35,7 @@ def _trainer(build: Build, task: TaskSpec, *, reset_broken: bool = False, cap: i
     env = Environment(
         task.env,
         build(TASK, NUM_ENVS),
-        Purpose(
-            Purpose(1, numbered=False, reset_broken=reset_broken),
-        ),
+        Purpose(1, numbered=False, reset_broken=reset_broken),
     )
     return make_trainer(task, "a" * 64, env, max_env_resets=cap)
 
@@ -187,86 +182,6 @@ def test_a_count_outlives_the_policy_it_was_made_under(build: Build):
     assert _counters(_trainer(build, _task())) == {}
 
 
-def test_a_few_environments_of_a_large_batch_step_as_they_did_in_it(build: Build):
-    cfg = get_task(TASK).env
-    whole = Environment(
-        cfg,
-        build(TASK, 100),
-        Purpose(
-            Purpose(1, numbered=False),
-        ),
-    )
-    whole.reset()
-    for k in range(5):
-        whole.step(torch.full((100, 1), 0.02 * k))
-    kept = [3, 41, 97]
-    few = Environment(
-        cfg,
-        build(TASK, 3),
-        Purpose(
-            Purpose(1, numbered=False, environments=kept),
-        ),
-    )
-    few.load_state_dict(some_environments(whole.state_dict(), few.state_dict(), kept, 100))
-    # Long enough for pushes and for falls.
-    for k in range(250):
-        action = torch.sin(torch.arange(100.0) + 0.1 * k)[:, None]
-        ours, theirs = few.step(action[kept]), whole.step(action)
-        for group, value in theirs.observations.items():
-            assert torch.equal(ours.observations[group], value[kept])
-        assert torch.equal(ours.reward, theirs.reward[kept])
-
-
-@pytest.mark.parametrize("num_envs", [3, 4])
-def test_environments_of_a_scene_with_ground_and_objects_step_as_they_did_in_it(build: Build, num_envs: int):
-    """Its simulator has arrays without a batch, of its model and fixed corners, some as long as this batch."""
-    cfg = get_task(FRANKA).env
-    whole = Environment(
-        cfg,
-        build(FRANKA, num_envs),
-        Purpose(
-            Purpose(1, numbered=False),
-        ),
-    )
-    whole.reset()
-    whole.step(torch.full((num_envs, 4), 0.1))
-    kept = [0, 2]
-    few = Environment(
-        cfg,
-        build(FRANKA, 2),
-        Purpose(
-            Purpose(1, numbered=False, environments=kept),
-        ),
-    )
-    state = whole.state_dict()
-    assert any(num_envs in value.shape and value.shape == few.state_dict()[name].shape for name, value in state.items())
-    few.load_state_dict(some_environments(state, few.state_dict(), kept, num_envs))
-    for k in range(30):
-        action = torch.sin(torch.arange(4.0 * num_envs).reshape(num_envs, 4) + 0.3 * k)
-        ours, theirs = few.step(action[kept]), whole.step(action)
-        for group, value in theirs.observations.items():
-            assert torch.equal(ours.observations[group], value[kept])
-
-
-def test_an_array_without_a_batch_is_left_whole_however_long_it_is():
-    state = {"fixed_verts.pos": torch.zeros(100, 3), "last": torch.arange(200).reshape(2, 100), "steps": torch.ones(2)}
-    like = {"fixed_verts.pos": torch.zeros(100, 3), "last": torch.zeros(2, 1), "steps": torch.ones(2)}
-    cut = some_environments(state, like, [3], 100)
-    assert torch.equal(cut["fixed_verts.pos"], state["fixed_verts.pos"])
-    assert cut["last"].tolist() == [[3], [103]]
-    assert torch.equal(cut["steps"], state["steps"])
-    for wrong in (
-        {"last": torch.zeros(3, 100)},
-        {"last": torch.zeros(2, 99)},
-        {"last": torch.zeros(2)},
-        {"last": None},
-    ):
-        with pytest.raises(ValueError, match=r"^last: "):
-            some_environments({**state, **wrong}, like, [3], 100)
-    with pytest.raises(ValueError, match="arrays differ: "):
-        some_environments({"last": state["last"]}, like, [3], 100)
-
-
 def test_an_action_noise_driven_below_zero_is_found_at_its_mini_batch(build: Build):
     # Steps of Adam are about as long as the learning rate.
     trainer = _trainer(build, _task(init_std=0.05, learning_rate=0.03, schedule="fixed", entropy_coef=0.0))
@@ -318,9 +233,7 @@ def test_a_broken_environment_is_reset_counted_and_leaves_the_others_alone(build
         env = Environment(
             cfg,
             build(TASK, NUM_ENVS),
-            Purpose(
-                Purpose(1, numbered=False, reset_broken=True),
-            ),
+            Purpose(1, numbered=False, reset_broken=True),
         )
         env.reset()
         rows: list[torch.Tensor] = []

@@ -29,8 +29,8 @@ from genelab.records.guard import GuardRecord
 from genelab.runs.files import write_record
 from genelab.runs.run_dir import RunDir
 from genelab.worker.demonstrations import Collector, go_on
-from genelab.worker.guard_report import ENVIRONMENTS, STATE
-from genelab.worker.replay import read_environments, read_guard, read_state, step_to_fault
+from genelab.worker.guard_report import STATE
+from genelab.worker.replay import read_guard, read_state
 from genelab.worker.training import RESUME_FORMAT, load_training_state, restore
 from tests.learn.sb3.point_mass import PointMass
 from tests.records.factory import make_task
@@ -134,11 +134,8 @@ class StateWorld:
             run.resume.mkdir()
             save_tensors(run.resume / "state.pt", {**state, "trainer": trainer.state_dict()})
             self.runs[name] = run
-        self.whole_state = _guard(self.runs["ppo"], saved=())
+        self.whole_state = _guard(self.runs["ppo"])
         save_tensors(self.whole_state / STATE, {"config_sha256": digest, "trainer": _state_of(ppo_trainer())})
-        self.few = _guard(self.runs["sac"], saved=(1, 3))
-        saved = {"environments": [1, 3], "state": PointMass(16).state_dict(), "actions": [torch.zeros(2, 3)] * 3}
-        save_tensors(self.few / ENVIRONMENTS, {"config_sha256": digest, **saved})
         self.asked = {"config_sha256": digest, "steps": 40}
         self.partial = root / "demos.npz.partial"
         unfinished = collector()
@@ -161,7 +158,7 @@ def make_run(folder: Path, seed: int) -> RunDir:
     return RunDir.create(folder / f"seed_{seed}", _task(), seed=seed, **planned)
 
 
-def _guard(run: RunDir, saved: tuple[int, ...]) -> Path:
+def _guard(run: RunDir) -> Path:
     folder = run.path / names.GUARD / "8"
     folder.mkdir(parents=True)
     record = GuardRecord(
@@ -169,20 +166,19 @@ def _guard(run: RunDir, saved: tuple[int, ...]) -> Path:
         task=run.load().task,
         seed=run.load().seed,
         config_sha256=run.load().config_sha256,
-        phase="rollout" if saved else "update",
+        phase="update",
         iteration=8,
-        step=2 if saved else None,
-        mini_batch=None if saved else 1,
+        step=None,
+        mini_batch=1,
         tensor="reward/alive",
         value="nan",
         rule="must be finite",
-        environments=saved,
+        environments=(),
         last_normal="x",
         nan_policy="stop",
         max_env_resets=100,
         device="cpu",
         reproduced=True,
-        saved_environments=saved,
         found_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
     write_record(folder / names.FAULT, record)
@@ -196,16 +192,15 @@ def state_readers(world: StateWorld, canary: Path) -> dict[str, Parts]:
         whole = path.read_bytes()
         return path, lambda draw: _damage(draw, whole, canary), lambda _: _quiet(read, canary)
 
-    fault = world.few / names.FAULT
+    fault = world.whole_state / names.FAULT
     found: dict[str, Parts] = {
         "round_trip.pt": of_tensors(world.round_trip, lambda: _read_round_trip(world.round_trip)),
-        "environments.pt": of_tensors(world.few / ENVIRONMENTS, lambda: _replay_environments(world.few)),
         "guard state.pt": of_tensors(world.whole_state / STATE, lambda: _replay_state(world.whole_state)),
         "unfinished demos": of_tensors(world.partial, lambda: _go_on(world)),
         "fault.json": (
             fault,
             lambda draw: mutations.change_json(draw, json.loads(fault.read_bytes())),
-            lambda _: _replay_environments(world.few),
+            lambda _: read_guard(world.whole_state),
         ),
     }
     for name, make in {"ppo": ppo_trainer, "sac": sac_trainer}.items():
@@ -245,16 +240,6 @@ def _resume(run: RunDir, trainer: PpoTrainer | SacTrainer) -> None:
     assert 0.0 <= spent_s < float("inf")
     assert 0 <= trainer.iteration <= run.task().train.iterations
     trainer.iterate()
-
-
-def _replay_environments(folder: Path) -> None:
-    told, run = read_guard(folder)
-    if told.saved_environments:
-        saved = read_environments(folder, told, run.task())
-        env: Any = PointMass(len(saved.environments))
-        step_to_fault(env, saved, torch.device("cpu"))
-    else:
-        read_state(folder, told)
 
 
 def _replay_state(folder: Path) -> None:

@@ -24,7 +24,7 @@ NAMES = (
     "probe.json",
     *("task.json restored", "env.json restored", "agent.json restored", "published numbers", "picture", "checkpoint"),
     *("model.zip", "demonstrations", "contract", "policy"),
-    *("round_trip.pt", "state.pt of ppo", "state.pt of sac", "guard state.pt", "environments.pt", "fault.json"),
+    *("round_trip.pt", "state.pt of ppo", "state.pt of sac", "guard state.pt", "fault.json"),
     "unfinished demos",
 )
 EXAMPLES = 25

@@ -30,9 +30,7 @@ def filled(build: Callable[[str, int], Engine]) -> tuple[Environment, GoalReplay
     env = Environment(
         get_task(TASK).env,
         sim,
-        Purpose(
-            Purpose(3, numbered=False, max_steps=LENGTH, final_observations=True),
-        ),
+        Purpose(3, numbered=False, max_steps=LENGTH, final_observations=True),
     )
     adapter = GoalVecEnv(env)
     seen: Any = adapter.observation_space

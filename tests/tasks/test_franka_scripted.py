@@ -20,9 +20,7 @@ def test_every_episode_succeeds_and_its_phases_follow_each_other(build: Callable
     env = Environment(
         cfg,
         build(TASK, 4),
-        Purpose(
-            Purpose(42, numbered=False, final_observations=True),
-        ),
+        Purpose(42, numbered=False, final_observations=True),
     )
     env.reset()
     controller, returns = Controller(cfg, 4, env.device), []
