@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from bench_common import FRANKA, SEED, TASKS, UNITREE, parser
-from genelab.envs.body import Body
+from genelab.envs.parts.feet import Feet
 from genelab.envs.disturbances import Disturbances
 
 from genelab.envs.environment import Environment
@@ -26,7 +26,7 @@ WARM_UP = 20
 PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "physics": ((Simulation, "step"),),
     "actuators": ((Drives, "set_targets"), (Drives, "before_step")),
-    "sensors": ((Environment, "_read"), (Body, "advance"), (Simulation, "error")),
+    "sensors": ((Environment, "state"), (Feet, "sense"), (Simulation, "error")),
     "rewards": ((Environment, "_reward"),),
     "observations": ((Environment, "_observe"),),
     "looking for what broke": ((Environment, "_broken"),),

@@ -2,7 +2,7 @@
 
 import torch
 
-from genelab.envs.parts import History
+from genelab.envs.parts.history import History
 from genelab.export.runner import Stack
 from genelab.records.export import Observation
 
