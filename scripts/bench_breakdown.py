@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from bench_common import FRANKA, SEED, TASKS, UNITREE, parser
-from genelab.envs.parts.feet import Feet
 from genelab.envs.disturbances import Disturbances
 
 from genelab.envs.environment import Environment
+from genelab.envs.parts.feet import Feet
 from genelab.envs.purpose import Purpose
 from genelab.registry import get_task
 from genelab.sim.genesis.drives import Drives

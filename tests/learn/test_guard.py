@@ -15,6 +15,7 @@ from genelab.learn.guard import Fault, FaultError, UpdateGuard, Watch
 from genelab.learn.rsl_rl.backend import make_trainer
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.registry import get_task
+from genelab.sim.engine import Engine
 from genelab.worker.training import _counters  # pyright: ignore[reportPrivateUsage]
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
