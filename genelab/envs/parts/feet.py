@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from genelab.envs.parts.part import Part, World
-from genelab.mdp.state import FeetState, StateView, quat_apply
+from genelab.mdp.rotations import quat_apply
+from genelab.mdp.state import FeetState, StateView
 
 
 class Feet(Part):
