@@ -9,16 +9,21 @@ from genelab.registry import get_task
 from genelab.sweep.executors.local import LocalExecutor
 from genelab.sweep.launcher import launch
 from genelab.sweep.live import LineView
-from genelab.sweep.plan import make_plan
+from genelab.sweep.plan import SweepPlan, make_plan
 
 WORKER = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 ASSIGNMENTS = ["train.iterations=10", "train.num_envs=8", "protocol.episodes=4"]
 
 
+def plan_of(cfg: LaunchCfg, execution: ExecutionCfg) -> SweepPlan:
+    """Plan the pendulum on a small budget."""
+    task, overrides = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ASSIGNMENTS)
+    return make_plan(task, overrides, execution, cfg)
+
+
 def run(cfg: LaunchCfg, execution: ExecutionCfg) -> int:
     """Launch the pendulum on a small budget."""
-    task, overrides = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ASSIGNMENTS)
-    plan = make_plan(task, overrides, execution, cfg)
+    plan = plan_of(cfg, execution)
     return launch(plan, ["genelab", "train"], LineView(plan), LocalExecutor(WORKER))
 
 
