@@ -60,8 +60,6 @@ class PpoCfg(Cfg):
     """Gradient norm limit, actor and critic apart."""
     symmetry: bool = Field(default=False, exclude_if=lambda on: not on)
     """Whether every mini-batch is doubled by its mirror image, of a robot with `env.robot.mirror`."""
-    microbatch_rows: PositiveInt = 2048
-    """Rows per forward and backward pass; gradients add up to the whole mini-batch. Changes speed and float sums."""
     save_interval: PositiveInt
     """Iterations between two checkpoints and resume states."""
 

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -173,10 +172,6 @@ class Backend(Protocol):
         of `agent.actor_groups`, in that order, and returns the mean actions. Shapes: (rows, dim) of each -> (rows,
         num_actions).
         """
-        ...
-
-    def multiplier(self, device: torch.device) -> Literal["onednn", "torch"]:
-        """What multiplies the matrices of a training update on a device. Float sums depend on it."""
         ...
 
 

@@ -103,8 +103,6 @@ class TorchStamp(Record):
     """Whether cuDNN picks kernels by timing them."""
     num_threads: PositiveInt
     """Threads of one operation. Float sums depend on it."""
-    linear: Literal["onednn", "torch"] = "torch"
-    """What multiplies the matrices of a training update. Float sums depend on it."""
 
 
 class BackendStamp(Record):

@@ -25,7 +25,6 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
     import torch
 
     from genelab.envs.terms import check_terms
-    from genelab.learn.backend import backend_of
     from genelab.sim.make import start
     from genelab.sim.session import resolve_device
 
@@ -40,7 +39,6 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
                 allow_tf32=bool(torch.backends.cuda.matmul.allow_tf32),
                 cudnn_benchmark=torch.backends.cudnn.benchmark,
                 num_threads=session.threads,
-                linear=backend_of(task.agent).multiplier(session.device),
             ),
         }
     )

@@ -1,7 +1,7 @@
 """rsl_rl as a learning library: PPO."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from genelab.envs.protocol import Env
 from genelab.errors import InputError
 from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.linear import uses_onednn
 from genelab.learn.policy import Layout, load_weights
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
@@ -142,11 +141,6 @@ def deployable(actor: nn.Module) -> nn.Module:
     """What an export writes. Shapes: (rows, obs_dim) -> (rows, num_actions)."""
     assert isinstance(actor, MLPModel)
     return actor.as_jit().eval()
-
-
-def multiplier(device: torch.device) -> Literal["onednn", "torch"]:
-    """What multiplies the matrices of a training update."""
-    return "onednn" if uses_onednn(device) else "torch"
 
 
 def _normalizer(network: MLPModel) -> nn.Module | None:

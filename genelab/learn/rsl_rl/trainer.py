@@ -20,7 +20,7 @@ from genelab.learn.guard import FaultError, clone_tree
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
-from genelab.learn.rsl_rl.ppo import MicrobatchPPO
+from genelab.learn.rsl_rl.ppo import GuardedPPO
 from genelab.learn.state import require_optimizer_fits
 from genelab.mdp.mirror import Mirror
 
@@ -58,7 +58,7 @@ class PpoTrainer:
         device = str(env.device)
         self._observations = self._tensordict(env.reset())
         storage = RolloutStorage("rl", env.num_envs, self._steps, self._observations, [env.num_actions], device)
-        self.algorithm = MicrobatchPPO(
+        self.algorithm = GuardedPPO(
             build_actor(cfg, layout, env.num_actions),
             build_critic(cfg, layout),
             storage,
@@ -75,9 +75,8 @@ class PpoTrainer:
             schedule=cfg.schedule,
             desired_kl=cfg.desired_kl,
             device=device,
+            mirrors=mirrors,
         )
-        self.algorithm.microbatch_rows = cfg.microbatch_rows
-        self.algorithm.mirrors = mirrors
         self._episodes = EpisodeWindow()
 
     def iterate(self) -> Metrics:

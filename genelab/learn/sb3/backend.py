@@ -1,9 +1,8 @@
 """Stable-Baselines3 as a learning library: soft actor-critic with hindsight replay."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -13,7 +12,6 @@ from genelab.envs.protocol import GoalEnv
 from genelab.errors import InputError
 from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.linear import uses_onednn
 from genelab.learn.policy import Layout
 from genelab.learn.sb3 import policy
 from genelab.learn.sb3.policy import Deployable, GoalActor
@@ -89,11 +87,6 @@ def deployable(actor: nn.Module) -> Deployable:
     """What an export writes. Shapes: (rows, dim) of each group -> (rows, num_actions)."""
     assert isinstance(actor, GoalActor)
     return policy.deployable(actor)
-
-
-def multiplier(device: torch.device) -> Literal["onednn", "torch"]:
-    """What multiplies the matrices of a training update."""
-    return "onednn" if uses_onednn(device) else "torch"
 
 
 def _sac(agent: AgentCfg) -> SacCfg:

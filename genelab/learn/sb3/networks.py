@@ -1,14 +1,12 @@
-"""Forward passes of the networks of Stable-Baselines3, with gradients that are cheap on a CPU."""
+"""Forward passes of the networks of Stable-Baselines3."""
 
 import math
-from typing import Any
 
 import torch
 from stable_baselines3.common.policies import ContinuousCritic
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
 from torch import Tensor, nn
 
-from genelab.learn.linear import forward, uses_onednn
 from genelab.learn.sb3.groups import GROUPS
 
 EPSILON = 1e-6
@@ -27,7 +25,7 @@ def sample_action(actor: Actor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Uses that the noise is known: the library recovers it by a division that cancels out.
     """
-    latent = forward(actor.latent_pi, rows)
+    latent: Tensor = actor.latent_pi(rows)
     mean = actor.mu(latent)
     assert isinstance(actor.log_std, nn.Linear)
     raw: Tensor = actor.log_std(latent)
@@ -48,7 +46,7 @@ def dead(log_std: Tensor) -> Tensor:
 
 def q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
     """Values of all critics. Shapes: (rows, inputs with action) -> (critics, rows)."""
-    return torch.stack([forward(network, rows).squeeze(1) for network in _networks(critic)])
+    return torch.stack([network(rows).squeeze(1) for network in _networks(critic)])
 
 
 def frozen_q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
@@ -61,27 +59,9 @@ def _networks(critic: ContinuousCritic) -> list[nn.Sequential]:
 
 
 def _frozen(mlp: nn.Sequential, rows: Tensor) -> Tensor:
-    onednn = uses_onednn(rows.device)
     for layer in mlp:
-        if not isinstance(layer, nn.Linear):
-            rows = layer(rows)
-        elif onednn and layer.out_features > 1:
-            rows = _FrozenLinear.apply(rows, layer.weight.detach(), layer.bias.detach())  # pyright: ignore[reportAssignmentType]
-        else:
+        if isinstance(layer, nn.Linear):
             rows = nn.functional.linear(rows, layer.weight.detach(), layer.bias.detach())
+        else:
+            rows = layer(rows)
     return rows
-
-
-class _FrozenLinear(torch.autograd.Function):
-    """A linear layer by oneDNN with a gradient for its input alone."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(weight)
-        return torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, None]:
-        (weight,) = ctx.saved_tensors
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(grads[0], weight.t().contiguous(), None, "none", [], "")
-        return product, None, None
