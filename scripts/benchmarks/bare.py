@@ -1,6 +1,6 @@
 """The yardstick of the training benchmark: the -v1 pendulums by rsl_rl's runner over Genesis, written by hand.
 
-    python scripts/bench_bare.py TASK SEED ITERATIONS THREADS DEVICE DIR
+    python scripts/benchmarks/bare.py TASK SEED ITERATIONS THREADS DEVICE DIR
 
 Numbers come from the registered task, so that both sides train the same one. Nothing of genelab runs in the loop.
 """

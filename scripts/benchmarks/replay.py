@@ -1,17 +1,14 @@
 """Time of adding to and sampling from the hindsight buffer, against that of Stable-Baselines3, in one process."""
 
 import argparse
-import time
-from collections.abc import Callable
 from functools import partial
-from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from bench_common import print_ratio
 from stable_baselines3 import HerReplayBuffer
 
+from benchmarks.common import in_turns, print_head, print_ratio, seconds
 from genelab.learn.sb3.replay import GoalReplayBuffer
 from genelab.learn.sb3.vec_env import GoalVecEnv
 
@@ -19,7 +16,7 @@ STEPS = 100
 """Control steps of an episode."""
 WIDTHS = {"observation": 35, "achieved_goal": 3, "desired_goal": 3}
 CALLS = 20
-"""Calls behind one time of adding. Sampling takes one call, as a search in the whole buffer is slow."""
+"""Calls behind one time."""
 
 
 class Goals:
@@ -42,15 +39,12 @@ class Goals:
         return torch.cat([observation[:, :24], desired, desired - achieved, observation[:, 30:]], 1)
 
 
-def seconds(function: Callable[[], Any], calls: int = 1) -> float:
-    """Wall-clock of one call, s."""
-    begin = time.perf_counter()
-    for _ in range(calls):
-        function()
-    return (time.perf_counter() - begin) / calls
+def ms(function: Any, calls: int) -> float:
+    """CPU time of one call, ms."""
+    return seconds(lambda: [function() for _ in range(calls)]) / calls * 1e3
 
 
-def main() -> int:
+def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     options.add_argument("--transitions", type=int, default=1_000_000, help="capacity, over all environments")
@@ -83,16 +77,12 @@ def main() -> int:
         for _ in range(args.transitions // args.num_envs + 50):
             add(buffer)
     print(f"{args.transitions} transitions, {args.num_envs} environments, {args.threads} thread(s), ms")
-    print(f"{'':28}{'genelab':>10}{'sb3':>10}")
+    print_head("genelab", "sb3")
     for batch in args.batch_sizes:
-        rows = [[seconds(partial(b.sample, batch)) for b in buffers] for _ in range(args.repeats)]
-        print_ratio(f"sample {batch}", *(1e3 * median(times) for times in zip(*rows, strict=True)), "ms")
-    rows = [[seconds(partial(add, b), CALLS * STEPS) for b in buffers] for _ in range(3)]
-    print_ratio("add", *(1e3 * median(times) for times in zip(*rows, strict=True)), "ms")
+        sides = {str(k): partial(ms, partial(each.sample, batch), CALLS) for k, each in enumerate(buffers)}
+        print_ratio(f"sample {batch}", *in_turns(sides, args.repeats).values(), "ms")
+    sides = {str(k): partial(ms, partial(add, each), CALLS * STEPS) for k, each in enumerate(buffers)}
+    print_ratio("add", *in_turns(sides, 3).values(), "ms")
+    # As in a training, whose iterations may be rolled back.
     buffers[0].mark()
-    print_ratio("add, with a journal", 1e3 * seconds(partial(add, buffers[0]), STEPS), 1e3 * rows[0][1], "ms")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    print_ratio("add, with a journal", *in_turns(sides, 1, warm_up=0).values(), "ms")

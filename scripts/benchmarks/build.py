@@ -8,7 +8,7 @@ import tempfile
 from argparse import Namespace
 from pathlib import Path
 
-from bench_common import FRANKA, SEED, TASKS, UNITREE, parser
+from benchmarks.common import FRANKA, SEED, TASKS, UNITREE, parser
 
 CHILD = """
 import json, sys, time
@@ -39,8 +39,11 @@ def child(args: Namespace, cache: Path) -> list[float]:
     return found
 
 
-def main(args: Namespace) -> None:
+def main() -> None:
     """Print a line for the cold process and one for each warm one."""
+    options = parser(__doc__, repeats=2, tasks=(*TASKS, FRANKA, *UNITREE))
+    options.add_argument("--num-envs", type=int, default=256, help="parallel environments")
+    args = options.parse_args()
     print(f"{args.task}, {args.num_envs} environments, {args.device}, {args.threads} thread(s)")
     print(f"{'':12}{'start':>10}{'build':>10}{'first step':>12}{'all':>10}")
     with tempfile.TemporaryDirectory() as cache:
@@ -48,9 +51,3 @@ def main(args: Namespace) -> None:
             parts = child(args, Path(cache))
             name = "warm" if number else "cold"
             print(f"{name:12}{parts[0]:10.1f}{parts[1]:10.1f}{parts[2]:12.1f}{sum(parts):10.1f} s")
-
-
-if __name__ == "__main__":
-    options = parser(__doc__, repeats=2, tasks=(*TASKS, FRANKA, *UNITREE))
-    options.add_argument("--num-envs", type=int, default=256, help="parallel environments")
-    main(options.parse_args())

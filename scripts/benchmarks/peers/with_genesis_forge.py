@@ -4,7 +4,6 @@ Same simulator, physics steps, gains, limits, observations and ranges of command
 term for, joint accelerations and joint limits, and pushes and the second observation group.
 """
 
-import sys
 from importlib.metadata import version
 
 import genesis as gs
@@ -21,7 +20,7 @@ from genesis_forge.managers import (
     VelocityCommandManager,
 )
 from genesis_forge.mdp import observations, reset, rewards, terminations
-from serve import serve
+from serve import arguments, serve
 
 
 def last_action(env: ManagedEnvironment) -> torch.Tensor:
@@ -109,10 +108,10 @@ class Go1(ManagedEnvironment):
 
 
 if __name__ == "__main__":
-    num_envs, threads = int(sys.argv[1]), int(sys.argv[3])
+    threads, num_envs, (model,) = arguments()
     torch.set_num_threads(threads)
     gs.init(backend=gs.cpu, logging_level="warning", seed=1)
-    env = Go1(num_envs, sys.argv[4])
+    env = Go1(num_envs, model)
     env.build()
     env.reset()
-    serve("genesis-forge", version("genesis-forge"), 12, num_envs, env.step)
+    serve(f"genesis-forge {version('genesis-forge')}", 12, num_envs, env.step)

@@ -6,8 +6,7 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from bench_common import FRANKA, MIB, SEED, parser
-
+from benchmarks.common import FRANKA, MIB, SEED, parser
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.learn.backend import Trainer
@@ -47,8 +46,11 @@ def resume_cost(trainer: Trainer, path: Path) -> None:
     )
 
 
-def main(args: Namespace) -> None:
+def main() -> None:
     """Print the shares of simulation, replay sampling and updates."""
+    options = parser(__doc__, repeats=1, iterations=6, tasks=(FRANKA,))
+    options.add_argument("--variant", default=None, help="variant of the task")
+    args = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "demos.npz"
         session = start(SEED, resolve_device(args.device), args.threads)
@@ -70,9 +72,3 @@ def main(args: Namespace) -> None:
     print(f"{args.variant or 'full'}, {len(learning)} iterations of {task.agent.num_steps_per_env} control steps:")
     for name, value in (("simulation", collect), ("replay sampling", sample), ("updates", update - sample)):
         print(f"{name:18}{value:8.2f} s{value / whole:8.1%}")
-
-
-if __name__ == "__main__":
-    options = parser(__doc__, repeats=1, iterations=6, tasks=(FRANKA,))
-    options.add_argument("--variant", default=None, help="variant of the task")
-    main(options.parse_args())
