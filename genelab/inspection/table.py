@@ -1,9 +1,9 @@
 """An inspection as text."""
 
-from collections.abc import Sequence
 from typing import get_args
 
 from genelab.inspection import flags
+from genelab.publish.table import table_lines
 from genelab.records.inspection import Flag, InspectedColumn, InspectedGroup, Inspection
 
 SEEN = {
@@ -80,20 +80,8 @@ def _group(group: InspectedGroup) -> list[str]:
         "seen std": [_number(column.seen_std) for column in columns],
     }
     cells |= {name: texts for name, texts in optional.items() if set(texts) != {"-"}}
-    told = [", ".join(_upper(flag) for flag in column.flags) for column in columns]
-    return head + _aligned(cells, told)
-
-
-def _aligned(cells: dict[str, list[str]], flags: Sequence[str]) -> list[str]:
-    widths = {name: max(len(name), *map(len, texts)) for name, texts in cells.items()}
-
-    def line(texts: Sequence[str], flag: str) -> str:
-        first, *rest = zip(texts, widths.values(), strict=True)
-        numbers = [f"{text:>{width}}" for text, width in rest]
-        return "  ".join([f"  {first[0]:<{first[1]}}", *numbers, flag]).rstrip()
-
-    rows = zip(*cells.values(), strict=True)
-    return [line([*cells], ""), *(line(row, flag) for row, flag in zip(rows, flags, strict=True))]
+    cells["flags"] = [", ".join(_upper(flag) for flag in column.flags) for column in columns]
+    return head + [f"  {line}" for line in table_lines(cells, left=("name", "flags"))]
 
 
 def _bound(column: InspectedColumn) -> str:

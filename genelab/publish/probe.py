@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from genelab.publish.table import table_lines
 from genelab.records.probe import ProbeRecord
 from genelab.records.seed_files import SeedFiles
 
@@ -12,17 +13,16 @@ FELL, STANDING = "#d62728", "#1f77b4"
 
 def lines(record: ProbeRecord) -> list[str]:
     """The table as text: one line for each case, shares of the command in per cent."""
-    width = max(len(case.name) for case in record.cases)
-    head = f"{'case':<{width}}  {'x':>6} {'y':>6} {'turn':>6}  {'median':>7} {'10 %':>7}  {'fell':>7}  {'following':>9}"
-    rows = [head]
-    for case in record.cases:
-        x, y, turn = case.command
-        rows.append(
-            f"{case.name:<{width}}  {x:>6.2f} {y:>6.2f} {turn:>6.2f}  "
-            f"{case.share_median:>7.1%} {case.share_p10:>7.1%}  "
-            f"{f'{case.falls}/{record.num_envs}':>7}  {f'{case.following}/{record.num_envs}':>9}"
-        )
-    return rows
+    cases = record.cases
+    columns = {
+        "case": [case.name for case in cases],
+        **{name: [f"{case.command[k]:.2f}" for case in cases] for k, name in enumerate(("x", "y", "turn"))},
+        "median": [f"{case.share_median:.1%}" for case in cases],
+        "10 %": [f"{case.share_p10:.1%}" for case in cases],
+        "fell": [f"{case.falls}/{record.num_envs}" for case in cases],
+        "following": [f"{case.following}/{record.num_envs}" for case in cases],
+    }
+    return table_lines(columns, left=("case",))
 
 
 def probe_rows(seeds: Sequence[SeedFiles]) -> list[tuple[str, ...]]:
