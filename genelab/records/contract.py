@@ -12,15 +12,10 @@ from genelab.records.export import (
     Action,
     ActionJoint,
     ControlTiming,
-    DifferentialIk,
     Goal,
     GoalTerm,
-    Gripper,
-    JointPositionTarget,
-    JointTargets,
     Observation,
     ObservationSlice,
-    TargetJoint,
     TensorSpec,
 )
 
@@ -73,75 +68,70 @@ def observation_of(
     )
 
 
+FORMULAS: dict[str, tuple[str, ...]] = {
+    "joint_position": ("target = default_pos + offset + scale * action",),
+    "joint_targets": (
+        "position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'",
+        "velocity target = scale * action, of joints with law 'velocity'",
+    ),
+    "differential_ik": (
+        "a = clip(action, clip)",
+        "dx = (scale * a[0:3], orientation_gain * rotation_vector(held * inverse(orientation)))",
+        "dq = transpose(J) * inverse(J * transpose(J) + damping^2 * identity) * dx",
+        "target = clip(q + clip(dq, [-max_joint_step, max_joint_step]), range)",
+        "finger target = clip(mean(finger q) + finger_scale * a[3], finger_range)",
+    ),
+}
+"""From the output to the targets by kind of action."""
+UNITS = {
+    "joint_position": "m for a sliding joint, rad for a turning one",
+    "joint_targets": "m or rad; m/s or rad/s of joints with law 'velocity'",
+    "differential_ik": "m for a sliding joint, rad for a turning one",
+}
+"""Units of the targets."""
+SYMBOLS = {
+    "held": "orientation of the link with every joint at its default_pos, unit quaternion in the world frame",
+    "orientation": "orientation of the link now, unit quaternion in the world frame",
+    "rotation_vector": "axis times angle in rad, of the shorter way round",
+    "J": "6 rows: velocity of the link's origin (x, y, z), then its angular velocity (x, y, z), both in the "
+    "world frame, per unit of velocity of each of the joints",
+    "q": "sensed joint positions, in the unit of the targets",
+}
+"""What the formula of `differential_ik` names. Targets refer to what is sensed: an action of zero asks to stay where
+the robot is, not where it was told to be."""
+
+
 def action_of(env: EnvCfg) -> Action:
     """What the output means."""
     cfg = env.action
-    output = TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(cfg.columns)))
+    fingers: Sequence[str] = ()
     if isinstance(cfg, DifferentialIkCfg):
-        return _differential_ik(env, cfg, output)
-    if isinstance(cfg, JointTargetsCfg):
-        return _joint_targets(env, cfg, output)
-    return JointPositionTarget(
-        output=output,
-        kind="joint_position_target",
-        formula="target = default_pos + offset + scale * action",
-        unit="m for a sliding joint, rad for a turning one",
-        scale=cfg.scale,
-        offset=cfg.offset,
+        fingers = cfg.gripper.joints
+        numbers = cfg.model_dump(include={"link", "scale", "damping", "orientation_gain", "max_joint_step"})
+        constants = numbers | {
+            "clip": [-1.0, 1.0],
+            "finger_scale": cfg.gripper.scale,
+            "finger_range": list(cfg.gripper.range),
+        }
+    elif isinstance(cfg, JointTargetsCfg):
+        scales = {joint: group.scale for group in cfg.groups.values() for joint in group.joints}
+        constants = {"scale": [scales[joint] for joint in cfg.joints]}
+    else:
+        constants = {"scale": cfg.scale, "offset": cfg.offset}
+    late = isinstance(cfg, JointTargetsCfg)
+    return Action(
+        output=TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(cfg.columns))),
+        kind=cfg.kind,
+        columns=cfg.columns,
+        formula=FORMULAS[cfg.kind],
+        constants=constants,
+        symbols=SYMBOLS if isinstance(cfg, DifferentialIkCfg) else {},
+        unit=UNITS[cfg.kind],
         joints=_joints(env.robot, cfg.joints),
+        fingers=_joints(env.robot, fingers),
         gravity_compensation=env.robot.gravity_compensation,
-    )
-
-
-def _joint_targets(env: EnvCfg, cfg: JointTargetsCfg, output: TensorSpec) -> JointTargets:
-    scales = {joint: group.scale for group in cfg.groups.values() for joint in group.joints}
-    return JointTargets(
-        output=output,
-        kind="joint_targets",
-        formula=(
-            "position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'",
-            "velocity target = scale * action, of joints with law 'velocity'",
-        ),
-        unit="m or rad; m/s or rad/s of joints with law 'velocity'",
-        joints=tuple(TargetJoint(**dict(joint), scale=scales[joint.name]) for joint in _joints(env.robot, cfg.joints)),
-        training_latency=cfg.latency,
-        training_noise_std=cfg.noise_std,
-    )
-
-
-def _differential_ik(env: EnvCfg, cfg: DifferentialIkCfg, output: TensorSpec) -> DifferentialIk:
-    x, y, z, gripper = cfg.columns
-    return DifferentialIk(
-        output=output,
-        kind="differential_ik",
-        columns=(x, y, z, gripper),
-        clip=(-1.0, 1.0),
-        formula=(
-            "a = clip(action, clip)",
-            "dx = (scale * a[0:3], orientation_gain * rotation_vector(held * inverse(orientation)))",
-            "dq = transpose(J) * inverse(J * transpose(J) + damping^2 * identity) * dx",
-            "target = clip(q + clip(dq, [-max_joint_step, max_joint_step]), range)",
-            "finger target = clip(mean(finger q) + gripper.scale * a[3], gripper.range)",
-        ),
-        symbols={
-            "held": "orientation of the link with every joint at its default_pos, unit quaternion in the world frame",
-            "orientation": "orientation of the link now, unit quaternion in the world frame",
-            "rotation_vector": "axis times angle in rad, of the shorter way round",
-            "J": "6 rows: velocity of the link's origin (x, y, z), then its angular velocity (x, y, z), both in the "
-            "world frame, per unit of velocity of each of the joints",
-            "q": "sensed joint positions, in the unit of the targets",
-        },
-        unit="m for a sliding joint, rad for a turning one",
-        link=cfg.link,
-        scale=cfg.scale,
-        damping=cfg.damping,
-        orientation_gain=cfg.orientation_gain,
-        max_joint_step=cfg.max_joint_step,
-        joints=_joints(env.robot, cfg.joints),
-        gripper=Gripper(
-            joints=_joints(env.robot, cfg.gripper.joints), scale=cfg.gripper.scale, range=cfg.gripper.range
-        ),
-        gravity_compensation=env.robot.gravity_compensation,
+        training_latency=cfg.latency if late else (0, 0),
+        training_noise_std=cfg.noise_std if late else 0.0,
     )
 
 

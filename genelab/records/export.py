@@ -1,6 +1,6 @@
 """`<policy>.metadata.json`: what an exported policy expects and returns, where it comes from, and how true it is."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -72,7 +72,7 @@ class Observation(Record):
 
     input: TensorSpec
     """The input."""
-    formula: Literal["obs[start:stop] = scale * value"]
+    formula: str
     """How a term fills its columns."""
     noise: Literal["none"]
     """Noise to add: the values are expected as measured."""
@@ -98,7 +98,7 @@ class ActionJoint(Record):
     default_pos: float
     """Default position, m or rad."""
     range: tuple[float, float] | None
-    """Joint limits, m or rad, null for none. Only `differential_ik` clips targets to them."""
+    """Joint limits, m or rad, null for none. Targets are clipped to them only where the formula says so."""
     kp: NonNegativeFloat
     """Position gain, N/m or N m/rad."""
     kv: NonNegativeFloat
@@ -111,135 +111,39 @@ class ActionJoint(Record):
     """What the actuator made of the target. `implicit_pd`, if left out: its damping acted at the end of a step."""
 
 
-Unit = Literal["m for a sliding joint, rad for a turning one"]
-"""Unit of a target."""
-
-
-class JointPositionTarget(Record):
-    """The output commands a target of every driven joint."""
+class Action(Record):
+    """What the output means: how the targets of the driven joints follow from it."""
 
     output: TensorSpec
-    """The output. Column k belongs to joint k."""
-    kind: Literal["joint_position_target"]
-    """What the output commands."""
-    formula: Literal["target = default_pos + offset + scale * action"]
-    """From the output to the target."""
-    unit: Unit
+    """The output."""
+    kind: str
+    """What it commands: `action.kind` of the task."""
+    columns: tuple[str, ...] = Field(min_length=1)
+    """What the columns of the output belong to: joints, or directions of the world frame."""
+    formula: tuple[str, ...] = Field(min_length=1)
+    """From the output to the targets, step by step, in terms of `constants`, `symbols` and fields of `joints`."""
+    constants: dict[str, Param]
+    """Numbers in the formula; lists in the order of `joints`."""
+    symbols: dict[str, str]
+    """What else the formula names. All of it is sensed when the action is given."""
+    unit: str
     """Unit of a target."""
-    scale: float
-    """Target change per unit of action."""
-    offset: float
-    """Constant added to the target."""
     joints: tuple[ActionJoint, ...] = Field(min_length=1)
-    """Driven joints, in the order of the columns."""
-    gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0, exclude_if=lambda share: share == 0.0)
-    """Share of its own weight that the robot carried by itself, beside the PD law; left out for none."""
-
-    @model_validator(mode="after")
-    def _one_column_each(self) -> Self:
-        if len(self.joints) != self.output.shape[1]:
-            raise ValueError(f"{len(self.joints)} joints for {self.output.shape[1]} columns")
-        return self
-
-
-class TargetJoint(ActionJoint):
-    """One driven joint among those that want positions and those that want velocities."""
-
-    law: ActuatorLaw  # pyright: ignore[reportGeneralTypeIssues]
-    """Law of its actuator in simulation."""
-    scale: float
-    """Target per unit of action: m or rad, or m/s or rad/s."""
-
-
-class JointTargets(Record):
-    """The output commands a position or a velocity of every driven joint."""
-
-    output: TensorSpec
-    """The output. Column k belongs to joint k."""
-    kind: Literal["joint_targets"]
-    """What the output commands."""
-    formula: tuple[
-        Literal["position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'"],
-        Literal["velocity target = scale * action, of joints with law 'velocity'"],
-    ]
-    """From the output to the targets."""
-    unit: Literal["m or rad; m/s or rad/s of joints with law 'velocity'"]
-    """Unit of a target, of sliding and of turning joints."""
-    joints: tuple[TargetJoint, ...] = Field(min_length=1)
-    """Driven joints, in the order of the columns."""
+    """Driven joints, in the order of the columns or of `J`."""
+    fingers: tuple[ActionJoint, ...]
+    """Joints of a gripper, which share one target; empty without one."""
+    gravity_compensation: float = Field(ge=0.0, le=1.0)
+    """Share of its own weight that the robot carried by itself, beside the laws of the joints."""
     training_latency: tuple[NonNegativeInt, NonNegativeInt]
     """Fewest and most control steps by which actions were late in training."""
     training_noise_std: NonNegativeFloat
     """Standard deviation of the noise on them in training, in action units."""
 
-
-class Gripper(Record):
-    """The gripper. Its fingers share one target."""
-
-    joints: tuple[ActionJoint, ...] = Field(min_length=1)
-    """Finger joints."""
-    scale: PositiveFloat
-    """Change of the target per unit of action, m."""
-    range: tuple[float, float]
-    """Closed and open finger position, m."""
-
-
-IkFormula = tuple[
-    Literal["a = clip(action, clip)"],
-    Literal["dx = (scale * a[0:3], orientation_gain * rotation_vector(held * inverse(orientation)))"],
-    Literal["dq = transpose(J) * inverse(J * transpose(J) + damping^2 * identity) * dx"],
-    Literal["target = clip(q + clip(dq, [-max_joint_step, max_joint_step]), range)"],
-    Literal["finger target = clip(mean(finger q) + gripper.scale * a[3], gripper.range)"],
-]
-"""From the output to the targets, step by step."""
-
-
-class DifferentialIk(Record):
-    """The output moves a link, by damped least squares, and a gripper.
-
-    Targets refer to what is sensed: an action of zero asks to stay where the robot is, not where it was told to be.
-    """
-
-    output: TensorSpec
-    """The output."""
-    kind: Literal["differential_ik"]
-    """What the output commands."""
-    columns: tuple[str, str, str, str]
-    """Columns of the output: displacement of the link along x, y and z of the world frame, and the gripper."""
-    clip: tuple[float, float]
-    """Limits that every column is cut to."""
-    formula: IkFormula
-    """From the output to the targets. `orientation`, `J` and `q` are sensed when the action is given."""
-    symbols: dict[str, str]
-    """What the formula names beside the fields here."""
-    unit: Unit
-    """Unit of a target."""
-    link: str
-    """Link that is moved."""
-    scale: PositiveFloat
-    """Displacement per unit of action and control step, m."""
-    damping: PositiveFloat
-    """Damping of the least squares, for displacements in m and rad."""
-    orientation_gain: NonNegativeFloat
-    """Share of the orientation error corrected per control step."""
-    max_joint_step: PositiveFloat
-    """Largest change of a joint per control step, rad."""
-    joints: tuple[ActionJoint, ...] = Field(min_length=1)
-    """Joints that move the link, in the order of the columns of J."""
-    gripper: Gripper
-    """The gripper at its end."""
-    gravity_compensation: float = Field(ge=0.0, le=1.0)
-    """Share of its own weight that the robot carried by itself, beside the PD law."""
-
     @model_validator(mode="after")
-    def _four_columns(self) -> Self:
-        if self.output.shape[1] != len(self.columns):
+    def _one_column_each(self) -> Self:
+        if len(self.columns) != self.output.shape[1]:
             raise ValueError(f"{len(self.columns)} named columns, the output has {self.output.shape[1]}")
         return self
-
-
-Action = Annotated[JointPositionTarget | JointTargets | DifferentialIk, Field(discriminator="kind")]
-"""What the output means."""
 
 
 class GoalTerm(Record):

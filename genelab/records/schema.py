@@ -34,13 +34,11 @@ LATER = {
     "Episodes": ("success_at_end", "measures"),
     "ExecutionCfg": ("nan_policy", "max_env_resets"),
     "ExportRecord": ("goals", "goal"),
-    "JointPositionTarget": ("gravity_compensation",),
     "Metrics": ("success_at_end_rate", "measures", "fall_rate"),
     "ObservationSlice": ("age",),
     "ParentRef": ("variant", "overrides", "foreign", "parent"),
     "RunRecord": ("guards", "demonstrations", "parent"),
     "RunRef": ("variant", "parent"),
-    "TargetJoint": ("velocity_limit",),
     "SeedResult": ("idle_success_rate", "success_above_idle", "no_better_than_idle"),
 }
 """Fields by model that older files of the same schema lack; their defaults say what held before."""

@@ -136,8 +136,8 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     contract = read(tmp_path / "policy" / "policy.onnx.metadata.json")
     assert contract["observation"]["input"]["shape"] == ["batch", 285]
     assert [row.get("age", 0) for row in contract["observation"]["terms"][::6]] == [4, 3, 2, 1, 0]
-    wheel = next(joint for joint in contract["action"]["joints"] if joint["name"] == "FL_wheel_joint")
-    assert (wheel["law"], wheel["scale"], wheel["kv"]) == ("velocity", 20.0, 5.0)
+    k, wheel = next((k, j) for k, j in enumerate(contract["action"]["joints"]) if j["name"] == "FL_wheel_joint")
+    assert (wheel["law"], wheel["kv"], contract["action"]["constants"]["scale"][k]) == ("velocity", 5.0, 20.0)
 
     rolled = genelab("rollout-export", STAGE_2, str(second / "model_final.pt"), str(policy))
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr

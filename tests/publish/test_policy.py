@@ -53,8 +53,11 @@ def test_an_exported_policy_is_published_with_its_contract(sweep: Path, store: P
         ("observation.terms.0.params", {"joints": ["slide"]}),
         ("observation.terms.0.bounds", [[-1.0, 1.0]]),
         ("action.output.name", "x"),
-        ("action.scale", 2.0),
-        ("action.offset", 0.5),
+        ("observation.formula", "obs[start:stop] = value"),
+        ("action.formula.0", "target = action"),
+        ("action.unit", "deg"),
+        ("action.constants.scale", 2.0),
+        ("action.constants.offset", 0.5),
         ("action.gravity_compensation", 1.0),
         ("action.joints.0.name", "hinge"),
         ("action.joints.0.default_pos", 0.1),
@@ -85,10 +88,10 @@ def test_a_changed_contract_is_not_published(
             data = data[int(name) if name.isdecimal() else name]
         if where == "goal":
             value["desired"], value["tolerance"] = value["achieved"], 0.1  # type: ignore[index]
-        data[last] = value
+        data[int(last) if last.isdecimal() else last] = value
 
     edit(contract, change)
-    told = "parity.tolerance" if where == "parity.largest_action" else where.replace(".0.", "[0].")
+    told = "parity.tolerance" if where == "parity.largest_action" else re.sub(r"\.0\b", "[0]", where)
     told = {"parity.max_abs_difference": "parity.passed", "seed": "(seed|checkpoint)"}.get(where, re.escape(told))
     with pytest.raises(RunError, match=rf"metadata\.json: .*{told}"):
         add_entry(sweep, "first", store, policy=contract.parent)
