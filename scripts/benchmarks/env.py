@@ -21,8 +21,8 @@ from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
 from genelab.learn.backend import backend_of
 from genelab.registry import get_task
-from genelab.sim.session import Session, resolve_device, start
-from genelab.sim.simulation import Simulation
+from genelab.sim.make import make_engine, start
+from genelab.sim.session import Session, resolve_device
 
 NUM_ENVS = {FRANKA: (16, 64, 256), **dict.fromkeys(UNITREE, (64, 256, 1024, 4096))}
 FEW_AND_MANY = (64, 4096)
@@ -33,7 +33,7 @@ BLOCK = 10
 @torch.inference_mode()
 def measure(task: TaskSpec, num_envs: int, session: Session, args: Namespace) -> dict[str, float]:
     """Medians over blocks in turns from the same states, ms per control step."""
-    sim = Simulation(task.env, num_envs, session)
+    sim = make_engine(task.env, num_envs, session)
     final = backend_of(task.agent).final_observations
     env = Environment(task.env, sim, SEED, numbering="environment", final_observations=final)
     env.reset()
