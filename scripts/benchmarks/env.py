@@ -19,6 +19,7 @@ from benchmarks.common import (
 )
 from genelab.config.task import TaskSpec
 from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.learn.backend import backend_of
 from genelab.registry import get_task
 from genelab.sim.make import make_engine, start
@@ -35,7 +36,7 @@ def measure(task: TaskSpec, num_envs: int, session: Session, args: Namespace) ->
     """Medians over blocks in turns from the same states, ms per control step."""
     sim = make_engine(task.env, num_envs, session)
     final = backend_of(task.agent).final_observations
-    env = Environment(task.env, sim, SEED, numbering="environment", final_observations=final)
+    env = Environment(task.env, sim, Purpose.training(task, SEED, final_observations=final))
     env.reset()
     targets: list[Tensor] = []
     states: list[dict[str, Tensor]] = []

@@ -13,7 +13,7 @@ from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, NanPolicy
 from genelab.registry import get_task
-from genelab.sim.make import make_engine, start
+from genelab.sim.make import start
 from genelab.sim.session import resolve_device
 from genelab.worker import demonstrations
 from genelab.worker.training import make_trainer
@@ -54,9 +54,8 @@ def main() -> int:
             collect = CollectCfg(steps=task.env.max_episode_steps)
             demonstrations.collect(get_task(args.task), collect, session, path, lambda _: None)
             task, _ = apply_overrides(task, [f"agent.demo_path={path}"])
-        sim = make_engine(task.env, task.train.num_envs, session)
         cap = ExecutionCfg().max_env_resets
-        trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy=args.nan_policy, max_env_resets=cap)
+        trainer = make_trainer(task, "0" * 64, session, SEED, nan_policy=args.nan_policy, max_env_resets=cap)
         demonstrations.prefill(trainer, task)
     # An iteration of SAC before its first update says nothing about updates.
     row = trainer.iterate()

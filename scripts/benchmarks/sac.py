@@ -12,7 +12,7 @@ from genelab.config.overrides import apply_overrides
 from genelab.learn.backend import Trainer
 from genelab.learn.checkpoint import load_tensors, save_tensors
 from genelab.registry import get_task
-from genelab.sim.make import make_engine, start
+from genelab.sim.make import start
 from genelab.sim.session import Session, resolve_device
 from genelab.worker import demonstrations
 from genelab.worker.training import make_trainer
@@ -57,8 +57,7 @@ def main() -> None:
         collected(path, args, session)
         settings = [f"agent.demo_path={path}", f"train.iterations={args.iterations}"]
         task, _ = apply_overrides(get_task(args.task, args.variant), settings)
-        sim = make_engine(task.env, task.train.num_envs, session)
-        trainer = make_trainer(task, "0" * 64, sim, SEED, nan_policy="stop", max_env_resets=1)
+        trainer = make_trainer(task, "0" * 64, session, SEED, nan_policy="stop", max_env_resets=1)
         demonstrations.prefill(trainer, task)
         rows = [trainer.iterate() for _ in range(args.iterations)]
         resume_cost(trainer, Path(folder) / "state.pt")

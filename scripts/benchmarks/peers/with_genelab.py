@@ -1,25 +1,33 @@
 """A registered task, by the checkout that is imported."""
 
+from typing import Any
+
 from serve import arguments, serve
 
 import genelab
-from genelab.envs.environment import Environment
-from genelab.envs.purpose import Purpose
 from genelab.registry import get_task
-from genelab.sim.session import resolve_device
 
-try:
-    from genelab.sim.make import make_engine, start
-except ImportError:
-    # A checkout of before engines stood behind a protocol.
-    from genelab.sim.simulation import Simulation as make_engine  # type: ignore[no-redef]
 
-    from genelab.sim.session import start  # type: ignore[no-redef]
+def make(task: Any, num_envs: int, threads: int) -> Any:
+    """The environment of a training."""
+    try:
+        from genelab.envs.make import make_env
+        from genelab.envs.purpose import Purpose
+        from genelab.sim.make import start
+    except ImportError:
+        # A checkout of before 2026-11-28.
+        from genelab.sim.simulation import Simulation
+
+        from genelab.envs.environment import Environment
+        from genelab.sim.session import start
+
+        session = start(1, "cpu", threads)
+        return Environment(task.env, Simulation(task.env, num_envs, session), 1, numbering="environment")
+    return make_env(task, Purpose.training(task, 1), num_envs, start(1, "cpu", threads))
+
 
 if __name__ == "__main__":
     threads, num_envs, (task_id,) = arguments()
-    task = get_task(task_id)
-    session = start(1, resolve_device("cpu"), threads)
-    env = Environment(task.env, make_engine(task.env, num_envs, session), Purpose(1, numbered=False))
+    env = make(get_task(task_id), num_envs, threads)
     env.reset()
     serve(genelab.__version__, env.num_actions, num_envs, env.step)
