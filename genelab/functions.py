@@ -13,8 +13,8 @@ from typing import Any
 from genelab.errors import InputError
 from genelab.registry import GROUP, broken_entry_points
 
-OWN = "genelab.mdp"
-"""Package of genelab's own terms."""
+OWN = ("genelab.mdp", "genelab.families")
+"""Packages of genelab's own terms."""
 
 _allowed: set[str] = set()
 
@@ -53,10 +53,12 @@ def resolve_function(ref: str) -> Callable[..., Any]:
 
 
 def _require_allowed(ref: str, what: str, module: str) -> None:
-    packages = (OWN, *_of_entry_points(), *sorted(_allowed))
+    packages = (*OWN, *_of_entry_points(), *sorted(_allowed))
     if not any(module == package or module.startswith(f"{package}.") for package in packages):
-        rule = f"must lie in {OWN} or in a package with an entry point in '{GROUP}'"
-        raise InputError(f"function reference '{ref}': {what} '{module}' {rule} ({', '.join(packages[1:]) or 'none'})")
+        rule = f"must lie in {' or '.join(OWN)}, or in a package with an entry point in '{GROUP}'"
+        raise InputError(
+            f"function reference '{ref}': {what} '{module}' {rule} ({', '.join(packages[len(OWN) :]) or 'none'})"
+        )
 
 
 @functools.cache

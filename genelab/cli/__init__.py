@@ -27,7 +27,7 @@ COMMANDS = {
     ),
     "probe": (
         "genelab.cli.probe",
-        "Drive a policy with fixed velocity commands and tell how much of each it achieves.",
+        "Drive a policy with fixed commands and tell how much of each it achieves.",
     ),
     "video": ("genelab.cli.video", "Film a policy in episodes of its evaluation, without a display."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),

@@ -20,7 +20,7 @@ from genelab.worker.probing import probe
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it here, as SVG.")
 def command(task_id: str, checkpoint: Path, device: str, threads: int, out: Path | None, plot: Path | None) -> None:
-    """Drive a policy with fixed velocity commands and tell how much of each it achieves.
+    """Drive a policy with fixed commands and tell how much of each it achieves.
 
     CKPT lies in its run directory, whose snapshot holds the commands. Each case runs in environments of its own: mean
     action, no disturbances, no reset after a fall.

@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model
 from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
 from genelab.config.base import Cfg, FuncRef, Seed, broken_rule, known_names
 from genelab.config.env import EnvCfg
-from genelab.config.terrain import TerrainCurriculumCfg
+from genelab.config.terms import CurriculumCfg
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
 
@@ -19,7 +19,7 @@ class TrainCfg(Cfg):
     """Parallel environments."""
     iterations: PositiveInt
     """Learning iterations in total."""
-    curriculum: TerrainCurriculumCfg | None = None
+    curriculum: CurriculumCfg | None = None
     """How environments move between the levels of the terrain; null to draw the level of every episode."""
 
 
@@ -31,8 +31,12 @@ class ProbeCfg(Cfg):
     """Fixed commands under which a policy shows what it can do: no disturbances, mean action, no reset."""
 
     command: str
-    """Velocity command that is fixed: (x, y, turn) in m/s, m/s and rad/s."""
-    cases: dict[CaseName, tuple[float, float, float]] = Field(min_length=1)
+    """Command that is fixed."""
+    achieved: FuncRef
+    """Function of the state view; returns what is to be compared with the command, component by component."""
+    columns: tuple[str, ...] = Field(min_length=1)
+    """Names of the command's components, for tables."""
+    cases: dict[CaseName, tuple[float, ...]] = Field(min_length=1)
     """Commands by name; each has exactly one component other than 0, the one that is measured."""
     num_envs: PositiveInt = 64
     """Environments of each case."""
@@ -46,6 +50,10 @@ class ProbeCfg(Cfg):
     @model_validator(mode="after")
     def _one_component_each(self) -> Self:
         for name, case in self.cases.items():
+            if len(case) != len(self.columns):
+                raise broken_rule(
+                    f"cases.{name}", list(case), f"must have {len(self.columns)} components, as columns has"
+                )
             if sum(part != 0.0 for part in case) != 1:
                 raise broken_rule(f"cases.{name}", list(case), "must have exactly one component other than 0")
         return self
@@ -132,7 +140,9 @@ class TaskSpec(Cfg):
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
     probe: ProbeCfg | None = Field(default=None, exclude_if=lambda probe: probe is None)
-    """How `genelab probe` looks at a checkpoint; null for a task without velocity commands."""
+    """How `genelab probe` looks at a checkpoint; null for a task without a command to fix."""
+    overlay: FuncRef | None = None
+    """Class that draws beside a film what the task is about; null for none."""
 
     @property
     def stage_before(self) -> tuple[str, str | None] | None:
@@ -153,16 +163,9 @@ class TaskSpec(Cfg):
         return self
 
     @model_validator(mode="after")
-    def _curriculum_fits_the_terrain(self) -> Self:
-        curriculum, terrain = self.train.curriculum, self.env.terrain
-        if curriculum is None:
-            return self
-        if terrain is None:
+    def _curriculum_has_a_terrain(self) -> Self:
+        if self.train.curriculum is not None and self.env.terrain is None:
             raise broken_rule("train.curriculum", "...", "needs a terrain to move on")
-        known_names("train.curriculum.command", curriculum.command, [curriculum.command], "command", self.env.commands)
-        if curriculum.max_start_level >= terrain.rows:
-            rule = f"must be one of the levels 0 to {terrain.rows - 1}"
-            raise broken_rule("train.curriculum.max_start_level", curriculum.max_start_level, rule)
         return self
 
     @model_validator(mode="after")

@@ -162,6 +162,15 @@ class CommandCfg(Cfg):
     """Shortest and longest time until it is drawn again within an episode, s, drawn uniformly; null for never."""
 
 
+class CurriculumCfg(Cfg):
+    """How the environments of a training move between the levels of a terrain. An evaluation has its own levels."""
+
+    func: FuncRef
+    """Function of the parts' world; returns a `genelab.envs.parts.places.Curriculum`."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
 class GoalCfg(Cfg):
     """A goal: what is achieved is compared with a command.
 

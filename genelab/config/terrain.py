@@ -7,7 +7,6 @@ from pydantic import (
     AfterValidator,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Tag,
@@ -184,14 +183,3 @@ class TerrainCfg(Cfg):
     def difficulty(self, level: int) -> float:
         """Difficulty of a level: 0 at the first, 1 at the last. The only level there is has 0."""
         return level / (self.rows - 1) if self.rows > 1 else 0.0
-
-
-class TerrainCurriculumCfg(Cfg):
-    """Moves the environments of a training between levels, by how far they went. An evaluation has its own levels."""
-
-    command: str
-    """Velocity command whose first two components say how fast the robot was to go in the plane."""
-    max_start_level: NonNegativeInt = 0
-    """Hardest level of the first episodes. The level of each is drawn between 0 and this one."""
-    restart_at_random: bool = False
-    """Whether who leaves the hardest level goes on at a random one."""

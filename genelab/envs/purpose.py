@@ -7,7 +7,7 @@ from typing import Self
 from torch import Tensor
 
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.config.terrain import TerrainCurriculumCfg
+from genelab.config.terms import CurriculumCfg
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Purpose:
     """Numbers of the episodes that begin first, one per environment; None for 0, 1, ..."""
     camera: tuple[int, int] | None = None
     """Width and height of pictures, pixels; None for an environment without a camera."""
-    curriculum: TerrainCurriculumCfg | None = None
+    curriculum: CurriculumCfg | None = None
     """How environments of a training move between the levels of a terrain; None to draw the level of every episode."""
 
     @classmethod

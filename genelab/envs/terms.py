@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terms import layout_rows
 from genelab.errors import InputError
 from genelab.functions import resolve_function
@@ -19,17 +20,24 @@ Tap = Callable[[str, Tensor], None]
 """Is shown a tensor and its name. Shape: (num_envs, ...)."""
 
 
-def check_terms(cfg: EnvCfg) -> None:
-    """See that every term can be bound, and its columns named. Builds nothing.
+def check_terms(task: TaskSpec) -> None:
+    """See that everything that a task names by reference can be bound, and the columns of terms named. Builds nothing.
 
     Raises:
         InputError: as `bind`.
     """
-    bound = [bind(f"env.{path}", term, cfg) for path, term in cfg.terms()]
-    if cfg.goal is not None:
-        bound.append(bind_function("env.goal", cfg.goal.achieved, cfg.goal.params, cfg))
+    env, probe = task.env, task.probe
+    bound = [bind(f"env.{path}", term, env) for path, term in env.terms()]
+    if env.goal is not None:
+        bound.append(bind_function("env.goal", env.goal.achieved, env.goal.params, env))
     for term in bound:
         term.columns()
+    if task.train.curriculum is not None:
+        bind("train.curriculum", task.train.curriculum, env)
+    if probe is not None:
+        bind_function("probe", probe.achieved, {}, env)
+    if task.overlay is not None:
+        resolve_function(task.overlay)
 
 
 def takes_goal(func: str) -> bool:

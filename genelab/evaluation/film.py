@@ -1,10 +1,10 @@
-"""Films an episode: pictures of the simulation, and beside them what the policy was asked for and what it does."""
+"""Films an episode: pictures of the simulation, and what the task draws beside them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from genelab.config.task import TaskSpec
@@ -12,13 +12,35 @@ from genelab.envs.make import make_env
 from genelab.envs.purpose import Purpose
 from genelab.errors import DivergedError
 from genelab.evaluation.reload import reloaded_policy, require_layout
+from genelab.functions import resolve_function
 from genelab.learn.checkpoint import Checkpoint
+from genelab.mdp.state import StateView
 from genelab.sim.session import Session
 
 BESIDE_M = (1.5, -1.5, 0.6)
 """Where the camera stands from what it looks at, m, world axes. It follows a floating base."""
-LOW_PASS_S = 0.2
-"""Time constant of the velocities shown, s. A trunk sways with every step."""
+Canvas = Any
+"""A `PIL.ImageDraw.ImageDraw`."""
+
+
+class Overlay(Protocol):
+    """Draws beside a film what a task is about: a class that is called with the task."""
+
+    def observe(self, state: StateView) -> None:
+        """Look at the state at the beginning of a control step; the film shows its first environment."""
+        ...
+
+    def restart(self) -> None:
+        """Forget what was seen: the next state is of another episode."""
+        ...
+
+    def lines(self) -> list[str]:
+        """Text of the moment."""
+        ...
+
+    def draw(self, canvas: Canvas, size: tuple[int, int]) -> None:
+        """Draw into a picture. `size`: its width and height, pixels."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,10 +53,8 @@ class Shot:
     """Since the film began, s."""
     earned: float
     """Return so far."""
-    command: tuple[float, float, float] | None
-    """Velocity asked for, x, y (m/s) and turn (rad/s), frame of the base; None for a task without."""
-    velocity: tuple[float, float, float] | None
-    """Velocity of the base, low-passed, in the same frame; None for a task without a command."""
+    overlay: Overlay | None
+    """What the task draws beside it, as of this moment; None for a task without."""
 
 
 def film(
@@ -70,27 +90,25 @@ def film(
     env = make_env(task, purpose, 1, session)
     require_layout(env, checkpoint, source)
     observations, earned = env.reset(), 0.0
-    shown = torch.zeros(3)
-    share = min(task.env.control_dt / LOW_PASS_S, 1.0)
+    overlay: Overlay | None = resolve_function(task.overlay)(task) if task.overlay else None
     for number in range(task.env.control_steps(seconds)):
         state = env.state()
-        base = state.base
-        if base is not None:
-            shown += share * (torch.cat([base.lin_vel_b[0, :2], base.ang_vel_b[0, 2:]]).cpu() - shown)
+        if overlay is not None:
+            overlay.observe(state)
         if number % every == 0:
+            base = state.base
             target = (base.pos_w[0] if base else state.link_pos_w[0].mean(dim=0)).tolist()
-            asked = task.probe and tuple(state.commands[task.probe.command][0].tolist())
-            x, y, turn = shown.tolist()
             yield Shot(
                 image=env.picture(tuple(a + b for a, b in zip(target, BESIDE_M, strict=True)), tuple(target)),
                 time_s=number * task.env.control_dt,
                 earned=earned,
-                command=asked or None,
-                velocity=(x, y, turn) if asked else None,
+                overlay=overlay,
             )
         step = env.step(policy(observations))
         if bool(step.broken[0]):
             raise DivergedError(f"the state broke {(number + 1) * task.env.control_dt:g} s after the film began")
         observations, earned = step.observations, earned + float(step.reward[0])
         if bool((step.terminated | step.truncated)[0]):
-            earned, shown = 0.0, torch.zeros(3)
+            earned = 0.0
+            if overlay is not None:
+                overlay.restart()

@@ -1,4 +1,4 @@
-"""Drives a policy with fixed velocity commands, all cases at once."""
+"""Drives a policy with fixed commands, all cases at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from genelab.envs.step import Observations
 from genelab.errors import DivergedError
 from genelab.evaluation.reload import reloaded_policy, require_layout
 from genelab.learn.checkpoint import Checkpoint
+from genelab.mdp.state import StateView
+from genelab.mdp.term import bind_function
 from genelab.sim.session import Session
 
 
@@ -22,13 +24,13 @@ class Driven:
     """What became of the environments, case by case. Shapes: (cases, environments of each)."""
 
     achieved: Tensor
-    """Mean of the commanded component over the measured steps, in the frame of the base, m/s or rad/s, float64."""
+    """Mean of the commanded component over the measured steps, in its unit, float64."""
     fell: Tensor
     """Whether a termination was met at any step, bool."""
 
 
 def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Session, source: str) -> Driven:
-    """Run every case from a start of its own. Nothing is reset: who falls lies.
+    """Run every case from a start of its own. Nothing is reset after a fall.
 
     A mean over environments that are reset would hide that half of them fell.
 
@@ -45,15 +47,22 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
     purpose = Purpose.fixed(cfg.seed, {cfg.command: fixed}, episodes, observation_noise=noise)
     env = make_env(task, purpose, len(fixed), session)
     require_layout(env, checkpoint, source)
-    achieved, fell = measure(env, policy, fixed, cfg)
+    found = bind_function("probe", cfg.achieved, {}, task.env)
+    achieved, fell = measure(env, policy, fixed, cfg, found)
     shape = len(commands), cfg.num_envs
     return Driven(achieved.reshape(shape), fell.reshape(shape))
 
 
 def measure(
-    env: SceneEnv, policy: Callable[[Observations], Tensor], fixed: Tensor, cfg: ProbeCfg
+    env: SceneEnv,
+    policy: Callable[[Observations], Tensor],
+    fixed: Tensor,
+    cfg: ProbeCfg,
+    found: Callable[[StateView], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Run a policy under commands that are fixed, each with one component other than 0. Shape: (num_envs, 3).
+    """Run a policy under commands that are fixed, each with one component other than 0. Shape: (num_envs, components).
+
+    `found` tells of a state what is achieved of each component. Shape: (num_envs, components).
 
     Returns:
         Mean of that component over the measured steps, float64, and who fell in any step. Shapes: (num_envs,).
@@ -61,7 +70,7 @@ def measure(
     Raises:
         DivergedError: if a state broke.
     """
-    total = torch.zeros(len(fixed), 3, dtype=torch.float64, device=fixed.device)
+    total = torch.zeros_like(fixed, dtype=torch.float64)
     fell = torch.zeros(len(fixed), dtype=torch.bool, device=fixed.device)
     observations = env.reset()
     for number in range(cfg.warm_up_steps + cfg.measured_steps):
@@ -71,7 +80,6 @@ def measure(
         if bool(step.broken.any()):
             raise DivergedError(f"probe: the state of environment {int(torch.nonzero(step.broken)[0])} broke")
         if number >= cfg.warm_up_steps:
-            body = env.state().floating
-            total += torch.cat([body.lin_vel_b[:, :2], body.ang_vel_b[:, 2:]], dim=1)
+            total += found(env.state())
     component = (fixed != 0.0).to(torch.int64).argmax(dim=1, keepdim=True)
     return (total / cfg.measured_steps).gather(1, component)[:, 0], fell

@@ -38,7 +38,7 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     Raises:
         InputError: if the device does not exist, or a term is wrong.
     """
-    check_terms(task.env)
+    check_terms(task)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
     groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps)
     return _inspection("task", task.id, task, config_sha256(dump_task(task)), cfg, session, groups)
@@ -51,7 +51,7 @@ def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: 
         InputError: if the checkpoint is torn or of another config, or the device does not exist.
     """
     loaded, task = checkpoints.load_of_run(path, run_dir), run_dir.task()
-    check_terms(task.env)
+    check_terms(task)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
     groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps, loaded, f"checkpoint '{path}'")
     return _inspection("checkpoint", str(path), task, loaded.config_sha256, cfg, session, groups)

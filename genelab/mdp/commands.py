@@ -33,34 +33,3 @@ def box_or_ground(
     above = air[0] + (air[1] - air[0]) * draws[:, 3]
     height = torch.where(draws[:, 2] < air_share, above, torch.full_like(above, ground))
     return torch.cat([plane, height[:, None]], dim=1)
-
-
-@term(("x", "y", "turn"), unit="m/s, m/s and rad/s", mirror=(1.0, -1.0, -1.0))
-def velocity(
-    context: EventContext,
-    x_range: Range,
-    y_range: Range,
-    yaw_rate_range: Range,
-    forward_share: Share,
-    forward_min: NonNegativeFloat,
-    standing_share: Share,
-) -> Tensor:
-    """A command: velocities x and y (m/s) and rate of turn about z (rad/s), in the frame of the base.
-
-    Args:
-        context: draws.
-        x_range: lowest and highest velocity forward, m/s.
-        y_range: the same to the left, m/s.
-        yaw_rate_range: the same of the turn to the left, rad/s.
-        forward_share: share of the draws that are straight ahead, with the amount of the velocity x.
-        forward_min: slowest of those, m/s.
-        standing_share: share of the draws that are zero, whatever else they are.
-    """
-    draws = context.uniform(5)
-    ranges = (x_range, y_range, yaw_rate_range)
-    x, y, turn = (low + (high - low) * draws[:, k] for k, (low, high) in enumerate(ranges))
-    drawn = torch.stack([x, y, turn], dim=1)
-    zero = torch.zeros_like(x)
-    ahead = torch.stack([x.abs().clamp(min=forward_min), zero, zero], dim=1)
-    drawn = torch.where((draws[:, 3] < forward_share)[:, None], ahead, drawn)
-    return drawn.masked_fill((draws[:, 4] < standing_share)[:, None], 0.0)

@@ -1,7 +1,6 @@
 """Writes pictures of an episode into a file, with the numbers drawn in."""
 
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-COMMAND, VELOCITY = (46, 160, 67), (31, 119, 180)
-"""Colours of what is asked for and of what is, RGB."""
-RADIUS = 60
-"""Of the dial, pixels. Its rim is 1 m/s."""
-
 
 def drawn(
-    image: NDArray[np.uint8],
-    lines: list[str],
-    command: tuple[float, float, float] | None,
-    velocity: tuple[float, float, float] | None,
+    image: NDArray[np.uint8], lines: list[str], overlay: Callable[[Any, tuple[int, int]], None] | None
 ) -> NDArray[np.uint8]:
-    """A picture with text, and a dial seen from above: forward is up, left is left.
+    """A picture with text, and whatever `overlay` draws on a canvas of this width and height.
 
     Shapes: (height, width, 3) -> (height, width, 3), RGB.
     """
@@ -32,21 +23,8 @@ def drawn(
     font: Any = ImageFont.load_default(size=15)
     for row, line in enumerate(lines):
         canvas.text((12, 10 + 20 * row), line, font=font, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
-    if command is not None and velocity is not None:
-        x, y = picture.width - RADIUS - 16, RADIUS + 16
-        canvas.ellipse((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), fill=(255, 255, 255), outline=(90, 90, 90))
-        for (ahead, left, turn), colour, width in ((command, COMMAND, 5), (velocity, VELOCITY, 3)):
-            tip = (x - RADIUS * left, y - RADIUS * ahead)
-            canvas.line((x, y, *tip), fill=colour, width=width)
-            canvas.ellipse((tip[0] - width, tip[1] - width, tip[0] + width, tip[1] + width), fill=colour)
-            # A turn to the left runs counter-clockwise from straight ahead, 90 degrees for 1 rad/s.
-            start, end = sorted((-90.0, -90.0 - math.degrees(turn * math.pi / 2)))
-            if end - start > 1.0:
-                inset = 3 * width
-                box = (x - RADIUS + inset, y - RADIUS + inset, x + RADIUS - inset, y + RADIUS - inset)
-                canvas.arc(box, start, end, fill=colour, width=width)
-        for row, (name, colour) in enumerate((("command", COMMAND), ("velocity", VELOCITY))):
-            canvas.text((x - 30, y + RADIUS + 6 + 18 * row), name, font=font, fill=colour)
+    if overlay is not None:
+        overlay(canvas, picture.size)
     return np.asarray(picture)
 
 

@@ -16,7 +16,7 @@ def lines(record: ProbeRecord) -> list[str]:
     cases = record.cases
     columns = {
         "case": [case.name for case in cases],
-        **{name: [f"{case.command[k]:.2f}" for case in cases] for k, name in enumerate(("x", "y", "turn"))},
+        **{name: [f"{case.command[k]:.2f}" for case in cases] for k, name in enumerate(record.probe.columns)},
         "median": [f"{case.share_median:.1%}" for case in cases],
         "10 %": [f"{case.share_p10:.1%}" for case in cases],
         "fell": [f"{case.falls}/{record.num_envs}" for case in cases],

@@ -135,7 +135,7 @@ def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
 
 
 def _no_better(errors: Sequence[str] | None) -> str:
-    """Flag of velocity errors that are not clearly below those of doing nothing."""
+    """Flag of errors that are not clearly below those of doing nothing."""
     return f", **no better in** {' and '.join(error.replace('_', ' ') for error in errors)}" if errors else ""
 
 

@@ -39,8 +39,8 @@ def _share(lengths: Sequence[int], *speeds: Sequence[float]) -> float | None:
     return way / asked if asked > 0.0 else None
 
 
-ERRORS = ("lin_vel_error", "turn_error")
-"""Measures of how badly a velocity command is followed."""
+ERROR = "_error"
+"""Ending of the names of measures of how badly a command is followed."""
 
 
 class LevelResult(NamedTuple):
@@ -101,12 +101,12 @@ def success_above_idle(episodes: Episodes, idle: Episodes) -> bool | None:
 
 
 def no_better_than_idle(episodes: Episodes, idle: Episodes) -> tuple[str, ...] | None:
-    """Velocity errors that are not clearly below those of doing nothing, by the rule of `above_idle`.
+    """Measured errors that are not clearly below those of doing nothing, by the rule of `above_idle`.
 
     A legged robot that only stands well may earn clearly more than one that is told nothing, and walk nowhere.
-    None where the task measures no velocity error.
+    None where the task measures no error.
     """
-    names = [name for name in ERRORS if name in episodes.measures and name in idle.measures]
+    names = [name for name in episodes.measures if name.endswith(ERROR) and name in idle.measures]
     worse = [
         name
         for name in names

@@ -103,7 +103,7 @@ class SeedResult(Record):
     success_above_idle: bool | None = Field(default=None, exclude_if=_none)
     """Whether the success rate is clearly above idle's; left out where the task has no goal."""
     no_better_than_idle: tuple[str, ...] | None = Field(default=None, exclude_if=_none)
-    """Measured velocity errors that are not clearly below those of doing nothing; left out where none is measured."""
+    """Measured errors that are not clearly below those of doing nothing; left out where none is measured."""
     random_return_mean: float
     """What random actions earn under the same protocol."""
     above_idle: bool

@@ -1,4 +1,4 @@
-"""What a policy achieves under fixed velocity commands. All but the columns by environment is derived."""
+"""What a policy achieves under fixed commands. All but the columns by environment is derived."""
 
 import math
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ class ProbeCase(Record):
 
     name: str
     """Name of the case."""
-    command: tuple[float, float, float]
-    """Velocity forward (m/s), to the left (m/s) and turn to the left (rad/s), in the frame of the base."""
+    command: tuple[float, ...]
+    """The command."""
     achieved: tuple[float, ...] = Field(min_length=1)
-    """Mean of the commanded component over the measured steps, by environment, signed, m/s or rad/s."""
+    """Mean of the commanded component over the measured steps, by environment, signed, in its unit."""
     fell: tuple[bool, ...]
     """Whether the environment met a termination at any step, the warm-up included."""
     share_median: float
@@ -92,9 +92,7 @@ class ProbeRecord(Record):
         return self
 
 
-def case_of(
-    name: str, command: tuple[float, float, float], achieved: Sequence[float], fell: Sequence[bool]
-) -> ProbeCase:
+def case_of(name: str, command: tuple[float, ...], achieved: Sequence[float], fell: Sequence[bool]) -> ProbeCase:
     """A case with what follows from its columns.
 
     Raises:
@@ -116,7 +114,7 @@ def case_of(
 
 
 def _derived(
-    command: tuple[float, float, float], achieved: Sequence[float], fell: Sequence[bool]
+    command: tuple[float, ...], achieved: Sequence[float], fell: Sequence[bool]
 ) -> tuple[float, float, int, int]:
     asked = next(part for part in command if part != 0.0)
     shares = [value / asked for value in achieved]

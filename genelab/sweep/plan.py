@@ -248,7 +248,7 @@ def _require_terms(task: TaskSpec) -> None:
     # Not before they are needed: they bring torch with them.
     from genelab.envs.terms import check_terms
 
-    check_terms(task.env)
+    check_terms(task)
     from genelab.mdp.mirror import group_images
     from genelab.mdp.term import action_images, joint_columns
 

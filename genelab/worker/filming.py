@@ -71,7 +71,5 @@ def _pictures(shots: "Iterator[Shot]", task_id: str) -> "Iterator[NDArray[np.uin
 
     for shot in shots:
         lines = [task_id, f"{shot.time_s:5.1f} s   return {shot.earned:.2f}"]
-        if shot.command is not None and shot.velocity is not None:
-            for name, (x, y, turn) in (("command ", shot.command), ("velocity", shot.velocity)):
-                lines.append(f"{name}  x {x:+.2f} m/s   y {y:+.2f} m/s   turn {turn:+.2f} rad/s")
-        yield drawn(shot.image, lines, shot.command, shot.velocity)
+        lines += shot.overlay.lines() if shot.overlay else []
+        yield drawn(shot.image, lines, shot.overlay.draw if shot.overlay else None)

@@ -21,7 +21,7 @@ def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: Star
 
     record, task = run_dir.load(), run_dir.task()
     if task.probe is None:
-        raise InputError(f"task '{task.id}' has no probe: it has no velocity commands")
+        raise InputError(f"task '{task.id}' has no probe")
     loaded = checkpoints.load_of_run(path, run_dir)
     session, stamps = started or start_session(task.probe.seed, execution, task)
 

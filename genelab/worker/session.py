@@ -28,7 +28,7 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
     from genelab.sim.make import start
     from genelab.sim.session import resolve_device
 
-    check_terms(task.env)
+    check_terms(task)
     session = start(seed, resolve_device(execution.device), execution.threads)
     backend = BackendStamp.model_validate(
         {

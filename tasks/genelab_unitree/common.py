@@ -7,6 +7,7 @@ from genelab.config.scene import SimCfg
 from genelab.config.task import ProbeCfg
 from genelab.config.terms import (
     CommandCfg,
+    CurriculumCfg,
     IntervalEventCfg,
     MeasureCfg,
     ObservationTermCfg,
@@ -41,8 +42,9 @@ BOUNDS: Bounds = {
 
 
 def reward(func: str, weight: float, **params: Param) -> RewardTermCfg:
-    """A term of `genelab.mdp.locomotion`."""
-    return RewardTermCfg(func=f"genelab.mdp.locomotion:{func}", weight=weight, params=params)
+    """A term of `genelab.mdp.locomotion`, or of the velocity family if it is about the command."""
+    module = "genelab.families.velocity.terms" if "command" in params else "genelab.mdp.locomotion"
+    return RewardTermCfg(func=f"{module}:{func}", weight=weight, params=params)
 
 
 def observation(func: str, noise: float | None = None, **params: Param) -> ObservationTermCfg:
@@ -65,7 +67,9 @@ def commands(forward_share: float = 0.1, standing_share: float = 0.1) -> dict[st
         "forward_min": 0.3,
         "standing_share": standing_share,
     }
-    return {COMMAND: CommandCfg(func="genelab.mdp.commands:velocity", params=params, resample_s=(3.0, 8.0))}
+    return {
+        COMMAND: CommandCfg(func="genelab.families.velocity.commands:velocity", params=params, resample_s=(3.0, 8.0))
+    }
 
 
 def reset_events() -> dict[str, ResetEventCfg]:
@@ -97,7 +101,7 @@ def measures() -> dict[str, MeasureCfg]:
     """How well the command is followed, and how far."""
     units = {"commanded_speed": "m/s", "speed_along_command": "m/s", "lin_vel_error": "m/s", "turn_error": "rad/s"}
     return {
-        name: MeasureCfg(func=f"genelab.mdp.locomotion:{name}", params={"command": COMMAND}, unit=unit)
+        name: MeasureCfg(func=f"genelab.families.velocity.terms:{name}", params={"command": COMMAND}, unit=unit)
         for name, unit in units.items()
     }
 
@@ -108,10 +112,22 @@ def away_from_start(distance: float) -> MeasureCfg:
     return MeasureCfg(func="genelab.mdp.locomotion:away_from_start", params=params, unit="of the time")
 
 
+def curriculum(max_start_level: int = 0) -> CurriculumCfg:
+    """Levels of a terrain by the way that a robot makes of the commanded one."""
+    params: dict[str, Param] = {"command": COMMAND, "max_start_level": max_start_level}
+    return CurriculumCfg(func="genelab.families.velocity.curriculum:by_the_way_made", params=params)
+
+
+OVERLAY = "genelab.families.velocity.overlay:Dial"
+"""What is drawn beside films."""
+
+
 def probe(fastest: float, turn: float, slow_turns: tuple[float, ...] = (0.2,)) -> ProbeCfg:
     """Each direction by itself: m/s along x and y, rad/s about z; then slow ones, which are harder to keep."""
     return ProbeCfg(
         command=COMMAND,
+        achieved="genelab.families.velocity.terms:achieved",
+        columns=("x", "y", "turn"),
         cases={
             "forward": (fastest, 0.0, 0.0),
             "backward": (-fastest, 0.0, 0.0),

@@ -19,7 +19,6 @@ from genelab.config.terrain import (
     SlopeCfg,
     SubTerrainCfg,
     TerrainCfg,
-    TerrainCurriculumCfg,
 )
 from genelab_unitree import common
 
@@ -98,6 +97,7 @@ def flat() -> TaskSpec:
         ),
         agent=agent(),
         train=TrainCfg(num_envs=4096, iterations=3000),
+        overlay=common.OVERLAY,
         probe=common.probe(fastest=0.8, turn=1.0),
     )
 
@@ -117,7 +117,7 @@ def rough() -> TaskSpec:
             "published_as": "Genelab-Velocity-Rough-Unitree-Go1-v0",
             # One start on every cell.
             "probe": probe.model_copy(update={"num_envs": ground.rows * len(ground.columns)}),
-            "train": flat_task.train.model_copy(update={"curriculum": TerrainCurriculumCfg(command=common.COMMAND)}),
+            "train": flat_task.train.model_copy(update={"curriculum": common.curriculum()}),
             "env": EnvCfg(
                 **env.model_dump(exclude={"observations", "terminations", "measures"}),
                 terrain=ground,

@@ -3,7 +3,6 @@
 from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec, TrainCfg, WarmStartCfg
 from genelab.config.terms import RewardTermCfg
-from genelab.config.terrain import TerrainCurriculumCfg
 from genelab_unitree import common, gait, go1
 
 FIND, SMOOTH = "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0", "Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0"
@@ -62,7 +61,7 @@ def rough() -> TaskSpec:
     """The task on rough ground with smaller networks and fewer environments, from the stage before."""
     task = _small(go1.rough(), CLIMB)
     # So short a training has no time to climb again: its episodes begin on all levels that the stage before reached.
-    curriculum = TerrainCurriculumCfg(command=common.COMMAND, max_start_level=6)
+    curriculum = common.curriculum(max_start_level=6)
     return task.model_copy(update={"train": task.train.model_copy(update={"curriculum": curriculum})})
 
 

@@ -71,6 +71,7 @@ def stage_1() -> TaskSpec:
         env=_env(LOCKED, rewards),
         agent=_agent(),
         train=TrainCfg(num_envs=4096, iterations=6000),
+        overlay=common.OVERLAY,
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
     )
 
@@ -92,6 +93,7 @@ def stage_2() -> TaskSpec:
         agent=_agent(),
         # Published as 6000 and 4000 more in a second run.
         train=TrainCfg(num_envs=4096, iterations=10000),
+        overlay=common.OVERLAY,
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
         # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
         warm_start=WarmStartCfg(

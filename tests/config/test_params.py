@@ -63,7 +63,7 @@ SCAN = "env.observations.policy.terms.height_scan.params"
 def test_a_parameter_that_breaks_its_rule_is_named_with_value_and_rule(task: str, change: str, told: str) -> None:
     path = change.partition("=")[0]
     with pytest.raises(InputError) as caught:
-        check_terms(apply_overrides(get_task(task), [change])[0].env)
+        check_terms(apply_overrides(get_task(task), [change])[0])
     text = str(caught.value)
     assert told in text
     assert path.removeprefix("env.").rpartition(".")[2] in text
@@ -73,7 +73,7 @@ def test_a_parameter_that_breaks_its_rule_is_named_with_value_and_rule(task: str
 
 @pytest.mark.parametrize("task", task_ids())
 def test_the_terms_of_every_task_take_their_parameters(task: str) -> None:
-    check_terms(get_task(task).env)
+    check_terms(get_task(task))
 
 
 def _with_mirror(**changes: Any) -> list[str]:

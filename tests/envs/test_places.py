@@ -9,8 +9,11 @@ from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
-from genelab.config.terrain import FlatCfg, TerrainCfg, TerrainCurriculumCfg
+from genelab.config.terrain import FlatCfg, TerrainCfg
 from genelab.envs.parts.places import Places
+from genelab.envs.terms import check_terms
+from genelab.errors import InputError
+from genelab.families.velocity.curriculum import by_the_way_made
 from genelab.registry import get_task
 from tests.envs.world import constant, world
 
@@ -37,7 +40,18 @@ class _Placed(Places):
 
     def begin_there(self, mask: Tensor, number: Tensor, draw: Any) -> None:
         self._world.episode_number, self._world.draw = number, draw
-        self.start(mask)
+        for part in (self, self._curriculum):
+            if part is not None:
+                part.start(mask)
+
+    def account(self, state: Any, broken: Tensor) -> None:
+        if self._curriculum is not None:
+            self._curriculum.account(state, broken)
+
+    @property
+    def way(self) -> dict[str, Tensor]:
+        assert self._curriculum is not None
+        return self._curriculum.memory
 
     @property
     def level(self) -> Tensor:
@@ -48,8 +62,11 @@ class _Placed(Places):
         return self.view(SimpleNamespace()).origin_w  # type: ignore[arg-type]
 
 
-def _places(curriculum: TerrainCurriculumCfg | None, *, by_episode: bool = False) -> _Placed:
-    return _Placed(CENTERS, world(_env_cfg(), N, numbered=by_episode, curriculum=curriculum))
+def _places(max_start_level: int | None, *, by_episode: bool = False) -> _Placed:
+    """With a curriculum if there is a hardest level of the first episodes."""
+    around = world(_env_cfg(), N, numbered=by_episode)
+    curriculum = None if max_start_level is None else by_the_way_made(around, "velocity", max_start_level)
+    return _Placed(CENTERS, around, curriculum)
 
 
 def _draw(value: float) -> Any:
@@ -70,7 +87,7 @@ NOWHERE = torch.zeros(N, dtype=torch.bool)
 
 
 def test_an_episode_of_an_evaluation_stands_where_its_number_says():
-    places = _places(TerrainCurriculumCfg(command="velocity"), by_episode=True)
+    places = _places(None, by_episode=True)
     places.begin_there(ALL, torch.tensor([0, 1, 2, 3]), _draw(0.9))
     assert places.level.tolist() == [0, 1, 2, 0]
     assert places.memory["column"].tolist() == [0, 0, 0, 1]
@@ -93,7 +110,7 @@ def test_every_cell_is_stood_in_once_before_one_is_again():
 
 
 def test_a_training_begins_on_the_easy_levels_and_keeps_its_columns():
-    places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
+    places = _places(1)
     places.begin_there(ALL, NUMBERS, lambda _stream, dim: torch.tensor([0.0, 0.4, 0.6, 0.999]).repeat(dim, 1).T)
     assert places.level.tolist() == [0, 0, 1, 1]
     assert places.memory["column"].tolist() == [0, 0, 1, 1]
@@ -105,23 +122,23 @@ def test_a_training_begins_on_the_easy_levels_and_keeps_its_columns():
     ("made", "away", "level"), [(0.0, 4.1, 2), (0.24, 4.1, 2), (0.24, 3.9, 0), (0.26, 0.1, 1), (-0.5, 3.9, 0)]
 )
 def test_levels_follow_the_way_made_of_the_way_asked_for(made: float, away: float, level: int):
-    places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
+    places = _places(1)
     places.begin_there(ALL, NUMBERS, _draw(0.999))
     for _ in range(100):
         # Half of 0.5 m/s is 0.25 m/s. What goes ahead, and the turn, is no way asked for.
         places.account(_state(places, [away] * N, 0.5, made), NOWHERE)
-    assert places.memory["way_m"].tolist() == pytest.approx([100 * 0.02 * made] * N, abs=1e-5)
+    assert places.way["way_m"].tolist() == pytest.approx([100 * 0.02 * made] * N, abs=1e-5)
     places.begin_there(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
     assert places.level.tolist() == [level, 1, 1, 1]
     # What was walked counts once.
-    assert places.memory["away_m"].tolist() == pytest.approx([0.0, away, away, away])
-    assert places.memory["commanded_m"].tolist() == pytest.approx([0.0, 1.0, 1.0, 1.0])
+    assert places.way["away_m"].tolist() == pytest.approx([0.0, away, away, away])
+    assert places.way["commanded_m"].tolist() == pytest.approx([0.0, 1.0, 1.0, 1.0])
     places.begin_there(torch.tensor([True, False, False, False]), NUMBERS, _draw(0.0))
     assert places.level[0] == level
 
 
 def test_what_broke_has_gone_nowhere():
-    places = _places(TerrainCurriculumCfg(command="velocity", max_start_level=1))
+    places = _places(1)
     places.begin_there(ALL, NUMBERS, _draw(0.999))
     places.account(_state(places, [1.0] * N, 0.5, 0.5), NOWHERE)
     places.account(_state(places, [1e6] * N, 0.5, 1e6), torch.tensor([True, True, False, False]))
@@ -137,12 +154,12 @@ def test_without_a_curriculum_every_level_is_drawn():
 
 
 def test_what_it_remembers_is_all_it_needs():
-    places, other = (_places(TerrainCurriculumCfg(command="velocity")) for _ in range(2))
+    places, other = (_places(0) for _ in range(2))
     places.begin_there(ALL, NUMBERS, _draw(0.7))
     for _ in range(3):
         places.account(_state(places, [5.0, 0.0, 5.0, 0.0], 1.0), NOWHERE)
-    saved: dict[str, Tensor] = {name: value.clone() for name, value in places.memory.items()}
-    other.memory.update(saved)
+    for mine, theirs in ((places.memory, other.memory), (places.way, other.way)):
+        theirs.update({name: value.clone() for name, value in mine.items()})
     for each in (places, other):
         each.begin_there(ALL, NUMBERS, _draw(0.2))
     assert places.level.tolist() == [1, 0, 1, 0]
@@ -154,11 +171,24 @@ def test_what_it_remembers_is_all_it_needs():
     [
         ({"env": {"ground": None}}, "ground"),
         ({"env": {"terrain": None}}, "train.curriculum"),
-        ({"train": {"curriculum": {"command": "speed"}}}, "train.curriculum.command"),
-        ({"train": {"curriculum": {"command": "velocity", "max_start_level": 10}}}, "must be one of the levels 0 to 9"),
     ],
 )
 def test_a_wrong_config_names_the_field(changes: dict[str, Any], told: str):
     good = get_task("Genelab-Velocity-Rough-Unitree-Go1-v0").model_dump()
     with pytest.raises(ValueError, match=told):
         TaskSpec.model_validate(good | {part: good[part] | change for part, change in changes.items()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"command": "speed"}, r"train\.curriculum\.params\.command = 'speed': unknown command 'speed'"),
+        ({"max_start_level": 10}, r"params\.max_start_level = 10: must be one of the levels 0 to 9"),
+    ],
+)
+def test_a_curriculum_of_another_task_names_the_parameter(changes: dict[str, Any], told: str):
+    task = get_task("Genelab-Velocity-Rough-Unitree-Go1-v0")
+    assert task.train.curriculum is not None
+    cfg = task.train.curriculum.model_copy(update={"params": task.train.curriculum.params | changes})
+    with pytest.raises(InputError, match=told):
+        check_terms(task.model_copy(update={"train": task.train.model_copy(update={"curriculum": cfg})}))

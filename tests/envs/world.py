@@ -8,18 +8,15 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.config.terrain import TerrainCurriculumCfg
 from genelab.envs.parts.part import World
 from genelab.envs.purpose import Purpose
 
 
-def world(
-    cfg: Any, num_envs: int, *, numbered: bool = False, curriculum: TerrainCurriculumCfg | None = None, **sim: Any
-) -> World:
+def world(cfg: Any, num_envs: int, *, numbered: bool = False, **sim: Any) -> World:
     """A world whose draws are 0 until `draws` sets others. `sim`: what the parts ask of the simulator."""
     cpu = torch.device("cpu")
     fake: Any = SimpleNamespace(num_envs=num_envs, device=cpu, **sim)
-    purpose = Purpose(1, numbered=numbered, measures=True, curriculum=curriculum)
+    purpose = Purpose(1, numbered=numbered, measures=True)
     state: Any = SimpleNamespace(joint_pos=torch.zeros(num_envs, 1))
     counts = torch.arange(num_envs)
     return World(cfg, fake, purpose, constant(num_envs, 0.0), lambda: state, counts, torch.zeros_like(counts))

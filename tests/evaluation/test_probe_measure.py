@@ -9,8 +9,17 @@ import torch
 from genelab.config.task import ProbeCfg
 from genelab.errors import DivergedError
 from genelab.evaluation.probe import measure
+from genelab.families.velocity.terms import achieved
 
-CFG = ProbeCfg(command="velocity", cases={"left": (0.0, 0.5, 0.0)}, num_envs=1, warm_up_steps=2, measured_steps=3)
+CFG = ProbeCfg(
+    command="velocity",
+    achieved="genelab.families.velocity.terms:achieved",
+    columns=("x", "y", "turn"),
+    cases={"left": (0.0, 0.5, 0.0)},
+    num_envs=1,
+    warm_up_steps=2,
+    measured_steps=3,
+)
 COMMANDS = torch.tensor([[0.8, 0.0, 0.0], [0.0, -0.8, 0.0], [0.0, 0.0, 1.0]])
 
 
@@ -38,14 +47,14 @@ class _Known:
 
 def test_each_case_is_measured_by_its_own_component_after_the_warm_up() -> None:
     env = _Known()
-    achieved, fell = measure(env, lambda observations: observations["policy"], COMMANDS, CFG)  # type: ignore[arg-type]
+    reached, fell = measure(env, lambda observations: observations["policy"], COMMANDS, CFG, achieved)  # type: ignore[arg-type]
     assert env.steps == 5
     # Steps 2, 3 and 4.
-    assert achieved.tolist() == pytest.approx([3.0, 30.0, 300.0])
+    assert reached.tolist() == pytest.approx([3.0, 30.0, 300.0])
     # A fall before the measurement counts.
     assert fell.tolist() == [False, True, False]
 
 
 def test_a_state_that_breaks_is_an_error() -> None:
     with pytest.raises(DivergedError, match="the state of environment 2 broke"):
-        measure(_Known(breaks_at=3), lambda o: o["policy"], COMMANDS, CFG)  # type: ignore[arg-type]
+        measure(_Known(breaks_at=3), lambda o: o["policy"], COMMANDS, CFG, achieved)  # type: ignore[arg-type]

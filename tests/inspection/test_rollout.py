@@ -173,7 +173,7 @@ def test_a_task_with_a_goal_under_random_actions(build: Build):
         assert column.share_clipped == column.share_saturated == pytest.approx(0.317, abs=0.07)
         assert column.std == pytest.approx(0.1 if name == "gripper" else 0.05, rel=0.15)
         assert column.flags == ("saturated",)
-    height = by_name(found["desired_goal"])["goal_position[2]"]
+    height = by_name(found["desired_goal"])["goal_position[z]"]
     assert height.min is not None
     assert height.max is not None
     assert 0.02 - 1e-6 <= height.min < height.max <= 0.2 + 1e-6

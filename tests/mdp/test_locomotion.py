@@ -4,7 +4,9 @@ import math
 import pytest
 import torch
 
-from genelab.mdp import commands, events, locomotion, observations, randomizations, terminations
+from genelab.families.velocity import commands as velocity_commands
+from genelab.families.velocity import terms as velocity
+from genelab.mdp import events, locomotion, observations, randomizations, terminations
 from genelab.mdp.state import BaseState, EventContext, FeetState, Names, StateView
 from genelab.mdp.terrain import HeightMap
 
@@ -92,15 +94,15 @@ def test_tracking():
     state = _state()
     # (1 - 0.6)^2 + 0.1^2 + 0.2^2 = 0.21; standing still is asked of the second: 0.1^2 + 0.6^2 + 0.2^2 = 0.41.
     expected = [math.exp(-0.21 / 0.25), math.exp(-0.41 / 0.25)]
-    assert locomotion.track_lin_vel(state, "velocity", 0.25).tolist() == pytest.approx(expected)
+    assert velocity.track_lin_vel(state, "velocity", 0.25).tolist() == pytest.approx(expected)
     expected = [math.exp(-0.05 / 0.25), math.exp(-0.30 / 0.25)]
-    assert locomotion.track_ang_vel(state, "velocity", 0.25).tolist() == pytest.approx(expected)
-    assert locomotion.lateral_error(state, "velocity").tolist() == pytest.approx([0.1, 0.6])
-    assert locomotion.turn_error(state, "velocity").tolist() == pytest.approx([0.0, 0.5])
-    assert locomotion.lin_vel_error(state, "velocity").tolist() == pytest.approx([math.sqrt(0.17), math.sqrt(0.37)])
-    assert locomotion.commanded_speed(state, "velocity").tolist() == [1.0, 0.0]
+    assert velocity.track_ang_vel(state, "velocity", 0.25).tolist() == pytest.approx(expected)
+    assert velocity.lateral_error(state, "velocity").tolist() == pytest.approx([0.1, 0.6])
+    assert velocity.turn_error(state, "velocity").tolist() == pytest.approx([0.0, 0.5])
+    assert velocity.lin_vel_error(state, "velocity").tolist() == pytest.approx([math.sqrt(0.17), math.sqrt(0.37)])
+    assert velocity.commanded_speed(state, "velocity").tolist() == [1.0, 0.0]
     # Where no motion is asked for there is no direction.
-    assert locomotion.speed_along_command(state, "velocity").tolist() == pytest.approx([0.6, 0.0])
+    assert velocity.speed_along_command(state, "velocity").tolist() == pytest.approx([0.6, 0.0])
 
 
 def test_away_from_start_is_measured_in_the_plane():
@@ -140,11 +142,11 @@ def test_feet():
     state = _state()
     axes = ["x", "y", "turn"]
     # 0.3^2 + 0.4^2 of the foot in contact; the other robot is asked to stand, and its foot is in the air.
-    assert locomotion.foot_slip(state, "velocity", 0.05, axes).tolist() == pytest.approx([0.25, 0.0])
-    assert locomotion.feet_in_the_air(state, "velocity", (0.1, 0.5), 0.1, axes).tolist() == [0.0, 0.0]
+    assert velocity.foot_slip(state, "velocity", 0.05, axes).tolist() == pytest.approx([0.25, 0.0])
+    assert velocity.feet_in_the_air(state, "velocity", (0.1, 0.5), 0.1, axes).tolist() == [0.0, 0.0]
     moving = _state(commands={"velocity": torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.08, 0.08]])})
-    assert locomotion.feet_in_the_air(moving, "velocity", (0.1, 0.5), 0.1, axes).tolist() == [0.0, 1.0]
-    assert locomotion.feet_in_the_air(moving, "velocity", (0.2, 0.5), 0.1, axes).tolist() == [0.0, 0.0]
+    assert velocity.feet_in_the_air(moving, "velocity", (0.1, 0.5), 0.1, axes).tolist() == [0.0, 1.0]
+    assert velocity.feet_in_the_air(moving, "velocity", (0.2, 0.5), 0.1, axes).tolist() == [0.0, 0.0]
     # 5 N and 0.5 N on the shank.
     assert locomotion.touching(state, ["trunk", "shank"], 1.0).tolist() == [1.0, 0.0]
     assert locomotion.touching(state, ["trunk"], 1.0).tolist() == [0.0, 0.0]
@@ -152,8 +154,8 @@ def test_feet():
 
 def test_only_the_named_axes_ask_to_move():
     state = _state(commands={"velocity": torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.06, -0.06]])})
-    assert locomotion.asked_to_move(state, "velocity", 0.1, ["y", "turn"]).tolist() == [False, True]
-    assert locomotion.asked_to_move(state, "velocity", 0.1, ["x"]).tolist() == [True, False]
+    assert velocity.asked_to_move(state, "velocity", 0.1, ["y", "turn"]).tolist() == [False, True]
+    assert velocity.asked_to_move(state, "velocity", 0.1, ["x"]).tolist() == [True, False]
 
 
 def test_a_tilt_beyond_the_limit_is_a_fall():
@@ -194,7 +196,7 @@ def test_velocity_commands():
     shares = {"forward_share": 0.1, "forward_min": 0.3, "standing_share": 0.1}
 
     def drawn(*draws: float) -> list[float]:
-        found: torch.Tensor = commands.velocity(_context([list(draws)] * 2, _state()), **ranges, **shares)
+        found: torch.Tensor = velocity_commands.velocity(_context([list(draws)] * 2, _state()), **ranges, **shares)
         return found[0].tolist()
 
     assert drawn(0.0, 0.5, 0.75, 0.1, 0.1) == pytest.approx([-1.0, 0.0, 0.5])

@@ -114,6 +114,8 @@ def make_walker(**changes: Any) -> TaskSpec:
     )
     probe = ProbeCfg(
         command="velocity",
+        achieved="toy.mdp:achieved",
+        columns=("x", "y", "turn"),
         cases={"forward": (0.5, 0.0, 0.0), "turn_right": (0.0, 0.0, -1.0)},
         num_envs=3,
         warm_up_steps=2,

@@ -36,6 +36,7 @@ def test_what_is_not_finite_is_refused() -> None:
         ({"cases": {"still": [0.0, 0.0, 0.0]}}, r"probe\.cases\.still = \[0\.0, 0\.0, 0\.0\]: must have exactly one"),
         ({"cases": {"both": [1.0, 1.0, 0.0]}}, r"probe\.cases\.both = .* must have exactly one component"),
         ({"cases": {"turn_at_0.2": [0.0, 0.0, 0.2]}}, r"probe\.cases.* turn_at_0\.2|probe\.cases\.turn_at_0\.2"),
+        ({"cases": {"flat": [1.0, 0.0]}}, r"probe\.cases\.flat = \[1\.0, 0\.0\]: must have 3 components"),
         ({"command": "speed"}, r"probe\.command = 'speed': unknown command 'speed'; known: velocity"),
         ({"measured_steps": 950}, r"probe\.measured_steps = 950: must stay below the 1000 control steps"),
     ],

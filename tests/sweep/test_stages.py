@@ -199,7 +199,7 @@ def test_what_means_something_else_in_the_stage_before_is_refused(tmp_path: Path
             r"policy\.terms\.joint_pos\.params = .*height_scan missing a required argument",
         ),
         (
-            'env.rewards.joint_torques.func="genelab.mdp.locomotion:track_lin_vel"',
+            'env.rewards.joint_torques.func="genelab.families.velocity.terms:track_lin_vel"',
             r"env\.rewards\.joint_torques\.params = .*track_lin_vel missing a required argument: 'command'",
         ),
     ],

@@ -258,7 +258,8 @@ def test_velocity_gains_decide_how_fast_wheels_spin_up_and_legs_move(build: Buil
 def test_a_reset_event_sees_the_command_of_its_own_episode(build: Build) -> None:
     env = Environment(get_task(GO1).env, build(GO1, N), Purpose(1, numbered=True, max_steps=2, disturbances=False))
     seen: list[Tensor] = []
-    env._reset_events["listen"] = lambda context: (seen.append(context.state.commands["velocity"]), StateWrite())[1]
+    events = env._parts["reset_events"]._events  # type: ignore[attr-defined]
+    events["listen"] = lambda context: (seen.append(context.state.commands["velocity"]), StateWrite())[1]
     env.reset()
     first = env.state().commands["velocity"].clone()
     for _ in range(2):

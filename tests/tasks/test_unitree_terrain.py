@@ -47,9 +47,15 @@ def sim(cfg: EnvCfg, sim_session: Session) -> Engine:
 
 
 def _env(cfg: EnvCfg, sim: Engine, *, training: bool = False, max_steps: int | None = None) -> Environment:
-    env = Environment(
-        cfg, sim, Purpose(1, numbered=not training, max_steps=max_steps, observation_noise=False, disturbances=False)
+    purpose = Purpose(
+        1,
+        numbered=not training,
+        max_steps=max_steps,
+        observation_noise=False,
+        disturbances=False,
+        curriculum=get_task(ROUGH).train.curriculum if training else None,
     )
+    env = Environment(cfg, sim, purpose)
     env.reset()
     return env
 

@@ -10,9 +10,11 @@ from genelab.envs.parts.feet import Feet
 from genelab.envs.parts.history import History
 from genelab.envs.parts.measures import Measures
 from genelab.envs.parts.part import Part, World
-from genelab.envs.parts.places import Places
+from genelab.envs.parts.places import Curriculum, Places
 from genelab.envs.parts.randomizations import Randomizations
 from genelab.envs.parts.success import Success
+from genelab.errors import InputError
+from genelab.mdp.term import bind
 
 
 def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:
@@ -30,7 +32,9 @@ def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:
     if disturbed and cfg.randomizations:
         parts["randomizations"] = Randomizations(world)
     if world.sim.cell_centers_w is not None:
-        parts["place"] = Places(world.sim.cell_centers_w, world)
+        curriculum = _curriculum(world)
+        parts["place"] = Places(world.sim.cell_centers_w, world, curriculum)
+        parts |= {"curriculum": curriculum} if curriculum else {}
     if cfg.robot.base is not None:
         parts["base"] = Base(world)
     if cfg.feet is not None:
@@ -46,3 +50,14 @@ def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:
     parts["commands"] = Commands(world)
     parts["reset_events"] = ResetEvents(world)
     return parts | {f"history/{n}": History(c.history) for n, c in cfg.observations.items() if c.history > 1}
+
+
+def _curriculum(world: World) -> Curriculum | None:
+    """The curriculum of a training; None for other purposes, or if the training has none."""
+    cfg = world.purpose.curriculum
+    if cfg is None:
+        return None
+    made = bind("train.curriculum", cfg, world.cfg)(world)
+    if not isinstance(made, Curriculum):
+        raise InputError(f"train.curriculum.func = '{cfg.func}': must return a Curriculum")
+    return made

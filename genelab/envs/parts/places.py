@@ -1,12 +1,31 @@
-"""Where on a terrain the episodes of each environment start, and how trainings move between its levels."""
+"""Where on a terrain the episodes of each environment start."""
 
 import torch
 from torch import Tensor
 
 from genelab.envs.parts.part import Part, World
-from genelab.mdp.curricula import terrain_levels
-from genelab.mdp.locomotion import commanded_speed, speed_along_command
 from genelab.mdp.state import PlaceState, StateView
+
+
+class Curriculum(Part):
+    """Says how hard the next episode of an environment of a training is.
+
+    Comes after the places in the collection: it still knows the episode that ended when they place the next one.
+    """
+
+    def __init__(self, max_start_level: int) -> None:
+        """`max_start_level`: hardest level of the first episodes."""
+        super().__init__()
+        self.max_start_level = max_start_level
+
+    def next_level(self, level: Tensor, uniform: Tensor) -> Tensor:
+        """Levels of the next episodes, int64.
+
+        Args:
+            level: of the running ones, int64. Shape: (num_envs,).
+            uniform: draws in [0, 1). Shape: (num_envs,).
+        """
+        raise NotImplementedError
 
 
 class Places(Part):
@@ -17,12 +36,10 @@ class Places(Part):
     episode if there is none.
     """
 
-    def __init__(self, centers_w: Tensor, world: World) -> None:
+    def __init__(self, centers_w: Tensor, world: World, curriculum: Curriculum | None) -> None:
         """Place nothing yet. `centers_w`: centres of the cells, m. Shape: (rows, columns, 3)."""
         super().__init__()
-        assert world.cfg.terrain is not None
-        self._world, self._cfg = world, world.purpose.curriculum
-        self._cell_size = world.cfg.terrain.cell_size
+        self._world, self._curriculum = world, curriculum
         self._centers_w = centers_w.to(world.device)
         self._rows, self._columns = centers_w.shape[:2]
         self.begin()
@@ -31,22 +48,11 @@ class Places(Part):
         """No environment is placed."""
         self.memory |= {name: self._world.zeros(dtype=torch.int64) for name in ("level", "column")}
         self.memory["placed"] = self._world.zeros(dtype=torch.bool)
-        self.memory |= {name: self._world.zeros() for name in ("away_m", "way_m", "commanded_m")}
 
     def view(self, state: StateView) -> PlaceState:
         """The cells."""
         level = self.memory["level"]
         return PlaceState(self._centers_w[level, self.memory["column"]], level)
-
-    def account(self, state: StateView, broken: Tensor) -> None:
-        """Look at how far the robots are and were to go, after the physics of a control step of a training."""
-        if self._cfg is None or self._world.purpose.numbered:
-            return
-        away = (state.floating.pos_w - state.floating.origin_w)[:, :2].norm(dim=1)
-        self.memory["away_m"] = torch.where(broken, self.memory["away_m"], away)
-        for name, speed in (("way_m", speed_along_command), ("commanded_m", commanded_speed)):
-            step_m = speed(state, self._cfg.command) * self._world.cfg.control_dt
-            self.memory[name] = self.memory[name] + step_m.masked_fill(broken, 0.0)
 
     def start(self, mask: Tensor) -> None:
         """Give new episodes their cells."""
@@ -58,8 +64,6 @@ class Places(Part):
         self.memory["level"] = torch.where(mask, level, self.memory["level"])
         self.memory["column"] = torch.where(mask, column, self.memory["column"])
         self.memory["placed"] = self.memory["placed"] | mask
-        for name in ("away_m", "way_m", "commanded_m"):
-            self.memory[name] = self.memory[name].masked_fill(mask, 0.0)
 
     def metrics(self) -> dict[str, float]:
         """Mean level over the environments."""
@@ -67,26 +71,17 @@ class Places(Part):
 
     def _next_level(self) -> Tensor:
         uniform = self._world.draw("terrain/level", 1)[:, 0]
-        if self._cfg is None:
-            return _drawn(uniform, self._rows)
-        moved = terrain_levels(
-            self.memory["level"],
-            self.memory["away_m"],
-            self.memory["way_m"],
-            self.memory["commanded_m"],
-            self._cell_size,
-            self._rows - 1,
-            restart_at_random=self._cfg.restart_at_random,
-            uniform=uniform,
-        )
-        return torch.where(self.memory["placed"], moved, _drawn(uniform, self._cfg.max_start_level + 1))
+        if self._curriculum is None:
+            return drawn(uniform, self._rows)
+        moved = self._curriculum.next_level(self.memory["level"], uniform)
+        return torch.where(self.memory["placed"], moved, drawn(uniform, self._curriculum.max_start_level + 1))
 
     def _first_column(self) -> Tensor:
-        drawn = _drawn(self._world.draw("terrain/column", 1)[:, 0], self._columns)
-        return torch.where(self.memory["placed"], self.memory["column"], drawn)
+        uniform = self._world.draw("terrain/column", 1)[:, 0]
+        return torch.where(self.memory["placed"], self.memory["column"], drawn(uniform, self._columns))
 
 
-def _drawn(uniform: Tensor, count: int) -> Tensor:
+def drawn(uniform: Tensor, count: int) -> Tensor:
     """Integers below `count` from draws in [0, 1), int64. Shapes: (num_envs,) -> (num_envs,)."""
     # The product may round up to the count.
     return (uniform * count).to(torch.int64).clamp(max=count - 1)

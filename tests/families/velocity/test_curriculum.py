@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from genelab.mdp import commands
-from genelab.mdp.curricula import terrain_levels
+from genelab.families.velocity import commands
+from genelab.families.velocity.curriculum import terrain_levels
 from genelab.registry import get_task
 
 
