@@ -1,24 +1,19 @@
 """Kills `genelab` at random moments of every phase and checks that the same command finishes as if nothing had been.
 
 Kills are real SIGKILLs of real processes: of the whole tree, of the worker alone, or of the launcher alone. The moments
-are drawn from --seed; a moment of a short phase is met by watching for its file. Any violation, or fewer kills that
-landed than --at-least: exit code 1.
+are drawn from a seed; a moment of a short phase is met by watching for its file.
 """
 
-import argparse
 import random
 import shutil
-import sys
-import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
-from kill_checks import findings, leftovers, torn, unequal_pages, unequal_runs, unequal_stores
-from kill_process import Command, Victims, wait_for
+from tests.robust.kill_checks import findings, leftovers, torn, unequal_pages, unequal_runs, unequal_stores
+from tests.robust.kill_process import Command, Victims, wait_for
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
 ITERATIONS = 6
@@ -33,8 +28,6 @@ RUN = "runs/seed_1"
 
 SHARES = {"start": 2, "evaluation": 3, "record": 3, "training": 5, "checkpoint": 5, "publishing": 8, "rendering": 6}
 """How a campaign of 32 kills is spread over the phases."""
-ENOUGH = 30
-"""Kills that must land in a campaign of so many or more."""
 PER_TRIAL = 6
 """Kills of one training, from its first launch to its end."""
 ROUNDS = 3
@@ -59,7 +52,6 @@ class Outcome:
 
     kills: list[Kill] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
-    launches: int = 0
 
 
 def plan(count: int, rng: random.Random) -> list[Kill]:
@@ -120,7 +112,6 @@ def strike(args: Sequence[str], kill: Kill, work: Path, outcome: Outcome) -> boo
     """Run a command and kill it at its moment. True if the kill landed."""
     reached = moment(kill, work)
     command = Command(args, work / "commands.log", work)
-    outcome.launches += 1
     if kill.victims == "worker":
         wait_for(lambda: bool(command.children()), command)
     if wait_for(reached, command):
@@ -134,13 +125,11 @@ def strike(args: Sequence[str], kill: Kill, work: Path, outcome: Outcome) -> boo
         kill.delay_s /= 4
     found = torn(work) if kill.landed else []
     outcome.violations += [f"after a kill in {kill.phase} ({kill.victims}): {text}" for text in found]
-    print(f"{kill.phase:<11} {kill.victims:<9} {'landed' if kill.landed else 'missed: it had ended'}", flush=True)
     return kill.landed
 
 
 def finish(args: Sequence[str], work: Path, outcome: Outcome) -> None:
     """Run a command undisturbed; it must succeed."""
-    outcome.launches += 1
     command = Command(args, work / "commands.log", work)
     if code := command.wait():
         tail = command.log.read_text(errors="replace").splitlines()[-3:]
@@ -197,47 +186,3 @@ def _page_trial(kills: Sequence[Kill], work: Path, quiet: Path, outcome: Outcome
     found = [*unequal_stores(work / "reference", quiet / "reference"), *unequal_pages(work / "docs", quiet / "docs")]
     found += [*leftovers(work), *findings(work / "reference")]
     outcome.violations += [f"{work.name}: {text}" for text in found]
-
-
-def verdict(outcome: Outcome, at_least: int) -> int:
-    """The exit code. A campaign whose kills came too late has shown nothing."""
-    landed = sum(kill.landed for kill in outcome.kills)
-    if landed < at_least:
-        print(f"too few kills landed: {landed}, must be at least {at_least}")
-    return 1 if outcome.violations or landed < at_least else 0
-
-
-def main() -> int:
-    """Run a campaign and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=32, help="kills to plan (default: %(default)s)")
-    parser.add_argument(
-        "--at-least", type=int, help=f"kills that must land (default: all, and of more than {ENOUGH} those)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default: %(default)s)")
-    parser.add_argument("--keep", action="store_true", help="keep the directory, and say where it is")
-    args = parser.parse_args()
-    at_least = min(args.kills, ENOUGH) if args.at_least is None else args.at_least
-    begin = time.monotonic()
-    work = Path(tempfile.mkdtemp(prefix="genelab-kill-"))
-    try:
-        outcome = campaign(args.kills, args.seed, work)
-    finally:
-        if args.keep:
-            print(f"kept {work}")
-        else:
-            shutil.rmtree(work, ignore_errors=True)
-    print(f"\n{'phase':<12}{'planned':>8}{'landed':>8}")
-    planned, landed = (Counter(k.phase for k in outcome.kills if k.landed or every) for every in (True, False))
-    for phase in SHARES:
-        print(f"{phase:<12}{planned[phase]:>8}{landed[phase]:>8}")
-    victims = Counter(kill.victims for kill in outcome.kills if kill.landed)
-    print(f"{'all':<12}{planned.total():>8}{landed.total():>8}   of them {dict(victims)}")
-    print(f"{outcome.launches} launches, {time.monotonic() - begin:.0f} s, {len(outcome.violations)} violation(s)")
-    for violation in outcome.violations:
-        print(f"violation: {violation}")
-    return verdict(outcome, at_least)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
