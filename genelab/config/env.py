@@ -15,6 +15,7 @@ from genelab.config.terms import (
     IntervalEventCfg,
     MeasureCfg,
     ObservationGroupCfg,
+    PartCfg,
     RandomizationCfg,
     ResetEventCfg,
     RewardTermCfg,
@@ -62,6 +63,8 @@ class EnvCfg(Cfg):
     """Free bodies by name."""
     feet: FeetCfg | None = Field(default=None, exclude_if=_absent)
     """The feet of a legged robot; null for none."""
+    parts: dict[str, PartCfg] = {}
+    """Further parts by name, after the feet: what they show, terms read."""
     action: ActionCfg
     """What an action means."""
     observations: dict[str, ObservationGroupCfg]
@@ -138,6 +141,7 @@ class EnvCfg(Cfg):
             "commands": self.commands,
             "randomizations": self.randomizations,
             "measures": self.measures,
+            "parts": self.parts,
         }
         return [(f"{part}.{name}", term) for part, group in parts.items() for name, term in group.items()]
 

@@ -162,6 +162,15 @@ class CommandCfg(Cfg):
     """Shortest and longest time until it is drawn again within an episode, s, drawn uniformly; null for never."""
 
 
+class PartCfg(Cfg):
+    """A part of the environment that a family of tasks or a task package adds, such as a sensor with a memory."""
+
+    func: FuncRef
+    """Function of the parts' world; returns a `genelab.envs.parts.part.Part`."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
 class CurriculumCfg(Cfg):
     """How the environments of a training move between the levels of a terrain. An evaluation has its own levels."""
 
@@ -198,4 +207,5 @@ TermCfg = (
     | CommandCfg
     | RandomizationCfg
     | MeasureCfg
+    | PartCfg
 )

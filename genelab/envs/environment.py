@@ -22,6 +22,7 @@ from genelab.envs.parts.success import Success
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Finished, Observations, Step
 from genelab.envs.terms import ObservationGroup, Tap
+from genelab.errors import InputError
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView, Vector, View
 from genelab.mdp.term import bind
@@ -69,6 +70,7 @@ class Environment:
         self._histories = {n: p for n, p in self._parts.items() if isinstance(p, History)}
         self._begin()
         self._commands.start(self._everywhere)
+        self._require_one_part_for_each_view()
         state = self.state()
         for group in self._groups:
             group.measure(state, self._goal_of(state))
@@ -179,6 +181,15 @@ class Environment:
             if view is not None:
                 views[type(view)] = view
         return state
+
+    def _require_one_part_for_each_view(self) -> None:
+        """Raises InputError if two parts show the same, of which a term could read one alone."""
+        state, shown = self.state(), dict[type[View], str]()
+        for name, part in self._parts.items():
+            view = part.view(state)
+            if view is not None and (other := shown.setdefault(type(view), name)) != name:
+                path = f"env.{name.replace('/', '.')}"
+                raise InputError(f"{path}: shows {type(view).__name__}, which '{other}' shows already")
 
     def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
         """What the camera sees of the first environment, from a point towards another. See `SceneEnv.picture`."""

@@ -41,6 +41,8 @@ class EntryView:
     """Seed, final average, strength, stability."""
     facts: list[tuple[str, str]]
     """Named lines below the table."""
+    probe_columns: list[str]
+    """Names of the components of the commands of a probe."""
     probe_rows: list[Row]
     """Case, command, median and 10th percentile of the share achieved, falls, following; none without a probe."""
 
@@ -131,7 +133,9 @@ def _entry_view(entry: CheckedEntry, page: Path) -> EntryView:
             )
         )
         curve_rows.append((str(run.seed), number(curve.final_average), number(curve.strength), number(curve.stability)))
-    return EntryView(entry.record, head, rows, curve_rows, facts_of(entry, page), probe_rows(entry.seeds))
+    probe = next((seed.probe.probe for seed in entry.seeds if seed.probe is not None), None)
+    columns = [*probe.columns] if probe else []
+    return EntryView(entry.record, head, rows, curve_rows, facts_of(entry, page), columns, probe_rows(entry.seeds))
 
 
 def _no_better(errors: Sequence[str] | None) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from genelab.config.env import EnvCfg
+from genelab.config.terms import ObservationTermCfg, PartCfg
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
@@ -215,6 +217,40 @@ def test_a_wrong_parameter_names_the_term(build: Build):
     broken = cfg.model_copy(update={"terminations": {"pole_angle": missing}})
     with pytest.raises(InputError, match="has no function 'no_such'"):
         Environment(broken, build(V1, 16), Purpose(1, numbered=False))
+
+
+def _with_parts(cfg: EnvCfg, **parts: str) -> EnvCfg:
+    """With parts, and an observation of what they count."""
+    group = cfg.observations["policy"]
+    terms = group.terms | {"counted": ObservationTermCfg(func="tests.envs.counting:counted")}
+    return cfg.model_copy(
+        update={
+            "parts": {name: PartCfg(func=f"tests.envs.counting:{func}") for name, func in parts.items()},
+            "observations": cfg.observations | {"policy": group.model_copy(update={"terms": terms})},
+        }
+    )
+
+
+def test_a_part_of_a_stranger_counts_is_seen_and_is_saved(build: Build):
+    cfg = _with_parts(get_task(V1).env, counter="counter")
+    env = Environment(cfg, build(V1, 16), Purpose(1, numbered=True, max_steps=3))
+    assert env.reset()["policy"][:, -1].tolist() == [0.0] * 16
+    seen = [env.step(_actions(16, k)).observations["policy"][0, -1].item() for k in range(4)]
+    assert seen == [1.0, 2.0, 0.0, 1.0]
+    assert env.state_dict()["parts/counter/steps"].tolist() == [1] * 16
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"a": "counter", "b": "counter"}, r"env\.parts\.b: shows Count, which 'parts/a' shows already"),
+        ({"a": "nothing"}, r"env\.parts\.a\.func = 'tests\.envs\.counting:nothing': must return a Part"),
+        ({}, "this term needs Count, which no part of the environment shows"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(build: Build, parts: dict[str, str], told: str):
+    with pytest.raises((InputError, ValueError), match=told):
+        Environment(_with_parts(get_task(V1).env, **parts), build(V1, 16), Purpose(1, numbered=True))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="watches a GPU")

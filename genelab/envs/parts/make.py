@@ -1,6 +1,9 @@
 """Which parts an environment has, in the order in which every hook is called."""
 
+from typing import TypeVar
+
 from genelab.config.actions import JointTargetsCfg
+from genelab.config.terms import CurriculumCfg, PartCfg
 from genelab.envs.goal import Goal
 from genelab.envs.parts.base import Base
 from genelab.envs.parts.commands import Commands
@@ -15,6 +18,8 @@ from genelab.envs.parts.randomizations import Randomizations
 from genelab.envs.parts.success import Success
 from genelab.errors import InputError
 from genelab.mdp.term import bind
+
+PartT = TypeVar("PartT", bound=Part)
 
 
 def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:
@@ -39,6 +44,8 @@ def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:
         parts["base"] = Base(world)
     if cfg.feet is not None:
         parts["feet"] = Feet(world)
+    for name, part in cfg.parts.items():
+        parts[f"parts/{name}"] = _made(f"env.parts.{name}", part, Part, world)
     if disturbed and isinstance(action, JointTargetsCfg) and (action.latency[1] or action.noise_std):
         parts["delay"] = Delay(action, world)
     if goal is not None:
@@ -55,9 +62,11 @@ def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:
 def _curriculum(world: World) -> Curriculum | None:
     """The curriculum of a training; None for other purposes, or if the training has none."""
     cfg = world.purpose.curriculum
-    if cfg is None:
-        return None
-    made = bind("train.curriculum", cfg, world.cfg)(world)
-    if not isinstance(made, Curriculum):
-        raise InputError(f"train.curriculum.func = '{cfg.func}': must return a Curriculum")
+    return None if cfg is None else _made("train.curriculum", cfg, Curriculum, world)
+
+
+def _made(path: str, cfg: PartCfg | CurriculumCfg, kind: type[PartT], world: World) -> PartT:
+    made = bind(path, cfg, world.cfg)(world)
+    if not isinstance(made, kind):
+        raise InputError(f"{path}.func = '{cfg.func}': must return a {kind.__name__}")
     return made
