@@ -42,7 +42,7 @@ def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
 
     Args:
         spec: the task.
-        variants: the task with another learner or training, each under a name of its own.
+        variants: the task learnt otherwise (`agent`, `train`, `start`, `stages`), each under a name of its own.
 
     Raises:
         InputError: if a task of that identifier is registered already, the task makes a choice that is the caller's,
@@ -64,9 +64,10 @@ def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
 def _check_variant(task: TaskSpec, variant: TaskSpec) -> None:
     if variant.variant is None:
         raise InputError(f"task '{task.id}': variant = null: a variant needs a name")
-    own = {"variant": None, "agent": task.agent, "train": task.train, "warm_start": task.warm_start}
+    own = {"variant": None, "agent": task.agent, "train": task.train, "start": task.start}
+    own |= {"stages": task.stages}
     if variant.model_copy(update=own) != task:
-        rule = "may differ from the task in agent, train and warm_start alone"
+        rule = "may differ from the task in agent, train, start and stages alone"
         raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
 
 

@@ -84,13 +84,13 @@ def sim_session() -> "Session":
 
 @pytest.fixture(scope="session")
 def build(sim_session: "Session") -> "Callable[[str, int], Engine]":
-    """Builds the simulation of a registered task, once per task and size."""
-    from genelab.registry import get_task
+    """Builds the simulation of a registered task, or of `TASK/STAGE`, once per task and size."""
     from genelab.sim.engine import Engine
     from genelab.sim.make import make_engine
+    from tests.stage import stage
 
     @functools.cache
     def simulation(task_id: str, num_envs: int) -> Engine:
-        return make_engine(get_task(task_id).env, num_envs, sim_session)
+        return make_engine(stage(task_id).env, num_envs, sim_session)
 
     return simulation

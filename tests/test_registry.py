@@ -15,15 +15,8 @@ TASKS = [
     "GeneLab-Franka-Pick-And-Place-v0",
     "GeneLab-Inverted-Pendulum-v0",
     "GeneLab-Inverted-Pendulum-v1",
-    "Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0",
-    "Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0",
     "Genelab-Velocity-Flat-Unitree-Go1-v0",
-    "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0",
-    "Genelab-Velocity-Flat-Unitree-Go2W-GaitStage1-v0",
-    "Genelab-Velocity-Flat-Unitree-Go2W-GaitStage2-v0",
-    "Genelab-Velocity-Flat-Unitree-Go2W-GaitStage3-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-v0",
-    "Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0",
     "Genelab-Velocity-Rough-Unitree-Go1-v0",
 ]
 
@@ -67,7 +60,7 @@ def test_a_variant_has_a_learner_and_a_budget_of_its_own() -> None:
 def test_a_variant_of_another_environment_is_refused() -> None:
     task = TASK.model_copy(update={"id": "Test-v0"})
     other = task.model_copy(update={"variant": "other", "env": task.env.model_copy(update={"decimation": 1})})
-    rule = "variant = 'other': may differ .* in agent, train and warm_start alone"
+    rule = "variant = 'other': may differ .* in agent, train, start and stages alone"
     with pytest.raises(InputError, match=rule):
         register_task(task, variants=[other])
     assert "Test-v0" not in task_ids()

@@ -17,7 +17,7 @@ from genelab.registry import get_task, variants_of
 def command(task_id: str, variant: str | None, as_json: bool) -> None:
     """Show every setting of a task: value, default and meaning.
 
-    A path in env, agent, train or protocol can be changed by `genelab train TASK --set PATH=VALUE`.
+    A path in env, agent, train, start, stages or protocol can be changed by `genelab train TASK --set PATH=VALUE`.
     """
     task = get_task(task_id, variant)
     digest = config_sha256(dump_task(task))

@@ -20,7 +20,7 @@ def command(as_json: bool) -> int:
         {
             "id": task.id,
             "task_version": task.task_version,
-            "iterations": task.train.iterations,
+            "iterations": task.all_iterations,
             "num_envs": task.train.num_envs,
             "variants": variants_of(task.id),
             "package": task.package,

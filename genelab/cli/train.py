@@ -11,12 +11,9 @@ from pydantic import JsonValue
 from genelab.cli.options import VARIANT, FieldType, field_option
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg, NanPolicy
-from genelab.config.task import TrainCfg
+from genelab.config.stage import TrainCfg
 from genelab.registry import get_task
-from genelab.sweep.stages import plan_stages
-
-INTERRUPTED = 128
-"""Exit codes above it tell the signal that stopped a launch."""
+from genelab.sweep.plan import make_plan
 
 
 @click.command
@@ -39,14 +36,7 @@ INTERRUPTED = 128
     "--checkpoint",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Start every seed from the final policy of another training, in place of the stage before.",
-)
-@click.option(
-    "--stage-set",
-    "stage_assignments",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a value of the stage before, of a task that has one. Repeatable.",
+    help="Start every seed from a policy of another training, in place of the stages before the task.",
 )
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
@@ -65,15 +55,14 @@ def command(
     num_envs: int | None,
     assignments: tuple[str, ...],
     checkpoint: Path | None,
-    stage_assignments: tuple[str, ...],
     no_eval: bool,
     dry_run: bool,
 ) -> int:
     """Train a task on several seeds and evaluate each.
 
     The same command again finishes what is unfinished and skips what is done. `genelab info TASK` lists the paths that
-    --set takes; --iterations and --num-envs are short for two of them. Of a task with a stage before, that one is
-    trained first, with the same seeds, in a folder of the sweep.
+    --set takes; --iterations and --num-envs are short for two of them. A seed is trained in the stages of the task
+    first; `--set stages=[]` leaves them out.
     """
     short = {"--iterations": ("train.iterations", iterations), "--num-envs": ("train.num_envs", num_envs)}
     options: dict[str, tuple[str, JsonValue]] = {
@@ -81,18 +70,19 @@ def command(
     }
     registered = get_task(task_id, variant)
     options |= from_environment(registered, assignments, os.environ)
+    if checkpoint is not None and registered.stages and not any(a.startswith("stages=") for a in assignments):
+        options["--checkpoint"] = ("stages", [])
     task, overrides = apply_overrides(registered, assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
-    plans = plan_stages(task, overrides, execution, cfg, checkpoint=checkpoint, stage_assignments=stage_assignments)
-    if plans[-1].trains:
+    plan = make_plan(task, overrides, execution, cfg, checkpoint)
+    if plan.trains:
         from genelab.worker.demonstrations import checked_demonstrations
 
         # Before anything is written, or each seed would say it again.
         checked_demonstrations(task)
-    lines = [line for plan in plans for line in plan.lines()]
     if dry_run:
-        click.echo("\n".join(lines))
+        click.echo("\n".join(plan.lines()))
         return 0
 
     from genelab.sweep.executors.local import LocalExecutor
@@ -100,21 +90,9 @@ def command(
     from genelab.sweep.live import only_shown, view_for
 
     with only_shown():
-        click.echo("\n".join(lines))
-    executor, worst = LocalExecutor(), 0
-    for plan in plans:
-        ready, lost = plan.ready()
-        with only_shown():
-            for number in lost:
-                click.echo(f"seed {number} is not trained: the stage before left it no policy")
-        if not ready.seeds:
-            break
-        # Not where this machine keeps the script.
-        code = launch(ready, ["genelab", *sys.argv[1:]], view_for(ready), executor)
-        if code > INTERRUPTED:
-            return code
-        worst = max(worst, code)
-    return worst
+        click.echo("\n".join(plan.lines()))
+    # Not where this machine keeps the script.
+    return launch(plan, ["genelab", *sys.argv[1:]], view_for(plan), LocalExecutor())
 
 
 def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:

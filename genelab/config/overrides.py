@@ -16,11 +16,11 @@ from genelab.config.snapshot import first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
-PARTS = ("env", "agent", "train", "protocol", "probe")
+PARTS = ("env", "agent", "train", "start", "stages", "protocol", "probe")
 """Parts of a task that may change. The rest says which task it is."""
 
-FROM_SCRATCH = "warm_start"
-"""May be null: the task, without the stage before."""
+STAGES = "stages"
+"""May be [] as a whole: the task without the stages before it. A record has their names in place of all they hold."""
 
 SMALLEST_EXPONENT = sys.float_info.min_10_exp
 """Smallest power of ten that a float holds in full."""
@@ -80,8 +80,8 @@ def apply_overrides(
             also = "given twice" if given[path] == option else f"given by {option} too"
             raise InputError(f"{given[path]} {path}: {also}")
         given[path] = option
-        if path == FROM_SCRATCH and task.warm_start is not None and value is None:
-            data[path] = None
+        if path == STAGES and value == []:
+            data[path] = {}
             continue
         told = f"{setter} {path}"
         parent, key = _locate(task, data, told, path, open_)
@@ -197,19 +197,16 @@ def _locate(
     if not isinstance(node, dict) or key not in node:
         nearest = difflib.get_close_matches(path, _paths(task), n=3, cutoff=0.0)
         raise InputError(f"{told}: unknown path; nearest: {', '.join(nearest)}")
-    if isinstance(node[key], dict) and not by_pattern(node[key]) and path not in (*open_, FROM_SCRATCH):
+    if isinstance(node[key], dict) and not by_pattern(node[key]) and path not in open_:
         raise InputError(f"{told}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
-    if path.split(".")[0] == FROM_SCRATCH:
-        raise InputError(f"{told}: says which task it is; only null is possible, on a task that has a stage before")
     if not path.startswith(tuple(f"{part}." for part in PARTS)):
         raise InputError(f"{told}: says which task it is; only {', '.join(PARTS)} can change")
     return node, key
 
 
 def _paths(task: TaskSpec) -> list[str]:
-    parts = {part: getattr(task, part) for part in PARTS}
-    found = (leaf for part, cfg in parts.items() if cfg is not None for leaf in leaves(cfg, f"{part}."))
-    return [leaf.path for leaf in found if leaf.value != {}]
+    parts = tuple(f"{part}." for part in PARTS)
+    return [leaf.path for leaf in leaves(task) if leaf.path.startswith(parts) and leaf.value != {}]
 
 
 def _as_parameter(told: str, old: JsonValue, new: JsonValue) -> JsonValue:
@@ -234,4 +231,6 @@ def _value_at(data: dict[str, Any], path: str, open_: Mapping[str, Choice]) -> A
     node: Any = data
     for key in path.split("."):
         node = node[key]
+    if path == STAGES:
+        return list(node)
     return node["value"] if path in open_ else node

@@ -122,18 +122,14 @@ class Backend(Protocol):
         """
         ...
 
-    def warm_start(
-        self, trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str, *, of_the_stage_before: bool
-    ) -> None:
+    def warm_start(self, trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
         """Start a trainer at its beginning from the policy of another training.
 
         Args:
             trainer: of this library.
             checkpoint: the policy.
-            task: what the trainer trains.
+            task: what the trainer trains; `task.start` says what starts anew.
             source: names the checkpoint in errors.
-            of_the_stage_before: whether it is of the task that `task.warm_start` names, so that what this says is to
-                start anew does.
 
         Raises:
             InputError: if the weights do not fit; names `source` and the first tensor that differs.

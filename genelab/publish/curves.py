@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from genelab.config.snapshot import sha256_json
+from genelab.config.task import TaskSpec
 from genelab.publish.text import single
 from genelab.records.check import CheckedEntry
 
-STYLE_VERSION = 1
+STYLE_VERSION = 2
 """Rises with every change of the drawing, so that old pictures are drawn again."""
 _MARK = re.compile(r"<!-- genelab curves: data ([0-9a-f]{64}) drawing ([0-9a-f]{64}) -->\n")
 
@@ -30,9 +31,19 @@ def curve_data(entry: CheckedEntry) -> dict[str, Any]:
         "task": record.task,
         "entry": record.entry_id,
         "budget": max(seed.curve.budget for seed in entry.seeds),
+        "stages": [[name or "the task", begin, end] for name, begin, end in _stages(entry.seeds[0].task)],
         "idle": [run.idle_return_mean for run in record.runs],
         "seeds": [[s.run.seed, list(s.curve.iterations), list(s.curve.returns)] for s in entry.seeds],
     }
+
+
+def _stages(task: TaskSpec) -> list[tuple[str | None, int, int]]:
+    """Each stage with the iteration that it begins with, and that of the next."""
+    found, begin = [], 0
+    for name, stage in task.line():
+        found.append((name, begin, begin + stage.train.iterations))
+        begin += stage.train.iterations
+    return found
 
 
 def draw(entry: CheckedEntry) -> str:
@@ -83,9 +94,15 @@ def _svg(data: dict[str, Any]) -> str:
         figure: Any = Figure(figsize=(7.0, 3.6), layout="constrained")
         FigureCanvasSVG(figure)
         axes: Any = figure.add_subplot()
-        for seed, iterations, returns in data["seeds"]:
-            axes.plot([i + 1 for i in iterations], returns, linewidth=1.4, label=f"seed {seed}")
-        _idle_line(axes, data["idle"])
+        for number, (seed, iterations, returns) in enumerate(data["seeds"]):
+            rows = list(zip(iterations, returns, strict=True))
+            for _, begin, end in data["stages"]:
+                # Each stage has rewards of its own: no line leads from one to the next.
+                own = [(i + 1, value) for i, value in rows if begin <= i < end]
+                label = f"seed {seed}" if end == data["budget"] else None
+                axes.plot(*zip(*own, strict=True), linewidth=1.4, color=f"C{number % 10}", label=label) if own else None
+        _stage_lines(axes, data["stages"])
+        _idle_line(axes, data["idle"], data["stages"][-1][1], data["budget"])
         axes.set_xlim(0, data["budget"])
         axes.set_xlabel("iterations done")
         axes.set_ylabel("return of the last 100 training episodes")
@@ -98,7 +115,15 @@ def _svg(data: dict[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _idle_line(axes: Any, idle: Sequence[float]) -> None:
+def _stage_lines(axes: Any, stages: Sequence[tuple[str, int, int]]) -> None:
+    """Where each stage but the first begins, with its name."""
+    for name, begin, _ in stages[1:]:
+        axes.axvline(begin, color="gray", linestyle=":", linewidth=1.0)
+        axes.text(begin, 0.02, f" {name}", fontsize=7, color="gray", rotation=90, transform=axes.get_xaxis_transform())
+
+
+def _idle_line(axes: Any, idle: Sequence[float], begin: int, end: int) -> None:
+    """What doing nothing earns in the last stage, whose rewards are the task's."""
     for value in sorted(set(idle)):
-        axes.axhline(value, color="black", linestyle="--", linewidth=1.0)
+        axes.hlines(value, begin, end, color="black", linestyle="--", linewidth=1.0)
     axes.plot([], [], color="black", linestyle="--", linewidth=1.0, label=f"doing nothing: {single(idle)}")

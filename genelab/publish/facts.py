@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from genelab.config.overrides import Override
 from genelab.config.snapshot import canonical_json
-from genelab.publish.text import cell, number, single
+from genelab.publish.text import cell, number, seconds, single
 from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
@@ -14,7 +15,6 @@ from genelab.records.demo_source import chosen_file, collect_command
 from genelab.records.derived import LevelResult, by_level, metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
-from genelab.records.run import ParentRef
 from genelab.records.seed_files import SeedFiles
 from genelab.records.stamps import CodeStamp, HardwareStamp
 
@@ -41,6 +41,7 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
     guards = [f"seed {s.run.seed} {name} {count}" for s in seeds for name, count in s.eval.guards.items() if count]
     resumed = [f"seed {s.run.seed} in {len(s.run.attempts)} attempts" for s in seeds if len(s.run.attempts) > 1]
     optional = {
+        "Trained in stages": _stages(seeds),
         "Started from": _starts(seeds),
         "Changed by the command line": told,
         "Chosen, as the task leaves it open": chosen,
@@ -119,25 +120,36 @@ def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
     return f"{mean} (std {std}), {single([m.length_mean for m in metrics], 1)} steps{reached}"
 
 
+def _stages(seeds: Sequence[SeedFiles]) -> list[str]:
+    """Each stage with its budget and, for each seed, its wall-clock; empty for a task that is trained in one."""
+    if not seeds[0].task.stages:
+        return []
+    walls = zip(*map(_walls, seeds), strict=True)
+    return [
+        f"{name or 'the task'} {stage.train.iterations} iterations in {' / '.join(map(seconds, wall))}"
+        for (name, stage), wall in zip(seeds[0].task.line(), walls, strict=True)
+    ]
+
+
+def _walls(seed: SeedFiles) -> list[float]:
+    """Wall-clock of each stage by itself, s."""
+    ends = [*(stage.timing.train_wall_s for stage in seed.run.stages), seed.train.timing.train_wall_s]
+    return [end - begin for begin, end in pairwise([0.0, *ends])]
+
+
 def _starts(seeds: Sequence[SeedFiles]) -> list[str]:
-    """The checkpoint that each seed started from; empty for training from scratch."""
-    parents = [(seed.run.seed, seed.run.parent) for seed in seeds]
-    lines = [f"seed {number}: {_line_of(parent)}" for number, parent in parents if parent is not None]
-    told = ["; ".join(lines), "train wall and budget are those of the last stage alone"] if lines else []
-    foreign = any(seed.foreign_start for seed in seeds)
-    return [*told, "**not the stage before as it is registered**"] if foreign else told
-
-
-def _line_of(parent: ParentRef) -> str:
-    """A checkpoint, and what it started from itself."""
+    """The checkpoint that every seed started from; empty for training from scratch."""
+    parent = seeds[0].run.parent
+    if parent is None:
+        return []
     variant = f" variant {parent.variant}" if parent.variant else ""
-    text = (
-        f"{parent.task}{variant} seed {parent.seed}, iteration {parent.iteration}, "
-        f"weights `{parent.weights_sha256[:12]}`, config `{parent.config_sha256[:12]}`"
-    )
-    if parent.overrides:
-        text += f", changed: {', '.join(change.path for change in parent.overrides)}"
-    return text if parent.parent is None else f"{text}, from {_line_of(parent.parent)}"
+    return [
+        f"{parent.task}{variant} {f'stage {parent.stage} ' if parent.stage else ''}seed {parent.seed}",
+        f"iteration {parent.iteration}",
+        f"weights `{parent.weights_sha256[:12]}`",
+        f"config `{parent.config_sha256[:12]}`",
+        "**not how the task is trained as registered**",
+    ]
 
 
 def _measured(seeds: Sequence[SeedFiles]) -> str:

@@ -112,14 +112,15 @@ def _is_choice(seed: SeedFiles, override: Override) -> bool:
 
 
 def _status(seeds: Sequence[SeedFiles], *, complete: bool) -> Literal["reference", "preview"]:
-    changed = any(
-        changes(s) or s.eval.differences_from_registry or protocol_changes(s) or s.foreign_start for s in seeds
-    )
+    changed = any(changes(s) or s.eval.differences_from_registry or protocol_changes(s) or s.run.parent for s in seeds)
     return "reference" if complete and not changed else "preview"
 
 
 def _result(seed: SeedFiles) -> SeedResult:
-    record, curve = seed.eval, seed.curve
+    # Earlier stages earn other rewards: their returns say nothing about those of the last one.
+    first = seed.task.all_iterations - seed.task.train.iterations
+    record, curve = seed.eval, seed.curve.since(first)
+    convergence = convergence_iteration(curve)
     idle = record.baselines.idle.metrics.return_mean
     return SeedResult(
         seed=seed.run.seed,
@@ -133,7 +134,7 @@ def _result(seed: SeedFiles) -> SeedResult:
         random_return_mean=record.baselines.random.metrics.return_mean,
         above_idle=record.above_idle.passed,
         curve=CurveMetrics(
-            convergence_iteration=convergence_iteration(curve),
+            convergence_iteration=None if convergence is None else first + convergence,
             final_average=final_average(curve),
             strength=strength(curve, idle),
             stability=stability(curve),
@@ -152,11 +153,7 @@ def _reproduce(sweep: SweepRecord, first: SeedFiles) -> str:
     words = ["genelab", "train", sweep.task, *named, "--seeds", ",".join(map(str, sweep.seeds_planned))]
     for override in first.run.overrides:
         words += ["--set", f"{override.path}={canonical_json(override.new)}"]
-    # A checkpoint of the stage before, as registered, is what the command alone makes.
-    by_hand = _option(sweep.command, "--checkpoint") if first.foreign_start else []
-    words += by_hand
-    for override in first.run.parent.overrides if first.run.parent and not by_hand else ():
-        words += ["--stage-set", f"{override.path}={canonical_json(override.new)}"]
+    words += _option(sweep.command, "--checkpoint") if first.run.parent else []
     if requested.device != "auto":
         words += ["--device", requested.device]
     if requested.threads != 1:

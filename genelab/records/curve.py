@@ -25,6 +25,11 @@ class Curve(NamedTuple):
     returns: tuple[float, ...]
     """`episode_return` of each row."""
 
+    def since(self, first: int) -> "Curve":
+        """The curve from an iteration on, which becomes iteration 0."""
+        rows = [(i - first, value) for i, value in zip(self.iterations, self.returns, strict=True) if i >= first]
+        return Curve(self.budget - first, tuple(i for i, _ in rows), tuple(value for _, value in rows))
+
 
 def curve_of(rows: Sequence[tuple[int, float | None]], budget: int) -> Curve:
     """Build a curve from (iteration, episode_return or None) rows.

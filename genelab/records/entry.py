@@ -73,10 +73,10 @@ class Seeds(Record):
 
 
 class CurveMetrics(Record):
-    """Statistics of one learning curve, each null where undefined. Formulas: docs/statistics.md."""
+    """Statistics of one learning curve in the last stage, each null where undefined. Formulas: docs/statistics.md."""
 
     convergence_iteration: NonNegativeInt | None
-    """Iteration from which the trailing mean stays within 5 % of the gain."""
+    """Iteration, of all stages, from which the trailing mean stays within 5 % of the gain."""
     final_average: float | None
     """Time-weighted mean of the training return over the last 100 iterations."""
     strength: float | None

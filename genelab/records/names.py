@@ -32,5 +32,7 @@ FINAL_CHECKPOINT = {"rsl_rl": "model_final.pt", "stable_baselines3": "model.zip"
 """Policy at the end of the budget, by trainer."""
 CHECKPOINT = {"rsl_rl": "model_{}.pt", "stable_baselines3": "model_{}.zip"}
 """Policy after an iteration, by trainer: a template of the iteration's number, from 0."""
+STAGE_CHECKPOINT = "stage_{}.pt"
+"""Policy at the end of a stage before the last one: a template of the stage's name. Those stages are PPO's alone."""
 ROUND_TRIP = "round_trip.pt"
 """Recorded observations and actions of the policy that was still in memory."""

@@ -10,7 +10,7 @@ from genelab.config.run import ExecutionCfg
 from genelab.records.base import Record
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp, Packages
 
-RunStatus = Literal["planned", "training", "trained", "evaluating", "finished", "failed", "interrupted"]
+RunStatus = Literal["planned", "training", "stage_done", "trained", "evaluating", "finished", "failed", "interrupted"]
 AttemptEnd = Literal["running", "finished", "killed", "crashed", "interrupted"]
 
 
@@ -40,7 +40,7 @@ class Attempt(Record):
     ended_at: AwareDatetime | None = None
     """End, UTC; null while running and after a kill that left no trace."""
     from_iteration: NonNegativeInt
-    """Iterations done before this attempt."""
+    """Iterations done before this attempt, those of earlier stages included."""
     to_iteration: NonNegativeInt | None = None
     """Iterations done and saved by it, as of its last save; null before the first one."""
     end: AttemptEnd = "running"
@@ -52,7 +52,7 @@ class Attempt(Record):
 
 
 class TrainTiming(Record):
-    """What the training cost."""
+    """What a training cost, over all its stages."""
 
     train_wall_s: NonNegativeFloat
     """Wall-clock of the training loop, summed over attempts, without work that a kill threw away, s."""
@@ -80,16 +80,20 @@ class TrainedCheckpoint(Record):
     weights_sha256: Sha256
     """Digest over the sorted tensors: equal weights have it equal in files of any name."""
     iteration: NonNegativeInt
-    """Learning iterations behind the weights."""
+    """Learning iterations behind the weights, those of earlier stages included."""
 
 
 class ParentRef(Record):
-    """The checkpoint that a training started from."""
+    """The checkpoint that a training started from, of another training."""
 
     task: str
     """Task that it was trained on."""
     task_version: PositiveInt
     """Version of that task."""
+    variant: str | None
+    """Variant of that task; null for the task itself."""
+    stage: str | None
+    """Stage that left it; null for the last one, the task itself."""
     seed: NonNegativeInt
     """Its training seed."""
     config_sha256: Sha256
@@ -102,35 +106,19 @@ class ParentRef(Record):
     """Digest of its tensors."""
     iteration: NonNegativeInt
     """Learning iterations behind it."""
-    loaded: tuple[str, ...]
-    """What is taken from it."""
-    fresh: tuple[str, ...]
-    """What starts anew."""
-    variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
-    """Variant of the task that it was trained on."""
-    overrides: tuple[Override, ...] = Field(default=(), exclude_if=lambda changes: not changes)
-    """What the command line had changed in that task."""
-    foreign: bool = Field(default=False, exclude_if=lambda foreign: not foreign)
-    """Whether that training started from something else than its task says."""
-    parent: "ParentRef | None" = Field(default=None, exclude_if=lambda parent: parent is None)
-    """The checkpoint that that training started from; null for training from scratch."""
-
-    @property
-    def altered(self) -> bool:
-        """Whether anything in this line of trainings is not as it is registered."""
-        return bool(self.overrides) or self.foreign or (self.parent is not None and self.parent.altered)
 
 
-def foreign_start(before: tuple[str, str | None] | None, parent: ParentRef | None) -> bool:
-    """Whether a training started from something else than the stage before, as it is registered.
+class StageRecord(Record):
+    """A stage before the last one, when it was done."""
 
-    Args:
-        before: task and variant of the stage before; None for a task that is trained from scratch.
-        parent: what it started from; None for scratch.
-    """
-    if before is None or parent is None:
-        return before is not None or parent is not None
-    return before != (parent.task, parent.variant) or parent.altered
+    name: str
+    """Its name in the task."""
+    checkpoint: TrainedCheckpoint
+    """The policy that it left, which the next one started from."""
+    timing: TrainTiming
+    """What training had cost by then, over all stages so far."""
+    guards: dict[str, NonNegativeInt]
+    """Counters of what had gone wrong by then and was let pass."""
 
 
 class CollectedDemos(Record):
@@ -169,6 +157,8 @@ class RunRecord(Record):
     """What the process runs on."""
     parent: ParentRef | None = Field(default=None, exclude_if=lambda parent: parent is None)
     """The checkpoint that training started from; left out where it started from scratch."""
+    stages: tuple[StageRecord, ...] = ()
+    """Stages before the last one that are done, in order."""
     status: RunStatus = "planned"
     """How far the run got."""
     failure: Failure | None = None

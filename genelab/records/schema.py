@@ -36,7 +36,6 @@ LATER = {
     "ExportRecord": ("goals", "goal"),
     "Metrics": ("success_at_end_rate", "measures", "fall_rate"),
     "ObservationSlice": ("age",),
-    "ParentRef": ("variant", "overrides", "foreign", "parent"),
     "RunRecord": ("guards", "demonstrations", "parent"),
     "RunRef": ("variant", "parent"),
     "SeedResult": ("idle_success_rate", "success_above_idle", "no_better_than_idle"),

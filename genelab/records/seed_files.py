@@ -14,22 +14,13 @@ from genelab.records.curve import Curve, curve_of
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_json, read_rows, short_problem
 from genelab.records.probe import ProbeRecord
-from genelab.records.run import RunRecord, TrainTiming, foreign_start
+from genelab.records.run import RunRecord, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
 
 
 class _Part(BaseModel):
     # What a check reads of a snapshot. An old one may hold fields that the config models of today do not know.
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, use_attribute_docstrings=True)
-
-
-class SnapshotStart(_Part):
-    """The stage before in a snapshot."""
-
-    task: str
-    """Its task."""
-    variant: str | None = None
-    """Variant of it; None for the task itself."""
 
 
 class SnapshotTrain(_Part):
@@ -58,8 +49,6 @@ class SnapshotTask(_Part):
     """Task of the published tables."""
     train: SnapshotTrain
     """Its training."""
-    warm_start: SnapshotStart | None = None
-    """The stage before; None for a task that is trained from scratch."""
     protocol: dict[str, JsonValue]
     """The task's own protocol."""
     probe: dict[str, JsonValue] | None = None
@@ -138,16 +127,12 @@ class SeedFiles:
     """eval.json."""
     snapshot: Snapshot
     """params/"""
+    task: TaskSpec
+    """The task in it."""
     curve: Curve
     """curve.jsonl."""
     probe: ProbeRecord | None = None
     """probe.json, of a task with a probe."""
-
-    @property
-    def foreign_start(self) -> bool:
-        """Whether training started from something else than the task says, as registered."""
-        start = self.snapshot.task.warm_start
-        return foreign_start(None if start is None else (start.task, start.variant), self.run.parent)
 
 
 def train_stamps(run: RunRecord) -> TrainStamps:

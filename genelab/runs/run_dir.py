@@ -52,6 +52,14 @@ class RunDir:
         """Path of the policy saved after iteration number `iteration`. Raises InputError as `trainer`."""
         return self.path / names.CHECKPOINT[self.trainer].format(iteration)
 
+    def stage_checkpoint(self, name: str) -> Path:
+        """Path of the policy at the end of a stage before the last one."""
+        return self.path / names.STAGE_CHECKPOINT.format(name)
+
+    def resume_state(self, stage: str | None) -> Path:
+        """Path of the newest training state of a stage; None for the last one."""
+        return self.resume / (f"{stage}.pt" if stage else "state.pt")
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the directory for this process. Raises InputError if another one has it."""
         return locked(self.path)

@@ -7,7 +7,6 @@ from typing import Any
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.runs.files import read_record, remove_temporaries, write_record
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.parents import parent_of
 from genelab.sweep.plan import SeedPlan, SweepPlan
 
 
@@ -51,9 +50,6 @@ class Book:
         for seed in plan.seeds:
             entry = entries.get(seed.seed, SeedEntry(seed=seed.seed))
             entries[seed.seed] = entry.replace(state=_opening_state(seed), reason=None)
-        for number in plan.lost:
-            entry = entries.get(number, SeedEntry(seed=number))
-            entries[number] = entry.replace(state="failed", reason="the stage before left it no policy")
         return SweepRecord(
             schema="genelab/sweep/1",
             task=plan.task.id,
@@ -77,10 +73,6 @@ class Book:
                 execution=plan.execution,
             )
             return
-        parent = None
-        if plan.start is not None:
-            checkpoint = plan.start.checkpoint(seed.seed)
-            parent = parent_of(checkpoint, seed.path, plan.task)
         RunDir.create(
             seed.path,
             plan.task,
@@ -89,7 +81,7 @@ class Book:
             command=argv,
             overrides=plan.overrides,
             execution=plan.execution,
-            parent=parent,
+            parent=plan.parent,
         )
 
 

@@ -16,7 +16,7 @@ from genelab.runs.lock import locked, wait_until_free
 from genelab.sweep.book import Book
 from genelab.sweep.executors import Executor, Job, Phase
 from genelab.sweep.live import View, only_shown
-from genelab.sweep.plan import SeedPlan, SweepPlan, make_plan
+from genelab.sweep.plan import SeedPlan, SweepPlan
 from genelab.sweep.stop import StopRequest, stop_requests
 from genelab.worker.stop import STOPPED
 
@@ -43,8 +43,8 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: View, executor: Executor)
         plan.log_dir.mkdir(parents=True, exist_ok=True)
     with locked(plan.log_dir):
         _wait_for_orphans(plan, view)
-        # Planned anew under the lock: another launch may have ended in between.
-        plan = make_plan(plan.task, plan.overrides, plan.execution, plan.cfg, plan.start, plan.lost)
+        # Another launch may have ended before the lock was ours.
+        plan = plan.again()
         with stop_requests() as stop:
             launcher = _Launcher(plan, tuple(argv), view, executor)
             with view:
@@ -129,6 +129,11 @@ class _Launcher:
             self._change(seed, state=record.status, exit_code=code)
             if ended.phase == "train" and self._plan.cfg.evaluate and not stop:
                 self._start(ended.seed, "evaluate")
+        elif code == 0 and ended.phase == "train" and record.status == "stage_done":
+            if stop:
+                self._change(seed, state="interrupted", exit_code=code, reason="stopped between two stages")
+            else:
+                self._start(ended.seed, "train")
         elif code == STOPPED or (stop and code < 0):
             # A job that stops by itself has said so already; one that was killed has not.
             run_dir.mark_dead("killed" if code < 0 else "interrupted", None)

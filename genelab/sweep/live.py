@@ -59,8 +59,8 @@ class Progress(BaseModel):
 
     def eta_s(self, task: TaskSpec) -> float:
         """Seconds of training left at this speed."""
-        steps = task.train.num_envs * task.agent.num_steps_per_env
-        return max(0, task.train.iterations - self.iteration - 1) * steps / self.steps_per_s
+        steps = task.env_steps(task.all_iterations) - task.env_steps(self.iteration + 1)
+        return steps / self.steps_per_s
 
 
 def read_progress(curve: Path) -> Progress | None:
@@ -159,7 +159,7 @@ class LineView:
         for entry in record.seeds:
             if entry.state != "training" or (progress := self.progress(entry)) is None:
                 continue
-            tenth = 10 * (progress.iteration + 1) // self.plan.task.train.iterations
+            tenth = 10 * (progress.iteration + 1) // self.plan.task.all_iterations
             if tenth > self._tenths.get(entry.seed, 0):
                 self._tenths[entry.seed] = tenth
                 iteration, value, speed, left = self.columns(entry, progress)
@@ -192,7 +192,7 @@ class LineView:
 
     def columns(self, entry: SeedEntry, progress: Progress | None) -> tuple[str, str, str, str]:
         """Iteration, return, steps per second and time left, as text."""
-        total = self.plan.task.train.iterations
+        total = self.plan.task.all_iterations
         if progress is None:
             return (f"0/{total}", "-", "-", "-")
         value = "-" if progress.episode_return is None else f"{progress.episode_return:.3f}"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from genelab.config.base import Choice
 from genelab.config.choices import choices, require_made
+from genelab.config.fit import taken_over
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.snapshot import canonical_json, config_sha256, differences, dump_task
@@ -16,7 +17,7 @@ from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.eval import EvalRecord
-from genelab.records.run import RunRecord, foreign_start
+from genelab.records.run import ParentRef, RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.files import TEMPORARIES, read_record, require_writable
 from genelab.runs.hardware import usable_cores
@@ -45,36 +46,6 @@ class SeedPlan:
 
 
 @dataclass(frozen=True)
-class Start:
-    """What the seeds of a sweep start from: one file for all, or what the stage before left for each."""
-
-    file: Path | None = None
-    """One checkpoint for all; None for the stage before."""
-    stage: Path | None = None
-    """Directory of the sweep of the stage before."""
-
-    def checkpoint(self, seed: int) -> Path:
-        """File that a seed starts from."""
-        if self.file is not None:
-            return self.file
-        assert self.stage is not None
-        return RunDir(seed_dir(self.stage, seed)).final_checkpoint
-
-    def is_there(self, seed: int) -> bool:
-        """Whether the file exists and its training is done."""
-        if self.stage is not None:
-            run_dir = RunDir(seed_dir(self.stage, seed))
-            # The file is there before it is known to be right.
-            if not run_dir.exists() or run_dir.load().checkpoint is None:
-                return False
-        return self.checkpoint(seed).is_file()
-
-    def told(self) -> str:
-        """Where, as text."""
-        return str(self.file) if self.file is not None else f"the final policy of each seed in {self.stage}"
-
-
-@dataclass(frozen=True)
 class SweepPlan:
     """A launch, resolved and checked against what the directory holds."""
 
@@ -84,14 +55,12 @@ class SweepPlan:
     log_dir: Path
     execution: ExecutionCfg
     cfg: LaunchCfg
+    parent: ParentRef | None
+    """The checkpoint of another training that every seed starts from; None for training from scratch."""
     seeds: tuple[SeedPlan, ...]
     """The seeds of this launch."""
     planned: tuple[int, ...]
     """Every seed of the sweep, those of earlier launches included."""
-    start: Start | None = None
-    """Where the checkpoints are that the seeds start from; None for training from scratch."""
-    lost: tuple[int, ...] = ()
-    """Planned seeds that the stage before left no policy for."""
 
     @property
     def trains(self) -> bool:
@@ -103,30 +72,13 @@ class SweepPlan:
         """Path of sweep.json."""
         return self.log_dir / names.SWEEP
 
-    def ready(self) -> "tuple[SweepPlan, list[int]]":
-        """The plan of the seeds that have something to start from, and the others, once the stage before has ended."""
-        if self.start is None or self.start.file is not None:
-            return self, []
-        lost = [s.seed for s in self.seeds if s.action != "skip" and not self.start.is_there(s.seed)]
-        kept = tuple(seed for seed in self.seeds if seed.seed not in lost)
-        if not lost or not kept:
-            return dataclasses.replace(self, seeds=kept), lost
-        return dataclasses.replace(self, seeds=kept, lost=tuple(lost)), lost
-
-    def _foreign(self) -> list[str]:
-        """A line if the seeds start from something else than the stage before: what they learn is no reference."""
-        if self.start is None or self.start.file is None:
-            return []
-        before, file = self.task.stage_before, self.start.file
-        parent = parent_of(file, self.seeds[0].path, self.task)
-        if not foreign_start(before, parent):
-            return []
-        named = "no stage before" if before is None else f"the stage before {before[0]}"
-        return [f"warning: '{file}' is of {parent.task}; the task names {named} as registered"]
+    def again(self) -> "SweepPlan":
+        """The plan with where each seed stands by now. Raises InputError as `make_plan`, for the directory alone."""
+        found = _stand(self.task, self.config_sha256, self.log_dir, self.execution, self.cfg, self.parent)
+        return dataclasses.replace(self, seeds=found[0], planned=found[1])
 
     def lines(self) -> list[str]:
         """The plan as text."""
-        budget, agent, envs = self.task.train.iterations, self.task.agent, self.task.train.num_envs
         lines = [
             f"task       {self.task.id} (version {self.task.task_version})"
             + (f", variant {self.task.variant}" if self.task.variant else ""),
@@ -136,12 +88,11 @@ class SweepPlan:
                 for o in self.overrides
             ),
             *(f"choice     {path}: {_told(choice)}" for path, choice in choices(self.task)),
-            f"budget     {budget} iterations x {agent.num_steps_per_env} steps x {envs} environments",
+            *self._budget(),
             f"device     {self.execution.device}, {self.execution.threads} CPU thread(s) per seed, "
             f"{self.cfg.parallel} seed(s) at a time",
             f"directory  {self.log_dir}",
-            *([f"start      {self.start.told()}"] if self.start else []),
-            *self._foreign(),
+            *self._start(),
             *(f"seed {s.seed:<5} {s.action}: {s.why}" for s in self.seeds),
         ]
         wanted, cores = min(self.cfg.parallel, len(self.seeds)) * self.execution.threads, usable_cores()
@@ -149,14 +100,31 @@ class SweepPlan:
             lines.append(f"warning: {wanted} threads at a time on {cores} usable core(s) slow each other down")
         return lines
 
+    def _budget(self) -> list[str]:
+        told = [
+            f"{s.train.iterations} iterations x {s.agent.num_steps_per_env} steps x {s.train.num_envs} environments"
+            for _, s in self.task.line()
+        ]
+        stages = [f"stage      {name}: {budget}" for name, budget in zip(self.task.stages, told, strict=False)]
+        return [*stages, f"budget     {told[-1]}"]
+
+    def _start(self) -> list[str]:
+        if self.parent is None:
+            return []
+        loaded, fresh = taken_over(self.task.line()[0][1])
+        stage = f", stage {self.parent.stage}" if self.parent.stage else ""
+        return [
+            f"start      {self.parent.task}{stage}, seed {self.parent.seed}, iteration {self.parent.iteration}: "
+            f"{', '.join(loaded)}; anew: {', '.join(fresh)}"
+        ]
+
 
 def make_plan(
     task: TaskSpec,
     overrides: Sequence[Override],
     execution: ExecutionCfg,
     cfg: LaunchCfg,
-    start: Start | None = None,
-    lost: tuple[int, ...] = (),
+    checkpoint: Path | None = None,
 ) -> SweepPlan:
     """Resolve a launch. Reads the directory, writes nothing.
 
@@ -165,21 +133,30 @@ def make_plan(
         overrides: what the command line changed in it.
         execution: device and threads.
         cfg: the launch.
-        start: where the checkpoints are that the seeds start from; None for training from scratch.
-        lost: seeds of the launch that the stage before left no policy for. They are planned, and not trained.
+        checkpoint: policy of another training that every seed starts from; None for training from scratch.
 
     Raises:
         InputError: if the task leaves a choice open, a term does not fit its function, an observation has no mirror
-            image, its demonstrations do not fit, the directory cannot be written, or holds another task or
-            configuration or a broken record, or a started seed ran on another device or number of threads.
+            image, its demonstrations or the checkpoint do not fit, the directory cannot be written, or holds another
+            task or configuration or a broken record, or a started seed ran on another device or number of threads or
+            started from another checkpoint.
     """
     require_made(task)
-    _require_terms(task)
+    for _, stage in task.line():
+        _require_terms(stage)
     demonstrations_of(task)
     log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)
-    snapshot = dump_task(task)
-    sha256 = config_sha256(snapshot)
+    sha256 = config_sha256(dump_task(task))
+    parent = None if checkpoint is None else parent_of(checkpoint, log_dir, task)
+    seeds, planned = _stand(task, sha256, log_dir, execution, cfg, parent)
+    return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, parent, seeds, planned)
+
+
+def _stand(
+    task: TaskSpec, sha256: str, log_dir: Path, execution: ExecutionCfg, cfg: LaunchCfg, parent: ParentRef | None
+) -> tuple[tuple[SeedPlan, ...], tuple[int, ...]]:
+    """What is left to do for each seed of a launch, and every seed of the sweep, by what the directory holds."""
     sweep_file = log_dir / names.SWEEP
     earlier = read_record(sweep_file, SweepRecord) if sweep_file.exists() else None
     planned = tuple(dict.fromkeys((*(earlier.seeds_planned if earlier else ()), *cfg.seeds)))
@@ -190,8 +167,9 @@ def make_plan(
         if record.seed != seed:
             raise InputError(f"'{found[seed].path}' holds seed {record.seed}")
         if record.config_sha256 != sha256:
-            _refuse_config(log_dir, found[seed].snapshot(), snapshot)
+            _refuse_config(log_dir, found[seed].snapshot(), dump_task(task))
         _require_execution(record, execution)
+        _require_parent(record, parent)
         if record.status == "finished" and found[seed].eval_file.is_file():
             read_record(found[seed].eval_file, EvalRecord)
     if earlier:
@@ -201,11 +179,8 @@ def make_plan(
                 f"'{log_dir}' was launched with another configuration: config_sha256 "
                 f"{earlier.config_sha256} -> {sha256}. Choose another --log_dir"
             )
-    here = [seed for seed in cfg.seeds if seed not in lost]
-    seeds = tuple(_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in here)
-    for seed, record in records.items():
-        _require_start(record, found[seed].path, task, start)
-    return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, seeds, planned, start, lost)
+    seeds = (_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in cfg.seeds)
+    return tuple(seeds), planned
 
 
 def log_dir_of(task: TaskSpec, cfg: LaunchCfg) -> Path:
@@ -289,17 +264,9 @@ def _require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
         )
 
 
-def _require_start(record: RunRecord, path: Path, task: TaskSpec, start: Start | None) -> None:
+def _require_parent(record: RunRecord, parent: ParentRef | None) -> None:
     """A seed that was created goes on from what it was created with."""
-    old = record.parent and record.parent.sha256
-    new: str | None = None
-    if start is not None and start.is_there(record.seed):
-        new = parent_of(start.checkpoint(record.seed), path, task).sha256
-    elif start is not None and old is not None:
-        if record.checkpoint is not None:
-            # Nothing is left to be taken over.
-            return
-        raise InputError(f"seed {record.seed} was started from '{start.checkpoint(record.seed)}', which is missing")
+    old, new = record.parent and record.parent.sha256, parent and parent.sha256
     if old != new:
         raise InputError(f"seed {record.seed} was started from another checkpoint: {_change('sha256', old, new)}")
 

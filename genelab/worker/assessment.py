@@ -156,7 +156,7 @@ def _checkpoint(path: Path, loaded: "LoadedCheckpoint", task: TaskSpec) -> Check
         bytes=path.stat().st_size,
         weights_sha256=loaded.weights_sha256,
         iteration=loaded.iteration,
-        selection="last" if loaded.iteration == task.train.iterations else "chosen",
+        selection="last" if loaded.iteration == task.all_iterations else "chosen",
     )
 
 

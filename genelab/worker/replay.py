@@ -37,7 +37,7 @@ def replay(folder: Path, device: str | None) -> "tuple[GuardRecord, Fault | None
     """
     told, run_dir = read_guard(folder)
     threads = run_dir.load().execution.requested.threads
-    execution, task = _execution(folder, device or told.device, threads), run_dir.task()
+    execution, task = _execution(folder, device or told.device, threads), run_dir.task().at(told.iteration)
     # Before the simulator starts, which takes long.
     saved = read_state(folder, told)
     session, _ = start_session(told.seed, execution, task)

@@ -1,4 +1,4 @@
-"""Trains one seed from wherever it stands to a saved, re-checked policy."""
+"""Trains one seed from wherever it stands to the end of a stage, the last time to a saved, re-checked policy."""
 
 import math
 import resource
@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genelab.config.fit import taken_over
 from genelab.config.run import NanPolicy
 from genelab.config.snapshot import one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
-from genelab.records.run import ParentRef, TrainedCheckpoint, TrainTiming
+from genelab.records.run import RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors, sha256_file
 from genelab.runs.run_dir import RunDir
@@ -28,14 +29,20 @@ RESUME_FORMAT = "genelab/resume/3"
 
 
 def train(run_dir: RunDir, stop: "StopFlag") -> bool:
-    """Train the seed of a run directory to its budget; returns False if stopped before the end, with the state saved.
+    """Train the seed of a run directory to the end of a stage. Each stage has a process of its own.
+
+    Iterations are counted over all stages.
+
+    Returns:
+        False if stopped before that end, with the state saved.
 
     Raises:
         InputError: if the directory or its resume state does not fit.
         DivergedError: if a guard stopped it, with what it found in `guard/`.
         RunError: if the disk is full.
     """
-    record, task = run_dir.load(), run_dir.task()
+    record, whole = run_dir.load(), run_dir.task()
+    stage, task = whole.line()[len(record.stages)]
     session, stamps = start_session(record.seed, record.execution.requested, task)
 
     from genelab.learn.guard import FaultError
@@ -52,14 +59,15 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     )
     compile_s = session.start_s + time.perf_counter() - built
     spent_before = restore(run_dir, trainer)
-    first = trainer.iteration
+    begun, first = _iterations_before(record), trainer.iteration
     filled, source = prefill(trainer, task) if first == 0 else (0, None)
-    if first == 0 and record.parent is not None:
-        _warm_start(run_dir, trainer, task, record.parent)
+    if first == begun:
+        _warm_start(run_dir, trainer, task, record)
     run_dir.begin_attempt(from_iteration=first, device=str(session.device), stamps=stamps)
     if source is not None:
         run_dir.update(demonstrations=source)
-    print(f"training {task.id} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
+    told = f"{task.id}, stage {stage}," if stage else task.id
+    print(f"training {told} seed {record.seed} on {session.device}, from iteration {first}", flush=True)
 
     if filled:
         print(f"{filled} transitions of demonstrations in the replay buffer", flush=True)
@@ -67,30 +75,31 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     with stop.deferred():
         begin = time.perf_counter()
         curve = CurveWriter(run_dir.curve, first)
-        total = task.train.iterations
+        end = begun + task.train.iterations
         log = ResetLog(trainer)
-        while trainer.iteration < total and not stop.is_set:
+        while trainer.iteration < end and not stop.is_set:
             try:
                 row = trainer.iterate()
             except FaultError as error:
                 folder = write_report(run_dir, trainer, error)
-                run_dir.update(guards=_counters(trainer))
+                run_dir.update(guards=_counters(record, trainer))
                 raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent) / SUMMARY}") from error
             log.report()
             curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
-            print(_progress_line(row, total), flush=True)
-            if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == total:
+            print(_progress_line(row, whole.all_iterations), flush=True)
+            if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == end:
                 curve.flush()
-                _save(run_dir, trainer, spent_before + time.perf_counter() - begin)
+                _save(run_dir, stage, trainer, spent_before + time.perf_counter() - begin)
                 spent = time.perf_counter() - begin
-                run_dir.note_progress(to_iteration=trainer.iteration, wall_s=spent, guards=_counters(trainer))
+                run_dir.note_progress(to_iteration=trainer.iteration, wall_s=spent, guards=_counters(record, trainer))
         curve.close()
         wall_s = time.perf_counter() - begin
-        if trainer.iteration < total:
-            _save_resume_state(run_dir, trainer, spent_before + wall_s)
+        if trainer.iteration < end:
+            _save_resume_state(run_dir, stage, trainer, spent_before + wall_s)
             run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
             return False
-    _finish(run_dir, task, trainer, session, wall_s=wall_s, spent_s=spent_before + wall_s, compile_s=compile_s)
+    timing = _timing(record, whole, trainer.iteration, spent_before + wall_s, compile_s)
+    _finish(run_dir, stage, task, trainer, session, wall_s, timing)
     return True
 
 
@@ -110,8 +119,8 @@ def make_trainer(
     return backend.make_trainer(task, config_sha256, env, max_env_resets=max_env_resets)
 
 
-def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, parent: ParentRef) -> None:
-    """Start from the checkpoint that run.json names.
+def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, record: RunRecord) -> None:
+    """Start from the policy of the stage before, or from the checkpoint of another training that run.json names.
 
     Raises:
         InputError: if it is missing or another file by now, or its weights do not fit.
@@ -119,30 +128,43 @@ def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, parent: Par
     from genelab.learn.backend import backend_of
     from genelab.learn.checkpoint import load
 
-    path = run_dir.path / parent.path
+    if record.stages:
+        name, sha256 = record.stages[-1].checkpoint.path, record.stages[-1].checkpoint.sha256
+    elif record.parent is not None:
+        name, sha256 = record.parent.path, record.parent.sha256
+    else:
+        return
+    path = run_dir.path / name
     if not path.is_file():
-        raise InputError(f"parent checkpoint '{path}' is missing")
-    if (found := sha256_file(path)) != parent.sha256:
-        raise InputError(f"parent checkpoint '{path}' was changed: sha256 {parent.sha256} -> {found}")
-    before = task.stage_before == (parent.task, parent.variant)
-    source = f"parent checkpoint '{path}'"
-    backend_of(task.agent).warm_start(trainer, load(path), task, source, of_the_stage_before=before)
-    print(f"warm start from '{parent.path}': {', '.join(parent.loaded)}; anew: {', '.join(parent.fresh)}", flush=True)
+        raise InputError(f"'{path}', which the training starts from, is missing")
+    if (found := sha256_file(path)) != sha256:
+        raise InputError(f"'{path}', which the training starts from, was changed: sha256 {sha256} -> {found}")
+    backend_of(task.agent).warm_start(trainer, load(path), task, f"'{path}', which the training starts from")
+    loaded, fresh = taken_over(task)
+    print(f"warm start from '{name}': {', '.join(loaded)}; anew: {', '.join(fresh)}", flush=True)
+
+
+def _iterations_before(record: RunRecord) -> int:
+    """Iterations of the stages that are done."""
+    return record.stages[-1].checkpoint.iteration if record.stages else 0
 
 
 def restore(run_dir: RunDir, trainer: "Trainer") -> float:
-    """Continue from the newest training state, if there is one; returns the wall-clock spent on it so far, s.
+    """Continue a stage from its newest training state, if there is one; returns the wall-clock spent so far, s.
 
     Raises:
         InputError: if it is of another config or version, or no whole state of this trainer.
     """
     from genelab.learn.state import load_state
 
-    path = run_dir.resume / "state.pt"
+    record, task = run_dir.load(), run_dir.task()
+    stage, own = task.line()[len(record.stages)]
+    path, begun = run_dir.resume_state(stage), _iterations_before(record)
     if not path.is_file():
-        return 0.0
-    state, total = load_state(path), run_dir.task().train.iterations
-    if state.get("config_sha256") != run_dir.load().config_sha256:
+        trainer.iteration = begun
+        return record.stages[-1].timing.train_wall_s if record.stages else 0.0
+    state, end = load_state(path), begun + own.train.iterations
+    if state.get("config_sha256") != record.config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
     if state.get("format") != RESUME_FORMAT:
         raise InputError(f"'{path}' was written by another version of genelab, not as '{RESUME_FORMAT}'")
@@ -150,8 +172,8 @@ def restore(run_dir: RunDir, trainer: "Trainer") -> float:
     if type(spent_s) is not float or not 0.0 <= spent_s < math.inf:
         raise InputError(f"'{path}': train_wall_s = {one_line(repr(spent_s), 100)}: must be a time in s")
     load_training_state(trainer, state.get("trainer"), path)
-    if trainer.iteration > total:
-        raise InputError(f"'{path}': iteration = {trainer.iteration}: must not be above the budget of {total}")
+    if not begun <= trainer.iteration <= end:
+        raise InputError(f"'{path}': iteration = {trainer.iteration}: must be within the {begun} to {end} of its stage")
     return spent_s
 
 
@@ -172,13 +194,13 @@ def load_training_state(trainer: "Trainer", state: Any, path: Path) -> None:
         trainer.load_state_dict(state)
 
 
-def _save(run_dir: RunDir, trainer: "Trainer", spent_s: float) -> None:
+def _save(run_dir: RunDir, stage: str | None, trainer: "Trainer", spent_s: float) -> None:
     # rsl_rl's numbering: model_<it> is the policy after iteration number <it>, counted from 0.
     trainer.save(run_dir.checkpoint(trainer.iteration - 1))
-    _save_resume_state(run_dir, trainer, spent_s)
+    _save_resume_state(run_dir, stage, trainer, spent_s)
 
 
-def _save_resume_state(run_dir: RunDir, trainer: "Trainer", spent_s: float) -> None:
+def _save_resume_state(run_dir: RunDir, stage: str | None, trainer: "Trainer", spent_s: float) -> None:
     from genelab.learn.checkpoint import save_tensors
 
     with disk_errors(run_dir.resume):
@@ -189,46 +211,55 @@ def _save_resume_state(run_dir: RunDir, trainer: "Trainer", spent_s: float) -> N
         "train_wall_s": spent_s,
         "trainer": trainer.state_dict(),
     }
-    save_tensors(run_dir.resume / "state.pt", state)
+    save_tensors(run_dir.resume_state(stage), state)
+
+
+def _timing(record: RunRecord, task: TaskSpec, iterations: int, spent_s: float, compile_s: float) -> TrainTiming:
+    """What this stage and those before it cost."""
+    before = record.stages[-1].timing if record.stages else None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    env_steps = task.env_steps(iterations)
+    return TrainTiming(
+        train_wall_s=spent_s,
+        compile_s=compile_s + ((before and before.compile_s) or 0.0),
+        env_steps=env_steps,
+        iterations=iterations,
+        steps_per_s=env_steps / spent_s,
+        peak_memory_bytes=max(peak, (before and before.peak_memory_bytes) or 0),
+    )
 
 
 def _finish(
     run_dir: RunDir,
+    stage: str | None,
     task: TaskSpec,
     trainer: "Trainer",
     session: "Session",
-    *,
     wall_s: float,
-    spent_s: float,
-    compile_s: float,
+    timing: TrainTiming,
 ) -> None:
-    """Save the final policy, note what it earns before it leaves memory, and close the attempt."""
-    path = run_dir.final_checkpoint
+    """Save the policy and close the attempt. Of the last stage, note what it earns before it leaves memory."""
+    record = run_dir.load()
+    path = run_dir.stage_checkpoint(stage) if stage else run_dir.final_checkpoint
     final = trainer.save(path)
-    _write_round_trip(run_dir.round_trip_file, task, trainer, session, final.weights_sha256)
-    env_steps = trainer.iteration * task.agent.num_steps_per_env * task.train.num_envs
-    run_dir.end_attempt(
-        "finished",
-        to_iteration=trainer.iteration,
-        wall_s=wall_s,
-        status="trained",
-        checkpoint=TrainedCheckpoint(
-            path=path.name,
-            sha256=sha256_file(path),
-            bytes=path.stat().st_size,
-            weights_sha256=final.weights_sha256,
-            iteration=trainer.iteration,
-        ),
-        guards=_counters(trainer),
-        timing=TrainTiming(
-            train_wall_s=spent_s,
-            compile_s=compile_s,
-            env_steps=env_steps,
-            iterations=trainer.iteration,
-            steps_per_s=env_steps / spent_s,
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        ),
+    checkpoint = TrainedCheckpoint(
+        path=path.name,
+        sha256=sha256_file(path),
+        bytes=path.stat().st_size,
+        weights_sha256=final.weights_sha256,
+        iteration=trainer.iteration,
     )
+    guards = _counters(record, trainer)
+    if stage:
+        done = StageRecord(name=stage, checkpoint=checkpoint, timing=timing, guards=guards)
+        changes: dict[str, Any] = {"status": "stage_done", "stages": (*record.stages, done)}
+    else:
+        _write_round_trip(run_dir.round_trip_file, task, trainer, session, final.weights_sha256)
+        changes = {"status": "trained", "checkpoint": checkpoint, "timing": timing}
+    run_dir.end_attempt("finished", to_iteration=trainer.iteration, wall_s=wall_s, guards=guards, **changes)
+    if stage:
+        # The next stage has a state of its own.
+        run_dir.resume_state(stage).unlink(missing_ok=True)
 
 
 def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "Session", weights: str) -> None:
@@ -249,9 +280,10 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "
     save_tensors(path, {"weights_sha256": weights, "returns": table.returns, "observations": recorder.rows()})
 
 
-def _counters(trainer: "Trainer") -> dict[str, int]:
-    """Kept once something was counted, whatever the policy is by then."""
-    count = trainer.env_resets
+def _counters(record: RunRecord, trainer: "Trainer") -> dict[str, int]:
+    """Over all stages. Kept once something was counted, whatever the policy is by then."""
+    before = record.stages[-1].guards if record.stages else {}
+    count = trainer.env_resets + before.get("env_resets", 0)
     return {"env_resets": count} if count or trainer.env.resets_broken else {}
 
 

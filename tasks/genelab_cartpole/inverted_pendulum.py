@@ -20,7 +20,8 @@ from genelab.config.agent import PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
-from genelab.config.task import TaskSpec, TrainCfg
+from genelab.config.stage import TrainCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terms import IntervalEventCfg, RewardTermCfg, TerminationCfg
 from genelab_cartpole import common
 

@@ -11,7 +11,8 @@ from genelab.config.agent import HerCfg, NetworkCfg, SacCfg
 from genelab.config.base import Choice
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, BoxCfg, GroundCfg, JointCfg, RobotCfg, SimCfg
-from genelab.config.task import TaskSpec, TrainCfg
+from genelab.config.stage import TrainCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terms import (
     CommandCfg,
     GoalCfg,

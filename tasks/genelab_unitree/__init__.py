@@ -7,12 +7,5 @@ from genelab_unitree import go1, go1_cpu, go2w, go2w_cpu
 def register() -> None:
     """Register the tasks of this package."""
     register_task(go1.flat(), variants=[go1_cpu.flat()])
-    register_task(go1_cpu.find())
-    register_task(go1_cpu.smooth())
     register_task(go1.rough(), variants=[go1_cpu.rough()])
-    register_task(go1_cpu.climb())
-    register_task(go2w.stage_1(), variants=[go2w_cpu.stage_1()])
-    register_task(go2w.stage_2(), variants=[go2w_cpu.stage_2()])
-    register_task(go2w_cpu.find())
-    register_task(go2w_cpu.smooth())
-    register_task(go2w_cpu.roll())
+    register_task(go2w.flat(), variants=[go2w_cpu.flat()])

@@ -12,7 +12,8 @@ from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import SimCfg
-from genelab.config.task import TaskSpec, TrainCfg, WarmStartCfg
+from genelab.config.stage import StageCfg, StartCfg, TrainCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terms import RewardTermCfg, TerminationCfg
 from genelab_unitree import common
 
@@ -84,23 +85,22 @@ def environment(env: EnvCfg, rewards: dict[str, RewardTermCfg], untouched: Seque
     )
 
 
-def stage(task: TaskSpec, task_id: str, summary: str, env: EnvCfg, agent: PpoCfg, train: TrainCfg) -> TaskSpec:
-    """A stage before a task."""
-    own = {"id": task_id, "summary": summary, "published_as": None, "env": env, "agent": agent, "train": train}
-    return task.model_copy(update=own)
+def small(task: TaskSpec, stages: Mapping[str, StageCfg], start: StartCfg) -> TaskSpec:
+    """The variant of a task with smaller networks and fewer environments, trained in these stages before."""
+    own = small_stage(task, start)
+    changes = {"variant": "cpu", "agent": own.agent, "train": own.train, "start": start, "stages": dict(stages)}
+    return task.model_copy(update=changes)
 
 
-def small(task: TaskSpec, start: WarmStartCfg) -> TaskSpec:
-    """The variant of a task with smaller networks and fewer environments, from the stage before."""
-    return task.model_copy(
-        update={
-            "variant": "cpu",
-            "agent": learner(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
-            # So few environments cannot tell what a smaller step is worth: after 50 iterations one seed of three of the
-            # Go1 stood still where it was to walk backward.
-            "train": TrainCfg(num_envs=NUM_ENVS, iterations=20),
-            "warm_start": start,
-        }
+def small_stage(stage: StageCfg, start: StartCfg) -> StageCfg:
+    """A stage of a task with smaller networks and fewer environments."""
+    return StageCfg(
+        env=stage.env,
+        agent=learner(init_std=0.25, desired_kl=0.01, use_clipped_value_loss=False),
+        # So few environments cannot tell what a smaller step is worth: after 50 iterations one seed of three of the
+        # Go1 stood still where it was to walk backward.
+        train=TrainCfg(num_envs=NUM_ENVS, iterations=20),
+        start=start,
     )
 
 

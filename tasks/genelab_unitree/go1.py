@@ -9,7 +9,8 @@ from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg, FeetCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
-from genelab.config.task import TaskSpec, TrainCfg
+from genelab.config.stage import TrainCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, TerminationCfg
 from genelab.config.terrain import (
     DiscreteObstaclesCfg,

@@ -11,11 +11,11 @@ from genelab.config.actions import JointTargetCfg, JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg, FeetCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
-from genelab.config.task import TaskSpec, TrainCfg, WarmStartCfg
+from genelab.config.stage import StageCfg, StartCfg, TrainCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terms import ObservationGroupCfg, RandomizationCfg, RewardTermCfg
 from genelab_unitree import common
 
-STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 LEGS = ("FL", "FR", "RL", "RR")
 """In the order of the model file."""
 PARTS = ("hip", "thigh", "calf")
@@ -35,8 +35,8 @@ EFFORT = {"hip": 23.7, "thigh": 23.7, "calf": 45.43}
 FRICTION_FLOOR = 0.3
 """Friction of the ground: the lowest that a wheel is randomised to, since a contact takes the larger of the two."""
 FRAMES = 5
-STEPS = 24
-"""Control steps of a rollout. With the number of environments, the rows that a normaliser is taken to have seen."""
+NUM_ENVS, STEPS = 4096, 24
+"""Parallel environments, and control steps of a rollout: together the rows that a normaliser is taken to have seen."""
 _JOINT_BOUNDS: dict[str, tuple[tuple[float, float], ...]] = {
     term: ((-leg, leg),) * len(LEG_JOINTS) + ((-wheel, wheel),) * len(WHEEL_JOINTS)
     for term, leg, wheel in (("joint_pos", 1.0, 50.0), ("joint_vel", 15.0, 20.0))
@@ -60,46 +60,35 @@ class Wheels:
 LOCKED, ROLLING = Wheels(kv=20.0, effort_limit=50.0, scale=0.0), Wheels(kv=5.0, effort_limit=15.0, scale=20.0)
 
 
-def stage_1() -> TaskSpec:
-    """Wheels locked."""
-    rewards = {"air_time": common.air_time(0.25, common.ALL_AXES), "foot_slip": common.foot_slip(-0.1)}
-    return TaskSpec(
-        id=STAGE_1,
-        summary="First stage of the Go2-W: step as commanded with locked wheels.",
-        task_version=1,
-        package="genelab_unitree",
-        env=_env(LOCKED, rewards),
-        agent=_agent(),
-        train=TrainCfg(num_envs=4096, iterations=6000),
-        overlay=common.OVERLAY,
-        probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
-    )
-
-
-def stage_2() -> TaskSpec:
-    """Wheels rolling, from the policy of the first stage."""
+def flat() -> TaskSpec:
+    """Roll and step as commanded, from a policy that learnt to step on locked wheels."""
     rewards = {
         "air_time": common.air_time(0.5, ["y", "turn"]),
         "lateral_error": common.reward("lateral_error", -0.5, command=common.COMMAND),
         "turn_error": common.reward("turn_error", -0.5, command=common.COMMAND),
     }
     return TaskSpec(
-        id=STAGE_2,
+        id="Genelab-Velocity-Flat-Unitree-Go2W-v0",
         summary="Roll and step as commanded, forward, sideways and turning, on flat ground.",
         task_version=1,
         package="genelab_unitree",
-        published_as=STAGE_2,
+        published_as="Genelab-Velocity-Flat-Unitree-Go2W-v0",
+        stages={"locked": locked()},
         env=_env(ROLLING, rewards),
         agent=_agent(),
         # Published as 6000 and 4000 more in a second run.
-        train=TrainCfg(num_envs=4096, iterations=10000),
+        train=TrainCfg(num_envs=NUM_ENVS, iterations=10000),
         overlay=common.OVERLAY,
+        # The wheels stood still before: what is known of their speed would blow up the least motion.
+        start=StartCfg(fresh_joints=WHEEL_JOINTS, locked_joints=WHEEL_JOINTS, normalizer_count=NUM_ENVS * STEPS),
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
-        # The wheels stood still in the first stage: what it knows of their speed would blow up the least motion.
-        warm_start=WarmStartCfg(
-            task=STAGE_1, fresh_joints=WHEEL_JOINTS, locked_joints=WHEEL_JOINTS, normalizer_count=4096 * STEPS
-        ),
     )
+
+
+def locked() -> StageCfg:
+    """Step as commanded on locked wheels."""
+    rewards = {"air_time": common.air_time(0.25, common.ALL_AXES), "foot_slip": common.foot_slip(-0.1)}
+    return StageCfg(env=_env(LOCKED, rewards), agent=_agent(), train=TrainCfg(num_envs=NUM_ENVS, iterations=6000))
 
 
 def robot(wheels: Wheels) -> RobotCfg:

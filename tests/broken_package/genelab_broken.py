@@ -1,4 +1,4 @@
-from genelab.config.task import TrainCfg
+from genelab.config.stage import TrainCfg
 from genelab.registry import register_task
 from genelab_cartpole import inverted_pendulum
 

@@ -58,7 +58,7 @@ def test_without_effect_is_kept() -> None:
         ("train.num_envs", "must be path=value"),
         ("env.rewards=1", "env.rewards: holds several values (alive, "),
         ("env.rewards.alive={}", "env.rewards.alive: holds several values"),
-        ("id=Other-v0", "id: says which task it is; only env, agent, train, protocol, probe can change"),
+        ("id=Other-v0", "id: says which task it is; only env, agent, train, start, stages, protocol, probe can change"),
         ("probe.num_envs=8", "probe.num_envs: unknown path; nearest: protocol.num_envs"),
         ("task_version=2", "task_version: says which task it is"),
         ("train.num_envs=0", "train.num_envs = 0: Input should be greater than 0"),
@@ -233,24 +233,3 @@ def test_a_variable_that_contradicts_set_is_refused() -> None:
 
 def test_a_variable_of_no_choice_is_not_read() -> None:
     assert from_environment(TASK, [], {VARIABLE: "demos.npz"}) == {}
-
-
-def test_a_staged_task_can_be_trained_from_scratch() -> None:
-    task = get_task("Genelab-Velocity-Flat-Unitree-Go2W-v0")
-    changed, overrides = apply_overrides(task, ["warm_start=null"])
-    assert changed == task.model_copy(update={"warm_start": None})
-    assert [(override.path, override.effective) for override in overrides] == [("warm_start", True)]
-    assert load_task(dump_task(changed), "test") == changed
-
-
-@pytest.mark.parametrize(
-    ("task_id", "assignment"),
-    [
-        ("Genelab-Velocity-Flat-Unitree-Go2W-v0", "warm_start=1"),
-        ("Genelab-Velocity-Flat-Unitree-Go2W-v0", "warm_start.task=Genelab-Velocity-Flat-Unitree-Go1-v0"),
-        ("Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "warm_start=null"),
-    ],
-)
-def test_the_stage_before_is_no_other(task_id: str, assignment: str) -> None:
-    with pytest.raises(InputError, match=r"^--set warm_start[a-z_.]*: says which task it is; only null is possible"):
-        apply_overrides(get_task(task_id), [assignment])

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, RobotCfg, SimCfg
 from genelab.config.snapshot import config_sha256, dump_task
-from genelab.config.task import ProbeCfg, ProtocolCfg, TaskSpec, TrainCfg
+from genelab.config.stage import TrainCfg
+from genelab.config.task import ProbeCfg, ProtocolCfg, TaskSpec
 from genelab.config.terms import (
     CommandCfg,
     MeasureCfg,
@@ -39,7 +40,7 @@ from genelab.records.eval import (
 )
 from genelab.records.export import ExportRecord, Parity
 from genelab.records.probe import ProbeRecord, case_of
-from genelab.records.run import Attempt, ExecutionRecord, RunRecord, TrainedCheckpoint, TrainTiming
+from genelab.records.run import Attempt, ExecutionRecord, RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
 from genelab.records.sweep import SeedEntry, SweepRecord
 
@@ -281,7 +282,7 @@ def _write_seed(
     (folder / "model_final.pt").write_bytes(f"weights of seed {seed}".encode())
     (folder / "train.log").write_text("not published\n")
     with (folder / "curve.jsonl").open("w") as file:
-        for iteration in range(task.train.iterations):
+        for iteration in range(task.all_iterations):
             row = {"iteration": iteration, "episode_return": curve(seed, iteration), "step_reward": 0.01}
             file.write(json.dumps(row) + "\n")
     run = _run_record(folder, task, seed, planned, hardware)
@@ -294,9 +295,7 @@ def _write_seed(
 def _run_record(
     folder: Path, task: TaskSpec, seed: int, planned: tuple[int, ...], hardware: HardwareStamp
 ) -> RunRecord:
-    iterations = task.train.iterations
-    wall = 100.0 + seed
-    steps = iterations * task.train.num_envs * task.agent.num_steps_per_env
+    iterations, wall = task.all_iterations, 100.0 + seed
     weights = (folder / "model_final.pt").read_bytes()
     return RunRecord(
         schema="genelab/run/1",
@@ -325,21 +324,41 @@ def _run_record(
                 machine_hash=hardware.machine_hash,
             ),
         ),
-        timing=TrainTiming(
-            train_wall_s=wall,
-            compile_s=12.5,
-            env_steps=steps,
-            iterations=iterations,
-            steps_per_s=steps / wall,
-            peak_memory_bytes=2**30,
-        ),
-        checkpoint=TrainedCheckpoint(
-            path="model_final.pt",
-            sha256=hashlib.sha256(weights).hexdigest(),
-            bytes=len(weights),
-            weights_sha256=hashlib.sha256(b"tensors" + weights).hexdigest(),
-            iteration=iterations,
-        ),
+        stages=tuple(_stages(task, seed, wall)),
+        timing=_timing(task, iterations, wall),
+        checkpoint=_checkpoint("model_final.pt", weights, iterations),
+    )
+
+
+def _stages(task: TaskSpec, seed: int, wall: float) -> Iterator[StageRecord]:
+    """Every stage but the last took as long per iteration as the whole."""
+    done = 0
+    for name, stage in task.stages.items():
+        done += stage.train.iterations
+        checkpoint = _checkpoint(f"stage_{name}.pt", f"{name} of seed {seed}".encode(), done)
+        timing = _timing(task, done, wall * done / task.all_iterations)
+        yield StageRecord(name=name, checkpoint=checkpoint, timing=timing, guards={})
+
+
+def _timing(task: TaskSpec, iterations: int, wall: float) -> TrainTiming:
+    steps = task.env_steps(iterations)
+    return TrainTiming(
+        train_wall_s=wall,
+        compile_s=12.5,
+        env_steps=steps,
+        iterations=iterations,
+        steps_per_s=steps / wall,
+        peak_memory_bytes=2**30,
+    )
+
+
+def _checkpoint(name: str, weights: bytes, iteration: int) -> TrainedCheckpoint:
+    return TrainedCheckpoint(
+        path=name,
+        sha256=hashlib.sha256(weights).hexdigest(),
+        bytes=len(weights),
+        weights_sha256=hashlib.sha256(b"tensors" + weights).hexdigest(),
+        iteration=iteration,
     )
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of
 from genelab.records.eval import (
@@ -25,7 +26,7 @@ from genelab.records.eval import (
     Timing,
     protocol_as_used,
 )
-from genelab.records.run import Failure, TrainedCheckpoint, TrainTiming
+from genelab.records.run import Failure, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, TorchStamp
 from genelab.runs.code import package_versions
 from genelab.runs.files import sha256_file, write_atomic, write_record
@@ -45,9 +46,13 @@ def train(run_dir: RunDir, behaviour: str) -> int:
     code = (CodeStamp(name="genelab", version="0.1.0", commit=None, dirty=None),)
     stamps = Stamps(code, package_versions(), hardware_stamp("cpu"), backend)
     last = record.attempts[-1] if record.attempts else None
-    start = (last.to_iteration or 0) if last else 0
+    stage, own = task.line()[len(record.stages)]
+    begun = record.stages[-1].checkpoint.iteration if record.stages else 0
+    start = max(begun, (last.to_iteration or 0) if last else 0)
     run_dir.begin_attempt(from_iteration=start, device="cpu", stamps=stamps)
-    total = task.train.iterations
+    total = begun + own.train.iterations
+    if behaviour == "die in the last stage" and stage is None:
+        os.kill(os.getpid(), signal.SIGKILL)
     with run_dir.curve.open("a") as curve:
         for i in range(start, SAVED if behaviour in ("wait", "stubborn", "selfstop") else total):
             row = {"iteration": i, "episode_return": None if i < 2 else i / 2, "steps_per_s": 1000.0, "loss": 0.1}
@@ -62,24 +67,29 @@ def train(run_dir: RunDir, behaviour: str) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("deaf", flush=True)
         time.sleep(300)
-    write_atomic(run_dir.final_checkpoint, f"weights of {record.seed}")
-    weights = hashlib.sha256(run_dir.final_checkpoint.read_bytes()).hexdigest()
-    run_dir.end_attempt(
-        "finished",
-        to_iteration=total,
-        wall_s=1.0,
-        status="trained",
-        checkpoint=TrainedCheckpoint(
-            path=run_dir.final_checkpoint.name,
-            sha256=sha256_file(run_dir.final_checkpoint),
-            bytes=run_dir.final_checkpoint.stat().st_size,
-            weights_sha256=weights,
-            iteration=total,
-        ),
-        timing=TrainTiming(
-            train_wall_s=1.0, compile_s=None, env_steps=10, iterations=total, steps_per_s=10.0, peak_memory_bytes=None
-        ),
+    path = run_dir.stage_checkpoint(stage) if stage else run_dir.final_checkpoint
+    write_atomic(path, f"weights of {record.seed}, {stage}")
+    checkpoint = TrainedCheckpoint(
+        path=path.name,
+        sha256=sha256_file(path),
+        bytes=path.stat().st_size,
+        weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        iteration=total,
     )
+    steps = task.env_steps(total)
+    timing = TrainTiming(
+        train_wall_s=1.0,
+        compile_s=None,
+        env_steps=steps,
+        iterations=total,
+        steps_per_s=steps / 1.0,
+        peak_memory_bytes=None,
+    )
+    changes: dict[str, Any] = {"status": "trained", "checkpoint": checkpoint, "timing": timing}
+    if stage:
+        done = StageRecord(name=stage, checkpoint=checkpoint, timing=timing, guards={})
+        changes = {"status": "stage_done", "stages": (*record.stages, done)}
+    run_dir.end_attempt("finished", to_iteration=total, wall_s=1.0, **changes)
     return 0
 
 

@@ -1,26 +1,35 @@
-"""Plans of tasks with a stage before: everything that can be told before a simulator is built."""
+"""Tasks that are trained in stages, and trainings that start from the policy of another one, without a simulator."""
 
 import hashlib
-import itertools
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from genelab.config.overrides import Override, apply_overrides
+from genelab.config.fit import misfit, taken_over
+from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.records.run import ParentRef, TrainedCheckpoint, foreign_start
+from genelab.records.run import TrainedCheckpoint
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.book import Book
-from genelab.sweep.parents import require_fits, taken_over
+from genelab.sweep.executors.local import LocalExecutor
+from genelab.sweep.launcher import launch
+from genelab.sweep.live import LineView
 from genelab.sweep.plan import SweepPlan, make_plan
-from genelab.sweep.stages import plan_stages
 
-STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+from .harness import Sweep
+from .launch import WORKER
+
+GO2W, ROUGH = "Genelab-Velocity-Flat-Unitree-Go2W-v0", "Genelab-Velocity-Rough-Unitree-Go1-v0"
 PENDULUM = "GeneLab-Inverted-Pendulum-v1"
+SMALL = [
+    *("train.iterations=10", "train.num_envs=8", "stages.locked.train.iterations=6", "stages.locked.train.num_envs=8"),
+    "protocol.episodes=4",
+]
 
 
 @pytest.fixture
@@ -29,121 +38,95 @@ def pendulum(tmp_path: Path) -> Path:
     return _trained(tmp_path / "pendulum", get_task(PENDULUM)).final_checkpoint
 
 
-def _plan(tmp_path: Path, task: str = STAGE_2, checkpoint: Path | None = None, *changes: str) -> list[SweepPlan]:
+def _trained(path: Path, task: TaskSpec) -> RunDir:
+    told = {"seeds_planned": (1,), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
+    run = RunDir.create(path, task, seed=1, **told)  # type: ignore[arg-type]
+    run.final_checkpoint.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    told = {"path": run.final_checkpoint.name, "bytes": 7, "sha256": digest, "weights_sha256": digest}
+    run.update(checkpoint=TrainedCheckpoint(**told, iteration=5))  # type: ignore[arg-type]
+    return run
+
+
+def _plan(tmp_path: Path, task: str = GO2W, checkpoint: Path | None = None, *changes: str) -> SweepPlan:
     cfg = LaunchCfg(seeds=(1, 2), log_dir=str(tmp_path / "runs"))
-    return plan_stages(get_task(task), (), ExecutionCfg(), cfg, checkpoint=checkpoint, stage_assignments=changes)
+    changed, overrides = apply_overrides(get_task(task), changes)
+    return make_plan(changed, overrides, ExecutionCfg(), cfg, checkpoint)
 
 
-def test_the_stage_before_comes_first_in_a_folder_of_the_sweep(tmp_path: Path) -> None:
-    first, second = _plan(tmp_path, STAGE_2, None, "train.iterations=3")
-    assert (first.task.id, second.task.id) == (STAGE_1, STAGE_2)
-    assert first.task.train.iterations == 3
-    assert second.task == get_task(STAGE_2)
-    assert first.log_dir == tmp_path / "runs" / "stages" / STAGE_1
-    assert first.start is None
-    assert any(str(first.log_dir) in line for line in second.lines())
+def test_a_line_ends_with_the_task_itself() -> None:
+    task = get_task(GO2W, "cpu")
+    assert [name for name, _ in task.line()] == ["gait", "smooth", "locked", "rolling", None]
+    assert task.stage(None) == task.model_copy(update={"stages": {}})
+    # Wheels are locked until the gait is smooth.
+    scales = [stage.env.action.groups["wheels"].scale for _, stage in task.line()]  # type: ignore[union-attr]
+    assert scales == [0.0, 0.0, 0.0, 20.0, 20.0]
+    assert task.all_iterations == 1500 + 800 + 20 + 300 + 20
+    assert task.env_steps(task.all_iterations) == task.all_iterations * 24 * 128
+    assert [task.at(iteration).train.iterations for iteration in (0, 1499, 1500, 2639)] == [1500, 1500, 800, 20]
+
+
+def test_the_line_of_the_rough_task_begins_on_flat_ground() -> None:
+    line = get_task(ROUGH, "cpu").line()
+    assert [name for name, _ in line] == ["gait", "smooth", "terrain", None]
+    assert [stage.env.terrain is None for _, stage in line] == [True, True, False, False]
+
+
+def test_the_plan_tells_every_stage(tmp_path: Path) -> None:
+    plan = _plan(tmp_path, GO2W, None, "stages.locked.train.iterations=3")
+    lines = plan.lines()
+    assert "override   stages.locked.train.iterations: 6000 -> 3" in lines
+    assert "stage      locked: 3 iterations x 24 steps x 4096 environments" in lines
+    assert "budget     10000 iterations x 24 steps x 4096 environments" in lines
     # Nothing is written by a plan.
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_task_without_a_stage_before_is_one_plan(tmp_path: Path) -> None:
-    assert [plan.task.id for plan in _plan(tmp_path, STAGE_1)] == [STAGE_1]
-    with pytest.raises(InputError, match="--stage-set a=1: .* is not trained from a stage before"):
-        _plan(tmp_path, STAGE_1, None, "a=1")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "stages.lockd.train.iterations=3",
+            "--set stages.lockd.train.iterations: unknown path; nearest: stages.locked",
+        ),
+        ("stages=1", r"--set stages: holds several values \(locked\); set one of them"),
+        ("stages.locked.train.iterations=0", "stages.locked.train.iterations = 0: Input should be greater than 0"),
+        (
+            "stages.locked.env.action.groups.legs.scale=0.5",
+            r"the task cannot start from stages\.locked: there, scale and offset of the action on FL_hip_joint are "
+            r"\(0\.5, 0\.0\), must be \(0\.25, 0\.0\)",
+        ),
+        ("agent.normalization=none", r"stages\.locked: there, agent\.normalization is running, must be none"),
+    ],
+)
+def test_a_wrong_stage_is_one_clear_line(change: str, told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        apply_overrides(get_task(GO2W), [change])
+    assert "\n" not in str(caught.value)
 
 
-def test_the_checkpoint_of_another_robot_is_refused(tmp_path: Path, pendulum: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"of 'GeneLab-Inverted-Pendulum-v1': its actions are \['slider'\], the task's"
-    ):
-        _plan(tmp_path, STAGE_2, pendulum)
+def test_a_staged_task_can_be_trained_without_its_stages() -> None:
+    changed, [override] = apply_overrides(get_task(GO2W), ["stages=[]"])
+    assert changed == get_task(GO2W).stage(None)
+    assert (override.old, override.new) == (["locked"], [])
 
 
-def test_a_checkpoint_without_a_run_is_refused(tmp_path: Path) -> None:
-    lost = tmp_path / "model_final.pt"
-    lost.write_bytes(b"weights")
-    with pytest.raises(InputError, match="there is no such file with a run.json beside it"):
-        _plan(tmp_path, STAGE_2, lost)
-
-
-def test_a_checkpoint_starts_every_seed(tmp_path: Path, pendulum: Path) -> None:
-    [plan] = _plan(tmp_path, PENDULUM, pendulum)
-    assert plan.start is not None
-    assert [plan.start.checkpoint(seed) for seed in (1, 2)] == [pendulum, pendulum]
-
-
-def test_the_first_difference_between_stages_is_named() -> None:
-    first, second = get_task(STAGE_1), get_task(STAGE_2)
-    require_fits(first, second, "parent")
-    policy = first.env.observations["policy"].model_copy(update={"history": 4})
-    other = first.env.model_copy(update={"observations": {**first.env.observations, "policy": policy}})
-    with pytest.raises(InputError, match=r"env\.observations\.policy is .* x 4, the task has .* x 5"):
-        require_fits(first.model_copy(update={"env": other}), second, "parent")
-    networks = first.agent.model_copy(update={"normalization": "none"})
-    with pytest.raises(InputError, match=r"agent\.normalization is none, not the task's"):
-        require_fits(first.model_copy(update={"agent": networks}), second, "parent")
-
-
-def test_stages_may_have_stages_before_them(tmp_path: Path) -> None:
-    cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
-    task = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0", "cpu")
-    plans = plan_stages(task, (), ExecutionCfg(), cfg)
-    find, smooth = (f"Genelab-Velocity-Flat-Unitree-Go1-GaitStage{number}-v0" for number in (1, 2))
-    assert [plan.task.id for plan in plans] == [find, smooth, task.id]
-    before = tmp_path / "runs" / "stages" / smooth
-    assert [plan.log_dir for plan in plans] == [before / "stages" / find, before, tmp_path / "runs"]
-
-
-ROUGH = "Genelab-Velocity-Rough-Unitree-Go1-v0"
-
-
-def test_a_stage_may_see_more_than_the_one_before_it() -> None:
-    smooth, climb = (
-        get_task(f"Genelab-Velocity-{name}-v0")
-        for name in (
-            "Flat-Unitree-Go1-GaitStage2",
-            "Rough-Unitree-Go1-GaitStage3",
-        )
-    )
-    require_fits(smooth, climb, "parent")
-    # Only from the stage that it names, which is why the terms are new.
-    with pytest.raises(
-        InputError, match=r"env\.observations\.policy is \['base_ang_vel', .*'command'\] x 1, the task has"
-    ):
-        require_fits(get_task("Genelab-Velocity-Flat-Unitree-Go1-GaitStage1-v0"), climb, "parent")
-    assert climb.warm_start is not None
-    forgotten = climb.model_copy(update={"warm_start": climb.warm_start.model_copy(update={"new_terms": ()})})
-    with pytest.raises(InputError, match=r"env\.observations\.policy is .* the task has .*'height_scan'\] x 1"):
-        require_fits(smooth, forgotten, "parent")
-
-
-def test_the_chain_of_the_rough_task_begins_on_flat_ground(tmp_path: Path) -> None:
-    cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
-    plans = plan_stages(get_task(ROUGH, "cpu"), (), ExecutionCfg(), cfg)
-    stages = [f"Flat-Unitree-Go1-GaitStage{number}" for number in (1, 2)] + ["Rough-Unitree-Go1-GaitStage3"]
-    assert [plan.task.id for plan in plans] == [*(f"Genelab-Velocity-{name}-v0" for name in stages), ROUGH]
-
-
-def test_the_chain_of_the_small_go2w_goes_through_both_of_its_stages(tmp_path: Path) -> None:
-    cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
-    plans = plan_stages(get_task(STAGE_2, "cpu"), (), ExecutionCfg(), cfg)
-    find, smooth, roll = (f"Genelab-Velocity-Flat-Unitree-Go2W-GaitStage{number}-v0" for number in (1, 2, 3))
-    assert [(plan.task.id, plan.task.variant) for plan in plans] == [
-        (find, None), (smooth, None), (STAGE_1, "cpu"), (roll, None), (STAGE_2, "cpu")
-    ]  # fmt: skip
-    # Wheels are locked until the gait is smooth.
-    scales = [plan.task.env.action.groups["wheels"].scale for plan in plans]  # type: ignore[union-attr]
-    assert scales == [0.0, 0.0, 0.0, 20.0, 20.0]
-    for before, after in itertools.pairwise(plans):
-        require_fits(before.task, after.task, "parent")
+def test_the_first_difference_is_named() -> None:
+    smooth, terrain = (get_task(ROUGH, "cpu").stages[name] for name in ("smooth", "terrain"))
+    assert misfit(smooth, terrain) is None
+    # A stage may see more than the one before it, if it says so.
+    forgotten = terrain.model_copy(update={"start": terrain.start.model_copy(update={"new_terms": ()})})
+    told = misfit(smooth, forgotten)
+    assert told is not None
+    assert told.startswith("env.observations.policy is ['base_ang_vel', ")
+    assert told.endswith("'height_scan'] x 1")
 
 
 def test_what_starts_anew_is_told() -> None:
-    first, second = get_task(STAGE_1), get_task(STAGE_2)
-    loaded, fresh = taken_over(first, second)
+    loaded, fresh = taken_over(get_task(GO2W))
     wheels = "FL_wheel_joint, FR_wheel_joint, RL_wheel_joint, RR_wheel_joint"
     assert loaded[:3] == ("policy weights", "value weights", "normaliser statistics")
-    assert fresh[2:] == (
+    assert fresh[1:] == (
         f"action noise and statistics of {wheels}",
         f"mean action and input weights of {wheels}, from 0",
     )
@@ -154,49 +137,27 @@ def test_what_starts_anew_is_told() -> None:
     [
         ({"fresh_joints": ("FL_weel_joint",)}, "fresh_joints.*unknown joint 'FL_weel_joint'"),
         ({"locked_joints": ("FL_weel_joint",)}, "locked_joints.*unknown joint 'FL_weel_joint'"),
-        ({"fresh_joints": ()}, "locked_joints = 'FL_wheel_joint': must be in warm_start.fresh_joints too"),
+        ({"fresh_joints": ()}, "locked_joints = 'FL_wheel_joint': must be in start.fresh_joints too"),
+        ({"new_terms": ("hieght_scan",)}, "unknown observation term 'hieght_scan'; known: .*last_action"),
     ],
 )
-def test_joints_of_a_warm_start_are_those_of_the_task(change: dict[str, tuple[str, ...]], told: str) -> None:
-    task = get_task(STAGE_2)
-    assert task.warm_start is not None
-    start = task.warm_start.model_copy(update=change)
+def test_what_a_start_names_is_of_its_stage(change: dict[str, tuple[str, ...]], told: str) -> None:
+    task = get_task(GO2W)
+    start = task.start.model_copy(update=change)
     with pytest.raises(ValidationError, match=told):
-        TaskSpec.model_validate(task.model_copy(update={"warm_start": start}).model_dump())
-
-
-def test_a_new_term_that_the_task_does_not_have_is_refused() -> None:
-    task = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0")
-    assert task.warm_start is not None
-    start = task.warm_start.model_copy(update={"new_terms": ("hieght_scan",)})
-    with pytest.raises(ValidationError, match="unknown observation term 'hieght_scan'; known: .*height_scan"):
-        TaskSpec.model_validate(task.model_copy(update={"warm_start": start}).model_dump())
-
-
-def test_what_means_something_else_in_the_stage_before_is_refused(tmp_path: Path) -> None:
-    first, second = get_task(STAGE_1), get_task(STAGE_2)
-    # The policy of the second stage drives wheels, and the first locks them.
-    with pytest.raises(InputError, match=r"scale and offset of the action on FL_wheel_joint are \(20\.0, 0\.0\)"):
-        require_fits(second, first, "parent")
-    bent, _ = apply_overrides(first, ["env.robot.joints.RL_thigh_joint.default_pos=1.0",
-                                      "env.robot.joints.RR_thigh_joint.default_pos=1.0"])  # fmt: skip
-    with pytest.raises(InputError, match=r"joints\.RL_thigh_joint\.default_pos is 1\.0, the task has 0\.9"):
-        require_fits(bent, second, "parent")
-    weak, _ = apply_overrides(first, ["env.action.groups.legs.scale=0.5"])
-    with pytest.raises(InputError, match=r"action on FL_hip_joint are \(0\.5, 0\.0\), the task has \(0\.25, 0\.0\)"):
-        require_fits(weak, second, "parent")
+        TaskSpec.model_validate(task.model_copy(update={"start": start}).model_dump())
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         (
-            'env.observations.policy.terms.joint_pos.params.joints=["FL_hip_joint"]',
-            "policy.terms.joint_pos: mirror image",
+            'stages.locked.env.observations.policy.terms.joint_pos.func="genelab.mdp.observations:height_scan"',
+            "the task cannot start from stages.locked: there, env.observations.policy.terms.joint_pos.func is",
         ),
         (
-            'env.observations.policy.terms.joint_pos.func="genelab.mdp.observations:height_scan"',
-            r"policy\.terms\.joint_pos\.params = .*height_scan missing a required argument",
+            'stages.locked.env.rewards.joint_torques.func="genelab.mdp.locomotion:track_lin_vel"',
+            r"env\.rewards\.joint_torques\.params = .*track_lin_vel missing a required argument: 'command'",
         ),
         (
             'env.rewards.joint_torques.func="genelab.families.velocity.terms:track_lin_vel"',
@@ -204,90 +165,67 @@ def test_what_means_something_else_in_the_stage_before_is_refused(tmp_path: Path
         ),
     ],
 )
-def test_a_term_that_cannot_be_computed_or_mirrored_is_refused_before_anything_is_built(
+def test_a_term_that_cannot_be_computed_is_refused_before_anything_is_built(
     tmp_path: Path, change: str, told: str
 ) -> None:
-    task, changes = apply_overrides(get_task(STAGE_1), [change])
     with pytest.raises(InputError, match=told):
-        plan_stages(task, changes, ExecutionCfg(), LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs")))
+        _plan(tmp_path, GO2W, None, change)
 
 
-def test_a_seed_that_the_stage_before_lost_stays_planned_and_is_told(tmp_path: Path) -> None:
-    plan = _plan(tmp_path)[1]
-    # Only seed 1 was trained there.
-    path = tmp_path / "runs" / "stages" / STAGE_1 / "seed_1"
-    told = {"seeds_planned": (1, 2), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
-    trained = RunDir.create(path, get_task(STAGE_1), seed=1, **told)  # type: ignore[arg-type]
-    trained.final_checkpoint.write_bytes(b"weights")
-    # The file alone is not enough: a seed may fail after it wrote its policy.
-    ready, lost = plan.ready()
-    assert (lost, list(ready.seeds)) == ([1, 2], [])
-    _finish(trained)
-    ready, lost = plan.ready()
-    assert lost == [2]
-    assert [seed.seed for seed in ready.seeds] == [1]
-    assert ready.planned == (1, 2)
-    again = make_plan(plan.task, (), ExecutionCfg(), plan.cfg, ready.start, ready.lost)
-    assert ([seed.seed for seed in again.seeds], again.planned, again.lost) == ([1], (1, 2), (2,))
-    entries = {entry.seed: entry for entry in Book(again, ("genelab",)).record.seeds}
-    assert (entries[2].state, entries[2].reason) == ("failed", "the stage before left it no policy")
-    assert entries[1].state == "planned"
-    # Without the policy that it was created with a seed cannot go on.
-    trained.final_checkpoint.unlink()
-    with pytest.raises(InputError, match=r"seed 1 was started from '.*model_final\.pt', which is missing"):
-        make_plan(plan.task, (), ExecutionCfg(), plan.cfg, ready.start, ready.lost)
+def test_a_checkpoint_starts_every_seed(tmp_path: Path, pendulum: Path) -> None:
+    plan = _plan(tmp_path, PENDULUM, pendulum)
+    assert plan.parent is not None
+    assert (tmp_path / "runs" / "seed_2" / plan.parent.path).resolve() == pendulum
+    assert any(line.startswith(f"start      {PENDULUM}, seed 1, iteration 5: policy weights") for line in plan.lines())
 
 
-def _trained(path: Path, task: TaskSpec) -> RunDir:
-    told = {"seeds_planned": (1,), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
-    run = RunDir.create(path, task, seed=1, **told)  # type: ignore[arg-type]
-    run.final_checkpoint.write_bytes(b"weights")
-    _finish(run)
-    return run
+def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, pendulum: Path) -> None:
+    with pytest.raises(InputError, match=rf"of '{PENDULUM}': there, the action is \['slider'\], must be \['FL_hip"):
+        _plan(tmp_path, GO2W, pendulum, "stages=[]")
+    other = pendulum.with_name("other.pt")
+    other.write_bytes(b"weights")
+    with pytest.raises(InputError, match="is not what a finished training or one of its stages left"):
+        _plan(tmp_path, PENDULUM, other)
+    pendulum.write_bytes(b"other weights")
+    with pytest.raises(InputError, match="was changed: sha256"):
+        _plan(tmp_path, PENDULUM, pendulum)
+    lost = tmp_path / "model_final.pt"
+    lost.write_bytes(b"weights")
+    with pytest.raises(InputError, match="there is no such file with a run.json beside it"):
+        _plan(tmp_path, PENDULUM, lost)
 
 
-def _finish(run: RunDir) -> None:
-    data = run.final_checkpoint.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    told = {"path": run.final_checkpoint.name, "bytes": len(data), "sha256": digest, "weights_sha256": digest}
-    run.update(checkpoint=TrainedCheckpoint(**told, iteration=5))  # type: ignore[arg-type]
+def test_only_ppo_starts_from_another_policy() -> None:
+    franka = get_task("GeneLab-Franka-Pick-And-Place-v0")
+    assert misfit(franka, franka) == "agent.algorithm is 'sac', only 'ppo' can start from another policy"
 
 
-def test_the_checkpoint_of_another_stage_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
-    run = _trained(tmp_path / "second", get_task(STAGE_2))
-    with pytest.raises(InputError, match=f"is of {STAGE_2}: '{STAGE_2}' starts from {STAGE_1}; --set warm_start=null"):
-        _plan(tmp_path, STAGE_2, run.final_checkpoint)
-    alone, changes = apply_overrides(get_task(STAGE_2), ["warm_start=null"])
-    cfg = LaunchCfg(seeds=(1,), log_dir=str(tmp_path / "runs"))
-    (plan,) = plan_stages(alone, changes, ExecutionCfg(), cfg, checkpoint=run.final_checkpoint)
-    assert any("the task names no stage before" in line for line in plan.lines())
+def _launch(log_dir: Path) -> int:
+    task, overrides = apply_overrides(get_task(GO2W), SMALL)
+    cfg = LaunchCfg(seeds=(1, 2), log_dir=str(log_dir), parallel=2)
+    plan = make_plan(task, overrides, ExecutionCfg(), cfg)
+    return launch(plan, ["genelab", "train"], LineView(plan), LocalExecutor(WORKER))
 
 
-def test_a_wrong_change_of_the_stage_before_is_told_under_its_option(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^--stage-set train\.iteration: unknown path"):
-        _plan(tmp_path, STAGE_2, None, "train.iteration=3")
-
-
-REF = ParentRef(
-    task=STAGE_1, task_version=1, seed=1, config_sha256="0" * 64, path="model.pt", sha256="1" * 64,
-    weights_sha256="2" * 64, iteration=5, loaded=(), fresh=(),
-)  # fmt: skip
-CHANGED = Override(path="train.iterations", old=6000, new=2)
-
-
-@pytest.mark.parametrize(
-    ("parent", "foreign"),
-    [
-        (REF, False),
-        (None, True),
-        (REF.replace(variant="cpu"), True),
-        (REF.replace(task=STAGE_2), True),
-        (REF.replace(overrides=(CHANGED,)), True),
-        (REF.replace(foreign=True), True),
-        (REF.replace(parent=REF), False),
-        (REF.replace(parent=REF.replace(overrides=(CHANGED,))), True),
-    ],
-)
-def test_a_start_that_is_not_as_registered_is_foreign(parent: ParentRef | None, foreign: bool) -> None:
-    assert foreign_start((STAGE_1, None), parent) is foreign
-    assert foreign_start(None, parent) is (parent is not None)
+@pytest.mark.slow
+def test_every_seed_goes_through_the_stages_and_on_from_where_it_stands(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    sweep.behave(s2="die in the last stage")
+    assert _launch(sweep.log_dir) == 1
+    assert sweep.states() == {1: "finished", 2: "crashed"}
+    whole, half = (RunDir(sweep.log_dir / f"seed_{seed}").load() for seed in (1, 2))
+    assert [(attempt.from_iteration, attempt.to_iteration, attempt.end) for attempt in whole.attempts] == [
+        (0, 6, "finished"),
+        (6, 16, "finished"),
+    ]
+    assert [(stage.name, stage.checkpoint.iteration) for stage in half.stages] == [("locked", 6)]
+    sweep.behave()
+    assert _launch(sweep.log_dir) == 0
+    assert sweep.states() == {1: "finished", 2: "finished"}
+    # Its first stage was not trained again.
+    after = RunDir(sweep.log_dir / "seed_2").load()
+    assert after.stages == half.stages
+    assert after.timing is not None
+    assert (after.timing.iterations, after.timing.env_steps) == (16, 16 * 24 * 8)

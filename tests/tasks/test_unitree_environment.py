@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.agent import NetworkCfg, PpoCfg
+from genelab.config.stage import StartCfg
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
 from genelab.errors import RunError
@@ -17,18 +18,19 @@ from genelab.registry import get_task
 from genelab.sim.engine import Engine
 from genelab.sim.make import make_engine
 from genelab.sim.session import Session
+from tests.stage import stage
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
 Build = Callable[[str, int], Engine]
 GO1 = "Genelab-Velocity-Flat-Unitree-Go1-v0"
-STAGE_1, GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+STAGE_1, GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-v0/locked", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 N = 8
 EVERYWHERE = torch.ones(N, dtype=torch.bool)
 
 
 def make_env(build: Build, task: str, **options: bool) -> Environment:
-    env = Environment(get_task(task).env, build(task, N), Purpose(1, numbered=True, **options))
+    env = Environment(stage(task).env, build(task, N), Purpose(1, numbered=True, **options))
     env.reset()
     return env
 
@@ -129,7 +131,7 @@ def test_contact_forces_carry_the_robot_and_its_load(build: Build) -> None:
     _run(sim, 3000)
     force = sim.contact_force_w().sum(dim=1)
     sim.properties.write(ModelWrite(link_mass_offset={"base_link": torch.zeros(N)}), EVERYWHERE)
-    mass = get_task(STAGE_1).env.robot.base.mass  # pyright: ignore
+    mass = stage(STAGE_1).env.robot.base.mass  # pyright: ignore
     assert force[:, 2].tolist() == pytest.approx(((mass + _halves(0.0, 2.0)) * 9.81).tolist(), rel=1e-3)
     assert force[:, :2].abs().max() < 0.5
 
@@ -156,7 +158,7 @@ def test_a_restored_environment_goes_on_bit_equal(build: Build) -> None:
     """With a history, late actions and drawn properties, which are drawn again and not restored."""
 
     def fresh() -> Environment:
-        env = Environment(get_task(STAGE_1).env, build(STAGE_1, N), Purpose(5, numbered=False))
+        env = Environment(stage(STAGE_1).env, build(STAGE_1, N), Purpose(5, numbered=False))
         env.reset()
         return env
 
@@ -201,7 +203,7 @@ def _asked_for(sim: Engine, env: Environment, actions: list[Tensor]) -> list[Ten
 
 def _with_action(build: Build, randomized: bool = False, **changes: object) -> Environment:
     """The first stage of the Go2-W with another latency or noise, and without its randomisations unless told."""
-    cfg = get_task(STAGE_1).env
+    cfg = stage(STAGE_1).env
     cfg = cfg.model_copy(update={"action": cfg.action.model_copy(update=changes)})
     if not randomized:
         cfg = cfg.model_copy(update={"randomizations": {}})
@@ -340,7 +342,7 @@ def test_an_environment_starts_from_the_properties_of_the_model(build: Build) ->
     assert all(torch.equal(properties._store.read(name), value) for name, value in plain.items())
     assert plain["friction/FL_wheel_link"].unique().tolist() == [1.0]
     assert plain["mass/base_link"].tolist() == pytest.approx([6.921] * N)
-    env = get_task(STAGE_1).env
+    env = stage(STAGE_1).env
     groups = {joint: group for group in env.robot.actuators.values() for joint in group.joints}
     for gain in ("kp", "kv"):
         own = [getattr(groups[joint], gain) for joint in env.robot.joints]
@@ -395,9 +397,8 @@ def test_a_stage_starts_from_the_one_before_but_for_what_that_could_not_learn(bu
     task = get_task(GO2W)
     network = NetworkCfg(hidden_dims=(8,))
     agent = PpoCfg(actor=network, critic=network, save_interval=1, num_mini_batches=1, init_std=0.7)
-    assert task.warm_start is not None
-    start = task.warm_start.model_copy(update={"normalizer_count": 50})
-    task = task.model_copy(update={"agent": agent, "warm_start": start})
+    start = task.start.model_copy(update={"normalizer_count": 50})
+    task = task.model_copy(update={"agent": agent, "start": start})
     env = Environment(task.env, build(GO2W, N), Purpose(1, numbered=False))
     env.reset()
     backend = backend_of(agent)
@@ -412,28 +413,29 @@ def test_a_stage_starts_from_the_one_before_but_for_what_that_could_not_learn(bu
     before.actor["distribution.std_param"] = torch.full((16,), 0.2)
 
     torch.manual_seed(1)
-    for of_the_stage_before in (True, False):
-        trainer = backend.make_trainer(task, "0" * 64, env)
-        backend.warm_start(trainer, before, task, "parent", of_the_stage_before=of_the_stage_before)
+    whole = task.model_copy(update={"start": StartCfg()})
+    for each, anew in ((task, True), (whole, False)):
+        trainer = backend.make_trainer(each, "0" * 64, env)
+        backend.warm_start(trainer, before, each, "parent")
         found = trainer.checkpoint()  # type: ignore[attr-defined]
         # Mean actions of the wheels, and what is made of their positions and velocities, are chance where locked.
         kept = {name: before.actor[name].clone() for name in ("mlp.0.weight", "mlp.2.weight")}
-        if of_the_stage_before:
+        if anew:
             kept["mlp.0.weight"][:, [k for k in range(5 * 57) if k % 57 in LOCKED]] = 0.0
             kept["mlp.2.weight"][12:] = 0.0
         for name, tensor in kept.items():
             assert torch.equal(found.actor[name], tensor)
         bias = before.actor["mlp.2.bias"].clone()
-        bias[12:] *= 0.0 if of_the_stage_before else 1.0
+        bias[12:] *= 0.0 if anew else 1.0
         assert torch.equal(found.actor["mlp.2.bias"], bias)
         assert torch.equal(found.critic["mlp.2.weight"], before.critic["mlp.2.weight"])
         assert torch.equal(found.critic["mlp.2.bias"], before.critic["mlp.2.bias"])
         unread = [k for k in range(5 * 60) if not found.critic["mlp.0.weight"][:, k].any()]
-        assert unread == [k for k in range(5 * 60) if of_the_stage_before and k % 60 in LOCKED]
+        assert unread == [k for k in range(5 * 60) if anew and k % 60 in LOCKED]
         # Action noise of the twelve leg joints, then of the four wheels.
-        wheels = 0.7 if of_the_stage_before else 0.2
+        wheels = 0.7 if anew else 0.2
         assert found.actor["distribution.std_param"].tolist() == pytest.approx([0.2] * 12 + [wheels] * 4)
         for tensors, width in ((found.actor, 57), (found.critic, 60)):
-            expected = [0.0 if of_the_stage_before and k % width in LOCKED else 3.0 for k in range(5 * width)]
+            expected = [0.0 if anew and k % width in LOCKED else 3.0 for k in range(5 * width)]
             assert tensors["obs_normalizer._mean"][0].tolist() == expected
-            assert int(tensors["obs_normalizer.count"]) == (50 if of_the_stage_before else 10_000)
+            assert int(tensors["obs_normalizer.count"]) == (50 if anew else 10_000)

@@ -3,10 +3,10 @@
 import pytest
 
 from genelab.config.env import EnvCfg
-from genelab.registry import get_task
+from tests.stage import stage
 
 GO1, ROUGH = "Genelab-Velocity-Flat-Unitree-Go1-v0", "Genelab-Velocity-Rough-Unitree-Go1-v0"
-STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-v0/locked", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 WEIGHTS = {
     "track_lin_vel": 2.0,
     "track_ang_vel": 1.0,
@@ -35,7 +35,7 @@ NOISE = {"base_ang_vel": 0.2, "projected_gravity": 0.05, "joint_pos": 0.01, "joi
     ],
 )
 def test_rewards(task: str, more: dict[str, float]) -> None:
-    env = get_task(task).env
+    env = stage(task).env
     assert {name: term.weight for name, term in env.rewards.items()} == WEIGHTS | more
     assert env.reward_per == "second"
     wheeled = task in (STAGE_1, STAGE_2)
@@ -54,7 +54,7 @@ def test_rewards(task: str, more: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("task", [GO1, ROUGH, STAGE_1, STAGE_2])
 def test_time_commands_resets_and_pushes(task: str) -> None:
-    spec = get_task(task)
+    spec = stage(task)
     env = spec.env
     assert (spec.train.num_envs, env.sim.dt, env.sim.substeps, env.decimation) == (4096, 0.002, 1, 10)
     assert env.max_episode_steps == 1000
@@ -94,7 +94,7 @@ def _actuators(env: EnvCfg) -> dict[str, tuple[str, float, float, float | None]]
 
 
 def test_the_go1() -> None:
-    env = get_task(GO1).env
+    env = stage(GO1).env
     pd = ("implicit_pd", 25.0, 0.5)
     assert _actuators(env) == {
         "hip_joint": (*pd, 23.7),
@@ -117,7 +117,7 @@ def test_the_go1() -> None:
 
 @pytest.mark.parametrize(("task", "kv", "limit", "scale"), [(STAGE_1, 20.0, 50.0, 0.0), (STAGE_2, 5.0, 15.0, 20.0)])
 def test_the_go2w(task: str, kv: float, limit: float, scale: float) -> None:
-    env = get_task(task).env
+    env = stage(task).env
     pd = ("implicit_pd", 25.0, 0.5)
     assert _actuators(env) == {
         "hip_joint": (*pd, 23.7),
@@ -146,7 +146,7 @@ def test_the_go2w(task: str, kv: float, limit: float, scale: float) -> None:
 
 @pytest.mark.parametrize(("task", "iterations"), [(GO1, 3000), (ROUGH, 3000), (STAGE_1, 6000), (STAGE_2, 10000)])
 def test_the_learner(task: str, iterations: int) -> None:
-    spec = get_task(task)
+    spec = stage(task)
     agent = spec.agent
     assert agent.algorithm == "ppo"
     assert spec.train.iterations == iterations
@@ -158,7 +158,7 @@ def test_the_learner(task: str, iterations: int) -> None:
 
 
 def test_the_terrain_at_its_last_level() -> None:
-    terrain = get_task(ROUGH).env.terrain
+    terrain = stage(ROUGH).env.terrain
     assert terrain is not None
     assert (terrain.rows, len(terrain.columns), terrain.cell_size) == (10, 10, 8.0)
     assert (terrain.horizontal_scale, terrain.vertical_scale) == (0.1, 0.005)

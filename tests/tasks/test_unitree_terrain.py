@@ -172,8 +172,8 @@ def test_the_floor_around_is_read_back_too(cfg: EnvCfg, sim: Engine) -> None:
 
 
 def test_a_policy_that_learnt_on_flat_ground_acts_the_same_on_uneven_ground_at_first(cfg: EnvCfg, sim: Engine) -> None:
-    climb = get_task("Genelab-Velocity-Rough-Unitree-Go1-GaitStage3-v0")
-    flat = get_task("Genelab-Velocity-Flat-Unitree-Go1-GaitStage2-v0")
+    rough = get_task("Genelab-Velocity-Rough-Unitree-Go1-v0", "cpu")
+    climb, flat = rough.stage("terrain"), rough.stage("smooth")
     task = climb.model_copy(update={"env": cfg})
     env = _env(cfg, sim, training=True)
     backend = backend_of(task.agent)
@@ -183,7 +183,7 @@ def test_a_policy_that_learnt_on_flat_ground_acts_the_same_on_uneven_ground_at_f
     assert isinstance(flat.agent, PpoCfg)
     actor, critic = build_actor(flat.agent, layout, 12), build_critic(flat.agent, layout)
     parent = Checkpoint("0" * 64, 5, layout, dict(actor.state_dict()), dict(critic.state_dict()))
-    backend.warm_start(trainer, parent, task, "parent", of_the_stage_before=True)
+    backend.warm_start(trainer, parent, task, "parent")
     checkpoint = trainer.checkpoint()  # type: ignore[attr-defined]
     seeing = backend.load_actor(checkpoint, task.agent, 12, "wide")
     observed = torch.randn(N, 45 + 187)
@@ -191,4 +191,4 @@ def test_a_policy_that_learnt_on_flat_ground_acts_the_same_on_uneven_ground_at_f
     found = seeing(TensorDict({"policy": observed}, batch_size=[N]))
     torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)
     with pytest.raises(InputError, match="laid out otherwise than the task's"):
-        backend.warm_start(trainer, parent, task, "parent", of_the_stage_before=False)
+        backend.warm_start(trainer, parent, rough, "parent")

@@ -47,7 +47,7 @@ def _trainer() -> Any:
         ({"trainer": _state(-1)}, "iteration: must be a whole number, not negative"),
         ({"trainer": _state(1, torch.zeros(2))}, "env.num_steps: is torch.float32 (2,), must be torch.int64 ()"),
         ({"trainer": _state(1, None)}, "env.num_steps: is NoneType, must be torch.int64 ()"),
-        ({"trainer": _state(10**6)}, "iteration = 1000000: must not be above the budget of 150"),
+        ({"trainer": _state(10**6)}, "iteration = 1000000: must be within the 0 to 150 of its stage"),
         ({"trainer": None}, "no whole training state: AttributeError"),
         ({"train_wall_s": "long"}, "train_wall_s = 'long': must be a time in s"),
         ({"train_wall_s": float("nan")}, "train_wall_s = nan: must be a time in s"),

@@ -41,16 +41,14 @@ def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
     raise TypeError(f"{type(trainer).__name__} takes no demonstrations, and was given {', '.join(demos)}")
 
 
-def warm_start(
-    trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str, *, of_the_stage_before: bool
-) -> None:
+def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
     """Take over weights, normalisers and action noise.
 
     Raises:
         InputError: if the weights or the layout of the observations do not fit; names `source`.
     """
     assert isinstance(trainer, PpoTrainer)
-    new = task.warm_start.new_terms if of_the_stage_before and task.warm_start is not None else ()
+    new = task.start.new_terms
     layout = trainer.env.layout()
     for group, part, model in (
         ("policy", "actor", trainer.algorithm.actor),
@@ -62,15 +60,13 @@ def warm_start(
         tensors = getattr(checkpoint, part)
         told = f"{source}: {part}"
         load_weights(model, widened(tensors, model, columns) if new else tensors, told)  # pyright: ignore
-    if of_the_stage_before:
-        _freshen(trainer, _ppo(task.agent), task)
-        _forget_locked(trainer, task)
+    _freshen(trainer, _ppo(task.agent), task)
+    _forget_locked(trainer, task)
 
 
 def _forget_locked(trainer: PpoTrainer, task: TaskSpec) -> None:
     """Start from 0 what the networks make of joints that the stage before held still."""
-    assert task.warm_start is not None
-    joints = task.warm_start.locked_joints
+    joints = task.start.locked_joints
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
     readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
     with torch.no_grad():
@@ -88,8 +84,7 @@ def _linear(network: MLPModel) -> list[nn.Linear]:
 
 def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
     """Start anew action noise and statistics of some joints."""
-    start = task.warm_start
-    assert start is not None
+    start = task.start
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
     columns = [list(task.env.action.columns).index(joint) for joint in start.fresh_joints]
     with torch.no_grad():

@@ -9,7 +9,6 @@ from torch import nn
 from genelab.config.agent import AgentCfg, SacCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.protocol import GoalEnv
-from genelab.errors import InputError
 from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout
@@ -43,13 +42,9 @@ def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
     return trainer.prefill(demos)
 
 
-def warm_start(
-    trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str, *, of_the_stage_before: bool
-) -> None:
-    """Refuse: without its replay buffer SAC would start anew with warm weights, and unlearn."""
-    place = "the stage before" if of_the_stage_before else "another training"
-    told = f"{type(trainer).__name__} cannot start from iteration {checkpoint.iteration} of {place}"
-    raise InputError(f"{source}: {told}; task '{task.id}' is trained from scratch")
+def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
+    """Refuse: without its replay buffer SAC would start anew with warm weights, and unlearn. No plan asks for it."""
+    raise TypeError(f"{type(trainer).__name__} of '{task.id}' was to start from {checkpoint.iteration} of {source}")
 
 
 def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> GoalActor:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
 from genelab.records import names
 from genelab.records.check.compare import changed, shown
@@ -14,7 +15,15 @@ from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record, sha256_file
 from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainedCheckpoint
-from genelab.records.seed_files import SeedFiles, Snapshot, TrainStamps, read_curve, read_snapshot, train_stamps
+from genelab.records.seed_files import (
+    SeedFiles,
+    Snapshot,
+    TrainStamps,
+    read_curve,
+    read_snapshot,
+    read_task,
+    train_stamps,
+)
 
 WeightsHash = Callable[[Path], str]
 """Digest of the tensors in a checkpoint file. Needs torch, so it is handed in."""
@@ -36,11 +45,15 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
     snapshot = attempt(findings, path / names.PARAMS, read_snapshot)
     record = attempt(findings, eval_file, read_record, EvalRecord)
     train = attempt(findings, run_file, _stamps_of, run)
+    task = snapshot and attempt(findings, path / names.PARAMS, read_task)
     curve = train and attempt(findings, path / names.CURVE, read_curve, train.timing.iterations)
     if snapshot:
         findings += [Finding(path / names.PARAMS, problem) for problem in _check_snapshot(snapshot, run)]
-    if snapshot and train:
-        findings += [Finding(run_file, problem) for problem in _check_timing(snapshot, run, train)]
+    if task and train:
+        findings += [Finding(run_file, problem) for problem in _check_timing(task, run, train)]
+        findings += [Finding(run_file, problem) for problem in _check_stages(task, run, train)]
+    for stage in run.stages:
+        findings += check_checkpoint(path, stage.checkpoint, weights_hash, required=False)
     if run.checkpoint:
         findings += check_checkpoint(path, run.checkpoint, weights_hash, required=True)
     if record:
@@ -60,9 +73,9 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
             probe = attempt(findings, probe_file, read_record, ProbeRecord)
         if probe:
             findings += [Finding(probe_file, problem) for problem in _check_probe(probe, run, snapshot)]
-    if not (snapshot and record and train and curve):
+    if not (snapshot and task and record and train and curve):
         return None, findings
-    return SeedFiles(path, run, train, record, snapshot, curve, probe), findings
+    return SeedFiles(path, run, train, record, snapshot, task, curve, probe), findings
 
 
 def check_checkpoint(
@@ -99,18 +112,33 @@ def _check_snapshot(snapshot: Snapshot, run: RunRecord) -> Iterator[str]:
             yield f"task.{field} is {stored!r}, run.json has {claimed!r}"
 
 
-def _check_timing(snapshot: Snapshot, run: RunRecord, train: TrainStamps) -> Iterator[str]:
-    timing, budget = train.timing, snapshot.task.train.iterations
+def _check_timing(task: TaskSpec, run: RunRecord, train: TrainStamps) -> Iterator[str]:
+    timing, budget = train.timing, task.all_iterations
     if timing.iterations != budget:
         yield f"timing.iterations: {timing.iterations}, the snapshot's budget is {budget}"
     if run.checkpoint and run.checkpoint.iteration != timing.iterations:
         yield f"checkpoint.iteration: {run.checkpoint.iteration} of {timing.iterations}"
-    if snapshot.agent.num_steps_per_env is not None:
-        steps = timing.iterations * snapshot.task.train.num_envs * snapshot.agent.num_steps_per_env
-        if timing.env_steps != steps:
-            yield f"timing.env_steps: {timing.env_steps}, the snapshot gives {steps}"
+    if timing.env_steps != (steps := task.env_steps(timing.iterations)):
+        yield f"timing.env_steps: {timing.env_steps}, the snapshot gives {steps}"
     if not math.isclose(timing.steps_per_s * timing.train_wall_s, timing.env_steps, rel_tol=1e-6):
         yield f"timing.steps_per_s: {timing.steps_per_s} is not env_steps / train_wall_s"
+
+
+def _check_stages(task: TaskSpec, run: RunRecord, train: TrainStamps) -> Iterator[str]:
+    if (found := [stage.name for stage in run.stages]) != (wanted := list(task.stages)):
+        yield f"stages: {found}, the snapshot has {wanted}"
+        return
+    done, spent_s = 0, 0.0
+    for stage, cfg in zip(run.stages, task.stages.values(), strict=True):
+        done += cfg.train.iterations
+        for field, found in (("checkpoint", stage.checkpoint.iteration), ("timing", stage.timing.iterations)):
+            if found != done:
+                yield f"stages.{stage.name}.{field}: {found} iterations, the snapshot gives {done}"
+        if stage.timing.env_steps != (steps := task.env_steps(done)):
+            yield f"stages.{stage.name}.timing.env_steps: {stage.timing.env_steps}, the snapshot gives {steps}"
+        if not spent_s <= stage.timing.train_wall_s <= train.timing.train_wall_s:
+            yield f"stages.{stage.name}.timing.train_wall_s: {stage.timing.train_wall_s} does not rise to the total"
+        spent_s = stage.timing.train_wall_s
 
 
 def _check_against_snapshot(record: EvalRecord, snapshot: Snapshot) -> Iterator[str]:

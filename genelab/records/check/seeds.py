@@ -44,7 +44,7 @@ def check_together(seeds: Sequence[SeedFiles]) -> Iterator[str]:
         "protocols": [s.eval.protocol.sha256 for s in seeds],
         "episode limits": [s.eval.protocol.max_steps for s in seeds],
         "checkpoint selections": [s.eval.checkpoint.selection for s in seeds],
-        "starts": [s.run.parent and f"{s.run.parent.task} config {s.run.parent.config_sha256}" for s in seeds],
+        "starts": [s.run.parent and f"{s.run.parent.task} weights {s.run.parent.weights_sha256}" for s in seeds],
     }
     for name, values in properties.items():
         if len(set(values)) > 1:

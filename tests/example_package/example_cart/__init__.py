@@ -4,7 +4,8 @@ from genelab.config.actions import JointPositionCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg, SimCfg
-from genelab.config.task import TaskSpec, TrainCfg
+from genelab.config.stage import TrainCfg
+from genelab.config.task import TaskSpec
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, RewardTermCfg, TerminationCfg
 from genelab.registry import register_task
 

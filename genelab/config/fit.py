@@ -1,0 +1,90 @@
+"""Whether a training can start from the policy of another one, and with what: told from the configs alone."""
+
+from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointPositionCfg, JointTargetsCfg
+from genelab.config.stage import StageCfg
+
+
+def misfit(before: StageCfg, own: StageCfg) -> str | None:
+    """The first difference between two trainings that keeps one from starting from the other; None if there is none.
+
+    The networks must read and drive the same, but for what `own.start` says is new: observed positions are told from
+    the default pose, and actions by their scale.
+
+    Args:
+        before: how the policy was trained.
+        own: the training that is to start from it.
+    """
+    if own.agent.algorithm != "ppo":
+        return f"agent.algorithm is {own.agent.algorithm!r}, only 'ppo' can start from another policy"
+    same = {field: (getattr(before.agent, field), getattr(own.agent, field)) for field in _NETWORKS}
+    pairs = {
+        "agent.algorithm": (before.agent.algorithm, own.agent.algorithm),
+        "the action": (list(before.env.action.columns), list(own.env.action.columns)),
+        "env.robot.model": (before.env.robot.model, own.env.robot.model),
+        **{f"agent.{field}": pair for field, pair in same.items()},
+    }
+    for field, (theirs, mine) in pairs.items():
+        if theirs != mine:
+            return f"{field} is {theirs}, must be {mine}"
+    return _other_robot(before, own) or _other_observations(before, own)
+
+
+_NETWORKS = ("actor", "critic", "normalization")
+
+
+def _other_robot(before: StageCfg, own: StageCfg) -> str | None:
+    theirs = before.env.robot.joints
+    for joint, cfg in own.env.robot.joints.items():
+        found = theirs[joint].default_pos if joint in theirs else None
+        if found != cfg.default_pos:
+            return f"env.robot.joints.{joint}.default_pos is {found}, must be {cfg.default_pos}"
+    for joint, target in _targets(own.env.action).items():
+        found = _targets(before.env.action).get(joint)
+        if joint not in own.start.fresh_joints and found != target:
+            return f"scale and offset of the action on {joint} are {found}, must be {target}"
+    return None
+
+
+def _other_observations(before: StageCfg, own: StageCfg) -> str | None:
+    for name in own.agent.groups:
+        mine, theirs = own.env.observations[name], before.env.observations.get(name)
+        terms = {term: cfg for term, cfg in mine.terms.items() if term not in own.start.new_terms}
+        if theirs is None or list(terms) != list(theirs.terms) or mine.history != theirs.history:
+            found = "absent" if theirs is None else f"{list(theirs.terms)} x {theirs.history}"
+            return f"env.observations.{name} is {found}, must be {list(terms)} x {mine.history}"
+        for term, cfg in terms.items():
+            for field in ("func", "params", "scale", "bounds"):
+                if getattr(cfg, field) != (found := getattr(theirs.terms[term], field)):
+                    told = f"is {found}, must be {getattr(cfg, field)}"
+                    return f"env.observations.{name}.terms.{term}.{field} {told}"
+    return None
+
+
+def _targets(action: ActionCfg) -> dict[str, tuple[float, float]]:
+    """Scale and offset of the targets by joint; nothing for an action that moves a hand."""
+    match action:
+        case JointPositionCfg():
+            return dict.fromkeys(action.joints, (action.scale, action.offset))
+        case JointTargetsCfg():
+            return {joint: (group.scale, 0.0) for group in action.groups.values() for joint in group.joints}
+        case DifferentialIkCfg():
+            return {}
+
+
+def taken_over(own: StageCfg) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a training takes from the policy that it starts from, and what it starts anew, in words."""
+    start, running = own.start, own.agent.normalization == "running"
+    anew = start.fresh_joints
+    others = [joint for joint in own.env.action.columns if joint not in anew]
+    loaded, fresh = ["policy weights", "value weights"], ["optimiser"]
+    if running:
+        loaded.append("normaliser statistics")
+    if others:
+        loaded.append(f"action noise of {', '.join(others)}" if anew else "action noise")
+    if anew:
+        fresh.append(f"action noise{' and statistics' if running else ''} of {', '.join(anew)}")
+    if start.locked_joints:
+        fresh.append(f"mean action and input weights of {', '.join(start.locked_joints)}, from 0")
+    if start.new_terms:
+        fresh.append(f"weights of {', '.join(start.new_terms)}, from 0")
+    return tuple(loaded), tuple(fresh)

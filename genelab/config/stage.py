@@ -1,0 +1,140 @@
+"""One stage of a training: environment, learner, how long, and what it starts with."""
+
+from typing import Self
+
+from pydantic import PositiveInt, model_validator
+
+from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
+from genelab.config.base import Cfg, broken_rule, known_names
+from genelab.config.env import EnvCfg
+from genelab.config.terms import CurriculumCfg
+
+
+class TrainCfg(Cfg):
+    """What a training has beside its environment and its learner: an evaluation knows none of it."""
+
+    num_envs: PositiveInt
+    """Parallel environments."""
+    iterations: PositiveInt
+    """Learning iterations."""
+    curriculum: CurriculumCfg | None = None
+    """How environments move between the levels of the terrain; null to draw the level of every episode."""
+
+
+class StartCfg(Cfg):
+    """What a training starts anew of the policy that it starts from: that of the stage before, or of `--checkpoint`.
+
+    Weights of policy and value network, their normalisers and the action noise come from it. The optimiser starts anew.
+    """
+
+    fresh_joints: tuple[str, ...] = ()
+    """Joints whose action noise starts at `agent.init_std` again, and of whose columns a running normaliser forgets
+    what it knows."""
+    locked_joints: tuple[str, ...] = ()
+    """Those of them that were held still before. What the networks make of them is chance: their mean action starts at
+    0, and so do the weights of the observation columns that name them. Of their last actions the weights stay: those
+    were drawn and seen before, too, and meant nothing."""
+    normalizer_count: PositiveInt | None = None
+    """Observations that the normaliser is taken to have seen at most, so that it can still adapt; null for as many as
+    it has."""
+    new_terms: tuple[str, ...] = ()
+    """Observation terms that the policy did not see before. Their weights start at 0: it acts as it did until it learns
+    what they are good for."""
+
+
+class StageCfg(Cfg):
+    """One stage of a training."""
+
+    env: EnvCfg
+    """The environment."""
+    agent: AgentCfg
+    """The learner."""
+    train: TrainCfg
+    """How many environments a seed trains in, and how long."""
+    start: StartCfg = StartCfg()
+    """What it starts anew of the policy that it starts from."""
+
+    @model_validator(mode="after")
+    def _fixed_normalization_has_bounds(self) -> Self:
+        for group, cfg in self.env.observations.items():
+            missing = [name for name, term in cfg.terms.items() if term.bounds is None]
+            if missing and self.agent.normalization == "fixed":
+                rule = f"needs env.observations.{group}.terms.{missing[0]}.bounds"
+                raise broken_rule("agent.normalization", "fixed", rule)
+            still = [name for name, term in cfg.terms.items() if term.scale == 0.0]
+            if still and self.agent.normalization == "fixed":
+                rule = f"needs a scale other than 0 in env.observations.{group}.terms.{still[0]}"
+                raise broken_rule("agent.normalization", "fixed", rule)
+        return self
+
+    @model_validator(mode="after")
+    def _curriculum_has_a_terrain(self) -> Self:
+        if self.train.curriculum is not None and self.env.terrain is None:
+            raise broken_rule("train.curriculum", "...", "needs a terrain to move on")
+        return self
+
+    @model_validator(mode="after")
+    def _learner_fits_the_environment(self) -> Self:
+        missing = [name for name in self.agent.groups if name not in self.env.observations]
+        if missing:
+            rule = f"must hold the group {missing[0]!r}, which {self.agent.algorithm} needs"
+            raise broken_rule("env.observations", list(self.env.observations), rule)
+        match self.agent:
+            case PpoCfg():
+                _check_mini_batches(self.agent, self.train)
+                if self.agent.symmetry and self.env.robot.mirror is None:
+                    raise broken_rule("agent.symmetry", True, "needs env.robot.mirror")
+            case SacCfg():
+                _check_replay(self.agent, self.env, self.train)
+        return self
+
+    @model_validator(mode="after")
+    def _start_names_joints_and_terms(self) -> Self:
+        for field in ("fresh_joints", "locked_joints"):
+            joints = list(getattr(self.start, field))
+            known_names(f"start.{field}", joints, joints, "joint", self.env.action.columns)
+        still_noisy = [joint for joint in self.start.locked_joints if joint not in self.start.fresh_joints]
+        if still_noisy:
+            rule = "must be in start.fresh_joints too: the noise of a joint that never moved is chance"
+            raise broken_rule("start.locked_joints", still_noisy[0], rule)
+        new = list(self.start.new_terms)
+        terms = {name for group in self.env.observations.values() for name in group.terms}
+        known_names("start.new_terms", new, new, "observation term", sorted(terms))
+        return self
+
+
+def _check_mini_batches(agent: PpoCfg, train: TrainCfg) -> None:
+    rows = train.num_envs * agent.num_steps_per_env
+    if rows < agent.num_mini_batches:
+        rule = f"must not be above the {rows} rows of a rollout (train.num_envs x agent.num_steps_per_env)"
+        raise broken_rule("agent.num_mini_batches", agent.num_mini_batches, rule)
+
+
+def _check_replay(agent: SacCfg, env: EnvCfg, train: TrainCfg) -> None:
+    """The replay buffer must hold a whole episode of every environment, and one must have ended when learning starts.
+
+    An open episode cannot be judged by a goal achieved later.
+    """
+    if env.goal is None:
+        raise broken_rule("env.goal", None, "must be given, because hindsight replay judges by other goals")
+    stacked = next((name for name, group in env.observations.items() if group.history > 1), None)
+    if stacked is not None:
+        rule = "must be 1: hindsight replay changes the goal in one frame"
+        raise broken_rule(f"env.observations.{stacked}.history", env.observations[stacked].history, rule)
+    unbounded = next((name for name, term in env.rewards.items() if term.bounds is None), None)
+    if unbounded is not None:
+        rule = "must be given: the guard of SAC compares its values with what the reward allows"
+        raise broken_rule(f"env.rewards.{unbounded}.bounds", None, rule)
+    if agent.actor.activation != agent.critic.activation:
+        rule = f"must be {agent.actor.activation!r}, that of the actor: stable_baselines3 has one for both"
+        raise broken_rule("agent.critic.activation", agent.critic.activation, rule)
+    episode = train.num_envs * env.max_episode_steps
+    if agent.learning_starts <= episode:
+        rule = f"must be above the {episode} transitions of one episode of every environment"
+        if agent.demo_path is not None:
+            # Whoever changed the number may not know that this decides it as well.
+            rule += f"; the {train.num_envs} of train.num_envs must also be those of the demonstrations"
+        raise broken_rule("agent.learning_starts", agent.learning_starts, rule)
+    if agent.buffer_size < 2 * episode:
+        rule = f"must be at least {2 * episode}, two episodes of every environment"
+        raise broken_rule("agent.buffer_size", agent.buffer_size, rule)
