@@ -212,9 +212,8 @@ def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) 
     if record.failure is not None:
         return SeedPlan(seed, path, "retry", f"{record.failure.reason}: {record.failure.detail}")
     if record.attempts:
-        return SeedPlan(
-            seed, path, "resume", f"{record.status}, {record.attempts[-1].to_iteration or 0} iterations saved"
-        )
+        saved = max(attempt.to_iteration or 0 for attempt in record.attempts)
+        return SeedPlan(seed, path, "resume", f"{record.status}, {saved} iterations saved")
     return SeedPlan(seed, path, "train", "planned before")
 
 
@@ -227,10 +226,9 @@ def _require_terms(task: TaskSpec) -> None:
     from genelab.mdp.mirror import group_images
     from genelab.mdp.term import action_images, joint_columns
 
-    start = task.warm_start
     for name in task.agent.groups:
-        if start is not None:
-            joint_columns(task.env, name, start.fresh_joints)
+        if task.start.fresh_joints:
+            joint_columns(task.env, name, task.start.fresh_joints)
         if task.agent.algorithm == "ppo" and task.agent.symmetry:
             group_images(task.env, name)
             action_images(task.env)

@@ -12,22 +12,19 @@ from tests.e2e.conftest import curve, genelab, read, weights
 # Two trainings and two evaluations, each of which may compile the simulator's kernels.
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e-stages"), pytest.mark.timeout(1500)]
 
-GO1 = "Genelab-Velocity-Flat-Unitree-Go1-v0"
-STAGE_1, STAGE_2 = "Genelab-Velocity-Flat-Unitree-Go2W-CrabStage1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+GO1, GO2W = "Genelab-Velocity-Flat-Unitree-Go1-v0", "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 # As many environments everywhere as in the other tests of this robot: the simulator compiles for each number anew.
-BOTH = (
-    *("train.num_envs=8", "train.iterations=2", "agent.save_interval=1", "protocol.max_episode_s=0.4"),
+STAGE = ("train.num_envs=8", "train.iterations=2", "agent.save_interval=1")
+OWN = [
+    *(*STAGE, *(f"stages.locked.{change}" for change in STAGE), "protocol.max_episode_s=0.4", "protocol.episodes=10"),
+    *("protocol.num_envs=8", "protocol.round_trip_episodes=8"),
     *("probe.num_envs=1", "probe.warm_up_steps=2", "probe.measured_steps=3"),
-)
-EPISODES = ("protocol.episodes=10", "protocol.num_envs=8", "protocol.round_trip_episodes=8")
+]
 
 
-OWN = [word for change in (*BOTH, *EPISODES) for word in ("--set", change)]
-BEFORE = [word for change in (*BOTH, *EPISODES) for word in ("--stage-set", change)]
-
-
-def _args(log_dir: Path) -> list[str]:
-    return ["train", STAGE_2, "--seeds", "1", *OWN, *BEFORE, "--log_dir", str(log_dir)]
+def _args(log_dir: Path, *options: str) -> list[str]:
+    changes = [word for change in OWN for word in ("--set", change)]
+    return ["train", GO2W, "--seeds", "1", *changes, "--log_dir", str(log_dir), *options]
 
 
 @pytest.fixture(scope="module")
@@ -44,64 +41,61 @@ def test_a_kill_in_either_stage_costs_nothing(log_dir: Path, tmp_path: Path, mon
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
     from kill_process import Command, wait_for
 
-    broken = tmp_path / "runs"
-    first, second = broken / "stages" / STAGE_1 / "seed_1", broken / "seed_1"
-    args = [*_args(broken), "--no-eval"]
-    for stage in (first, second):
+    whole, broken = log_dir / "seed_1", tmp_path / "runs" / "seed_1"
+    args = _args(tmp_path / "runs", "--no-eval")
+    for stage in (0, 1):
         running = Command(args, tmp_path / "killed.log", Path.cwd())
-        assert wait_for((stage / "curve.jsonl").exists, running)
+        assert wait_for(lambda stage=stage: _stages_begun(broken) > stage, running)
         assert running.kill("all")
     assert genelab(*args).returncode == 0
-    for stage, whole in ((first, log_dir / "stages" / STAGE_1 / "seed_1"), (second, log_dir / "seed_1")):
-        ends = [attempt["end"] for attempt in read(stage / "run.json")["attempts"]]
-        assert ends == ["killed", "finished"]
-        assert weights(stage) == weights(whole)
-        assert curve(stage) == curve(whole)
+    ends = [attempt["end"] for attempt in read(broken / "run.json")["attempts"]]
+    assert ends == ["killed", "finished", "killed", "finished"]
+    assert weights(broken) == weights(whole)
+    assert curve(broken) == curve(whole)
+    assert [row["iteration"] for row in curve(whole)] == [0, 1, 2, 3]
+
+
+def _stages_begun(seed: Path) -> int:
+    """Stages with an iteration done."""
+    curve = seed / "curve.jsonl"
+    return (curve.read_bytes().count(b"\n") + 1) // 2 if curve.exists() else 0
 
 
 def test_a_checkpoint_by_hand_is_what_the_stage_before_would_be(log_dir: Path, tmp_path: Path) -> None:
-    first, second = log_dir / "stages" / STAGE_1 / "seed_1", log_dir / "seed_1"
-    by_hand = tmp_path / "by_hand"
-    args = ["train", STAGE_2, "--seeds", "1", *OWN, "--no-eval", "--log_dir", str(by_hand)]
-    done = genelab(*args, "--checkpoint", str(first / "model_final.pt"))
+    whole, by_hand = log_dir / "seed_1", tmp_path / "by_hand" / "seed_1"
+    own = [word for change in OWN if not change.startswith("stages.") for word in ("--set", change)]
+    args = ["train", GO2W, "--seeds", "1", *own, "--no-eval", "--log_dir", str(by_hand.parent)]
+    done = genelab(*args, "--checkpoint", str(whole / "stage_locked.pt"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert weights(by_hand / "seed_1") == weights(second)
-    mine, theirs = (read(path / "run.json")["parent"] for path in (by_hand / "seed_1", second))
-    assert {**mine, "path": ""} == {**theirs, "path": ""}
-    other = genelab(*args, "--checkpoint", str(second / "model_final.pt"))
-    assert other.returncode == 2
-    assert f"is of {STAGE_2}: '{STAGE_2}' starts from {STAGE_1}; --set warm_start=null" in other.stderr
+    assert weights(by_hand) == weights(whole)
+    parent, [stage] = read(by_hand / "run.json")["parent"], read(whole / "run.json")["stages"]
+    assert (parent["task"], parent["stage"], parent["iteration"]) == (GO2W, "locked", 2)
+    assert parent["weights_sha256"] == stage["checkpoint"]["weights_sha256"]
+    assert (by_hand / parent["path"]).resolve() == (whole / "stage_locked.pt").resolve()
 
     go1 = ["train", GO1, "--seeds", "1", "--log_dir", str(tmp_path / "go1")]
-    wrong = genelab(*go1, "--checkpoint", str(first / "model_final.pt"))
+    wrong = genelab(*go1, "--checkpoint", str(whole / "model_final.pt"))
     assert wrong.returncode == 2
-    assert f"model_final.pt' of '{STAGE_1}': its actions are [" in wrong.stderr
+    assert f"model_final.pt' of '{GO2W}': there, the action is [" in wrong.stderr
     assert "FL_wheel_joint" in wrong.stderr
     assert not (tmp_path / "go1").exists()
 
 
 def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_path: Path) -> None:
-    first, second = log_dir / "stages" / STAGE_1 / "seed_1", log_dir / "seed_1"
-    parent = read(second / "run.json")["parent"]
-    assert parent["task"] == STAGE_1
-    assert parent["sha256"] == hashlib.sha256((first / "model_final.pt").read_bytes()).hexdigest()
-    assert parent["weights_sha256"] == weights(first) != weights(second)
-    assert parent["config_sha256"] == read(first / "run.json")["config_sha256"]
-    assert (second / parent["path"]).resolve() == (first / "model_final.pt").resolve()
-    record = read(second / "eval.json")
-    assert record["run"]["parent"] == parent
-    assert "parent" not in read(first / "run.json")
-    assert "train.iterations" in {change["path"] for change in parent["overrides"]}
-    wheels = ", ".join(f"{leg}_wheel_joint" for leg in ("FL", "FR", "RL", "RR"))
-    assert parent["fresh"] == [
-        "optimiser",
-        "iteration count",
-        f"action noise and statistics of {wheels}",
-        f"mean action and input weights of {wheels}, from 0",
-    ]
-    assert parent["loaded"][:3] == ["policy weights", "value weights", "normaliser statistics"]
+    second = log_dir / "seed_1"
+    run, record = read(second / "run.json"), read(second / "eval.json")
+    [stage] = run["stages"]
+    assert stage["name"] == "locked"
+    assert stage["checkpoint"]["sha256"] == hashlib.sha256((second / "stage_locked.pt").read_bytes()).hexdigest()
+    assert stage["checkpoint"]["weights_sha256"] != weights(second)
+    # The cost is that of both stages.
+    assert run["timing"]["iterations"] == 4
+    assert run["timing"]["env_steps"] == 4 * 24 * 8 == 2 * stage["timing"]["env_steps"]
+    assert 0.0 < stage["timing"]["train_wall_s"] < run["timing"]["train_wall_s"]
+    assert record["timing"]["train"] == run["timing"]
     told = (second / "train.log").read_text()
-    assert "warm start from '../stages/" in told
+    assert "warm start from 'stage_locked.pt': policy weights, value weights, normaliser statistics" in told
+    assert [path.name for path in (second / "resume").iterdir()] == ["state.pt"]
     # Beside the return stands what doing nothing gets.
     for measured in (record, record["baselines"]["idle"], record["baselines"]["random"]):
         assert set(measured["metrics"]["measures"]) == {
@@ -118,7 +112,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     assert (second / "probe.svg").read_text().startswith("<?xml")
     # In a process of its own, without an evaluation before it.
     again = tmp_path / "again.json"
-    alone = genelab("probe", STAGE_2, str(second / "model_final.pt"), "--out", str(again))
+    alone = genelab("probe", GO2W, str(second / "model_final.pt"), "--out", str(again))
     assert alone.returncode == 0, alone.stdout + alone.stderr
     assert read(again)["cases"] == probed["cases"]
     checked = genelab("check", str(log_dir))
@@ -131,7 +125,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
 
     (tmp_path / "policy").mkdir()
     policy = tmp_path / "policy" / "policy.onnx"
-    exported = genelab("export", STAGE_2, str(second / "model_final.pt"), "--format", "onnx", "--out", str(policy))
+    exported = genelab("export", GO2W, str(second / "model_final.pt"), "--format", "onnx", "--out", str(policy))
     assert exported.returncode == 0, exported.stdout + exported.stderr
     contract = read(tmp_path / "policy" / "policy.onnx.metadata.json")
     assert contract["observation"]["input"]["shape"] == ["batch", 285]
@@ -139,12 +133,12 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     k, wheel = next((k, j) for k, j in enumerate(contract["action"]["joints"]) if j["name"] == "FL_wheel_joint")
     assert (wheel["law"], wheel["kv"], contract["action"]["constants"]["scale"][k]) == ("velocity", 5.0, 20.0)
 
-    rolled = genelab("rollout-export", STAGE_2, str(second / "model_final.pt"), str(policy))
+    rolled = genelab("rollout-export", GO2W, str(second / "model_final.pt"), str(policy))
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr
     # Five frames stacked from one at a time, as the contract says.
     assert "inputs    largest difference 0\n" in rolled.stdout
     film = tmp_path / "clip.mp4"
-    filmed = genelab("video", STAGE_2, str(second / "model_final.pt"), "--out", str(film), "--seconds", "0.2")
+    filmed = genelab("video", GO2W, str(second / "model_final.pt"), "--out", str(film), "--seconds", "0.2")
     assert filmed.returncode == 0, filmed.stdout + filmed.stderr
     assert "5 pictures, 25 a second" in filmed.stdout
     _assert_shows_something(film, pictures=5)
@@ -158,10 +152,10 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     rendered = genelab("render", "--store", str(store), "--docs", str(tmp_path / "docs"))
     assert rendered.returncode == 0, rendered.stdout + rendered.stderr
     page = (tmp_path / "docs" / "reference-runs.md").read_text()
-    assert f"Started from: seed 1: {STAGE_1} seed 1, iteration 2" in page
+    assert "Trained in stages: locked 2 iterations in" in page
     # The first stage had another budget than the registered one, which a table must not hide.
-    assert "not the stage before as it is registered" in page
-    assert "--stage-set train.iterations=2" in page
+    assert "stages.locked.train.iterations 6000 → 2" in page
+    assert "--set stages.locked.train.iterations=2" in page
     assert "share of the commanded way" in page
     assert "| backward | -0.8 | 0 | 0 |" in page
 
