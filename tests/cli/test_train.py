@@ -87,4 +87,4 @@ def test_help_takes_defaults_and_words_from_the_config(capsys: pytest.CaptureFix
     told = " ".join(capsys.readouterr().out.split())
     assert "Seeds trained at the same time. [default: 1]" in told
     assert "[default: 1, 2, 3]" in told
-    assert "Learning iterations in total." in told
+    assert "Learning iterations." in told

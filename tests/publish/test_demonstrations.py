@@ -6,35 +6,42 @@ from typing import Any
 
 import pytest
 
-from genelab.config.snapshot import config_sha256
+from genelab.config.agent import SacCfg
+from genelab.config.snapshot import dump
 from genelab.publish.render import compose
-from genelab.publish.store import add_entry, load_store
+from genelab.publish.store import add_entry
 from genelab.records.check import check_path
-from genelab.records.demos import encode_demos
-from genelab.records.files import sha256_file
-from tests.franka_demos import demos
-from tests.records.factory import edit, make_sweep
+from genelab.registry import get_task
+from tests.records.factory import edit, make_sweep, make_task
 
-TOLD = {"num_envs": 64, "steps": 2, "seed": 42}
-"""As in the header of the file."""
-COMMAND = "genelab collect-demos Toy-v1 --num-envs 64 --steps 2 --seed 42"
+DIGEST = "d" * 64
+"""Of the file of demonstrations, which lies somewhere else by now."""
 
 
 @pytest.fixture
-def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A sweep that chose `demos.npz` beside it, as an older version left it: no run tells how it was collected."""
-    folder, file = make_sweep(tmp_path / "work" / "runs"), tmp_path / "work" / "demos.npz"
-    file.write_bytes(encode_demos(demos()))
-    choice = {"what": "demonstrations", "kind": "file", "value": "../demos.npz", "sha256": sha256_file(file)}
-    override = {"path": "agent.demo_path", "old": None, "new": "../demos.npz"}
-    old = json.loads((folder / "sweep.json").read_text())["config_sha256"]
+def sweep(tmp_path: Path) -> Path:
+    """A sweep of a task that leaves its demonstrations open, and chose `../demos.npz`."""
+    franka = get_task("GeneLab-Franka-Pick-And-Place-v0")
+    agent, toy = dump(franka.agent), make_task()
+    agent["demo_path"] |= {"value": "../demos.npz", "sha256": DIGEST}
+    changes = {
+        "id": toy.id,
+        "agent": SacCfg.model_validate(agent),
+        "return_ceiling": None,
+        "train": toy.train,
+        "protocol": toy.protocol,
+    }
+    folder = make_sweep(tmp_path / "sweep", task=franka.model_copy(update=changes))
+
+    def told(run: dict[str, Any]) -> None:
+        run["demonstrations"] = {"sha256": DIGEST, "num_envs": 16, "steps": 300, "seed": 7}
+        run["overrides"] += [
+            {"path": "agent.demo_path", "old": None, "new": "../demos.npz"},
+            {"path": "env.decimation", "old": 2, "new": 4},
+        ]
+
     for seed in folder.glob("seed_*"):
-        edit(seed / "params" / "agent.json", lambda agent: agent.update(demo_path=choice))
-        edit(seed / "run.json", lambda run: run["overrides"].append(override))
-    params = {p: json.loads((folder / "seed_1" / "params" / f"{p}.json").read_text()) for p in ("task", "env", "agent")}
-    for path in folder.rglob("*.json"):
-        path.write_text(path.read_text().replace(old, config_sha256(params)))
-    monkeypatch.chdir(tmp_path)
+        edit(seed / "run.json", told)
     return folder
 
 
@@ -43,45 +50,15 @@ def _page(tmp_path: Path) -> str:
     return compose(tmp_path / "reference", tmp_path / "docs").text
 
 
-def test_an_older_run_is_published_with_what_the_header_of_the_file_tells(sweep: Path, tmp_path: Path) -> None:
-    digest = sha256_file(sweep.parent / "demos.npz")
+def test_an_entry_tells_how_its_demonstrations_were_collected(sweep: Path, tmp_path: Path) -> None:
     add_entry(sweep, "first", tmp_path / "reference")
-    (entry,) = load_store(tmp_path / "reference")
-    assert entry.record.demonstrations is not None
-    assert entry.record.demonstrations.model_dump() == {"sha256": digest, **TOLD}
     page = _page(tmp_path)
-    assert f"`{COMMAND} --out ../demos.npz` collects them again" in page
-    assert f'agent.demo_path = "../demos.npz" (sha256 `{digest}`)' in page
-    assert "the digest of a chosen file is part of it" in page
-
-
-@pytest.mark.parametrize("gone", [True, False])
-def test_a_file_that_is_gone_or_another_one_is_not_needed(sweep: Path, tmp_path: Path, gone: bool) -> None:
-    file = sweep.parent / "demos.npz"
-    file.unlink() if gone else file.write_bytes(encode_demos(demos(num_envs=32)))
-    add_entry(sweep, "first", tmp_path / "reference")
-    (entry,) = load_store(tmp_path / "reference")
-    assert entry.record.demonstrations is None
-    assert "- Demonstrations: how they were collected was not recorded" in _page(tmp_path)
-
-
-def test_a_newer_run_tells_itself_and_its_environment(sweep: Path, tmp_path: Path) -> None:
-    digest = sha256_file(sweep.parent / "demos.npz")
-    (sweep.parent / "demos.npz").unlink()
-
-    def told(run: dict[str, Any]) -> None:
-        run["demonstrations"] = {"sha256": digest, "num_envs": 16, "steps": 300, "seed": 7}
-        run["overrides"] += [
-            {"path": "env.decimation", "old": 2, "new": 4},
-        ]
-
-    for seed in sweep.glob("seed_*"):
-        edit(seed / "run.json", told)
-    add_entry(sweep, "first", tmp_path / "reference")
     command = (
         "genelab collect-demos Toy-v1 --num-envs 16 --steps 300 --seed 7 --set env.decimation=4 --out ../demos.npz"
     )
-    assert f"`{command}`" in _page(tmp_path)
+    assert f"`{command}` collects them again" in page
+    assert f'agent.demo_path = "../demos.npz" (sha256 `{DIGEST}`)' in page
+    assert "the digest of a chosen file is part of it" in page
     # What the run tells cannot be told otherwise.
     edit(tmp_path / "reference" / "Toy-v1" / "first" / "entry.json", lambda e: e["demonstrations"].update(seed=8))
     findings = check_path(tmp_path / "reference").findings
@@ -91,7 +68,7 @@ def test_a_newer_run_tells_itself_and_its_environment(sweep: Path, tmp_path: Pat
 def test_a_task_without_demonstrations_has_no_word_of_them(tmp_path: Path) -> None:
     add_entry(make_sweep(tmp_path / "sweep"), "first", tmp_path / "reference")
     entry = tmp_path / "reference" / "Toy-v1" / "first" / "entry.json"
-    assert "demonstrations" not in json.loads(entry.read_text())
+    assert json.loads(entry.read_text()).get("demonstrations") is None
     page = _page(tmp_path)
     assert "Demonstrations" not in page
     assert "chosen file" not in page
