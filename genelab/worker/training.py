@@ -55,7 +55,7 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
         session,
         record.seed,
         nan_policy=wanted.nan_policy,
-        max_env_resets=wanted.max_env_resets,
+        max_env_resets=wanted.max_env_resets - _resets_before(record),
     )
     compile_s = session.start_s + time.perf_counter() - built
     spent_before = restore(run_dir, trainer)
@@ -280,10 +280,14 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "
     save_tensors(path, {"weights_sha256": weights, "returns": table.returns, "observations": recorder.rows()})
 
 
+def _resets_before(record: RunRecord) -> int:
+    """Broken environments that were reset in the stages that are done."""
+    return record.stages[-1].guards.get("env_resets", 0) if record.stages else 0
+
+
 def _counters(record: RunRecord, trainer: "Trainer") -> dict[str, int]:
     """Over all stages. Kept once something was counted, whatever the policy is by then."""
-    before = record.stages[-1].guards if record.stages else {}
-    count = trainer.env_resets + before.get("env_resets", 0)
+    count = trainer.env_resets + _resets_before(record)
     return {"env_resets": count} if count or trainer.env.resets_broken else {}
 
 
