@@ -156,7 +156,7 @@ def test_what_a_start_names_is_of_its_stage(change: dict[str, tuple[str, ...]], 
             "the task cannot start from stages.locked: there, env.observations.policy.terms.joint_pos.func is",
         ),
         (
-            'stages.locked.env.rewards.joint_torques.func="genelab.mdp.locomotion:track_lin_vel"',
+            'stages.locked.env.rewards.joint_torques.func="genelab.families.velocity.terms:track_lin_vel"',
             r"env\.rewards\.joint_torques\.params = .*track_lin_vel missing a required argument: 'command'",
         ),
         (
