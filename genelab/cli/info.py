@@ -1,12 +1,14 @@
 """`genelab info`."""
 
 import json
+from collections.abc import Iterator
 
 import click
 
 from genelab.cli.options import VARIANT
 from genelab.config.fields import Leaf, leaves
 from genelab.config.snapshot import config_sha256, dump, dump_task
+from genelab.config.task import TaskSpec
 from genelab.registry import get_task, variants_of
 
 
@@ -18,6 +20,7 @@ def command(task_id: str, variant: str | None, as_json: bool) -> None:
     """Show every setting of a task: value, default and meaning.
 
     A path in env, agent, train, start, stages or protocol can be changed by `genelab train TASK --set PATH=VALUE`.
+    Of a stage, what differs from the task's own is shown; `--json` has all.
     """
     task = get_task(task_id, variant)
     digest = config_sha256(dump_task(task))
@@ -28,8 +31,18 @@ def command(task_id: str, variant: str | None, as_json: bool) -> None:
     click.echo(f"{task.id}: {task.summary}\nconfig_sha256 {digest}")
     others = variants_of(task_id)
     click.echo(f"variants: {', '.join(others)} (--variant)\n" if others and variant is None else "")
-    for leaf in leaves(task):
+    for leaf in _shown(task):
         click.echo(f"{leaf.path} = {json.dumps(leaf.value)}{_default(leaf)}\n    {leaf.meaning}")
+
+
+def _shown(task: TaskSpec) -> Iterator[Leaf]:
+    """Every value of the task itself, and of the stages before it those that differ from them."""
+    own = {leaf.path: leaf.value for leaf in leaves(task)}
+    for leaf in leaves(task):
+        stage = next((f"stages.{name}." for name in task.stages if leaf.path.startswith(f"stages.{name}.")), None)
+        path = leaf.path.removeprefix(stage or "")
+        if stage is None or path not in own or own[path] != leaf.value:
+            yield leaf
 
 
 def _default(leaf: Leaf) -> str:

@@ -146,6 +146,14 @@ def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+def test_info_shows_of_a_stage_what_differs_from_the_task(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", "Genelab-Velocity-Flat-Unitree-Go2W-v0"]) == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stages.locked.")]
+    assert "stages.locked.train.iterations = 6000" in shown
+    assert "stages.locked.env.action.groups.wheels.scale = 0.0" in shown
+    assert not any("decimation" in line for line in shown)
+
+
 def test_info_shows_value_default_and_meaning(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["info", TASK]) == 0
     lines = capsys.readouterr().out.splitlines()

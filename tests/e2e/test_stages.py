@@ -8,6 +8,7 @@ import av
 import pytest
 
 from tests.e2e.conftest import curve, genelab, read, weights
+from tests.robust.kill_process import Command, wait_for
 
 # Two trainings and two evaluations, each of which may compile the simulator's kernels.
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e-stages"), pytest.mark.timeout(1500)]
@@ -37,10 +38,7 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield Path("runs")
 
 
-def test_a_kill_in_either_stage_costs_nothing(log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
-    from kill_process import Command, wait_for
-
+def test_a_kill_in_either_stage_costs_nothing(log_dir: Path, tmp_path: Path) -> None:
     whole, broken = log_dir / "seed_1", tmp_path / "runs" / "seed_1"
     args = _args(tmp_path / "runs", "--no-eval")
     for stage in (0, 1):
