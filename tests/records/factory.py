@@ -289,7 +289,7 @@ def _write_seed(
     write(folder / "run.json", run)
     if task.probe is not None:
         write(folder / "probe.json", _probe_record(task, run, task.probe))
-    write(folder / "eval.json", _eval_record(task, run, episodes, idle))
+    write(folder / "eval.json", eval_record(task, run, episodes, idle))
 
 
 def _run_record(
@@ -312,7 +312,7 @@ def _run_record(
         code=(CodeStamp(name="genelab", version="0.1.0", commit="a" * 40, dirty=False),),
         packages=PACKAGES,
         hardware=hardware,
-        backend=_backend(),
+        backend=backend_stamp(),
         attempts=(
             Attempt(
                 started_at=START,
@@ -387,7 +387,8 @@ def _probe_record(task: TaskSpec, run: RunRecord, cfg: ProbeCfg) -> ProbeRecord:
     )
 
 
-def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episodes) -> EvalRecord:
+def eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episodes) -> EvalRecord:
+    """The evaluation of a run in which these episodes were seen."""
     random = episodes_of(
         [value / 2 for value in idle.return_],
         None if idle.success is None else (1, 1),
@@ -396,15 +397,10 @@ def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episo
     return EvalRecord(
         schema="genelab/eval/1",
         run=RunRef(
-            task=run.task,
-            task_version=run.task_version,
+            **{name: getattr(run, name) for name in RunRef.model_fields if hasattr(run, name)},
             variant=task.variant,
             algorithm=task.agent.algorithm,
             trainer=task.agent.trainer,
-            seed=run.seed,
-            seeds_planned=run.seeds_planned,
-            command=run.command,
-            launched_at=run.launched_at,
         ),
         config=ConfigRef(sha256=run.config_sha256, source="run"),
         checkpoint=Checkpoint(**run.checkpoint.model_dump(), selection="last"),
@@ -426,6 +422,7 @@ def _eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episo
     )
 
 
-def _backend() -> BackendStamp:
+def backend_stamp() -> BackendStamp:
+    """The simulator on a CPU."""
     torch = TorchStamp(deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1)
     return BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)

@@ -11,29 +11,22 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from genelab.records.derived import above_idle_of, baseline_of, metrics_of
-from genelab.records.eval import (
-    Baselines,
-    Checkpoint,
-    ConfigRef,
-    Episodes,
-    EvalRecord,
-    RunRef,
-    Timing,
-    protocol_as_used,
-)
+# As a program it is found by its path.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from genelab.records.eval import Episodes
 from genelab.records.run import Failure, StageRecord, TrainedCheckpoint, TrainTiming
-from genelab.records.stamps import BackendStamp, CodeStamp, TorchStamp
+from genelab.records.stamps import CodeStamp
 from genelab.runs.code import package_versions
 from genelab.runs.files import sha256_file, write_atomic, write_record
 from genelab.runs.hardware import hardware_stamp
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps
 from genelab.worker.stop import STOPPED, StopFlag
+from tests.records.factory import backend_stamp, eval_record
 
 SAVED = 3
 """Iterations that a run has saved when it starts to wait."""
@@ -41,10 +34,8 @@ SAVED = 3
 
 def train(run_dir: RunDir, behaviour: str) -> int:
     task, record = run_dir.task(), run_dir.load()
-    torch = TorchStamp(deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1)
-    backend = BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)
     code = (CodeStamp(name="genelab", version="0.1.0", commit=None, dirty=None),)
-    stamps = Stamps(code, package_versions(), hardware_stamp("cpu"), backend)
+    stamps = Stamps(code, package_versions(), hardware_stamp("cpu"), backend_stamp())
     last = record.attempts[-1] if record.attempts else None
     stage, own = task.line()[len(record.stages)]
     begun = record.stages[-1].checkpoint.iteration if record.stages else 0
@@ -125,35 +116,7 @@ def evaluate(run_dir: RunDir) -> int:
     episodes = Episodes.model_validate({**columns, "return": (39.5, 38.5) * (count // 2)})
     # Seed 2 earns what doing nothing earns.
     idle = episodes if run.seed == 2 else Episodes.model_validate({**columns, "return": (1.0,) * count})
-    assert run.checkpoint
-    write_record(
-        run_dir.eval_file,
-        EvalRecord(
-            schema="genelab/eval/1",
-            run=RunRef(
-                **{name: getattr(run, name) for name in RunRef.model_fields if hasattr(run, name)},
-                algorithm=task.agent.algorithm,
-                trainer=task.agent.trainer,
-            ),
-            config=ConfigRef(sha256=run.config_sha256, source="run"),
-            checkpoint=Checkpoint(**run.checkpoint.model_dump(), selection="last"),
-            code=run.code,
-            packages=run.packages,
-            hardware=run.hardware,
-            backend=run.backend,
-            protocol=protocol_as_used(task.protocol, 100),
-            episodes=episodes,
-            metrics=metrics_of(episodes),
-            baselines=Baselines(idle=baseline_of(idle), random=baseline_of(idle)),
-            above_idle=above_idle_of(episodes, idle),
-            round_trip=None,
-            return_ceiling=task.return_ceiling,
-            guards={},
-            timing=Timing(train=run.timing, eval_wall_s=1.0, attempts=run.attempts),
-            differences_from_registry=(),
-            finished_at=datetime.now(UTC),
-        ),
-    )
+    write_record(run_dir.eval_file, eval_record(task, run, episodes, idle))
     run_dir.update(status="finished")
     return 0
 
