@@ -22,9 +22,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No installed task package, but some of them hold terms.
 allow_functions_of("tests")
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # A shell that starts the tests in the background ignores it for every process below; some tests send it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for number, handler in {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}.items():
+    if signal.getsignal(number) == signal.SIG_IGN:
+        # A shell that starts the tests in the background, or nohup, ignores it for all below; some tests send it.
+        signal.signal(number, handler)
 
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile("genelab", deadline=None)
