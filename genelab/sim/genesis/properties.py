@@ -6,18 +6,20 @@ import torch
 from torch import Tensor
 
 from genelab.errors import RunError
+from genelab.sim.genesis.rows import Rows
 
 
 class Store:
     """See `genelab.sim.properties.Store`."""
 
-    def __init__(self, robot: Any, dofs: list[int], num_envs: int) -> None:
+    def __init__(self, robot: Any, dofs: list[int], rows: Rows) -> None:
         """`robot`: the entity in a built scene; `dofs`: its local degrees of freedom, one for each joint."""
-        self._robot, self._dofs, self._num_envs = robot, dofs, num_envs
+        self._robot, self._dofs, self._rows = robot, dofs, rows
         self._frictions: dict[str, float] = {}
 
     def set(self, name: str, value: Tensor) -> None:
         """Set it in every environment."""
+        value = self._rows.to(value)
         kind, _, link = name.partition("/")
         match kind:
             case "friction":
@@ -37,16 +39,17 @@ class Store:
         match kind:
             case "friction":
                 geoms = [geom.idx for geom in self._link(link).geoms]
-                ratios = self._robot.solver.get_geoms_friction_ratio(geoms).reshape(self._num_envs, -1)
+                ratios = self._robot.solver.get_geoms_friction_ratio(geoms)
                 # Equal before the first write; a NaN where they are not shows that one was not written.
                 same = torch.where((ratios == ratios[:, :1]).all(dim=1), ratios[:, 0], float("nan"))
-                return same * self._friction_of_the_model(link)
+                held = same * self._friction_of_the_model(link)
             case "mass":
-                return self._robot.get_links_mass([self._link(link).idx_local]).reshape(self._num_envs).clone()
+                held = self._robot.get_links_mass([self._link(link).idx_local])[:, 0]
             case "com":
-                return self._robot.get_links_COM([self._link(link).idx_local]).reshape(self._num_envs, 3).clone()
+                held = self._robot.get_links_COM([self._link(link).idx_local])[:, 0]
             case _:
-                return getattr(self._robot, f"get_dofs_{kind}")(self._dofs).clone()
+                held = getattr(self._robot, f"get_dofs_{kind}")(self._dofs)
+        return self._rows.of(held).clone()
 
     def _friction_of_the_model(self, link: str) -> float:
         if link not in self._frictions:

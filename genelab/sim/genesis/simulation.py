@@ -18,6 +18,7 @@ from genelab.sim.facts import SceneFacts
 from genelab.sim.genesis import read_back
 from genelab.sim.genesis.drives import Drives
 from genelab.sim.genesis.properties import Store
+from genelab.sim.genesis.rows import Rows
 from genelab.sim.genesis.terrain import add_terrain
 from genelab.sim.properties import Properties
 from genelab.sim.read_back import writes
@@ -45,6 +46,7 @@ class Simulation(SceneFacts):
 
         begin = time.perf_counter()
         super().__init__(cfg, num_envs, session)
+        self._rows = Rows(num_envs)
         self._no_objects = {width: torch.empty(num_envs, 0, width, device=self.device) for width in (3, 4)}
         self._scene: Any = gs.Scene(
             sim_options=gs.options.SimOptions(dt=cfg.sim.dt, substeps=cfg.sim.substeps, gravity=cfg.sim.gravity),
@@ -55,6 +57,8 @@ class Simulation(SceneFacts):
                 batch_dofs_info=bool(cfg.randomizations),
                 batch_links_info=bool(cfg.randomizations),
             ),
+            # Its copy would be drawn over it.
+            vis_options=gs.options.VisOptions(rendered_envs_idx=(0,)),
             show_viewer=False,
         )
         self._ground: list[Any] = []
@@ -82,7 +86,7 @@ class Simulation(SceneFacts):
         ]
         self._camera: Any = None if camera is None else self._scene.add_camera(res=camera, fov=40, GUI=False)
         try:
-            self._scene.build(n_envs=num_envs)
+            self._scene.build(n_envs=self._rows.built)
         except gs.GenesisException as error:
             if camera is None:
                 raise
@@ -96,7 +100,7 @@ class Simulation(SceneFacts):
         read_back.robot(self._robot, self._dofs, cfg.robot)
         read_back.materials(self._scene, self._robot, self._ground, cfg)
         read_back.objects(self._objects, cfg.objects)
-        self._store = Store(self._robot, self._dofs, num_envs)
+        self._store = Store(self._robot, self._dofs, self._rows)
         self.properties = Properties(self._store, cfg.robot, self.device)
         self._drives = Drives(self._robot, cfg, dofs, self.properties, self.device)
         self.default_link_quat_w = self._look_at_the_default_pose()
@@ -108,7 +112,7 @@ class Simulation(SceneFacts):
 
         Positions, m or rad, or velocities, m/s or rad/s, as the joints' actuators want.
         """
-        self._drives.set_targets(targets)
+        self._drives.set_targets(self._rows.to(targets))
 
     def step(self) -> None:
         """Advance one physics step.
@@ -132,49 +136,50 @@ class Simulation(SceneFacts):
 
         A reset clears it. Shape: (num_envs,) bool.
         """
-        return self._scene.sim.rigid_solver.get_error_envs_mask()
+        return self._rows.of(self._scene.sim.rigid_solver.get_error_envs_mask())
 
     def joint_pos(self) -> Tensor:
         """Joint positions, m or rad. Shape: (num_envs, num_joints)."""
-        return self._robot.get_dofs_position(self._dofs)
+        return self._rows.of(self._robot.get_dofs_position(self._dofs))
 
     def joint_vel(self) -> Tensor:
         """Joint velocities, m/s or rad/s. Shape: (num_envs, num_joints)."""
-        return self._robot.get_dofs_velocity(self._dofs)
+        return self._rows.of(self._robot.get_dofs_velocity(self._dofs))
 
     def link_pos_w(self) -> Tensor:
         """Positions of the links' origins in the world frame, m. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_pos(self._links).contiguous()
+        return self._rows.of(self._robot.get_links_pos(self._links).contiguous())
 
     def link_quat_w(self) -> Tensor:
         """Link orientations, w x y z. Shape: (num_envs, num_links, 4)."""
-        return self._robot.get_links_quat(self._links).contiguous()
+        return self._rows.of(self._robot.get_links_quat(self._links).contiguous())
 
     def link_ang_vel_w(self) -> Tensor:
         """Link angular velocities in the world frame, rad/s. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_ang(self._links).contiguous()
+        return self._rows.of(self._robot.get_links_ang(self._links).contiguous())
 
     def link_lin_vel_w(self) -> Tensor:
         """Velocities of the links' origins in the world frame, m/s. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_vel(self._links).contiguous()
+        return self._rows.of(self._robot.get_links_vel(self._links).contiguous())
 
     def contact_force_w(self) -> Tensor:
         """Net contact forces on the links in the last physics step, world frame, N. Shape: (num_envs, num_links, 3)."""
-        return self._robot.get_links_net_contact_force()[:, self._links].contiguous()
+        return self._rows.of(self._robot.get_links_net_contact_force()[:, self._links].contiguous())
 
     def joint_torque(self) -> Tensor:
         """What the actuators exert within their limits, N or N m: in this state, or of explicit laws in the last step.
 
         Shape: (num_envs, num_joints).
         """
-        return self._robot.get_dofs_control_force(self._dofs)
+        return self._rows.of(self._robot.get_dofs_control_force(self._dofs))
 
     def jacobian(self, link: str) -> Tensor:
         """Linear (m) and angular (rad) motion of a link's origin in the world frame, per unit of each joint.
 
         Shape: (num_envs, 6, num_joints).
         """
-        return self._robot.get_jacobian(self._robot.get_link(link))[:, :, self._dofs].contiguous()
+        jacobian = self._robot.get_jacobian(self._robot.get_link(link))
+        return self._rows.of(jacobian[:, :, self._dofs].contiguous())
 
     def object_pos_w(self) -> Tensor:
         """Positions of the objects' centres in the world frame, m. Shape: (num_envs, num_objects, 3)."""
@@ -205,7 +210,7 @@ class Simulation(SceneFacts):
 
     def reset(self, mask: Tensor) -> None:
         """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""
-        self._scene.reset(envs_idx=mask)
+        self._scene.reset(envs_idx=self._rows.to(mask))
         for name, value in self.properties.held.items():
             # Of all properties, Genesis resets these too.
             if name.startswith("friction/"):
@@ -213,6 +218,7 @@ class Simulation(SceneFacts):
 
     def write(self, write: StateWrite, mask: Tensor) -> None:
         """Write parts of the state where masked. Shape: (num_envs,) bool."""
+        built = self._rows.to(mask)
         # Whole rows, since Genesis takes no masked columns. Positions first, velocities last.
         if write.joint_pos is not None or write.base_pose_w is not None:
             qpos = self._robot.get_qpos().clone()
@@ -220,19 +226,19 @@ class Simulation(SceneFacts):
                 qpos[:, :7] = write.base_pose_w
             if write.joint_pos is not None:
                 qpos[:, self._qs] = write.joint_pos
-            self._robot.set_qpos(qpos, envs_idx=mask, zero_velocity=False)
+            self._robot.set_qpos(qpos, envs_idx=built, zero_velocity=False)
         if write.joint_vel is not None or write.base_vel_w is not None:
             velocity = self._robot.get_dofs_velocity().clone()
             if write.joint_vel is not None:
                 velocity[:, self._dofs] = write.joint_vel
             if write.base_vel_w is not None:
+                velocity[:, :3] = write.base_vel_w[:, :3]
                 # The free joint turns in the frame of its link.
-                turning_b = quat_apply_inverse(self._robot.get_qpos()[:, 3:7], write.base_vel_w[:, 3:])
-                velocity[:, :6] = torch.cat([write.base_vel_w[:, :3], turning_b], dim=1)
-            self._robot.set_dofs_velocity(velocity, envs_idx=mask)
+                velocity[:, 3:6] = quat_apply_inverse(self._robot.get_qpos()[:, 3:7], write.base_vel_w[:, 3:])
+            self._robot.set_dofs_velocity(velocity, envs_idx=built)
         for name, pose_w in write.object_pose_w.items():
             entity = self._objects[self.names.object_id(name)]
-            entity.set_qpos(pose_w, envs_idx=mask, zero_velocity=True)
+            entity.set_qpos(self._rows.to(pose_w), envs_idx=built, zero_velocity=True)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The exact simulator state as named tensors: restored into an equally built scene, it goes on bit-equal."""
@@ -267,7 +273,7 @@ class Simulation(SceneFacts):
     def _of_objects(self, getter: str, width: int) -> Tensor:
         if not self._objects:
             return self._no_objects[width]
-        return torch.stack([getattr(entity, getter)() for entity in self._objects], dim=1)
+        return self._rows.of(torch.stack([getattr(entity, getter)() for entity in self._objects], dim=1))
 
     def _look_at_the_default_pose(self) -> Tensor:
         """See that the robot is symmetric in it as the config says, and return the links' orientations."""
