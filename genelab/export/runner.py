@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genelab.errors import InputError
 from genelab.export.export import FORMATS, metadata_path
+from genelab.learn.policy import in_blocks
 from genelab.records.export import ExportRecord, Observation
 from genelab.runs.files import read_record, sha256_file
 
@@ -50,8 +51,8 @@ class ExportedPolicy:
         return [stack.push(frames[stack.name], first) for stack in self._stacks]
 
     def __call__(self, inputs: list[Tensor]) -> Tensor:
-        """Actions. Shapes: (rows, width) of each input -> (rows, num_actions)."""
-        return self._run(*inputs)
+        """Actions, the same however many rows there are. Shapes: (rows, width) of each input -> (rows, num_actions)."""
+        return in_blocks(self._run, inputs)
 
 
 class Stack:

@@ -1,6 +1,6 @@
 """The policy as evaluation uses it, whatever its network is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -63,10 +63,17 @@ class DeterministicPolicy:
     @torch.inference_mode()
     def __call__(self, observations: dict[str, Tensor]) -> Tensor:
         """Mean actions. Shapes: (num_envs, dim) of each group -> (num_envs, num_actions)."""
-        count = observations[self._groups[0]].shape[0]
-        padded = [pad(observations[group], (0, 0, 0, -count % BLOCK_ROWS)) for group in self._groups]
-        blocks = zip(*(rows.split(BLOCK_ROWS) for rows in padded), strict=True)
-        return torch.cat([self._block(block) for block in blocks])[:count]
+        return in_blocks(
+            lambda *rows: self.actor(dict(zip(self._groups, rows, strict=True))),
+            [observations[group] for group in self._groups],
+        )
 
-    def _block(self, rows: Sequence[Tensor]) -> Tensor:
-        return self.actor(dict(zip(self._groups, rows, strict=True)))
+
+def in_blocks(run: Callable[..., Tensor], inputs: Sequence[Tensor]) -> Tensor:
+    """Run a network on `BLOCK_ROWS` rows at a time, the last block padded with zeros.
+
+    Shapes: (rows, dim) of each input -> (rows, dim of the network's output).
+    """
+    count = inputs[0].shape[0]
+    blocks = zip(*(pad(rows, (0, 0, 0, -count % BLOCK_ROWS)).split(BLOCK_ROWS) for rows in inputs), strict=True)
+    return torch.cat([run(*block) for block in blocks])[:count]

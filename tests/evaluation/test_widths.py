@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
 from genelab.evaluation.episodes import EpisodeTable, run_episodes
-from genelab.evaluation.evaluate import RandomPolicy, evaluation_env
+from genelab.evaluation.evaluate import RandomPolicy
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
 
@@ -23,7 +25,7 @@ def rolled(task_id: str, sim: Engine) -> tuple[EpisodeTable, Seen]:
     """A few short episodes of random actions, so that one environment runs several of them in turn."""
     task = get_task(task_id)
     protocol = task.protocol.model_copy(update={"max_episode_s": 0.6, "num_envs": sim.num_envs, "disturbances": True})
-    env = evaluation_env(task, protocol, sim)
+    env = Environment(task.env, sim, Purpose.evaluation(task, protocol))
     seen: Seen = {}
 
     def observe(observations: dict[str, Tensor]) -> None:
