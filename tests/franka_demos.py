@@ -38,7 +38,7 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
         success_at_end_rate=0.25,
     )
     told = DemoHeader(
-        schema="genelab/demos/1",
+        schema="genelab/demos/2",
         task=task.id,
         config_sha256=config_sha256(dump_task(task)),
         task_version=task.task_version,
@@ -51,7 +51,7 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
     rewards = reward(following["achieved_goal"], before["desired_goal"])
     after = Transitions(following, rewards, np.zeros(rows, np.bool_), ends)
     actions = rng.uniform(-1.0, 1.0, (rows, 4)).astype(np.float32)
-    return Demos(told.model_copy(update=header), before, actions, ends, after)
+    return Demos(told.model_copy(update=header), before, actions, after)
 
 
 def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from genelab.cli.inspect import DEMOS
 from genelab.cli.options import field_option, require_place
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
@@ -25,7 +26,7 @@ from genelab.runs.files import sha256_file
 @click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the environment. Repeatable."
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="File to write, .npz.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help=f"File to write, {DEMOS}.")
 def command(
     task_id: str,
     num_envs: int,
@@ -46,7 +47,7 @@ def command(
     for path in (override.path for override in overrides):
         if not path.startswith("env."):
             raise InputError(f"--set {path}: must be a path in env; the rest is no part of what is demonstrated")
-    require_place("--out", out, ".npz")
+    require_place("--out", out, DEMOS)
     if out.exists():
         _report(_require_same(out, task_id, config_sha256(dump_task(task)), cfg), out, "has been collected already")
         return

@@ -15,7 +15,7 @@ from genelab.records.inspection import Inspection
 from genelab.registry import get_task, task_ids
 from genelab.runs.files import require_writable
 
-DEMOS = ".npz"
+DEMOS = ".safetensors"
 """Ending of a demonstration file."""
 OF_A_ROLLOUT = ("num_envs", "steps", "seed", "device", "threads")
 """Options without a meaning for a demonstration file."""
@@ -45,7 +45,7 @@ def command(
     """Show what every dimension of observations and actions really holds, and flag what looks wrong.
 
     TARGET is a task (random actions), a checkpoint in its run directory (its own actions, under the run's snapshot), or
-    a demonstration file (.npz).
+    a demonstration file (.safetensors).
     """
     if plot is not None:
         require_writable(plot)

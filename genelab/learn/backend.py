@@ -116,9 +116,6 @@ class Backend(Protocol):
 
         Returns:
             How many transitions were added: none if the trainer has them already.
-
-        Raises:
-            InputError: if they do not fit.
         """
         ...
 

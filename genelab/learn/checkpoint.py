@@ -3,36 +3,29 @@
 Each trainer writes a file of its own; this is what they share.
 """
 
-import hashlib
-import pickle
-import re
 import zipfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 from torch import Tensor
 
-from genelab.config.snapshot import one_line
+from genelab.config.base import Sha256
 from genelab.errors import DivergedError, InputError
-from genelab.records.files import MAX_LINE, parse_json
-from genelab.runs.files import atomic_path
+from genelab.records.arrays import Arrays, arrays_sha256
+from genelab.records.base import Record
+from genelab.records.files import short_problem
 from genelab.runs.run_dir import RunDir
-
-ZIP_MEMBER = "genelab.json"
-"""Member that tells a checkpoint of Stable-Baselines3 from one of rsl_rl: both are zip files."""
-
-_FIELDS = {"config_sha256": str, "iteration": int, "layout": str, "actor": dict, "critic": dict}
 
 Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds. Tensors lie on the CPU."""
+    """What a checkpoint file holds. Tensors of a file lie on the CPU."""
 
     config_sha256: str
     """Digest of the task snapshot that the weights belong to."""
@@ -48,21 +41,32 @@ class Checkpoint:
     """Library that the weights belong to, `agent.trainer`."""
 
     @property
+    def arrays(self) -> Arrays:
+        """All tensors on the CPU, named `actor.NAME` and `critic.NAME`."""
+        parts = {"actor": self.actor, "critic": self.critic}
+        return {f"{part}.{n}": t.detach().cpu().numpy() for part, tensors in parts.items() for n, t in tensors.items()}
+
+    @property
     def weights_sha256(self) -> str:
         """Digest over all tensors, whatever the file is called."""
-        return weights_sha256(
-            {f"{part}.{n}": t for part in ("actor", "critic") for n, t in getattr(self, part).items()}
-        )
+        return arrays_sha256(self.arrays)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What a file says beside the tensors, as `parse` takes it."""
+        return {"config_sha256": self.config_sha256, "iteration": self.iteration, "layout": self.layout}
 
 
-def weights_sha256(tensors: Tensors) -> str:
-    """SHA-256 over sorted (name, dtype, shape, bytes)."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+class _LayoutRow(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    stop: PositiveInt
+
+
+class _Header(Record):
+    config_sha256: Sha256
+    iteration: NonNegativeInt
+    layout: dict[str, Annotated[list[_LayoutRow], Field(min_length=1)]]
 
 
 def weights_sha256_of_file(path: Path) -> str:
@@ -74,10 +78,10 @@ def load(path: Path) -> Checkpoint:
     """Read a checkpoint of any trainer. Never runs code from the file.
 
     Raises:
-        InputError: if the file is missing, torn, holds anything but tensors and plain data, is no checkpoint of this
-            format, or holds non-finite weights.
+        InputError: if the file is missing, torn, damaged, no checkpoint, of an earlier version of genelab, or holds
+            non-finite weights.
     """
-    if _has_member(path, ZIP_MEMBER):
+    if zipfile.is_zipfile(path):
         from genelab.learn.sb3 import checkpoint as sb3
 
         return sb3.load(path)
@@ -86,51 +90,35 @@ def load(path: Path) -> Checkpoint:
     return rsl_rl.load(path)
 
 
-def parse(path: Path, data: dict[str, Any], groups: Sequence[str], trainer: str) -> Checkpoint:
+def parse(
+    path: Path, header: dict[str, Any], actor: Tensors, critic: Tensors, groups: Sequence[str], trainer: str
+) -> Checkpoint:
     """The checkpoint that the data in a file describe.
 
     Args:
         path: names the file in errors.
-        data: `config_sha256`, `iteration`, `layout` as JSON text, and the tensors `actor` and `critic` by name.
+        header: as `Checkpoint.header` gives it.
+        actor: tensors of the policy network.
+        critic: tensors of the value networks.
         groups: observation groups that the layout has at least.
         trainer: library that the weights belong to.
 
     Raises:
         InputError: if something is missing or of another kind, or the weights are not finite.
     """
-    for name, kind in _FIELDS.items():
-        if not isinstance(data.get(name), kind):
-            raise InputError(f"'{path}' is no genelab checkpoint: its {name} is no {kind.__name__}")
-    for part in ("actor", "critic"):
-        if not all(_is_name(n) and isinstance(t, Tensor) for n, t in data[part].items()):
-            raise InputError(f"'{path}' is no genelab checkpoint: its {part} holds other things than tensors")
-        if strange := next((n for n, t in data[part].items() if not is_plain(t)), None):
-            raise InputError(f"'{path}' is no genelab checkpoint: its {part} tensor {strange!a} is not as it was saved")
-    if not re.fullmatch("[0-9a-f]{64}", data["config_sha256"]) or type(data["iteration"]) is not int:
-        raise InputError(f"'{path}' is no genelab checkpoint: its config_sha256 or its iteration is none")
-    if data["iteration"] < 0:
-        raise InputError(f"'{path}' is no genelab checkpoint: its iteration is negative")
     try:
-        layout = parse_json(data["layout"])
-        widths = {group: layout[group][-1]["stop"] for group in groups}
-    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {first_line(error)}"
-        raise InputError(f"'{path}' is no genelab checkpoint: its layout is broken ({reason})") from error
-    if not all(type(width) is int and width > 0 for width in widths.values()):
-        raise InputError(f"'{path}' is no genelab checkpoint: its layout has widths {one_line(repr(widths), MAX_LINE)}")
-    checkpoint = Checkpoint(
-        config_sha256=data["config_sha256"],
-        iteration=data["iteration"],
-        layout=layout,
-        actor=data["actor"],
-        critic=data["critic"],
-        trainer=trainer,
-    )
-    for part in ("actor", "critic"):
-        bad = non_finite(getattr(checkpoint, part))
-        if bad:
-            raise InputError(f"'{path}': {part} tensor '{bad}' holds non-finite values")
-    return checkpoint
+        checked = _Header.model_validate(header, strict=True)
+    except ValidationError as error:
+        raise InputError(f"'{path}' is no checkpoint: {short_problem(error)}") from error
+    if missing := [group for group in groups if group not in checked.layout]:
+        raise InputError(f"'{path}' is no checkpoint: its layout has no group '{missing[0]}'")
+    for part, tensors in (("actor", actor), ("critic", critic)):
+        for name, tensor in tensors.items():
+            if tensor.dtype not in (torch.float32, torch.int64):
+                raise InputError(f"'{path}': {part} tensor {name!a} is {tensor.dtype}, must be float32 or int64")
+        if bad := non_finite(tensors):
+            raise InputError(f"'{path}': {part} tensor {bad!a} holds non-finite values")
+    return Checkpoint(checked.config_sha256, checked.iteration, header["layout"], actor, critic, trainer)
 
 
 def require_finite(path: Path, checkpoint: Checkpoint) -> None:
@@ -170,71 +158,6 @@ def load_of_run(path: Path, run_dir: RunDir) -> Checkpoint:
     return loaded
 
 
-def save_tensors(path: Path, data: dict[str, Any]) -> None:
-    """Write tensors and plain data atomically."""
-    # To an open file: torch puts a path's name inside the archive, and equal data would differ in bytes.
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        try:
-            torch.save(data, file)
-        except RuntimeError as error:
-            # On a full disk torch still closes its archive, and what fails then hides why.
-            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
-
-
-def load_tensors(path: Path) -> Any:
-    """Read tensors and plain data, refusing anything that would need code to load.
-
-    Raises:
-        InputError: if the file is missing, torn or holds code.
-    """
-    if not path.is_file():
-        raise InputError(f"checkpoint '{path}' does not exist")
-    with damage_told(path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged:
-            raise InputError(f"checkpoint '{path}' is damaged: its member '{damaged}' fails its checksum")
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-
-@contextmanager
-def damage_told(path: Path) -> Generator[None]:
-    """Tell whatever reading a file raises as InputError: that it holds code, or is torn."""
-    try:
-        yield
-    except InputError:
-        raise
-    except pickle.UnpicklingError as error:
-        raise InputError(f"checkpoint '{path}' holds code, not only tensors, and was not loaded") from error
-    except Exception as error:  # damaged data makes zip, pickle and torch raise nearly anything
-        raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {first_line(error)}") from error
-
-
 def non_finite(tensors: Tensors) -> str | None:
     """Name of the first tensor with a NaN or infinity, or None."""
     return next((n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())), None)
-
-
-def _has_member(path: Path, name: str) -> bool:
-    """Whether a file is a zip file with a member of that name."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return name in archive.namelist()
-    except Exception:  # noqa: BLE001 missing, or damaged, which makes zipfile raise nearly anything: the loader tells it
-        return False
-
-
-def _is_name(name: object) -> bool:
-    # Not empty: what finds a bad tensor returns its name.
-    return isinstance(name, str) and name != "" and name.isprintable()
-
-
-def is_plain(tensor: Tensor) -> bool:
-    """Whether a tensor is stored as `save` stores it. A view may claim more elements than any memory holds."""
-    plain = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
-    return plain and tensor.is_contiguous() and not tensor.is_complex()
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line, or its kind."""
-    return one_line(str(error).partition("\n")[0], MAX_LINE) or type(error).__name__

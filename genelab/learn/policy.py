@@ -43,7 +43,7 @@ def require_shapes(expected: dict[str, tuple[int, ...]], tensors: Tensors, sourc
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
         name = next(n for n in [*expected, *found] if expected.get(n) != found.get(n))
-        raise InputError(f"{source} tensor '{name}': shape {found.get(name)}, the config needs {expected.get(name)}")
+        raise InputError(f"{source} tensor {name!a}: shape {found.get(name)}, the config needs {expected.get(name)}")
 
 
 class DeterministicPolicy:

@@ -1,26 +1,22 @@
-"""`round_trip.pt`: what the policy earned and saw at the end of training, before it left memory."""
+"""`round_trip.safetensors`: what the policy earned and saw at the end of training, before it left memory."""
 
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from genelab.config.base import LARGEST_FLOAT
-from genelab.config.snapshot import one_line
 from genelab.config.task import ProtocolCfg
 from genelab.errors import InputError
-from genelab.learn.checkpoint import is_plain, load_tensors
-from genelab.records.files import MAX_LINE
+from genelab.records.arrays import encode, read
+from genelab.runs.files import write_atomic
 
+SCHEMA = "genelab/round-trip/2"
 RECORDED_ROWS = 1024
 """Observations kept for the parity check of an export."""
-ALL_GROUPS = ""
-"""Name of the observations in older files, which hold those of the only group without its name."""
+_RETURNS, _GROUP = "returns", "observations/"
 
 
 @dataclass(frozen=True)
@@ -35,33 +31,39 @@ class RoundTripFile:
     """What the policy read first, by group. Shape of each: (at most RECORDED_ROWS, dim), float32 on the CPU."""
 
 
+def write_round_trip(path: Path, weights: str, returns: Sequence[float], observations: Mapping[str, Tensor]) -> None:
+    """Write the file atomically. The arguments are the fields of `RoundTripFile`."""
+    arrays = {f"{_GROUP}{group}": rows.numpy() for group, rows in observations.items()}
+    document = {"weights_sha256": weights}
+    write_atomic(path, encode(SCHEMA, document, {_RETURNS: np.array(returns, np.float64), **arrays}))
+
+
 def read_round_trip(path: Path, protocol: ProtocolCfg) -> RoundTripFile:
-    """Read the file. Never runs code from it.
+    """Read the file.
 
     Args:
         path: the file.
         protocol: the task's own, under which the returns were earned.
 
     Raises:
-        InputError: if it is missing, torn, or does not hold what training writes; names field, value and rule.
+        InputError: as `genelab.records.arrays.read`, or if it does not hold what training writes; names the rule.
     """
-    data = load_tensors(path)
-    if not isinstance(data, dict):
-        raise InputError(f"'{path}' is no {path.name}: it holds no fields by name")
-    weights, returns, observations = (data.get(name) for name in ("weights_sha256", "returns", "observations"))
-    if not isinstance(weights, str) or not re.fullmatch("[0-9a-f]{64}", weights):
-        raise _broken(path, "weights_sha256", weights, "must be a SHA-256 digest in lower-case hexadecimal")
-    longest = min(protocol.episodes, protocol.round_trip_episodes)
-    if type(returns) is not list or not 1 <= len(returns) <= longest:
-        raise _broken(path, "returns", returns, f"must be a list of 1 to {longest} numbers")
-    for number, value in enumerate(returns):
-        # Beyond that, the record that they go into could not be read again.
-        if type(value) is not float or not math.isfinite(value) or abs(value) > LARGEST_FLOAT:
-            raise _broken(path, f"returns[{number}]", value, f"must be a float within ±{LARGEST_FLOAT:g}")
-    groups = {ALL_GROUPS: observations} if isinstance(observations, Tensor) else observations
-    if not isinstance(groups, dict) or not groups:
-        raise _broken(path, "observations", observations, "must hold the rows of each group by its name")
-    return RoundTripFile(weights, tuple(returns), {name: _rows(path, name, rows) for name, rows in groups.items()})
+    document, arrays = read(path, SCHEMA)
+    weights = document.get("weights_sha256")
+    if not isinstance(weights, str):
+        raise InputError(f"'{path}': weights_sha256 must be a digest")
+    returns, longest = arrays.pop(_RETURNS, None), min(protocol.episodes, protocol.round_trip_episodes)
+    if returns is None or returns.dtype != np.float64 or returns.ndim != 1 or not 1 <= len(returns) <= longest:
+        raise InputError(f"'{path}': returns must be 1 to {longest} numbers of float64")
+    for name, rows in arrays.items():
+        if rows.dtype != np.float32 or rows.ndim != 2 or not 1 <= len(rows) <= RECORDED_ROWS:
+            told = f"{rows.dtype} of shape {rows.shape}, must be float32 with 1 to {RECORDED_ROWS} rows"
+            raise InputError(f"'{path}': {name!a} is {told}")
+    for name, numbers in ((_RETURNS, returns), *arrays.items()):
+        if not np.isfinite(numbers).all():
+            raise InputError(f"'{path}': {name!a} must be finite")
+    observations = {name.removeprefix(_GROUP): torch.from_numpy(rows).clone() for name, rows in arrays.items()}
+    return RoundTripFile(weights, tuple(returns.tolist()), observations)
 
 
 def recorded_observations(path: Path, protocol: ProtocolCfg, widths: Mapping[str, int]) -> tuple[Tensor, ...]:
@@ -76,46 +78,10 @@ def recorded_observations(path: Path, protocol: ProtocolCfg, widths: Mapping[str
         In the order of `widths`. Shape of each: (rows, width).
 
     Raises:
-        InputError: as `read_round_trip`, or if a group is missing, has another width, or other rows than the rest.
+        InputError: as `read_round_trip`, or if a group is missing or has another width.
     """
     found = read_round_trip(path, protocol).observations
-    if [*found] == [ALL_GROUPS] and len(widths) == 1:
-        found = dict.fromkeys(widths, found[ALL_GROUPS])
     for group, width in widths.items():
         if group not in found or found[group].shape[1] != width:
             raise InputError(f"'{path}' holds no observations of width {width} of group '{group}'")
-    recorded = tuple(found[group] for group in widths)
-    if len({len(rows) for rows in recorded}) > 1:
-        raise InputError(f"'{path}' holds unequal numbers of observations of the groups {', '.join(widths)}")
-    return recorded
-
-
-def _rows(path: Path, name: object, rows: object) -> Tensor:
-    field = f"observations.{name}" if name != ALL_GROUPS else "observations"
-    if not isinstance(name, str) or not isinstance(rows, Tensor):
-        raise _broken(path, field, rows, "must be a tensor under the name of its group")
-    told = f"{str(rows.dtype).removeprefix('torch.')} tensor of shape {tuple(rows.shape)}"
-    # In this order: a view or a tensor of another device could not even be looked through.
-    if not is_plain(rows) or rows.dtype is not torch.float32:
-        raise _broken(path, field, told, "must be float32 and stored as it was saved", quote=False)
-    if rows.ndim != 2 or not 1 <= len(rows) <= RECORDED_ROWS or not rows.shape[1]:
-        raise _broken(path, field, told, f"must have 1 to {RECORDED_ROWS} rows, and columns", quote=False)
-    if not bool(rows.isfinite().all()):
-        raise _broken(path, field, told, "must be finite", quote=False)
-    return rows
-
-
-def _broken(path: Path, field: str, value: Any, rule: str, *, quote: bool = True) -> InputError:
-    told = _short(value) if quote else str(value)
-    return InputError(f"'{path}': {one_line(field, MAX_LINE)} = {told}: {rule}")
-
-
-def _short(value: Any) -> str:
-    """What stands there, in some letters. Python refuses to write a very long integer."""
-    if isinstance(value, Tensor):
-        return "a tensor"
-    if isinstance(value, list | dict):
-        return f"a {type(value).__name__} of {len(value)}"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, int) and value.bit_length() > 64:
-        return f"an integer of {value.bit_length()} bits"
-    return one_line(repr(value), MAX_LINE)
+    return tuple(found[group] for group in widths)

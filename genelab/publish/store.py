@@ -16,7 +16,6 @@ from genelab.errors import InputError, RunError
 from genelab.records import names
 from genelab.records.build_entry import build_entry
 from genelab.records.check import CheckedEntry, Finding, check_entry, check_policy, check_sweep
-from genelab.records.demo_source import source_of
 from genelab.records.entry import EntryHeader, EntryRecord
 from genelab.records.seed_files import SeedFiles
 from genelab.runs.files import disk_errors, sha256_file, try_lock, write_record
@@ -66,7 +65,6 @@ def add_entry(
     _require_clean(sweep_dir, findings, allow_missing=allow_missing)
     if sweep is None or not seeds:
         raise RunError(f"'{sweep_dir}': no seed finished")
-    header = header.replace(demonstrations=source_of(seeds[0], sweep_dir))
     if policy:
         _require_clean(policy, check_policy(policy, seeds), allow_missing=False)
     target = store / sweep.task / entry_id

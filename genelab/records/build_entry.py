@@ -39,8 +39,7 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
     first = seeds[0]
     task = first.snapshot.task
     runs = tuple(_result(seed) for seed in seeds)
-    # What the publisher says of them counts where the run does not tell.
-    header = header.replace(demonstrations=first.run.demonstrations or header.demonstrations)
+    header = header.replace(demonstrations=first.run.demonstrations)
     return EntryRecord(
         **dict(header),
         schema="genelab/entry/1",

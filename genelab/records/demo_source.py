@@ -1,13 +1,11 @@
 """Where the demonstrations of a run come from, so that an entry can say how to get them."""
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genelab.config.snapshot import canonical_json
-from genelab.errors import GenelabError
 from genelab.records import names
-from genelab.records.files import read_json, sha256_file
+from genelab.records.files import read_json
 from genelab.records.run import CollectedDemos
 from genelab.records.seed_files import SeedFiles
 
@@ -33,29 +31,6 @@ def chosen_file(seed: SeedFiles, path: str) -> tuple[str, str] | None:
     return (place, sha256) if isinstance(place, str) and isinstance(sha256, str) else None
 
 
-def source_of(seed: SeedFiles, sweep_dir: Path) -> CollectedDemos | None:
-    """How the demonstrations of a run were collected.
-
-    By its record; for a run from before records told, by the header of the file, if that still lies where it was
-    chosen, seen from here or from the sweep. None if there are none, or neither tells.
-    """
-    chosen = chosen_file(seed, names.DEMO_PATH)
-    if seed.run.demonstrations is not None or chosen is None:
-        return seed.run.demonstrations
-    # Takes numpy, which checking and rendering do without.
-    from genelab.records.demos import read_demos
-
-    place, sha256 = chosen
-    for path in (Path(place), sweep_dir / place):
-        try:
-            if path.is_file() and sha256_file(path) == sha256:
-                return collected(read_demos(path).header, sha256)
-        except (GenelabError, OSError):
-            # It is no part of what is published.
-            continue
-    return None
-
-
 def collect_command(seed: SeedFiles, source: CollectedDemos) -> str:
     """The command that collects the demonstrations of a run again."""
     words = ["genelab", "collect-demos", seed.run.task, "--num-envs", str(source.num_envs)]
@@ -64,4 +39,4 @@ def collect_command(seed: SeedFiles, source: CollectedDemos) -> str:
         if override.path.startswith("env."):
             words += ["--set", f"{override.path}={canonical_json(override.new)}"]
     chosen = chosen_file(seed, names.DEMO_PATH)
-    return shlex.join([*words, "--out", chosen[0] if chosen else "demos.npz"])
+    return shlex.join([*words, "--out", chosen[0] if chosen else "demos.safetensors"])

@@ -185,8 +185,8 @@ class EntryHeader(Record):
     publisher: str | None
     """Who added it; null if not said."""
     demonstrations: CollectedDemos | None = Field(default=None, exclude_if=_none)
-    """How the demonstrations were collected that the seeds were filled with: as their records say, or as the publisher
-    read in the file; left out if there were none, or it is not known."""
+    """How the demonstrations were collected that the seeds were filled with, as their records say; left out if there
+    were none."""
 
 
 class EntryRecord(EntryHeader):

@@ -34,5 +34,5 @@ CHECKPOINT = {"rsl_rl": "model_{}.pt", "stable_baselines3": "model_{}.zip"}
 """Policy after an iteration, by trainer: a template of the iteration's number, from 0."""
 STAGE_CHECKPOINT = "stage_{}.pt"
 """Policy at the end of a stage before the last one: a template of the stage's name. Those stages are PPO's alone."""
-ROUND_TRIP = "round_trip.pt"
+ROUND_TRIP = "round_trip.safetensors"
 """Recorded observations and actions of the policy that was still in memory."""

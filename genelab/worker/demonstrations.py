@@ -32,6 +32,8 @@ SAVE_EVERY = 200
 """Control steps between two saves of an unfinished collection."""
 PARTIAL = ".partial"
 """Ending of an unfinished collection, after the name of the file."""
+UNFINISHED = "genelab/collection/2"
+"""Its schema."""
 
 
 class Demonstrator(Protocol):
@@ -88,7 +90,7 @@ def collect(
 
     from genelab.envs.make import make_env
     from genelab.envs.purpose import Purpose
-    from genelab.learn.checkpoint import save_tensors
+    from genelab.learn.state import save_state
 
     env = make_env(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
@@ -96,13 +98,13 @@ def collect(
     asked = {"config_sha256": config_sha256(dump_task(task)), "device": str(session.device), **versions, **dump(cfg)}
     collector, partial = Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
     if partial.is_file():
-        go_on(collector, partial, asked, cfg.steps)
+        go_on(collector, partial, asked)
     with torch.inference_mode():
         while collector.steps < cfg.steps:
             collector.step()
             progress(collector.steps)
             if collector.steps % SAVE_EVERY == 0 or collector.steps == cfg.steps:
-                save_tensors(partial, {"asked": asked, "collector": collector.state_dict()})
+                save_state(partial, UNFINISHED, {"asked": asked, "collector": collector.state_dict()})
     demos = collector.demos(task, cfg, asked["config_sha256"])
     if out.exists():
         raise InputError(f"'{out}' appeared meanwhile; it is left as it is, and this collection in '{partial}'")
@@ -111,25 +113,24 @@ def collect(
     return demos.header
 
 
-def go_on(collector: "Collector", partial: Path, asked: dict[str, Any], steps: int) -> None:
+def go_on(collector: "Collector", partial: Path, asked: dict[str, Any]) -> None:
     """Bring a collector to where an unfinished collection stopped.
 
     Args:
         collector: at its beginning.
         partial: what was kept of the collection.
         asked: what is to be collected, and by which versions.
-        steps: control steps in all.
 
     Raises:
         InputError: if it is another collection, or no whole state of this one; names `partial`.
     """
     from genelab.learn.state import load_state, whole_state
 
-    saved = load_state(partial)
+    saved = load_state(partial, UNFINISHED)
+    if saved["asked"] != asked:
+        raise InputError(f"'{partial}' is another unfinished collection; finish that one or delete it")
     with whole_state(partial, "unfinished collection"):
-        if saved.get("asked") != asked:
-            raise InputError(f"'{partial}' is another unfinished collection; finish that one or delete it")
-        collector.load_state_dict(saved["collector"], steps)
+        collector.load_state_dict(saved["collector"])
 
 
 def prefill(trainer: "Trainer", task: TaskSpec) -> tuple[int, CollectedDemos | None]:
@@ -229,18 +230,8 @@ class Collector:
             "columns": {name: self._stacked(name) for name in self._columns},
         }
 
-    def load_state_dict(self, state: dict[str, Any], steps: int) -> None:
-        """Restore what `state_dict` returned.
-
-        Raises:
-            ValueError: if it has another form, or columns of another length than its control steps, of which there may
-                be at most `steps`.
-        """
-        from genelab.learn.state import require_like
-
-        own = self.state_dict()
-        require_like({**own, "columns": {}}, state)
-        self._require_columns(state["columns"], state["steps"], steps)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         self.steps = state["steps"]
         self._env.load_state_dict(state["env"])
         self._controller.load_state_dict(state["controller"])
@@ -264,7 +255,7 @@ class Collector:
         )
         layout: dict[str, Any] = self._env.layout()
         header = DemoHeader(
-            schema="genelab/demos/1",
+            schema="genelab/demos/2",
             task=task.id,
             task_version=task.task_version,
             config_sha256=digest,
@@ -281,22 +272,7 @@ class Collector:
             arrays["truncated"],
         )
         own = {group: arrays[f"observations/{group}"] for group in groups}
-        return Demos(header, own, arrays["actions"], ends, after)
-
-    def _require_columns(self, columns: "dict[str, Tensor]", done: int, steps: int) -> None:
-        """Check that columns are those of `done` control steps of at most `steps`. Raises ValueError."""
-        groups = [f"{kind}/{group}" for kind in ("observations", "next_observations") for group in self._observations]
-        flags = ["terminated", "truncated"]
-        flags += ["success", "success_at_end"] if self._env.cfg.goal is not None else []
-        widths = {name: (self._observations[name.partition("/")[2]].shape[1],) for name in groups}
-        widths |= {"actions": (self._env.num_actions,)}
-        if not 0 < done <= steps or columns.keys() != {*groups, *flags, "actions", "rewards", "return"}:
-            raise ValueError(f"steps = {done} of {steps}, columns {', '.join(map(str, columns))}")
-        for name, column in columns.items():
-            shape = (done, self._env.num_envs, *widths.get(name, ()))
-            kind = column.dtype.is_floating_point if name not in flags else str(column.dtype) == "torch.bool"
-            if tuple(column.shape) != shape or not kind or not bool(column.isfinite().all()):
-                raise ValueError(f"columns.{name}: must be finite {'flags' if name in flags else 'floats'} of {shape}")
+        return Demos(header, own, arrays["actions"], after)
 
     def _keep(self, name: str, value: "Tensor") -> None:
         # A copy: the environment may write into what it handed out.

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _OLD = "old-"
 SUMMARY = "summary.txt"
-LAST_GOOD, TENSORS, STATE = "last_good", "tensors.pt", "state.pt"
+LAST_GOOD, TENSORS, STATE = "last_good", "tensors.safetensors", "state.safetensors"
+SCHEMA = "genelab/guard-state/1"
+"""Schema of these files of tensors."""
 
 
 def write_report(run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> Path:
@@ -62,13 +64,13 @@ def _replace(folder: Path, draft: Path) -> None:
 
 def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> None:
     """Write the files of a report into `draft`, which will be renamed to `folder`."""
-    from genelab.learn import checkpoint
+    from genelab.learn.state import save_state
 
     fault, run = error.fault, run_dir.load()
-    checkpoint.save_tensors(draft / TENSORS, error.tensors)
+    save_state(draft / TENSORS, SCHEMA, error.tensors)
     last_good = draft / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
     trainer.save(last_good)
-    checkpoint.save_tensors(draft / STATE, {"config_sha256": run.config_sha256, "trainer": error.start})
+    save_state(draft / STATE, SCHEMA, {"config_sha256": run.config_sha256, "trainer": error.start})
     record = GuardRecord(
         schema="genelab/guard/1",
         task=run.task,
@@ -115,7 +117,7 @@ def _summary(folder: Path, fault: "Fault", last_good: str) -> str:
         names.FAULT: "this page for programs",
     }
     lines = [*(f"{name:<14} {'-' if value is None else value}" for name, value in rows.items()), ""]
-    lines += [f"{name:<16} {text}" for name, text in files.items()]
+    lines += [f"{name:<24} {text}" for name, text in files.items()]
     return "\n".join([*lines, "", "Step to it again:", f"  genelab replay-guard {shlex.quote(str(folder))}", ""])
 
 

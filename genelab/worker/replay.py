@@ -13,7 +13,7 @@ from genelab.records import names
 from genelab.records.guard import GuardRecord
 from genelab.runs.files import read_record
 from genelab.runs.run_dir import RunDir
-from genelab.worker.guard_report import STATE
+from genelab.worker.guard_report import SCHEMA, STATE
 from genelab.worker.session import start_session
 from genelab.worker.training import load_training_state, make_trainer
 
@@ -68,7 +68,7 @@ def read_state(folder: Path, told: GuardRecord) -> Any:
     from genelab.learn.state import load_state
 
     path = folder / STATE
-    saved = load_state(path)
+    saved = load_state(path, SCHEMA)
     if saved.get("config_sha256") != told.config_sha256:
         raise InputError(f"'{path}' does not belong to '{names.FAULT}' beside it")
     if not isinstance(saved.get("trainer"), dict):

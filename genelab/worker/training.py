@@ -1,6 +1,5 @@
 """Trains one seed from wherever it stands to the end of a stage, the last time to a saved, re-checked policy."""
 
-import math
 import resource
 import time
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from genelab.config.fit import taken_over
 from genelab.config.run import NanPolicy
-from genelab.config.snapshot import one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
 from genelab.records.run import RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
@@ -25,7 +23,8 @@ if TYPE_CHECKING:
     from genelab.worker.stop import StopFlag
 
 
-RESUME_FORMAT = "genelab/resume/3"
+RESUME = "genelab/resume/4"
+"""Schema of a training state."""
 
 
 def train(run_dir: RunDir, stop: "StopFlag") -> bool:
@@ -153,28 +152,21 @@ def restore(run_dir: RunDir, trainer: "Trainer") -> float:
     """Continue a stage from its newest training state, if there is one; returns the wall-clock spent so far, s.
 
     Raises:
-        InputError: if it is of another config or version, or no whole state of this trainer.
+        InputError: as `load_state`, or if it is of another config or trainer.
     """
     from genelab.learn.state import load_state
 
     record, task = run_dir.load(), run_dir.task()
-    stage, own = task.line()[len(record.stages)]
+    stage, _ = task.line()[len(record.stages)]
     path, begun = run_dir.resume_state(stage), _iterations_before(record)
     if not path.is_file():
         trainer.iteration = begun
         return record.stages[-1].timing.train_wall_s if record.stages else 0.0
-    state, end = load_state(path), begun + own.train.iterations
-    if state.get("config_sha256") != record.config_sha256:
+    state = load_state(path, RESUME)
+    if state["config_sha256"] != record.config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
-    if state.get("format") != RESUME_FORMAT:
-        raise InputError(f"'{path}' was written by another version of genelab, not as '{RESUME_FORMAT}'")
-    spent_s = state.get("train_wall_s")
-    if type(spent_s) is not float or not 0.0 <= spent_s < math.inf:
-        raise InputError(f"'{path}': train_wall_s = {one_line(repr(spent_s), 100)}: must be a time in s")
-    load_training_state(trainer, state.get("trainer"), path)
-    if not begun <= trainer.iteration <= end:
-        raise InputError(f"'{path}': iteration = {trainer.iteration}: must be within the {begun} to {end} of its stage")
-    return spent_s
+    load_training_state(trainer, state["trainer"], path)
+    return state["train_wall_s"]
 
 
 def load_training_state(trainer: "Trainer", state: Any, path: Path) -> None:
@@ -201,17 +193,16 @@ def _save(run_dir: RunDir, stage: str | None, trainer: "Trainer", spent_s: float
 
 
 def _save_resume_state(run_dir: RunDir, stage: str | None, trainer: "Trainer", spent_s: float) -> None:
-    from genelab.learn.checkpoint import save_tensors
+    from genelab.learn.state import save_state
 
     with disk_errors(run_dir.resume):
         run_dir.resume.mkdir(exist_ok=True)
     state = {
-        "format": RESUME_FORMAT,
         "config_sha256": run_dir.load().config_sha256,
         "train_wall_s": spent_s,
         "trainer": trainer.state_dict(),
     }
-    save_tensors(run_dir.resume_state(stage), state)
+    save_state(run_dir.resume_state(stage), RESUME, state)
 
 
 def _timing(record: RunRecord, task: TaskSpec, iterations: int, spent_s: float, compile_s: float) -> TrainTiming:
@@ -268,8 +259,8 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "
     from genelab.envs.purpose import Purpose
     from genelab.evaluation.episodes import run_episodes
     from genelab.evaluation.evaluate import Recorder
-    from genelab.learn.checkpoint import save_tensors
     from genelab.learn.policy import DeterministicPolicy
+    from genelab.learn.round_trip import write_round_trip
 
     count = min(task.protocol.round_trip_episodes, task.protocol.episodes)
     env = make_env(task, Purpose.evaluation(task, task.protocol), min(count, task.protocol.num_envs), session)
@@ -277,7 +268,7 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "
     recorder = Recorder(groups)
     policy = DeterministicPolicy(trainer.actor(), session.device, groups)
     table = run_episodes(env, policy, count, recorder)
-    save_tensors(path, {"weights_sha256": weights, "returns": table.returns, "observations": recorder.rows()})
+    write_round_trip(path, weights, table.returns, recorder.rows())
 
 
 def _resets_before(record: RunRecord) -> int:

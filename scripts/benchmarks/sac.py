@@ -10,7 +10,7 @@ from benchmarks.common import FRANKA, MIB, SEED, parser
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.learn.backend import Trainer
-from genelab.learn.checkpoint import load_tensors, save_tensors
+from genelab.learn.state import load_state, save_state
 from genelab.registry import get_task
 from genelab.sim.make import start
 from genelab.sim.session import Session, resolve_device
@@ -35,9 +35,9 @@ def collected(path: Path, args: Namespace, session: Session) -> None:
 def resume_cost(trainer: Trainer, path: Path) -> None:
     """Save and load the resume state once, and print seconds and size."""
     begin = time.perf_counter()
-    save_tensors(path, trainer.state_dict())
+    save_state(path, "bench", trainer.state_dict())
     saved = time.perf_counter()
-    trainer.load_state_dict(load_tensors(path))
+    trainer.load_state_dict(load_state(path, "bench"))
     loaded = time.perf_counter()
     size, rows = path.stat().st_size / MIB, trainer.state_dict()["buffer"]["rows"].shape
     print(
@@ -52,7 +52,7 @@ def main() -> None:
     options.add_argument("--variant", default=None, help="variant of the task")
     args = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "demos.npz"
+        path = Path(folder) / "demos.safetensors"
         session = start(SEED, resolve_device(args.device), args.threads)
         collected(path, args, session)
         settings = [f"agent.demo_path={path}", f"train.iterations={args.iterations}"]
@@ -60,7 +60,7 @@ def main() -> None:
         trainer = make_trainer(task, "0" * 64, session, SEED, nan_policy="stop", max_env_resets=1)
         demonstrations.prefill(trainer, task)
         rows = [trainer.iterate() for _ in range(args.iterations)]
-        resume_cost(trainer, Path(folder) / "state.pt")
+        resume_cost(trainer, Path(folder) / "state.safetensors")
     learning = [row for row in rows if row["loss/critic"] is not None]
     if not learning:
         sys.exit(f"--iterations {args.iterations}: learning had not begun")

@@ -18,7 +18,7 @@ TASK = "GeneLab-Inverted-Pendulum-v1"
 @pytest.fixture
 def unnormalised(tmp_path: Path) -> Path:
     """A demonstration file that claims to be normalised and is not."""
-    path = tmp_path / "demos.npz"
+    path = tmp_path / "demos.safetensors"
     path.write_bytes(encode_demos(demos(raw_observations(), normalized=True)))
     return path
 
@@ -34,7 +34,7 @@ def test_flags_fail_only_where_asked(unnormalised: Path, tmp_path: Path, capsys:
     assert run(["inspect", str(unnormalised)]) == 0
     assert "NEVER NORMALISED" in capsys.readouterr().out
     assert run(["inspect", str(unnormalised), "--strict"]) == 1
-    clean = tmp_path / "clean.npz"
+    clean = tmp_path / "clean.safetensors"
     good = demos(standardised(raw_observations()), normalized=True, actions=None)
     clean.write_bytes(encode_demos(good))
     assert run(["inspect", str(clean), "--strict"]) == 0
@@ -54,7 +54,7 @@ def test_pictures(unnormalised: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     ("args", "message"),
     [
         (["GeneLab-Inverted-Pendulun-v1"], f"unknown task 'GeneLab-Inverted-Pendulun-v1', nearest: {TASK}"),
-        (["missing.npz"], "demonstration file 'missing.npz' does not exist"),
+        (["missing.safetensors"], "'missing.safetensors' does not exist"),
         (["missing.pt"], "checkpoint 'missing.pt' does not exist"),
         (["."], "'.' is a directory"),
         (["{file}", "--steps", "5"], "--steps is about a rollout"),
@@ -75,10 +75,12 @@ def test_wrong_input_is_one_line_and_exit_code_2(
 
 
 def test_a_garbage_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "demos.npz"
+    path = tmp_path / "demos.safetensors"
     path.write_bytes(b"PK\x03\x04 garbage")
     assert run(["inspect", str(path)]) == 2
-    assert capsys.readouterr().err == f"error: demonstration file '{path}' is torn or no .npz\n"
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: '{path}' is torn or no safetensors file: ")
+    assert error.count("\n") == 1
 
 
 SMALL = ("--num-envs", "4", "--steps", "30", "--device", "cpu", "--json")

@@ -201,19 +201,19 @@ def test_a_whole_number_that_no_float_holds_is_refused(text: str) -> None:
 
 
 def test_a_variable_makes_a_choice() -> None:
-    found = from_environment(FRANKA, [], {VARIABLE: "demos.npz"})
-    assert found == {VARIABLE: ("agent.demo_path", "demos.npz")}
+    found = from_environment(FRANKA, [], {VARIABLE: "demos.safetensors"})
+    assert found == {VARIABLE: ("agent.demo_path", "demos.safetensors")}
 
 
 def test_a_variable_that_says_the_same_as_set_has_no_effect() -> None:
-    assert from_environment(FRANKA, ["agent.demo_path=demos.npz"], {VARIABLE: "demos.npz"}) == {}
+    assert from_environment(FRANKA, ["agent.demo_path=demos.safetensors"], {VARIABLE: "demos.safetensors"}) == {}
 
 
 def test_two_spellings_of_a_file_are_no_contradiction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("demos.npz").write_bytes(b"steps")
-    given = ["agent.demo_path=demos.npz"]
-    assert from_environment(FRANKA, given, {VARIABLE: str(tmp_path / "demos.npz")}) == {}
+    Path("demos.safetensors").write_bytes(b"steps")
+    given = ["agent.demo_path=demos.safetensors"]
+    assert from_environment(FRANKA, given, {VARIABLE: str(tmp_path / "demos.safetensors")}) == {}
     Path("other.npz").write_bytes(b"others")
     with pytest.raises(InputError, match=r"says 'other\.npz'; give one of them"):
         from_environment(FRANKA, given, {VARIABLE: "other.npz"})
@@ -232,4 +232,4 @@ def test_a_variable_that_contradicts_set_is_refused() -> None:
 
 
 def test_a_variable_of_no_choice_is_not_read() -> None:
-    assert from_environment(TASK, [], {VARIABLE: "demos.npz"}) == {}
+    assert from_environment(TASK, [], {VARIABLE: "demos.safetensors"}) == {}

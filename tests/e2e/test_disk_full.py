@@ -60,7 +60,7 @@ def test_a_disk_that_fills_up_at_every_stage(sweep: Path, tmp_path: Path):
         disk.free()
 
         _fill_when(lambda: (run / "model_1.pt").exists() and rows() >= 3, disk, 0, args)
-        state = (run / "resume" / "state.pt").read_bytes()
+        state = (run / "resume" / "state.safetensors").read_bytes()
         _require_whole(run)
         disk.free()
 
@@ -69,7 +69,7 @@ def test_a_disk_that_fills_up_at_every_stage(sweep: Path, tmp_path: Path):
         _fill_when(lambda: b"evaluating on" in log.read_bytes()[before:], disk, 0, args)
         _require_whole(run)
         assert not (run / "eval.json").exists()
-        assert (run / "resume" / "state.pt").read_bytes() != state
+        assert (run / "resume" / "state.safetensors").read_bytes() != state
         disk.free()
 
         done = genelab(*args)

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -5,7 +6,11 @@ import pytest
 import torch
 
 import genelab_cartpole
-from genelab.learn.checkpoint import load_tensors, save_tensors
+from genelab.learn.checkpoint import load
+from genelab.learn.round_trip import read_round_trip, write_round_trip
+from genelab.learn.rsl_rl.checkpoint import SCHEMA, save
+from genelab.records.arrays import encode
+from genelab.runs.run_dir import RunDir
 from tests.e2e.conftest import TASK, genelab, read, train_args
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
@@ -99,11 +104,14 @@ def test_bad_checkpoints_are_refused_in_one_line(sweep: Path, tmp_path: Path):
     assert "torn" in _refused(sweep, final)
     final.write_bytes(whole)
 
-    data = torch.load(final, weights_only=True)
-    torch.save({**data, "config_sha256": "0" * 64}, final)
+    torch.save({"config_sha256": "0" * 64}, final)
+    assert "of an earlier version of genelab" in _refused(sweep, final)
+    final.write_bytes(whole)
+    loaded = load(final)
+    save(final, dataclasses.replace(loaded, config_sha256="0" * 64))
     assert "belongs to config 000000000000" in _refused(sweep, final)
-    data["actor"]["mlp.0.weight"][0, 0] = float("nan")
-    torch.save(data, final)
+    loaded.actor["mlp.0.weight"][0, 0] = float("nan")
+    final.write_bytes(encode(SCHEMA, loaded.header, loaded.arrays))
     assert "non-finite" in _refused(sweep, final)
     (run / "params" / "env.json").write_text((run / "params" / "env.json").read_text().replace("0.005", "0.004", 1))
     assert "was changed after the launch" in _refused(sweep, final)
@@ -114,9 +122,10 @@ def test_a_reload_that_earns_something_else_fails_the_evaluation_and_the_seed(sw
     log_dir = tmp_path / "runs"
     shutil.copytree(sweep, log_dir)
     run = log_dir / "seed_1"
-    memory = load_tensors(run / "round_trip.pt")
-    memory["returns"][3] += 0.25
-    save_tensors(run / "round_trip.pt", memory)
+    path = run / "round_trip.safetensors"
+    memory = read_round_trip(path, RunDir(run).task().protocol)
+    returns = [*memory.returns[:3], memory.returns[3] + 0.25, *memory.returns[4:]]
+    write_round_trip(path, memory.weights_sha256, returns, memory.observations)
     done = genelab("eval", TASK, str(run / "model_final.pt"))
     assert done.returncode == 1
     assert "the reloaded policy does not earn what the one in memory did" in done.stderr

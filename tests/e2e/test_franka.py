@@ -36,7 +36,7 @@ COLLECT = ("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", str(STEPS)
 
 @pytest.fixture(scope="module")
 def demos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("demos") / "demos.npz"
+    path = tmp_path_factory.mktemp("demos") / "demos.safetensors"
     done = genelab(*COLLECT, "--out", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "episodes 12, 1200 transitions" in done.stdout
@@ -71,12 +71,12 @@ def killed(args: list[str], when: Path) -> None:
 
 
 def test_a_killed_collection_goes_on_to_the_same_bytes(demos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "demos.npz"
-    killed([*COLLECT, "--out", str(out)], tmp_path / "demos.npz.partial")
+    out = tmp_path / "demos.safetensors"
+    killed([*COLLECT, "--out", str(out)], tmp_path / "demos.safetensors.partial")
     assert not out.exists()
     assert genelab(*COLLECT, "--out", str(out)).returncode == 0
     assert out.read_bytes() == demos.read_bytes()
-    assert not (tmp_path / "demos.npz.partial").exists()
+    assert not (tmp_path / "demos.safetensors.partial").exists()
 
 
 def test_a_finished_collection_is_not_repeated_and_another_not_overwritten(demos: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_finished_collection_is_not_repeated_and_another_not_overwritten(demos
 
 
 def test_half_an_episode_is_refused(tmp_path: Path) -> None:
-    done = genelab("collect-demos", TASK, "--steps", "150", "--out", str(tmp_path / "demos.npz"))
+    done = genelab("collect-demos", TASK, "--steps", "150", "--out", str(tmp_path / "demos.safetensors"))
     assert done.returncode == 2
     assert "--steps 150: must be a multiple of 100" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -101,7 +101,7 @@ CREEP = ("--set", "env.robot.gravity_compensation=0.0")
 
 
 def test_demonstrations_of_another_environment_fit_that_training_alone(tmp_path: Path) -> None:
-    out, runs = tmp_path / "creep.npz", tmp_path / "runs"
+    out, runs = tmp_path / "creep.safetensors", tmp_path / "runs"
     done = genelab("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", "100", *CREEP, "--out", str(out))
     assert done.returncode == 0, done.stderr
     own = genelab(*train_args(runs, out), "--dry-run")
@@ -123,7 +123,7 @@ def test_demonstrations_of_another_environment_fit_that_training_alone(tmp_path:
     ],
 )
 def test_what_changes_no_demonstration_is_refused(tmp_path: Path, assignment: str, told: str) -> None:
-    done = genelab("collect-demos", TASK, "--set", assignment, "--out", str(tmp_path / "demos.npz"))
+    done = genelab("collect-demos", TASK, "--set", assignment, "--out", str(tmp_path / "demos.safetensors"))
     assert done.returncode == 2
     assert told in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -138,7 +138,15 @@ def test_the_file_can_be_inspected(demos: Path) -> None:
 
 def test_every_promised_file_is_there_and_the_file_of_demonstrations_in_the_snapshot(sweep: Path, demos: Path) -> None:
     folder = sweep / "seed_1"
-    expected = ["run.json", "eval.json", "curve.jsonl", "model.zip", "model_1.zip", "model_3.zip", "round_trip.pt"]
+    expected = [
+        "run.json",
+        "eval.json",
+        "curve.jsonl",
+        "model.zip",
+        "model_1.zip",
+        "model_3.zip",
+        "round_trip.safetensors",
+    ]
     assert [name for name in expected if not (folder / name).is_file()] == []
     choice = read(folder / "params" / "agent.json")["demo_path"]
     assert choice["value"] == str(demos)
@@ -239,7 +247,7 @@ def test_a_missing_demonstration_file_is_no_silent_cold_start(tmp_path: Path) ->
     done = genelab("train", TASK, *SMALL, "--log_dir", str(tmp_path / "runs"))
     assert done.returncode == 2
     assert f"give --set agent.demo_path=FILE or {VARIABLE}=FILE" in done.stderr
-    gone = genelab(*train_args(tmp_path / "runs", tmp_path / "gone.npz"))
+    gone = genelab(*train_args(tmp_path / "runs", tmp_path / "gone.safetensors"))
     assert gone.returncode == 2
     assert "No such file" in gone.stderr
     assert not (tmp_path / "runs").exists()

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from genelab.learn.checkpoint import load, load_tensors
+from genelab.learn.checkpoint import load
+from genelab.learn.state import load_state
+from genelab.worker.guard_report import SCHEMA, TENSORS
 from tests.e2e.conftest import TASK, genelab, read, train_args
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
@@ -57,7 +59,7 @@ def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_pa
     assert last >= 0
     assert sorted(p.name for p in seed_dir.glob("model_*.pt")) == [f"model_{i}.pt" for i in range(last + 1)]
     assert load(folder / "last_good.pt").weights_sha256 == load(seed_dir / f"model_{last}.pt").weights_sha256
-    assert load_tensors(folder / "tensors.pt")["reward/alive"].isnan().nonzero().tolist() == [[40]]
+    assert load_state(folder / TENSORS, SCHEMA)["reward/alive"].isnan().nonzero().tolist() == [[40]]
 
     replayed = with_faults("replay-guard", str(folder))
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr

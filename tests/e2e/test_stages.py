@@ -93,7 +93,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     assert record["timing"]["train"] == run["timing"]
     told = (second / "train.log").read_text()
     assert "warm start from 'stage_locked.pt': policy weights, value weights, normaliser statistics" in told
-    assert [path.name for path in (second / "resume").iterdir()] == ["state.pt"]
+    assert [path.name for path in (second / "resume").iterdir()] == ["state.safetensors"]
     # Beside the return stands what doing nothing gets.
     for measured in (record, record["baselines"]["idle"], record["baselines"]["random"]):
         assert set(measured["metrics"]["measures"]) == {

@@ -83,7 +83,7 @@ def test_every_promised_file_is_there(sweep: Path):
     assert read(sweep / "sweep.json")["task"] == "GeneLab-Inverted-Pendulum-v1"
     for seed in (1, 2):
         folder = sweep / f"seed_{seed}"
-        expected = ["run.json", "eval.json", "train.log", "curve.jsonl", "model_final.pt", "round_trip.pt"]
+        expected = ["run.json", "eval.json", "train.log", "curve.jsonl", "model_final.pt", "round_trip.safetensors"]
         expected += [f"params/{part}.json" for part in ("task", "env", "agent")]
         expected += ["model_1.pt", "model_3.pt", "model_5.pt", "model_6.pt"]
         assert [name for name in expected if not (folder / name).is_file()] == []
@@ -178,10 +178,10 @@ def test_a_failing_seed_does_not_stop_the_others_and_is_named(sweep: Path, tmp_p
     _wait_for(log_dir / "seed_1" / "curve.jsonl", 4, process)
     _kill_workers(log_dir, process)
     process.wait(timeout=60)
-    state = log_dir / "seed_1" / "resume" / "state.pt"
+    state = log_dir / "seed_1" / "resume" / "state.safetensors"
     state.write_bytes(state.read_bytes()[:1000])
     done = genelab(*train_args(log_dir, "--no-eval", seeds=(1, 2)))
     assert done.returncode == 1
-    assert "state.pt" in done.stdout + done.stderr
+    assert "state.safetensors" in done.stdout + done.stderr
     states = {entry["seed"]: entry["state"] for entry in read(log_dir / "sweep.json")["seeds"]}
     assert states == {1: "failed", 2: "finished"}

@@ -55,7 +55,7 @@ def test_training_refuses_them_before_anything_is_written(
     if bad == "rewards":
         assert what.transitions is not None
         what = changed(what, rewards=what.transitions.rewards + np.float32(0.5))
-    path = tmp_path / "demos.npz"
+    path = tmp_path / "demos.safetensors"
     path.write_bytes(encode_demos(what))
     command = ["train", TASK.id, "--set", f"agent.demo_path={path}", "--log_dir", str(tmp_path / "runs")]
     monkeypatch.setattr(sys, "argv", ["genelab", *command])
@@ -64,11 +64,11 @@ def test_training_refuses_them_before_anything_is_written(
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert str(path) in error
-    assert [each.name for each in tmp_path.iterdir()] == ["demos.npz"]
+    assert [each.name for each in tmp_path.iterdir()] == ["demos.safetensors"]
 
 
 def test_training_plans_with_good_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "demos.npz"
+    path = tmp_path / "demos.safetensors"
     chosen(path, demos())
     assert run(["train", TASK.id, "--set", f"agent.demo_path={path}", "--dry-run"]) == 0
     assert "train: new" in capsys.readouterr().out

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 import torch
@@ -12,8 +12,8 @@ from genelab.config.task import TaskSpec
 from genelab.envs.goal import Goal
 from genelab.envs.terms import ObservationGroup
 from genelab.export.export import export_policy
-from genelab.learn import checkpoint as checkpoints
 from genelab.learn.checkpoint import Checkpoint
+from genelab.learn.round_trip import write_round_trip
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.mdp.state import Names, StateView
@@ -92,10 +92,9 @@ def create_run(folder: Path, task: TaskSpec) -> RunDir:
     )
 
 
-def save_round_trip(run_dir: RunDir, observations: Any) -> None:
+def save_round_trip(run_dir: RunDir, observations: dict[str, torch.Tensor]) -> None:
     """Write what a run leaves in memory's place, with these observations."""
-    data = {"weights_sha256": "0" * 64, "returns": [1.0], "observations": observations}
-    checkpoints.save_tensors(run_dir.round_trip_file, data)
+    write_round_trip(run_dir.round_trip_file, "0" * 64, [1.0], observations)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ LAYOUT = [
 
 def header(**changes: Any) -> DemoHeader:
     data = {
-        "schema": "genelab/demos/1",
+        "schema": "genelab/demos/2",
         "task": "Example-Reach-v1",
         "config_sha256": "a" * 64,
         "layout": {"policy": LAYOUT},
@@ -40,5 +40,4 @@ def standardised(rows: np.ndarray) -> np.ndarray:
 def demos(observations: np.ndarray, **changes: Any) -> Demos:
     rows = len(observations)
     actions = np.stack([np.linspace(-0.9, 0.9, rows), np.clip(np.linspace(-2, 2, rows), -1, 1)], axis=1)
-    ends = np.arange(rows) % 100 == 99
-    return Demos(header(**changes), {"policy": observations}, actions.astype(np.float32), ends)
+    return Demos(header(**changes), {"policy": observations}, actions.astype(np.float32))

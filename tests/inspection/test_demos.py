@@ -14,7 +14,7 @@ from tests.inspection.demo_files import demos, raw_observations, standardised
 
 
 def inspected(tmp_path: Path, observations: np.ndarray, **header: object) -> Inspection:
-    path = tmp_path / "demos.npz"
+    path = tmp_path / "demos.safetensors"
     path.write_bytes(encode_demos(demos(observations, **header)))
     return inspect_demos(path)
 
@@ -60,7 +60,7 @@ def test_raw_data_that_was_normalised_is_found(tmp_path: Path):
 
 
 def test_episodes_and_successes_are_told(tmp_path: Path):
-    path = tmp_path / "demos.npz"
+    path = tmp_path / "demos.safetensors"
     path.write_bytes(encode_demos(franka_demos.demos()))
     found = inspect_demos(path)
     assert found.collection is not None

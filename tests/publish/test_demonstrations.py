@@ -20,10 +20,10 @@ DIGEST = "d" * 64
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    """A sweep of a task that leaves its demonstrations open, and chose `../demos.npz`."""
+    """A sweep of a task that leaves its demonstrations open, and chose `../demos.safetensors`."""
     franka = get_task("GeneLab-Franka-Pick-And-Place-v0")
     agent, toy = dump(franka.agent), make_task()
-    agent["demo_path"] |= {"value": "../demos.npz", "sha256": DIGEST}
+    agent["demo_path"] |= {"value": "../demos.safetensors", "sha256": DIGEST}
     changes = {
         "id": toy.id,
         "agent": SacCfg.model_validate(agent),
@@ -36,7 +36,7 @@ def sweep(tmp_path: Path) -> Path:
     def told(run: dict[str, Any]) -> None:
         run["demonstrations"] = {"sha256": DIGEST, "num_envs": 16, "steps": 300, "seed": 7}
         run["overrides"] += [
-            {"path": "agent.demo_path", "old": None, "new": "../demos.npz"},
+            {"path": "agent.demo_path", "old": None, "new": "../demos.safetensors"},
             {"path": "env.decimation", "old": 2, "new": 4},
         ]
 
@@ -54,10 +54,10 @@ def test_an_entry_tells_how_its_demonstrations_were_collected(sweep: Path, tmp_p
     add_entry(sweep, "first", tmp_path / "reference")
     page = _page(tmp_path)
     command = (
-        "genelab collect-demos Toy-v1 --num-envs 16 --steps 300 --seed 7 --set env.decimation=4 --out ../demos.npz"
+        "genelab collect-demos Toy-v1 --num-envs 16 --steps 300 --seed 7 --set env.decimation=4 --out ../demos.safetensors"
     )
     assert f"`{command}` collects them again" in page
-    assert f'agent.demo_path = "../demos.npz" (sha256 `{DIGEST}`)' in page
+    assert f'agent.demo_path = "../demos.safetensors" (sha256 `{DIGEST}`)' in page
     assert "the digest of a chosen file is part of it" in page
     # What the run tells cannot be told otherwise.
     edit(tmp_path / "reference" / "Toy-v1" / "first" / "entry.json", lambda e: e["demonstrations"].update(seed=8))

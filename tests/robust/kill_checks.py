@@ -9,8 +9,10 @@ from typing import Any
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from genelab.errors import GenelabError
-from genelab.learn.checkpoint import load, load_tensors, weights_sha256_of_file
+from genelab.learn.checkpoint import load, weights_sha256_of_file
+from genelab.learn.round_trip import SCHEMA as ROUND_TRIP
 from genelab.records import names
+from genelab.records.arrays import read
 from genelab.records.check import check_path
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import EvalRecord
@@ -19,6 +21,7 @@ from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.files import TEMPORARIES
 from genelab.runs.lock import LOCK_NAME
+from genelab.worker.training import RESUME
 
 CLOCK = {"wall_s", "collect_s", "update_s", "steps_per_s"}
 """Columns of a learning curve that hold times."""
@@ -48,8 +51,8 @@ def _reader(path: Path) -> Callable[[Path], Any] | None:
         return lambda p: parse_json(p.read_bytes())
     if path.name.startswith("model_") or path.suffix == ".zip":
         return load
-    if path.suffix == ".pt":
-        return load_tensors
+    if path.suffix == ".safetensors":
+        return lambda p: read(p, ROUND_TRIP if p.name == names.ROUND_TRIP else RESUME)
     return _read_rows if path.name == names.CURVE else None
 
 

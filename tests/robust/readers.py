@@ -6,7 +6,6 @@ A reader either refuses with a GenelabError on one printable line, or accepts. W
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,8 @@ from genelab.config import snapshot as snapshots
 from genelab.config.snapshot import config_sha256, dump_task, load_task
 from genelab.errors import GenelabError
 from genelab.learn import checkpoint as checkpoints
+from genelab.learn.round_trip import SCHEMA as ROUND_TRIP
+from genelab.learn.round_trip import recorded_observations, write_round_trip
 from genelab.learn.rsl_rl import checkpoint as files
 from genelab.learn.rsl_rl.backend import load_actor
 from genelab.publish.published import FILE as PUBLISHED
@@ -33,10 +34,11 @@ from genelab.records.seed_files import read_snapshot
 from genelab.runs import curve as curves
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.live import describe_evaluation, read_progress
+from genelab.worker.replay import read_guard
 from tests.records.factory import make_contract, make_sweep, make_task, make_walker
 from tests.robust import mutations
 from tests.robust.sac_readers import SacWorld, sac_readers
-from tests.robust.state_readers import StateWorld, state_readers
+from tests.robust.trainers import make_guard, make_run
 
 Draw = Callable[..., Any]
 
@@ -95,7 +97,9 @@ class World:
         """A run whose snapshot a worker restores."""
         shutil.copytree(self.run, self.snapshot)
         self.sac = SacWorld(root)
-        self.states = StateWorld(root / "states")
+        self.guard = make_guard(make_run(root / "guarded", 1))
+        self.round_trip = root / names.ROUND_TRIP
+        write_round_trip(self.round_trip, "a" * 64, [1.0, 2.0], {"policy": torch.zeros(4, 3)})
         self.policy = root / "export" / "policy.onnx"
         """A policy file and its contract, beside the sweep that they come from."""
         self.policy.parent.mkdir()
@@ -178,8 +182,15 @@ def readers(world: World) -> dict[str, Reader]:
     )
     whole = world.checkpoint.read_bytes()
     found["checkpoint"] = Reader(
-        world.checkpoint, lambda draw: _damage_checkpoint(draw, world, whole), lambda _: _read_checkpoint(world)
+        world.checkpoint,
+        lambda draw: mutations.change_file(draw, whole, files.SCHEMA),
+        lambda _: _read_checkpoint(world),
     )
+    returns = world.round_trip.read_bytes()
+    found[names.ROUND_TRIP] = Reader(
+        world.round_trip, lambda draw: mutations.change_file(draw, returns, ROUND_TRIP), lambda _: _read_returns(world)
+    )
+    found[names.FAULT] = _json(world.guard / names.FAULT, lambda _: read_guard(world.guard))
     found["contract"] = _json(world.contract, lambda data: _check_contract(world, data))
     policy = world.policy.read_bytes()
     found["policy"] = Reader(
@@ -187,8 +198,7 @@ def readers(world: World) -> dict[str, Reader]:
         lambda draw: mutations.change_bytes(draw, policy),
         lambda data: _check_contract(world, world.contract.read_bytes(), changed_policy=data != policy),
     )
-    others = sac_readers(world.sac, world.canary) | state_readers(world.states, world.canary)
-    return found | {name: Reader(*parts) for name, parts in others.items()}
+    return found | {name: Reader(*parts) for name, parts in sac_readers(world.sac, world.canary).items()}
 
 
 def _json(path: Path, read: Callable[[bytes], object]) -> Reader:
@@ -304,30 +314,21 @@ def _check_picture(world: World, *, changed: bool) -> bool:
     return not found
 
 
-def _damage_checkpoint(draw: Draw, world: World, whole: bytes) -> bytes:
-    kind = draw(mutations.checkpoint_kinds())
-    if kind == "bytes":
-        return mutations.change_bytes(draw, whole)
-    if kind == "archive":
-        return mutations.change_archive(draw, whole, world.canary)
-    return mutations.change_tensors(draw, torch.load(world.checkpoint, weights_only=True), world.canary)
-
-
 def _read_checkpoint(world: World) -> None:
-    """No code runs. Accepted: finite plain tensors that fit the network, or the network refuses them."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = checkpoints.load(world.checkpoint)
-        assert type(loaded.iteration) is int
-        assert loaded.iteration >= 0
-        assert len(loaded.config_sha256) == 64
-        for tensor in (*loaded.actor.values(), *loaded.critic.values()):
-            assert torch.isfinite(tensor).all()
-            assert tensor.is_contiguous()
-        assert len(loaded.weights_sha256) == 64
-        files.save(world.root / "again.pt", loaded)
-        assert checkpoints.load(world.root / "again.pt").weights_sha256 == loaded.weights_sha256
-        load_actor(loaded, world.agent, 1, "model.pt")
-    finally:
-        assert not world.canary.exists(), "code in a checkpoint ran"
+    """Accepted: finite tensors that fit the network, or the network refuses them."""
+    loaded = checkpoints.load(world.checkpoint)
+    assert type(loaded.iteration) is int
+    assert loaded.iteration >= 0
+    assert len(loaded.config_sha256) == 64
+    for tensor in (*loaded.actor.values(), *loaded.critic.values()):
+        assert torch.isfinite(tensor).all()
+    files.save(world.root / "again.pt", loaded)
+    assert checkpoints.load(world.root / "again.pt").weights_sha256 == loaded.weights_sha256
+    load_actor(loaded, world.agent, 1, "model.pt")
+
+
+def _read_returns(world: World) -> None:
+    (rows,) = recorded_observations(world.round_trip, make_task().protocol, {"policy": 3})
+    assert rows.dtype == torch.float32
+    assert 1 <= len(rows) <= 1024
+    assert bool(rows.isfinite().all())

@@ -1,20 +1,17 @@
 """Readers of what SAC leaves and takes: `model.zip` and demonstrations. See `readers.py`."""
 
-import io
-import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from genelab.config.agent import NetworkCfg, SacCfg
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.sb3.backend import load_actor
 from genelab.learn.sb3.trainer import SacTrainer
-from genelab.records.demos import encode_demos, read_demos
+from genelab.records.demos import SCHEMA, encode_demos, read_demos
 from tests.franka_demos import demos
 from tests.learn.sb3.point_mass import PointMass
 from tests.robust import mutations
@@ -42,7 +39,7 @@ class SacWorld:
         self.model = root / "model.zip"
         env: Any = PointMass()
         SacTrainer(self.agent, "a" * 64, env).save(self.model)
-        self.demos = root / "demos.npz"
+        self.demos = root / "demos.safetensors"
         self.demos.write_bytes(encode_demos(demos(num_envs=4)))
 
 
@@ -57,8 +54,8 @@ def sac_readers(world: SacWorld, canary: Path) -> dict[str, Parts]:
         ),
         "demonstrations": (
             world.demos,
-            lambda draw: _damage_demos(draw, file, canary),
-            lambda _: _read_demos(world.demos, canary),
+            lambda draw: mutations.change_file(draw, file, SCHEMA),
+            lambda _: _read_demos(world.demos),
         ),
     }
 
@@ -67,19 +64,6 @@ def _damage_archive(draw: Draw, whole: bytes, canary: Path) -> bytes:
     if draw(mutations.rarely()):
         return mutations.change_bytes(draw, whole)
     return mutations.change_archive(draw, whole, canary)
-
-
-def _damage_demos(draw: Draw, whole: bytes, canary: Path) -> bytes:
-    if draw(mutations.rarely()):
-        return _damage_archive(draw, whole, canary)
-    with np.load(io.BytesIO(whole)) as file:
-        arrays: dict[str, Any] = dict(file)
-    if draw(mutations.rarely()) or draw(mutations.rarely()):
-        return mutations.change_arrays(draw, arrays)
-    header = mutations.change_json(draw, json.loads(arrays["header"].tobytes()))
-    buffer = io.BytesIO()
-    np.savez(buffer, **{**arrays, "header": np.frombuffer(header, np.uint8)})
-    return buffer.getvalue()
 
 
 def _read_model(world: SacWorld, canary: Path) -> None:
@@ -100,20 +84,17 @@ def _read_model(world: SacWorld, canary: Path) -> None:
         assert not canary.exists()
 
 
-def _read_demos(path: Path, canary: Path) -> None:
-    """No code runs. Accepted: arrays of the shapes that the header tells, which can be written and read again."""
-    try:
-        read = read_demos(path)
-        rows, widths = len(read.actions), read.header.widths()
-        assert {group: array.shape for group, array in read.observations.items()} == {
-            group: (rows, width) for group, width in widths.items()
-        }
-        if read.header.collection is not None:
-            assert read.transitions is not None
-            assert read.header.collection.num_envs * read.header.collection.steps == rows
-            assert read.transitions.rewards.shape == (rows,)
-            assert (read.transitions.terminated | read.transitions.truncated)[-1]
-        path.write_bytes(encode_demos(read))
-        assert read_demos(path).header == read.header
-    finally:
-        assert not canary.exists()
+def _read_demos(path: Path) -> None:
+    """Accepted: arrays of the shapes that the header tells, which can be written and read again."""
+    read = read_demos(path)
+    rows, widths = len(read.actions), read.header.widths()
+    assert {group: array.shape for group, array in read.observations.items()} == {
+        group: (rows, width) for group, width in widths.items()
+    }
+    if read.header.collection is not None:
+        assert read.transitions is not None
+        assert read.header.collection.num_envs * read.header.collection.steps == rows
+        assert read.transitions.rewards.shape == (rows,)
+        assert (read.transitions.terminated | read.transitions.truncated)[-1]
+    path.write_bytes(encode_demos(read))
+    assert read_demos(path).header == read.header

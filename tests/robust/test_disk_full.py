@@ -15,6 +15,7 @@ from genelab.errors import RunError
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.guard import Fault, FaultError
 from genelab.learn.rsl_rl.checkpoint import save as save_checkpoint
+from genelab.learn.state import load_state, save_state
 from genelab.records.guard import GuardRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
@@ -23,10 +24,10 @@ from genelab.runs.files import read_record, write_record
 from genelab.runs.lock import LOCK_NAME, locked
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors.local import LocalExecutor
-from genelab.worker.guard_report import write_report
+from genelab.worker.guard_report import SCHEMA, TENSORS, write_report
 from tests.records.factory import make_sweep
 from tests.robust.disk import SmallDisk, small_disk
-from tests.robust.state_readers import make_run, ppo_trainer
+from tests.robust.trainers import make_run, ppo_trainer
 
 
 @pytest.fixture
@@ -74,10 +75,14 @@ def test_a_checkpoint(disk: SmallDisk, leave_pages: int) -> None:
 
 
 def test_a_resume_state(disk: SmallDisk) -> None:
-    path = disk.path / "state.pt"
-    checkpoints.save_tensors(path, {"step": torch.ones(10_000)})
-    fails_on_a_full_disk(disk, "state.pt", lambda: checkpoints.save_tensors(path, {"step": torch.zeros(10_000)}), 3)
-    assert checkpoints.load_tensors(path)["step"].sum() == 0
+    path = disk.path / "state"
+
+    def save(value: float) -> None:
+        save_state(path, "x", {"step": torch.full((10_000,), value)})
+
+    save(1.0)
+    fails_on_a_full_disk(disk, "state", lambda: save(0.0), 3)
+    assert load_state(path, "x")["step"].sum() == 0
 
 
 @pytest.mark.parametrize(("name", "model"), [("seed_1/run.json", RunRecord), ("sweep.json", SweepRecord)])
@@ -147,14 +152,14 @@ def test_a_report_of_a_guard(disk: SmallDisk, leave_pages: int) -> None:
     fails_on_a_full_disk(disk, "guard", lambda: report("loss/kl"), leave_pages)
     assert [path.name for path in folder.parent.iterdir()] == ["8"]
     assert read_record(folder / "fault.json", GuardRecord).tensor == "loss/kl"
-    assert checkpoints.load_tensors(folder / "tensors.pt").keys() == {"loss/kl"}
+    assert load_state(folder / TENSORS, SCHEMA).keys() == {"loss/kl"}
 
 
 def test_what_a_killed_writer_left_of_a_report_is_removed(tmp_path: Path) -> None:
     run, trainer = make_run(tmp_path, 1), ppo_trainer()
     for name in (".draft-8", ".draft-old-8", ".draft-3"):
         (run.path / "guard" / name).mkdir(parents=True)
-        (run.path / "guard" / name / "tensors.pt").write_bytes(b"half")
+        (run.path / "guard" / name / TENSORS).write_bytes(b"half")
     error = FaultError(Fault("update", "loss/kl", math.nan, "must be finite", "x", iteration=8), {})
     error.start = trainer.state_dict()
     folder = write_report(run, trainer, error)

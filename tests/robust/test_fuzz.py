@@ -4,23 +4,20 @@ The same few hundred inputs in every run; `GENELAB_FUZZ_EXAMPLES` tries so many 
 """
 
 import json
-import math
 import os
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from genelab.errors import GenelabError, InputError, RunError
-from genelab.learn import checkpoint as checkpoints
 from genelab.publish.published import read_published
 from genelab.records.check import check_path
 from genelab.records.files import parse_json
 from genelab.runs.curve import read_whole_rows
 from tests.records.factory import edit, make_sweep
-from tests.robust.mutations import Payload, change_archive
+from tests.robust.mutations import Payload
 from tests.robust.readers import Reader, World, readers, require_one_line
 
 NAMES = (
@@ -28,8 +25,7 @@ NAMES = (
     "probe.json",
     *("task.json restored", "env.json restored", "agent.json restored", "published numbers", "picture", "checkpoint"),
     *("model.zip", "demonstrations", "contract", "policy"),
-    *("round_trip.pt", "state.pt of ppo", "state.pt of sac", "guard state.pt", "fault.json"),
-    "unfinished demos",
+    *("round_trip.safetensors", "fault.json"),
 )
 EXAMPLES = int(os.environ.get("GENELAB_FUZZ_EXAMPLES", "25"))
 
@@ -132,51 +128,6 @@ def test_a_damaged_row_stops_a_resume_in_one_line(tmp_path: Path, line: bytes) -
     with pytest.raises(InputError, match="line 2") as caught:
         read_whole_rows(path)
     require_one_line(str(caught.value))
-
-
-class _Fixed:
-    """Draws what it was told, then the first that comes."""
-
-    def __init__(self, *values: object) -> None:
-        self._values = list(values)
-
-    def __call__(self, _: object) -> object:
-        return self._values.pop(0) if self._values else 0
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_code_in_the_archive_of_a_real_checkpoint_does_not_run(world: World) -> None:
-    whole = world.checkpoint.read_bytes()
-    try:
-        world.checkpoint.write_bytes(change_archive(_Fixed(0, "payload"), whole, world.canary))
-        with pytest.raises(InputError, match="holds code"):
-            checkpoints.load(world.checkpoint)
-        assert not world.canary.exists()
-        # The payload works where code may run.
-        torch.load(world.checkpoint, weights_only=False)
-        assert world.canary.is_dir()
-        world.canary.rmdir()
-    finally:
-        world.checkpoint.write_bytes(whole)
-
-
-@pytest.mark.parametrize(
-    "tensor",
-    [
-        torch.zeros(1).expand(10**12),
-        torch.zeros(4, 8).T,
-        torch.zeros(4).to_sparse(),
-        torch.full((2,), complex(math.nan, 0)),
-        torch.zeros(2, device="meta"),
-    ],
-    ids=["view", "transposed", "sparse", "complex", "meta"],
-)
-def test_a_tensor_that_save_would_not_write_is_refused(world: World, tensor: torch.Tensor, tmp_path: Path) -> None:
-    data = torch.load(world.checkpoint, weights_only=True)
-    name = next(iter(data["actor"]))
-    torch.save({**data, "actor": {**data["actor"], name: tensor}}, tmp_path / "x.pt")
-    with pytest.raises(InputError, match=f"actor tensor '{name}' is not as it was saved"):
-        checkpoints.load(tmp_path / "x.pt")
 
 
 def test_a_payload_is_a_payload() -> None:

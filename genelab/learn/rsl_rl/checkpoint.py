@@ -1,12 +1,15 @@
-"""The checkpoint file of rsl_rl: tensors and plain data in torch's format."""
+"""The checkpoint file of rsl_rl: a file of arrays, those of the networks by their name and that of the tensor."""
 
-import json
 from pathlib import Path
 
-from genelab.errors import InputError
-from genelab.learn.checkpoint import Checkpoint, Tensors, load_tensors, parse, require_finite, save_tensors
+import torch
 
-FORMAT = "genelab/checkpoint/1"
+from genelab.errors import InputError
+from genelab.learn.checkpoint import Checkpoint, Tensors, parse, require_finite
+from genelab.records.arrays import encode, read
+from genelab.runs.files import write_atomic
+
+SCHEMA = "genelab/checkpoint/2"
 _GROUPS = ("policy", "critic")
 
 
@@ -17,30 +20,21 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         DivergedError: if a tensor holds a non-finite value; nothing is written.
     """
     require_finite(path, checkpoint)
-    save_tensors(
-        path,
-        {
-            "format": FORMAT,
-            "config_sha256": checkpoint.config_sha256,
-            "iteration": checkpoint.iteration,
-            "layout": json.dumps(checkpoint.layout),
-            "actor": _on_cpu(checkpoint.actor),
-            "critic": _on_cpu(checkpoint.critic),
-        },
-    )
+    write_atomic(path, encode(SCHEMA, checkpoint.header, checkpoint.arrays))
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint. Never runs code from the file.
+    """Read a checkpoint.
 
     Raises:
         InputError: as `genelab.learn.checkpoint.load`.
     """
-    data = load_tensors(path)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError(f"'{path}' is no genelab checkpoint: its format is not '{FORMAT}'")
-    return parse(path, data, _GROUPS, "rsl_rl")  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _on_cpu(tensors: Tensors) -> Tensors:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    told, arrays = read(path, SCHEMA)
+    told.pop("schema")
+    parts: dict[str, Tensors] = {"actor": {}, "critic": {}}
+    for name, array in arrays.items():
+        part, _, own = name.partition(".")
+        if part not in parts:
+            raise InputError(f"'{path}' is no checkpoint: its tensor {name!a} belongs to no network")
+        parts[part][own] = torch.from_numpy(array).clone()
+    return parse(path, told, parts["actor"], parts["critic"], _GROUPS, "rsl_rl")

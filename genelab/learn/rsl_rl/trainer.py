@@ -21,7 +21,6 @@ from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import GuardedPPO
-from genelab.learn.state import require_optimizer_fits
 from genelab.mdp.mirror import Mirror
 
 
@@ -188,7 +187,6 @@ class PpoTrainer:
         """Restore what `state_dict` returned, so that training goes on bit-equal."""
         self.iteration = state["iteration"]
         self.algorithm.load(state["algorithm"], None, True)
-        require_optimizer_fits(self.algorithm.optimizer)
         self.algorithm.learning_rate = state["learning_rate"]
         self.env.load_state_dict(state["env"])
         self._observations = self._tensordict({n: t.to(self.env.device) for n, t in state["observations"].items()})

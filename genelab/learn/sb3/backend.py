@@ -33,11 +33,7 @@ def make_trainer(task: TaskSpec, config_sha256: str, env: GoalEnv, *, max_env_re
 
 
 def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
-    """Fill the replay buffer with demonstrations; returns how many transitions were added, none after a resume.
-
-    Raises:
-        InputError: if they break a rule of `genelab.learn.sb3.demos.add_demonstrations`.
-    """
+    """Fill the replay buffer with demonstrations; returns how many transitions were added, none after a resume."""
     assert isinstance(trainer, SacTrainer)
     return trainer.prefill(demos)
 

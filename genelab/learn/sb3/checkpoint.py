@@ -2,8 +2,11 @@
 
 import io
 import json
+import pickle
 import zipfile
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from stable_baselines3 import HerReplayBuffer
 
 from genelab.config.snapshot import one_line
 from genelab.errors import InputError
-from genelab.learn.checkpoint import ZIP_MEMBER, Checkpoint, Tensors, damage_told, first_line, parse, require_finite
+from genelab.learn.checkpoint import Checkpoint, Tensors, parse, require_finite
 from genelab.learn.policy import Layout
 from genelab.learn.sb3.groups import GROUPS
 from genelab.learn.sb3.sac import GuardedSac
@@ -21,8 +24,10 @@ from genelab.runs.files import write_atomic
 
 FORMAT = "genelab/sb3-checkpoint/1"
 TRAINER = "stable_baselines3"
+MEMBER = "genelab.json"
+"""The member that genelab adds."""
 WEIGHTS = "policy.pth"
-LARGEST = {ZIP_MEMBER: 2**22, WEIGHTS: 2**30}
+LARGEST = {MEMBER: 2**22, WEIGHTS: 2**30}
 """Largest size of a member that is read, bytes. A zip may claim to unpack to more than any memory holds."""
 MOST_MEMBERS = 1000
 """The library writes half a dozen."""
@@ -49,16 +54,11 @@ def save(path: Path, model: GuardedSac, checkpoint: Checkpoint) -> None:
         DivergedError: if a tensor holds a non-finite value; nothing is written.
     """
     require_finite(path, checkpoint)
-    told = {
-        "format": FORMAT,
-        "config_sha256": checkpoint.config_sha256,
-        "iteration": checkpoint.iteration,
-        "layout": checkpoint.layout,
-    }
+    told = {"format": FORMAT, **checkpoint.header}
     packed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(_native(model))) as native, zipfile.ZipFile(packed, "w") as archive:
         members = [(name, native.read(name)) for name in native.namelist()]
-        for name, data in [(ZIP_MEMBER, json.dumps(told, indent=2).encode()), *members]:
+        for name, data in [(MEMBER, json.dumps(told, indent=2).encode()), *members]:
             archive.writestr(zipfile.ZipInfo(name, _DATE), data)
     write_atomic(path, packed.getvalue())
 
@@ -70,15 +70,9 @@ def load(path: Path) -> Checkpoint:
         InputError: if the file is missing, torn, is no checkpoint of this format, holds anything but tensors where
             they belong, or holds non-finite weights.
     """
-    if not path.is_file():
-        raise InputError(f"checkpoint '{path}' does not exist")
-    told_bytes, weights_bytes = _read(path)
-    told = _told(path, told_bytes)
-    actor, critic = _parts(_weights(path, weights_bytes))
-    for part, tensors in (("actor", actor), ("critic", critic)):
-        if not tensors:
-            raise InputError(f"'{path}' is no genelab checkpoint: it has no {part}")
-    return parse(path, {**told, "actor": actor, "critic": critic}, GROUPS, TRAINER)
+    told, weights = _read(path)
+    actor, critic = _parts(_weights(path, weights))
+    return parse(path, _told(path, told), actor, critic, GROUPS, TRAINER)
 
 
 def _native(model: GuardedSac) -> bytes:
@@ -102,46 +96,70 @@ def _parts(tensors: Tensors) -> tuple[Tensors, Tensors]:
 
 def _read(path: Path) -> tuple[bytes, bytes]:
     """The two members that are read, after a look at all of them."""
-    with damage_told(path), zipfile.ZipFile(path) as archive:
+    with _damage_told(path), zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if len(names) > MOST_MEMBERS:
             raise InputError(f"checkpoint '{path}' has {len(names)} members, must have at most {MOST_MEMBERS}")
-        for name in (ZIP_MEMBER, WEIGHTS):
-            if name not in names:
-                raise InputError(f"'{path}' is no genelab checkpoint: it has no member '{name}'")
+        if MEMBER not in names:
+            told = "is of an earlier version of genelab or of another program: train again"
+            raise InputError(f"'{path}' {told} (no member '{MEMBER}')")
+        if WEIGHTS not in names:
+            raise InputError(f"'{path}' is no checkpoint: it has no member '{WEIGHTS}'")
         if twice := next((name for name, count in Counter(names).items() if count > 1), None):
             raise InputError(f"checkpoint '{path}' is damaged: it has two members '{one_line(twice, MAX_LINE)}'")
-        for name in (ZIP_MEMBER, WEIGHTS):
+        for name in (MEMBER, WEIGHTS):
             if (size := archive.getinfo(name).file_size) > LARGEST[name]:
                 rule = f"must hold at most {LARGEST[name]}"
                 raise InputError(f"checkpoint '{path}': its member '{name}' claims {size} bytes, {rule}")
         # Reading checks the sum of each; a member never unpacks to more than it claims.
-        return archive.read(ZIP_MEMBER), archive.read(WEIGHTS)
+        return archive.read(MEMBER), archive.read(WEIGHTS)
 
 
 def _told(path: Path, data: bytes) -> dict[str, Any]:
-    """What the file says it is, with the layout as JSON text, as `parse` takes it."""
+    """What the file says beside the weights."""
     try:
         told = parse_json(data)
-        if told["format"] != FORMAT:
-            raise InputError(f"'{path}' is no genelab checkpoint: its format is not '{FORMAT}'")
-        return {**told, "layout": json.dumps(told["layout"])}
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {first_line(error)}"
-        raise InputError(f"'{path}' is no genelab checkpoint: its {ZIP_MEMBER} is broken ({reason})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"'{path}' is no checkpoint: its {MEMBER} is no JSON: {_first_line(error)}") from error
+    if not isinstance(told, dict) or told.pop("format", None) != FORMAT:
+        raise InputError(f"'{path}' is no checkpoint: its format is not '{FORMAT}'")
+    return told
 
 
 def _weights(path: Path, data: bytes) -> Tensors:
-    with damage_told(path):
+    with _damage_told(path):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             claimed = sum(member.file_size for member in archive.infolist())
         if claimed > LARGEST[WEIGHTS]:
             raise InputError(f"checkpoint '{path}': its '{WEIGHTS}' claims {claimed} bytes of tensors")
         weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-        raise InputError(f"'{path}' is no genelab checkpoint: its '{WEIGHTS}' holds other things than named tensors")
+    if not isinstance(weights, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in weights.items()):
+        raise InputError(f"'{path}' is no checkpoint: its '{WEIGHTS}' holds other things than named tensors")
     if strange := next((name for name in weights if not name.startswith((_ACTOR, *_CRITICS))), None):
         # The library would refuse it, too; and it would not count in the digest of the weights.
         told = one_line(strange, MAX_LINE)
-        raise InputError(f"'{path}' is no genelab checkpoint: its tensor '{told}' belongs to no network")
+        raise InputError(f"'{path}' is no checkpoint: its tensor '{told}' belongs to no network")
     return dict(weights)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a tensor as the library stores it. A view may claim more elements than any memory holds."""
+    plain = isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type == "cpu"
+    return plain and value.is_contiguous()
+
+
+@contextmanager
+def _damage_told(path: Path) -> Generator[None]:
+    """Tell whatever reading a zip file raises as InputError: that it holds code, or is torn."""
+    try:
+        yield
+    except InputError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise InputError(f"checkpoint '{path}' holds code, not only tensors, and was not loaded") from error
+    except Exception as error:  # damaged data makes zip, pickle and torch raise nearly anything
+        raise InputError(f"checkpoint '{path}' is torn or no checkpoint: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return one_line(str(error).partition("\n")[0], MAX_LINE) or type(error).__name__

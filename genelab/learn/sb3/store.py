@@ -187,7 +187,6 @@ class EpisodeStore(HerReplayBuffer):
         stored, shape = rows.shape[0], (state["size"], *rows.shape[1:])
         if shape != self._table.shape:
             raise InputError(f"replay buffer: its state has shape {shape}, the config needs {self._table.shape}")
-        self._require_whole(state, stored)
         self._table[:stored] = rows.numpy()
         self._episodes[:stored] = episodes.numpy()
         self._episodes[stored : self.size()] = 0
@@ -195,18 +194,3 @@ class EpisodeStore(HerReplayBuffer):
         self._current_ep_start = state["open"].numpy().copy()
         self.drawable = int((self.ep_length[: self.size()] > 0).sum())
         self._journal = None
-
-    def _require_whole(self, state: dict[str, Any], stored: int) -> None:
-        """Check that what a state says about its rows agrees with them. Raises InputError."""
-        full, pos, size = state["full"], state["pos"], self.buffer_size
-        if type(full) is not bool or type(pos) is not int or stored != (size if full else pos) or not 0 <= pos < size:
-            raise InputError(f"replay buffer: its state has {stored} rows, pos = {pos!r:.20} and full = {full!r:.20}")
-        if state["rows"].dtype != torch.float32 or not bool(state["rows"].isfinite().all()):
-            raise InputError("replay buffer: its state has transitions that are not finite float32")
-        bounds = {"episodes": ((stored, self.n_envs, 2), size + 1), "open": ((self.n_envs,), size)}
-        for name, (shape, above) in bounds.items():
-            value = state[name]
-            if value.dtype != torch.int64 or tuple(value.shape) != shape:
-                raise InputError(f"replay buffer: its state has {name} of shape {tuple(value.shape)}, not {shape}")
-            if not bool(((value >= 0) & (value < above)).all()):
-                raise InputError(f"replay buffer: its state has {name} beyond its {size} rows")

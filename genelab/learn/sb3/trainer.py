@@ -24,7 +24,6 @@ from genelab.learn.sb3.policy import GoalActor, load_actor
 from genelab.learn.sb3.replay import GoalReplayBuffer
 from genelab.learn.sb3.sac import METRICS
 from genelab.learn.sb3.vec_env import GoalVecEnv
-from genelab.learn.state import require_optimizer_fits
 
 
 class SacTrainer:
@@ -63,9 +62,6 @@ class SacTrainer:
 
         Returns:
             Transitions added: none in a resumed training, whose buffer came with its state.
-
-        Raises:
-            InputError: if they break a rule.
         """
         if self._prefilled or self.iteration > 0:
             return 0
@@ -209,7 +205,5 @@ class SacTrainer:
         # An optimiser takes the tensors over as they are, and would write into the state.
         model.actor.optimizer.load_state_dict(clone_tree(state["actor_optimizer"]))
         model.critic.optimizer.load_state_dict(clone_tree(state["critic_optimizer"]))
-        for optimizer in (model.actor.optimizer, model.critic.optimizer):
-            require_optimizer_fits(optimizer)
         self._collector.load_state_dict(state)
         restore_generators(state["rng"], self.env.device)

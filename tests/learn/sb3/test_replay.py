@@ -8,6 +8,7 @@ from stable_baselines3 import HerReplayBuffer
 
 from genelab.errors import InputError
 from genelab.learn.sb3.replay import GoalReplayBuffer
+from genelab.learn.state import load_state, save_state
 from tests.learn.sb3.conftest import fill, make_buffer
 from tests.learn.sb3.point_mass import PointMass
 
@@ -158,9 +159,9 @@ def test_state_is_exact_and_only_as_large_as_what_is_stored(steps: int, tmp_path
     fill([buffer], env, steps)
     fill([loaded], other, 60)
     path = tmp_path / "buffer.pt"
-    torch.save(buffer.state_dict(), path)
+    save_state(path, "x", buffer.state_dict())
     assert path.stat().st_size < min(steps, 100) * 4 * (buffer._table.shape[2] * 4 + 16) + 5000
-    loaded.load_state_dict(torch.load(path, weights_only=True))
+    loaded.load_state_dict(load_state(path, "x"))
     assert loaded.drawable == buffer.drawable
     for _ in range(3):
         torch.manual_seed(4)
