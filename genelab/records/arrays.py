@@ -34,7 +34,7 @@ def arrays_sha256(arrays: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} torch.{array.dtype.name} {array.shape}\n".encode())
-        digest.update(np.asarray(array, order="C").reshape(-1).data)
+        digest.update(np.asarray(array, order="C").reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
