@@ -16,7 +16,7 @@ from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
 from genelab.registry import get_task
 from genelab.runs.files import write_record
-from genelab.worker.assessment import assess
+from genelab.worker.assessment import assess, reload_told
 
 
 @click.command
@@ -54,7 +54,7 @@ def command(
     if record.round_trip is None:
         click.echo("reload  not checked: another protocol, configuration or checkpoint than that of the training's end")
     else:
-        click.echo(f"reload  largest difference {record.round_trip.max_abs_difference:g} to the policy in memory")
+        click.echo(f"reload  {reload_told(record.round_trip)}")
     evaluated = run_dir.task() if config == "run" else get_task(task_id, record.run.variant)
     for line in level_lines(record, evaluated.env.terrain):
         click.echo(line)
@@ -67,7 +67,7 @@ def command(
     if out is not None:
         write_record(out, record)
         click.echo(f"wrote {out}")
-    if record.round_trip is not None and not record.round_trip.passed:
+    if record.round_trip is not None and record.round_trip.broken:
         allowed = record.round_trip.tolerance
         raise RunError(f"the reloaded policy does not earn what the one in memory did; allowed difference: {allowed:g}")
 

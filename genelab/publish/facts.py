@@ -211,7 +211,11 @@ def _round_trip(seeds: Sequence[SeedFiles]) -> str:
         return f"**made on {len(made)} of {len(seeds)} seeds only**"
     largest = max(trip.max_abs_difference for trip in made)
     episodes = min(trip.episodes for trip in made)
-    return f"in-memory and reloaded policy on {episodes} episodes a seed, largest difference of a return {largest:g}"
+    told = f"in-memory and reloaded policy on {episodes} episodes a seed, largest difference of a return {largest:g}"
+    elsewhere = sum(bool(trip.differs) for trip in made)
+    if not elsewhere:
+        return told
+    return f"{told}; {elsewhere} of {len(seeds)} seeds evaluated on another processor, versions or threads than trained"
 
 
 def _machine(machine: HardwareStamp) -> str:

@@ -115,8 +115,16 @@ def no_better_than_idle(episodes: Episodes, idle: Episodes) -> tuple[str, ...] |
     return tuple(worse) if names else None
 
 
-def round_trip_of(in_memory_return: Sequence[float], episodes: Episodes, tolerance: float) -> RoundTrip:
+def round_trip_of(
+    in_memory_return: Sequence[float], episodes: Episodes, tolerance: float, differs: tuple[str, ...]
+) -> RoundTrip:
     """Compare the in-memory policy's returns of episodes 0..n-1 with those of the reloaded one.
+
+    Args:
+        in_memory_return: returns of the policy in memory.
+        episodes: of the reloaded one.
+        tolerance: largest difference of a return allowed where nothing differs.
+        differs: as `genelab.records.stamps.other_sums` tells it.
 
     Raises:
         ValueError: if there is none, or more than were evaluated.
@@ -132,4 +140,5 @@ def round_trip_of(in_memory_return: Sequence[float], episodes: Episodes, toleran
         tolerance=tolerance,
         max_abs_difference=largest,
         passed=largest <= tolerance,
+        differs=differs,
     )

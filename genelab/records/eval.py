@@ -172,6 +172,14 @@ class RoundTrip(Record):
     """Largest absolute difference found."""
     passed: bool
     """max_abs_difference <= tolerance."""
+    differs: tuple[str, ...]
+    """What of all that float sums depend on differs from the training, as `name: trained -> evaluated`: processor,
+    versions, threads. Returns are comparable bit for bit only where nothing does."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the file is not the policy that was in memory: other returns although all sums are the same."""
+        return not self.passed and not self.differs
 
 
 class Timing(Record):

@@ -1,10 +1,11 @@
 """Stamps: which code, packages, machine and flags stood behind a number."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Field, JsonValue, PositiveFloat, PositiveInt, StringConstraints
 
 from genelab.config.base import Sha256
+from genelab.config.snapshot import differences
 from genelab.records.base import Record
 
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
@@ -103,6 +104,8 @@ class TorchStamp(Record):
     """Whether cuDNN picks kernels by timing them."""
     num_threads: PositiveInt
     """Threads of one operation. Float sums depend on it."""
+    instruction_set: str
+    """Vector instructions of the processor that torch uses, for example `AVX2`. Float sums depend on it."""
 
 
 class BackendStamp(Record):
@@ -130,3 +133,47 @@ def _required_packages(packages: dict[str, str]) -> dict[str, str]:
 
 Packages = Annotated[dict[str, str], AfterValidator(_required_packages), Field(min_length=1)]
 """Versions by distribution name, `python` among them."""
+
+
+class Stamped(Protocol):
+    """What tells of a process: a record of it, or its stamps."""
+
+    @property
+    def packages(self) -> dict[str, str] | None:
+        """Versions by distribution name."""
+        ...
+
+    @property
+    def hardware(self) -> HardwareStamp | None:
+        """Machine."""
+        ...
+
+    @property
+    def backend(self) -> BackendStamp | None:
+        """Flags in force."""
+        ...
+
+
+def other_sums(old: Stamped, new: Stamped, trainer: str) -> tuple[str, ...]:
+    """What differs between two processes of all that float sums depend on, but for variables of the environment.
+
+    Args:
+        old: the process that came first.
+        new: the other one.
+        trainer: `agent.trainer`.
+
+    Returns:
+        Each as `name: old -> new`; empty if equal inputs give equal sums in both.
+    """
+    names = (*REQUIRED_PACKAGES, TRAINER_PACKAGES[trainer])
+    before, now = ({name: (stamped.packages or {}).get(name) for name in names} for stamped in (old, new))
+    found = [*differences(before, now), *differences(_deciding(old), _deciding(new))]
+    return tuple(f"{path}: {a} -> {b}" for path, a, b in found)
+
+
+def _deciding(stamped: Stamped) -> dict[str, Any]:
+    backend, hardware = stamped.backend, stamped.hardware
+    told: dict[str, Any] = {} if backend is None else {"backend": backend.model_dump(mode="json", exclude={"env"})}
+    if hardware is not None:
+        told["hardware"] = {"cpu": {"model": hardware.cpu.model}, "gpu": hardware.gpu and hardware.gpu.name}
+    return told

@@ -13,7 +13,7 @@ from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, ParentRef, RunRecord
-from genelab.records.stamps import REQUIRED_PACKAGES, TRAINER_PACKAGES, BackendStamp, HardwareStamp
+from genelab.records.stamps import other_sums
 from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
 from genelab.runs.lock import locked
 from genelab.runs.stamps import A_PATH, SUM_FLAGS, Stamps
@@ -251,17 +251,11 @@ def train_wall_s(record: RunRecord) -> float:
 
 
 def _require_same(record: RunRecord, trainer: str, device: str, stamps: Stamps) -> None:
-    old: dict[str, str | None] = {**(record.packages or {}), "device": record.execution.resolved_device}
-    new: dict[str, str | None] = {**stamps.packages, "device": device}
-    names = (*REQUIRED_PACKAGES, TRAINER_PACKAGES[trainer], "device")
-    changed = [f"{name}: {old.get(name)} -> {new.get(name)}" for name in names if old.get(name) != new.get(name)]
-    if record.backend and record.hardware:
-        changed += [
-            f"{path}: {a} -> {b}"
-            for path, a, b in differences(
-                _deciding(record.backend, record.hardware), _deciding(stamps.backend, stamps.hardware)
-            )
-        ]
+    changed = list(other_sums(record, stamps, trainer))
+    before, now = _sum_flags(record.backend.env if record.backend else {}), _sum_flags(stamps.backend.env)
+    changed += [f"backend.env.{name}: {old} -> {new}" for name, old, new in differences(before, now)]
+    if record.execution.resolved_device != device:
+        changed.append(f"device: {record.execution.resolved_device} -> {device}")
     if changed:
         raise InputError(
             f"seed {record.seed} cannot resume, since its sums would change: {'; '.join(changed)}. "
@@ -269,11 +263,6 @@ def _require_same(record: RunRecord, trainer: str, device: str, stamps: Stamps) 
         )
 
 
-def _deciding(backend: BackendStamp, hardware: HardwareStamp) -> dict[str, Any]:
-    """Backend and processors, as far as sums depend on them."""
-    stamp = backend.model_dump(mode="json")
+def _sum_flags(env: dict[str, str]) -> dict[str, str]:
     # What names a place, as of a cache, is no setting.
-    flags = {name: value for name, value in backend.env.items() if name.startswith(SUM_FLAGS) and value != A_PATH}
-    stamp["env"] = flags
-    gpu = hardware.gpu and hardware.gpu.name
-    return {"backend": stamp, "hardware": {"cpu": {"model": hardware.cpu.model}, "gpu": gpu}}
+    return {name: value for name, value in env.items() if name.startswith(SUM_FLAGS) and value != A_PATH}

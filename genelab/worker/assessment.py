@@ -25,9 +25,11 @@ from genelab.records.eval import (
     Timing,
     protocol_as_used,
 )
+from genelab.records.stamps import other_sums
 from genelab.registry import get_task
 from genelab.runs.files import sha256_file, write_atomic, write_record
 from genelab.runs.run_dir import RunDir
+from genelab.runs.stamps import Stamps
 from genelab.worker.probing import probe
 from genelab.worker.session import Started, start_session
 
@@ -53,7 +55,9 @@ def evaluate_run(run_dir: RunDir) -> None:
     write_record(run_dir.eval_file, result)
     if result.round_trip is None:
         raise RunError(f"'{run_dir.round_trip_file}' does not belong to '{run_dir.final_checkpoint.name}'")
-    if not result.round_trip.passed:
+    if result.round_trip.differs:
+        print(f"reload: {reload_told(result.round_trip)}", flush=True)
+    if result.round_trip.broken:
         raise RunError(
             f"round trip: returns of the reloaded policy differ by up to {result.round_trip.max_abs_difference:.3g} "
             f"from those of the policy in memory; allowed: {result.round_trip.tolerance:.3g}"
@@ -133,7 +137,7 @@ def assess(
         metrics=metrics_of(episodes),
         baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
         above_idle=above_idle_of(episodes, idle),
-        round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, str(session.device), config_source),
+        round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, stamps, config_source),
         return_ceiling=task.return_ceiling,
         guards=record.guards,
         timing=Timing(
@@ -166,7 +170,7 @@ def _round_trip(
     protocol: ProtocolCfg,
     loaded: "LoadedCheckpoint",
     episodes: Episodes,
-    device: str,
+    stamps: Stamps,
     config_source: ConfigSource,
 ) -> RoundTrip | None:
     """Compare with what the policy earned before it left memory; None where that was another policy or protocol."""
@@ -182,8 +186,17 @@ def _round_trip(
     if memory.weights_sha256 != loaded.weights_sha256:
         return None
     returns = memory.returns[: len(episodes.return_)]
-    tolerance = 0.0 if device == "cpu" else GPU_TOLERANCE * max(abs(value) for value in returns)
-    return round_trip_of(returns, episodes, tolerance)
+    tolerance = 0.0 if stamps.hardware.gpu is None else GPU_TOLERANCE * max(abs(value) for value in returns)
+    return round_trip_of(returns, episodes, tolerance, other_sums(run_dir.load(), stamps, run_dir.trainer))
+
+
+def reload_told(found: RoundTrip) -> str:
+    """What came of the reload check, in one line."""
+    told = f"largest difference {found.max_abs_difference:g} to the policy in memory"
+    if not found.differs:
+        return told
+    why = "trained on another processor, versions or threads, returns not comparable bit for bit"
+    return f"{told}; {why} ({'; '.join(found.differs)})"
 
 
 def _episodes(table: "EpisodeTable", max_steps: int) -> Episodes:

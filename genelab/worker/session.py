@@ -39,6 +39,7 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
                 allow_tf32=bool(torch.backends.cuda.matmul.allow_tf32),
                 cudnn_benchmark=torch.backends.cudnn.benchmark,
                 num_threads=session.threads,
+                instruction_set=torch.backends.cpu.get_cpu_capability(),
             ),
         }
     )

@@ -12,6 +12,7 @@ from genelab.learn.rsl_rl.checkpoint import SCHEMA, save
 from genelab.records.arrays import encode
 from genelab.runs.run_dir import RunDir
 from tests.e2e.conftest import TASK, genelab, read, train_args
+from tests.records.factory import edit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
@@ -122,10 +123,7 @@ def test_a_reload_that_earns_something_else_fails_the_evaluation_and_the_seed(sw
     log_dir = tmp_path / "runs"
     shutil.copytree(sweep, log_dir)
     run = log_dir / "seed_1"
-    path = run / "round_trip.safetensors"
-    memory = read_round_trip(path, RunDir(run).task().protocol)
-    returns = [*memory.returns[:3], memory.returns[3] + 0.25, *memory.returns[4:]]
-    write_round_trip(path, memory.weights_sha256, returns, memory.observations)
+    _earned_otherwise(run)
     done = genelab("eval", TASK, str(run / "model_final.pt"))
     assert done.returncode == 1
     assert "the reloaded policy does not earn what the one in memory did" in done.stderr
@@ -136,6 +134,36 @@ def test_a_reload_that_earns_something_else_fails_the_evaluation_and_the_seed(sw
     assert again.returncode == 1
     assert "round trip: returns of the reloaded policy differ by up to 0.25" in again.stdout
     assert "1/2" in again.stdout or "seed 1: failed" in again.stdout
+
+
+def _earned_otherwise(run: Path) -> None:
+    """As if the policy in memory had earned 0.25 more in episode 3."""
+    path = run / "round_trip.safetensors"
+    memory = read_round_trip(path, RunDir(run).task().protocol)
+    returns = [*memory.returns[:3], memory.returns[3] + 0.25, *memory.returns[4:]]
+    write_round_trip(path, memory.weights_sha256, returns, memory.observations)
+
+
+def test_returns_need_not_be_those_of_other_threads_or_another_processor(sweep: Path, tmp_path: Path):
+    """As if the run had been trained elsewhere, as its stamps say, and the policy had earned otherwise there."""
+    log_dir, out = tmp_path / "runs", tmp_path / "eval.json"
+    shutil.copytree(sweep, log_dir)
+    run = log_dir / "seed_1"
+    _earned_otherwise(run)
+    done = genelab("eval", TASK, str(run / "model_final.pt"), "--threads", "2", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    told = "backend.torch.num_threads: 1 -> 2"
+    assert f"returns not comparable bit for bit ({told})" in done.stdout
+    assert (read(out)["round_trip"]["differs"], read(out)["round_trip"]["passed"]) == ([told], False)
+
+    (run / "eval.json").unlink()
+    model = read(run / "run.json")["hardware"]["cpu"]["model"]
+    edit(run / "run.json", lambda record: record["hardware"]["cpu"].update(model="Another Processor"))
+    edit(run / "run.json", lambda record: record.update(status="trained"))
+    again = genelab(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)))
+    assert again.returncode == 0, again.stdout
+    assert read(run / "eval.json")["round_trip"]["differs"] == [f"hardware.cpu.model: Another Processor -> {model}"]
+    assert genelab("check", str(log_dir)).returncode == 0
 
 
 def test_a_checkpoint_of_another_seed_is_refused(sweep: Path, tmp_path: Path):

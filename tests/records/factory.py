@@ -413,7 +413,7 @@ def eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episod
         metrics=metrics_of(episodes),
         baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
         above_idle=above_idle_of(episodes, idle),
-        round_trip=round_trip_of(episodes.return_[:3], episodes, 0.0),
+        round_trip=round_trip_of(episodes.return_[:3], episodes, 0.0, ()),
         return_ceiling=task.return_ceiling,
         guards={},
         timing=Timing(train=run.timing, eval_wall_s=12.25, attempts=run.attempts),
@@ -424,5 +424,7 @@ def eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episod
 
 def backend_stamp() -> BackendStamp:
     """The simulator on a CPU."""
-    torch = TorchStamp(deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1)
+    torch = TorchStamp(
+        deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1, instruction_set="AVX2"
+    )
     return BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)

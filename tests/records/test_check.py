@@ -70,6 +70,9 @@ def test_a_record_elsewhere_needs_no_checkpoint_beside_it(sweep: Path, tmp_path:
         ("above_idle.lower_bound", 1.0, "above_idle.lower_bound"),
         ("round_trip.max_abs_difference", 0.5, "round_trip.max_abs_difference"),
         ("round_trip.in_memory_return.0", 39.0, "differs by"),
+        ("round_trip.differs", ["torch: 1.0 -> 2.0"], "round_trip.differs"),
+        ("hardware.cpu.model", "Other", "round_trip.differs"),
+        ("backend.torch.num_threads", 2, "round_trip.differs"),
         ("protocol.sha256", "0" * 64, "protocol.sha256"),
         ("protocol.num_envs", 8, "protocol.sha256"),
         ("config.sha256", "0" * 64, "config.sha256"),
@@ -88,6 +91,21 @@ def test_one_changed_value_in_eval_json_is_found(sweep: Path, path: str, value: 
     found = messages(sweep)
     assert any(expected in message for message in found), found
     assert all("\n" not in message for message in found)
+
+
+def test_returns_may_differ_where_the_processor_does(sweep: Path) -> None:
+    trip = sweep / "seed_1" / "eval.json"
+    edit(sweep / "seed_1" / "run.json", lambda run: run["hardware"]["cpu"].update(model="Other"))
+    model = json.loads(trip.read_text())["hardware"]["cpu"]["model"]
+    told = [f"hardware.cpu.model: Other -> {model}"]
+    edit(trip, lambda record: record["round_trip"].update(differs=told))
+    assert messages(sweep) == []
+    returns = json.loads(trip.read_text())["round_trip"]["in_memory_return"]
+    changed = {"in_memory_return": [returns[0] + 4.0, *returns[1:]], "max_abs_difference": 4.0, "passed": False}
+    edit(trip, lambda record: record["round_trip"].update(changed))
+    assert messages(sweep) == []
+    edit(trip, lambda record: record["round_trip"].update(passed=True))
+    assert any("round_trip.passed" in message for message in messages(sweep))
 
 
 @pytest.mark.parametrize(

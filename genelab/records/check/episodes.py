@@ -57,12 +57,12 @@ def _check_round_trip(record: EvalRecord) -> Iterator[str]:
     if stored is None:
         return
     try:
-        recomputed = round_trip_of(stored.in_memory_return, record.episodes, stored.tolerance)
+        recomputed = round_trip_of(stored.in_memory_return, record.episodes, stored.tolerance, stored.differs)
     except ValueError as error:
         yield f"round_trip: {error}"
         return
     yield from unequal(stored, recomputed, "round_trip")
-    if not recomputed.passed:
+    if recomputed.broken:
         yield (
             f"round_trip: the reloaded policy differs by {recomputed.max_abs_difference} from the one in memory, "
             f"the tolerance is {stored.tolerance}"

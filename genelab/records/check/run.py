@@ -24,6 +24,8 @@ from genelab.records.seed_files import (
     read_task,
     train_stamps,
 )
+from genelab.records.seed_files import SeedFiles, Snapshot, TrainStamps, read_curve, read_snapshot, train_stamps
+from genelab.records.stamps import TRAINER_PACKAGES, other_sums
 
 WeightsHash = Callable[[Path], str]
 """Digest of the tensors in a checkpoint file. Needs torch, so it is handed in."""
@@ -180,6 +182,8 @@ def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:
     }
     if record.config.source == "run":
         pairs["config.sha256"] = (record.config.sha256, run.config_sha256)
+    if record.round_trip is not None and record.run.trainer in TRAINER_PACKAGES:
+        pairs["round_trip.differs"] = ([*record.round_trip.differs], [*other_sums(run, record, record.run.trainer)])
     for where, (claimed, stored) in pairs.items():
         for path, old, new in changed(claimed, stored, where):
             yield f"{path}: {shown(old)}, run.json has {shown(new)}"
