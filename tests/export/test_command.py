@@ -89,7 +89,7 @@ def test_checkpoint_missing_torn_or_without_a_run(refused: Refused, make_run: Ma
     assert "does not exist" in refused(run_dir.path / "model_7.pt")
     torn = run_dir.path / "model_8.pt"
     torn.write_bytes(run_dir.final_checkpoint.read_bytes()[:1000])
-    assert "torn or no checkpoint" in refused(torn)
+    assert "torn or no safetensors file" in refused(torn)
     stray = tmp_path / "stray.pt"
     shutil.copyfile(run_dir.final_checkpoint, stray)
     assert "no run.json beside it" in refused(stray)
