@@ -53,10 +53,8 @@ def _page(tmp_path: Path) -> str:
 def test_an_entry_tells_how_its_demonstrations_were_collected(sweep: Path, tmp_path: Path) -> None:
     add_entry(sweep, "first", tmp_path / "reference")
     page = _page(tmp_path)
-    command = (
-        "genelab collect-demos Toy-v1 --num-envs 16 --steps 300 --seed 7 --set env.decimation=4 --out ../demos.safetensors"
-    )
-    assert f"`{command}` collects them again" in page
+    command = "genelab collect-demos Toy-v1 --num-envs 16 --steps 300 --seed 7 --set env.decimation=4"
+    assert f"`{command} --out ../demos.safetensors` collects them again" in page
     assert f'agent.demo_path = "../demos.safetensors" (sha256 `{DIGEST}`)' in page
     assert "the digest of a chosen file is part of it" in page
     # What the run tells cannot be told otherwise.

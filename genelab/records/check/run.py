@@ -24,7 +24,6 @@ from genelab.records.seed_files import (
     read_task,
     train_stamps,
 )
-from genelab.records.seed_files import SeedFiles, Snapshot, TrainStamps, read_curve, read_snapshot, train_stamps
 from genelab.records.stamps import TRAINER_PACKAGES, other_sums
 
 WeightsHash = Callable[[Path], str]
