@@ -1,6 +1,7 @@
 """The two ways a command ends badly, and the exit code of each."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class GenelabError(Exception):
@@ -13,6 +14,17 @@ class InputError(GenelabError):
     """The input is wrong: names the field, the value and the rule. Nothing was written. Exit code 2."""
 
     exit_code = 2
+
+
+class FileError(InputError):
+    """A file is missing, unreadable, or holds something else than it should."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"'{path}': {problem}")
+        self.path = Path(path)
+        """The file."""
+        self.problem = problem
+        """One line on what is wrong, without the path."""
 
 
 class RunError(GenelabError):

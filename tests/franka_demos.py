@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from genelab.config.overrides import apply_overrides
-from genelab.config.snapshot import config_sha256, dump, dump_task
+from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
 from genelab.registry import get_task
@@ -40,7 +40,7 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
     told = DemoHeader(
         schema="genelab/demos/2",
         task=task.id,
-        config_sha256=config_sha256(dump_task(task)),
+        config_sha256=config_sha256(task),
         task_version=task.task_version,
         layout={group: _layout(task, group, width) for group, width in WIDTHS.items()},
         normalized=False,

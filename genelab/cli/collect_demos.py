@@ -9,11 +9,11 @@ from genelab.cli.options import field_option, require_place
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
-from genelab.config.snapshot import config_sha256, dump_task
+from genelab.config.snapshot import config_sha256
 from genelab.errors import InputError
 from genelab.records.demos import DemoHeader, read_demos
+from genelab.records.files import sha256_file
 from genelab.registry import get_task
-from genelab.runs.files import sha256_file
 
 
 @click.command
@@ -49,7 +49,7 @@ def command(
             raise InputError(f"--set {path}: must be a path in env; the rest is no part of what is demonstrated")
     require_place("--out", out, DEMOS)
     if out.exists():
-        _report(_require_same(out, task_id, config_sha256(dump_task(task)), cfg), out, "has been collected already")
+        _report(_require_same(out, task_id, config_sha256(task), cfg), out, "has been collected already")
         return
 
     from genelab.worker.demonstrations import collect, controller_of

@@ -7,7 +7,7 @@ import click
 
 from genelab.cli.options import VARIANT
 from genelab.config.fields import Leaf, leaves
-from genelab.config.snapshot import config_sha256, dump, dump_task
+from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.registry import get_task, variants_of
 
@@ -23,7 +23,7 @@ def command(task_id: str, variant: str | None, as_json: bool) -> None:
     Of a stage, what differs from the task's own is shown; `--json` has all.
     """
     task = get_task(task_id, variant)
-    digest = config_sha256(dump_task(task))
+    digest = config_sha256(task)
     if as_json:
         fields = [dump(leaf) for leaf in leaves(task)]
         click.echo(json.dumps({"id": task.id, "config_sha256": digest, "fields": fields}, indent=2))

@@ -12,7 +12,7 @@ JOINT_POSITION, JOINT_TARGETS, DIFFERENTIAL_IK = "joint_position", "joint_target
 class JointPositionCfg(Cfg):
     """Joint position targets: target = default position + offset + scale x action."""
 
-    kind: Literal["joint_position"] = Field(default=JOINT_POSITION, exclude_if=lambda kind: kind == JOINT_POSITION)
+    kind: Literal["joint_position"] = JOINT_POSITION
     """Which of the actions it is."""
     joints: tuple[str, ...] = Field(min_length=1)
     """Driven joints, in the order of the action vector."""
@@ -136,6 +136,5 @@ ActionCfg = Annotated[
     Annotated[JointPositionCfg, Tag(f"{TAG}{JOINT_POSITION}")]
     | Annotated[JointTargetsCfg, Tag(f"{TAG}{JOINT_TARGETS}")]
     | Annotated[DifferentialIkCfg, Tag(f"{TAG}{DIFFERENTIAL_IK}")],
-    # Snapshots of joint positions name no kind: they are older than the others.
-    one_of("kind", JOINT_POSITION),
+    one_of("kind"),
 ]

@@ -58,7 +58,7 @@ class PpoCfg(Cfg):
     """Weight of the entropy bonus."""
     max_grad_norm: PositiveFloat = 1.0
     """Gradient norm limit, actor and critic apart."""
-    symmetry: bool = Field(default=False, exclude_if=lambda on: not on)
+    symmetry: bool = False
     """Whether every mini-batch is doubled by its mirror image, of a robot with `env.robot.mirror`."""
     save_interval: PositiveInt
     """Iterations between two checkpoints and resume states."""
@@ -132,6 +132,4 @@ class SacCfg(Cfg):
         return self.groups
 
 
-AgentCfg = Annotated[
-    Annotated[PpoCfg, Tag(f"{TAG}ppo")] | Annotated[SacCfg, Tag(f"{TAG}sac")], one_of("algorithm", "ppo")
-]
+AgentCfg = Annotated[Annotated[PpoCfg, Tag(f"{TAG}ppo")] | Annotated[SacCfg, Tag(f"{TAG}sac")], one_of("algorithm")]

@@ -45,16 +45,19 @@ TAG = ":"
 """First letter of the tag of a model among several that a field may hold. It is no part of a path."""
 
 
-def one_of(field: str, default: str) -> Discriminator:
+KindField = Literal["kind", "algorithm"]
+"""Name of the field that tells models apart which one config field may hold. A digest always has it in."""
+
+
+def one_of(field: KindField) -> Discriminator:
     """Tells models apart that a config field may hold.
 
     Args:
         field: the literal field of each that says which it is; its tag is that value after `TAG`.
-        default: its value where data says nothing.
     """
 
     def tag(value: Any) -> str:
-        found = value.get(field, default) if isinstance(value, dict) else getattr(value, field, "")
+        found = value.get(field, "") if isinstance(value, dict) else getattr(value, field, "")
         return f"{TAG}{found}"
 
     # Messages about a wrong one name the function; see `first_problem`.
@@ -133,7 +136,7 @@ class Choice(Cfg):
     """What to choose, in a few words, with the unit of a number."""
     kind: Literal["file", "number", "string"]
     """What the value is."""
-    variable: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    variable: str | None = None
     """Environment variable that gives it where the command line does not; null for none."""
     value: int | float | str | None = None
     """What was chosen; null in a registered task. A file is a path, or, if none is there, `package:relative/path`."""

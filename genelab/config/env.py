@@ -25,11 +25,6 @@ from genelab.config.terms import (
 from genelab.config.terrain import TerrainCfg
 
 
-def _absent(value: object) -> bool:
-    # What a task does not have stays out of its snapshot, so that digests do not change when the models learn more.
-    return not value
-
-
 class FeetCfg(Cfg):
     """Which points of a robot are its feet, and when they touch the ground."""
 
@@ -55,13 +50,13 @@ class EnvCfg(Cfg):
     """The simulator."""
     robot: RobotCfg
     """The robot."""
-    ground: GroundCfg | None = Field(default=None, exclude_if=_absent)
+    ground: GroundCfg | None = None
     """The ground; null for none. A plane, or what the terrain is made of."""
-    terrain: TerrainCfg | None = Field(default=None, exclude_if=_absent)
+    terrain: TerrainCfg | None = None
     """Uneven ground; null for a plane."""
-    objects: dict[str, BoxCfg] = Field(default={}, exclude_if=_absent)
+    objects: dict[str, BoxCfg] = {}
     """Free bodies by name."""
-    feet: FeetCfg | None = Field(default=None, exclude_if=_absent)
+    feet: FeetCfg | None = None
     """The feet of a legged robot; null for none."""
     parts: dict[str, PartCfg] = {}
     """Further parts by name, after the feet: what they show, terms read."""
@@ -69,13 +64,13 @@ class EnvCfg(Cfg):
     """What an action means."""
     observations: dict[str, ObservationGroupCfg]
     """Observation groups by name. Which it needs is the learner's business."""
-    commands: dict[str, CommandCfg] = Field(default={}, exclude_if=_absent)
+    commands: dict[str, CommandCfg] = {}
     """What the policy is asked for, by name."""
-    goal: GoalCfg | None = Field(default=None, exclude_if=_absent)
+    goal: GoalCfg | None = None
     """What is to be reached, of a task whose success is to reach something; null for none."""
     rewards: dict[str, RewardTermCfg] = Field(min_length=1)
     """Reward terms by name."""
-    reward_per: Literal["second", "step"] = Field(default="second", exclude_if=lambda unit: unit == "second")
+    reward_per: Literal["second", "step"] = "second"
     """What the weights of the rewards refer to: a second (weight x value x control dt) or a control step."""
     terminations: dict[str, TerminationCfg]
     """Termination terms by name. The time limit is a truncation and stands in `episode_length_s`."""
@@ -83,9 +78,9 @@ class EnvCfg(Cfg):
     """What is written when an episode starts, in order."""
     disturbances: dict[str, IntervalEventCfg] = {}
     """Interval events of training. Off in evaluation unless the protocol says otherwise."""
-    randomizations: dict[str, RandomizationCfg] = Field(default={}, exclude_if=_absent)
+    randomizations: dict[str, RandomizationCfg] = {}
     """Properties of the robot that are drawn anew. Off where disturbances are."""
-    measures: dict[str, MeasureCfg] = Field(default={}, exclude_if=_absent)
+    measures: dict[str, MeasureCfg] = {}
     """What an evaluation measures beside the return."""
 
     @model_validator(mode="after")

@@ -25,17 +25,6 @@ class Leaf(Cfg):
     """What the field holds, with its unit. An entry of a mapping has the meaning of the mapping."""
 
 
-def dump_all(value: Any) -> Any:
-    """Plain JSON data of a config with every field, those included that a snapshot leaves out while they are unset."""
-    if isinstance(value, Cfg):
-        return {name: dump_all(getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, dict):
-        return {key: dump_all(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, tuple | list):
-        return [dump_all(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return to_jsonable_python(value)
-
-
 def by_pattern(value: Any) -> bool:
     """Whether a mapping has keys that no dotted path can hold, so that it is given as a whole."""
     return isinstance(value, dict) and any("." in key for key in value)  # pyright: ignore[reportUnknownVariableType]

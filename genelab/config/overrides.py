@@ -11,8 +11,8 @@ from pydantic import JsonValue, ValidationError
 
 from genelab.config.base import LARGEST_FLOAT, Cfg, Choice
 from genelab.config.choices import choices, same_choice
-from genelab.config.fields import by_pattern, dump_all, leaves
-from genelab.config.snapshot import first_problem, one_line
+from genelab.config.fields import by_pattern, leaves
+from genelab.config.snapshot import dump, first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
@@ -73,7 +73,7 @@ def apply_overrides(
         if rule := _rule_against(value):
             raise InputError(one_line(f"{option} {path} = {value!r}: {rule}"))
         parsed.append((option, path, value))
-    old, data, open_ = dump_all(task), dump_all(task), dict(choices(task))
+    old, data, open_ = dump(task), dump(task), dict(choices(task))
     given: dict[str, str] = {}
     for option, path, value in parsed:
         if path in given:
@@ -94,7 +94,7 @@ def apply_overrides(
         changed = TaskSpec.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         raise InputError(f"{setter} {first_problem(error)}") from error
-    new = dump_all(changed)
+    new = dump(changed)
     return changed, [
         Override(path=path, old=_value_at(old, path, open_), new=_value_at(new, path, open_)) for path in given
     ]
@@ -222,7 +222,7 @@ def _as_parameter(told: str, old: JsonValue, new: JsonValue) -> JsonValue:
 
 def _chosen(option: str, path: str, choice: Choice, value: JsonValue) -> dict[str, Any]:
     try:
-        return dump_all(choice.choose(value))
+        return dump(choice.choose(value))
     except InputError as error:
         raise InputError(f"{option} {path} {error}") from error
 

@@ -9,11 +9,6 @@ from genelab.config.base import AssetRef, Cfg, Sha256, broken_rule, known_names,
 Vector = tuple[float, float, float]
 
 
-def _absent(value: object) -> bool:
-    # What a robot does not have stays out of its snapshot, as in `EnvCfg`.
-    return not value
-
-
 class SimCfg(Cfg):
     """The physics step."""
 
@@ -39,7 +34,7 @@ class ActuatorCfg(Cfg):
     computed before each physics step from the state at its beginning. `velocity`: force = kv (target - qdot), implicit.
     """
 
-    law: ActuatorLaw = Field(default="implicit_pd", exclude_if=lambda law: law == "implicit_pd")
+    law: ActuatorLaw = "implicit_pd"
     """Which of the laws it is."""
     joints: tuple[str, ...] = Field(min_length=1)
     """Joint names."""
@@ -49,7 +44,7 @@ class ActuatorCfg(Cfg):
     """Velocity gain, N s/m or N m s/rad."""
     effort_limit: PositiveFloat | None = None
     """Largest absolute force or torque, N or N m; null for none."""
-    velocity_limit: PositiveFloat | None = Field(default=None, exclude_if=lambda limit: limit is None)
+    velocity_limit: PositiveFloat | None = None
     """Speed at which an explicit actuator has no force left in the direction of motion, m/s or rad/s, falling linearly
     from the effort limit at rest; null for none. The implicit laws know no such limit, so it is refused there."""
 
@@ -77,7 +72,7 @@ class JointCfg(Cfg):
     """Rotor inertia added to the joint, kg or kg m^2."""
     damping: NonNegativeFloat
     """Viscous damping of the joint itself, N s/m or N m s/rad."""
-    frictionloss: NonNegativeFloat = Field(default=0.0, exclude_if=lambda loss: loss == 0.0)
+    frictionloss: NonNegativeFloat = 0.0
     """Dry friction of the joint itself, N or N m."""
 
     @model_validator(mode="after")
@@ -135,20 +130,20 @@ class RobotCfg(Cfg):
     pos: Vector = (0.0, 0.0, 0.0)
     """Added to the base position in the file, world frame, m. Of a floating base, where an episode starts, with z above
     the terrain, unless an event writes another."""
-    base: FloatingBaseCfg | None = Field(default=None, exclude_if=_absent)
+    base: FloatingBaseCfg | None = None
     """The floating base; null for a base that is fixed to the world."""
     default_armature: NonNegativeFloat | None = None
     """Armature that the loader gives to joints whose file says 0 (Genesis: 0.1 unless told); null for none."""
-    gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0, exclude_if=lambda share: share == 0.0)
+    gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of its own weight that the robot carries by itself, as the controllers of many arms do. Read back after the
     build."""
     joints: dict[str, JointCfg] = Field(min_length=1)
     """Every moving joint by name."""
     links: tuple[str, ...] = Field(min_length=1)
     """Links whose state the terms read."""
-    sites: dict[str, SiteCfg] = Field(default={}, exclude_if=_absent)
+    sites: dict[str, SiteCfg] = {}
     """Points on those links, by name."""
-    mirror: MirrorCfg | None = Field(default=None, exclude_if=_absent)
+    mirror: MirrorCfg | None = None
     """How left and right correspond; null for a robot that is not symmetric."""
     actuators: dict[str, ActuatorCfg] = Field(min_length=1)
     """Actuator groups by name. Every joint belongs to exactly one; a passive joint has zero gains."""

@@ -2,16 +2,22 @@
 
 import hashlib
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from genelab.config.base import BROKEN_RULE, TAG, Cfg
+from genelab.config.base import BROKEN_RULE, TAG, Cfg, Choice, KindField
 from genelab.config.task import TaskSpec
-from genelab.errors import InputError
+from genelab.errors import FileError
 
 MAX_MESSAGE = 1000
 """Longest message about what a file holds, characters."""
+
+CONFIG_VERSION = 2
+"""Rises when a default changes, or what a field means: digests of before then stand for other configs."""
+
+_KINDS = get_args(KindField)
 
 
 def canonical_json(value: Any) -> str:
@@ -36,37 +42,41 @@ def dump_task(task: TaskSpec) -> dict[str, Any]:
     return {"task": data, "env": env, "agent": agent}
 
 
-def config_sha256(snapshot: dict[str, Any]) -> str:
-    """SHA-256 of a task snapshot as `dump_task` gives it. Taken over the stored data, so old snapshots keep theirs.
+def config_sha256(task: TaskSpec) -> str:
+    """SHA-256 of what a task says beyond the defaults, so that a new field with a default changes no digest.
 
     Of a chosen file its digest counts, and not where it lies.
     """
-    return sha256_json(_without_places({part: snapshot[part] for part in ("task", "env", "agent")}))
+    return sha256_json({"version": CONFIG_VERSION, "task": _beyond_defaults(task)})
 
 
-def _without_places(value: Any) -> Any:
+def _beyond_defaults(value: Any) -> Any:
+    if isinstance(value, Cfg):
+        fields = type(value).model_fields
+        kept = {name: item for name, item in value if name in _KINDS or item != fields[name].default}
+        if isinstance(value, Choice) and value.sha256 is not None:
+            del kept["value"]
+        return {name: _beyond_defaults(item) for name, item in kept.items()}
     if isinstance(value, dict):
-        chosen = value.get("kind") == "file" and isinstance(value.get("sha256"), str) and "what" in value
-        kept = {name: item for name, item in value.items() if not (chosen and name == "value")}
-        return {name: _without_places(item) for name, item in kept.items()}
-    if isinstance(value, list):
-        return [_without_places(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return {key: _beyond_defaults(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, tuple | list):
+        return [_beyond_defaults(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value
 
 
-def load_task(snapshot: dict[str, Any], source: str) -> TaskSpec:
+def load_task(snapshot: dict[str, Any], source: str | Path) -> TaskSpec:
     """Restore a task from its snapshot.
 
     Raises:
-        InputError: if the data is no valid task; names `source`, the field, the value and the rule.
+        FileError: if the data is no valid task; names `source`, the field, the value and the rule.
     """
     try:
         data = json.dumps({**snapshot["task"], "env": snapshot["env"], "agent": snapshot["agent"]})
         return TaskSpec.model_validate_json(data, strict=True)
     except ValidationError as error:
-        raise InputError(f"{source}: {first_problem(error)}") from error
+        raise FileError(source, first_problem(error)) from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{source}: is no snapshot: {one_line(str(error))}") from error
+        raise FileError(source, f"is no snapshot: {one_line(str(error))}") from error
 
 
 def first_problem(error: ValidationError) -> str:

@@ -79,7 +79,7 @@ class TaskSpec(StageCfg):
 
     id: TaskId
     """Identifier, ending in -vN; N rises when the task becomes another task."""
-    variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$", exclude_if=lambda name: name is None)
+    variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     """Name of a variant of how the task is learnt; null for the task as published."""
     summary: str
     """One line on what is to be learnt."""
@@ -94,11 +94,11 @@ class TaskSpec(StageCfg):
     stages: dict[Name, StageCfg] = {}
     """Stages that a seed is trained in before the task itself, by name, in order. Each starts from the policy of the
     one before it, and the task from that of the last. Only the task itself is evaluated."""
-    demonstrator: FuncRef | None = Field(default=None, exclude_if=lambda ref: ref is None)
+    demonstrator: FuncRef | None = None
     """Class of the scripted controller that `genelab collect-demos` runs; null for none."""
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
-    probe: ProbeCfg | None = Field(default=None, exclude_if=lambda probe: probe is None)
+    probe: ProbeCfg | None = None
     """How `genelab probe` looks at a checkpoint; null for a task without a command to fix."""
     overlay: FuncRef | None = None
     """Class that draws beside a film what the task is about; null for none."""

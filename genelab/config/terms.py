@@ -69,7 +69,7 @@ class ObservationGroupCfg(Cfg):
     """Observation terms by name; the order is the layout."""
     noise: bool
     """Whether the noise of the terms applies in this group."""
-    history: PositiveInt = Field(default=1, exclude_if=lambda frames: frames == 1)
+    history: PositiveInt = 1
     """Frames in the observation, of this and the control steps before, oldest first. An episode starts with copies of
     its first frame."""
 
@@ -83,9 +83,7 @@ class RewardTermCfg(Cfg):
     """Reward per unit of value, and per second or control step as `reward_per` says."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
-    bounds: Annotated[tuple[float, float], AfterValidator(rising)] | None = Field(
-        default=None, exclude_if=lambda bounds: bounds is None
-    )
+    bounds: Annotated[tuple[float, float], AfterValidator(rising)] | None = None
     """Lowest and highest value that the function returns, before the weight; null where none is known. Learners that
     estimate values check theirs against it."""
 
@@ -97,7 +95,7 @@ class TerminationCfg(Cfg):
     """Function of the state view; returns (num_envs,) bool."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
-    truncates: bool = Field(default=False, exclude_if=lambda truncates: not truncates)
+    truncates: bool = False
     """Whether the episode is cut short as by the time limit, so that the value of its last state still counts, and not
     ended as by a failure."""
 
@@ -156,9 +154,7 @@ class CommandCfg(Cfg):
     """Function of the event context; returns (num_envs, dim)."""
     params: dict[str, Param] = {}
     """Keyword arguments of the function."""
-    resample_s: Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(low_to_high)] | None = Field(
-        default=None, exclude_if=lambda interval: interval is None
-    )
+    resample_s: Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(low_to_high)] | None = None
     """Shortest and longest time until it is drawn again within an episode, s, drawn uniformly; null for never."""
 
 

@@ -125,7 +125,7 @@ SubTerrainCfg = Annotated[
     | Annotated[RandomRoughCfg, Tag(f"{TAG}{ROUGH}")]
     | Annotated[SlopeCfg, Tag(f"{TAG}{SLOPE}")]
     | Annotated[FlatCfg, Tag(f"{TAG}{FLAT}")],
-    one_of("kind", ""),
+    one_of("kind"),
 ]
 
 

@@ -66,7 +66,7 @@ def contract(
     """
     first, *goals = observations
     return ExportRecord(
-        schema="genelab/export/1",
+        schema="genelab/export/2",
         task=run.task,
         task_version=run.task_version,
         seed=run.seed,

@@ -17,9 +17,10 @@ from genelab.learn.backend import backend_of
 from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.round_trip import recorded_observations
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
+from genelab.records.files import sha256_file
 from genelab.records.run import TrainedCheckpoint
 from genelab.records.stamps import TRAINER_PACKAGES
-from genelab.runs.files import atomic_path, require_writable, sha256_file, write_record
+from genelab.runs.files import atomic_path, require_writable, write_record
 from genelab.runs.run_dir import RunDir
 
 

@@ -10,7 +10,7 @@ from genelab.errors import InputError
 from genelab.export.export import FORMATS, metadata_path
 from genelab.learn.policy import in_blocks
 from genelab.records.export import ExportRecord, Observation
-from genelab.runs.files import read_record, sha256_file
+from genelab.records.files import read_record, sha256_file
 
 
 class ExportedPolicy:

@@ -9,7 +9,7 @@ from torch import nn
 
 from genelab.config.inspection import InspectCfg
 from genelab.config.run import ExecutionCfg
-from genelab.config.snapshot import config_sha256, dump_task
+from genelab.config.snapshot import config_sha256
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
 from genelab.envs.protocol import Env
@@ -41,7 +41,7 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     check_terms(task)
     session = start(cfg.seed, resolve_device(execution.device), execution.threads)
     groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps)
-    return _inspection("task", task.id, task, config_sha256(dump_task(task)), cfg, session, groups)
+    return _inspection("task", task.id, task, config_sha256(task), cfg, session, groups)
 
 
 def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:

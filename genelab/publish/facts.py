@@ -77,10 +77,9 @@ def _config(entry: CheckedEntry) -> str:
 
 def _demonstrations(entry: CheckedEntry) -> list[tuple[str, str]]:
     """How to get the demonstrations; nothing for a task that needs none."""
-    source = entry.record.demonstrations
-    if source is None:
+    if entry.record.demonstrations is None:
         return []
-    command = collect_command(entry.seeds[0], source)
+    command = collect_command(entry.seeds[0], entry.record.demonstrations)
     return [
         ("Demonstrations", f"`{cell(command)}` collects them again, to the same sha256 on the same kind of machine")
     ]
@@ -154,7 +153,7 @@ def _measured(seeds: Sequence[SeedFiles]) -> str:
     """What the task measures, of the policies and beside it of doing nothing; empty where it measures nothing."""
     policies = [seed.eval.episodes for seed in seeds]
     idle = [seed.eval.baselines.idle.episodes for seed in seeds]
-    units = {name: measure.unit for name, measure in seeds[0].snapshot.env.measures.items()}
+    units = {name: measure.unit for name, measure in seeds[0].task.env.measures.items()}
 
     def both(label: str, of: Callable[[Episodes], float | None], unit: str = "") -> str | None:
         values = [[value for value in map(of, sets) if value is not None] for sets in (policies, idle)]
@@ -175,7 +174,7 @@ def _measured(seeds: Sequence[SeedFiles]) -> str:
 
 def _levels(seeds: Sequence[SeedFiles]) -> str:
     """Results by level; empty without a terrain."""
-    terrain = seeds[0].snapshot.env.terrain
+    terrain = seeds[0].task.env.terrain
     if terrain is None:
         return ""
     policies = zip(*(by_level(seed.eval.episodes, terrain.rows) for seed in seeds), strict=True)

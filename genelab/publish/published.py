@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from genelab.config.snapshot import first_problem
-from genelab.errors import RunError
+from genelab.errors import FileError
 from genelab.records.base import Record
 from genelab.records.files import read_json
 from genelab.records.statistics import Sample, excess
@@ -81,7 +81,7 @@ def read_published(store: Path) -> list[PublishedRow]:
     """Read the published rows of a store; none if it has no such file.
 
     Raises:
-        RunError: if the file is broken.
+        FileError: if the file is broken.
     """
     return _read(store / FILE, TypeAdapter(list[PublishedRow]))
 
@@ -90,7 +90,7 @@ def read_differences(store: Path) -> dict[str, Difference]:
     """Read where our tasks differ from the published ones of the same name, by task; empty without such a file.
 
     Raises:
-        RunError: if the file is broken.
+        FileError: if the file is broken.
     """
     return {difference.task: difference for difference in _read(store / DIFFERENCES, TypeAdapter(list[Difference]))}
 
@@ -101,6 +101,4 @@ def _read(path: Path, rows: TypeAdapter[list[R]]) -> list[R]:
     try:
         return rows.validate_python(read_json(path), strict=True)
     except ValidationError as error:
-        raise RunError(f"{path}: {first_problem(error)}") from error
-    except RunError as error:
-        raise RunError(f"{path}: {error}") from error
+        raise FileError(path, first_problem(error)) from error

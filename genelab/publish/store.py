@@ -17,8 +17,9 @@ from genelab.records import names
 from genelab.records.build_entry import build_entry
 from genelab.records.check import CheckedEntry, Finding, check_entry, check_policy, check_sweep
 from genelab.records.entry import EntryHeader, EntryRecord
+from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
-from genelab.runs.files import disk_errors, sha256_file, try_lock, write_record
+from genelab.runs.files import disk_errors, try_lock, write_record
 from genelab.runs.lock import locked
 
 UPSTREAM = "upstream"

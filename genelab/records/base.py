@@ -1,6 +1,6 @@
 """The base of every record model: what a file on disk claims."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,6 +15,15 @@ class Record(BaseModel):
         use_attribute_docstrings=True,
         serialize_by_alias=True,
     )
+
+    again: ClassVar[str] = "make it again"
+    """What to do where a file is of an earlier version of the schema."""
+
+    @classmethod
+    def schema_name(cls) -> str:
+        """Name and version of the schema, `genelab/<kind>/<version>`; empty for what is only a part of a record."""
+        field = cls.model_fields.get("schema_")
+        return get_args(field.annotation)[0] if field else ""
 
     def replace(self, **changes: Any) -> Self:
         """Copy with some fields changed, validated again."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, TypeVar
 
+from genelab.config.choices import choices
 from genelab.config.overrides import Override
-from genelab.config.snapshot import canonical_json, differences
+from genelab.config.snapshot import canonical_json, differences, dump
 from genelab.config.task import ProtocolCfg
 from genelab.records import names
 from genelab.records.curve import consistency, convergence_iteration, final_average, stability, strength
@@ -24,7 +25,7 @@ from genelab.records.entry import (
     SeedResult,
     Seeds,
 )
-from genelab.records.files import read_json, sha256_file
+from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
 from genelab.records.statistics import seed_interval, wilson
 from genelab.records.sweep import SweepRecord
@@ -37,12 +38,11 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
     finished = {seed.run.seed for seed in seeds}
     complete = finished == set(sweep.seeds_planned)
     first = seeds[0]
-    task = first.snapshot.task
+    task = first.task
     runs = tuple(_result(seed) for seed in seeds)
-    header = header.replace(demonstrations=first.run.demonstrations)
     return EntryRecord(
         **dict(header),
-        schema="genelab/entry/1",
+        schema="genelab/entry/2",
         status=_status(seeds, complete=complete),
         task=sweep.task,
         task_version=sweep.task_version,
@@ -55,6 +55,7 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
         protocol=first.eval.protocol,
         config_sha256=sweep.config_sha256,
         overrides=first.run.overrides,
+        demonstrations=first.run.demonstrations,
         code=tuple(_distinct(stamp for s in seeds for stamp in (*s.train.code, *s.eval.code))),
         packages=tuple(_distinct(versions for s in seeds for versions in (s.train.packages, s.eval.packages))),
         machines=tuple(_distinct(machine for s in seeds for machine in (s.train.hardware, s.eval.hardware))),
@@ -93,21 +94,13 @@ def list_files(folder: Path) -> tuple[FileRef, ...]:
 def protocol_changes(seed: SeedFiles) -> list[tuple[str, Any, Any]]:
     """Fields at which the protocol used differs from the task's own, as (field, task's, used)."""
     used = seed.eval.protocol.model_dump(mode="json")
-    return differences(seed.snapshot.task.protocol, {name: used[name] for name in ProtocolCfg.model_fields})
+    return differences(dump(seed.task.protocol), {name: used[name] for name in ProtocolCfg.model_fields})
 
 
 def changes(seed: SeedFiles) -> list[Override]:
     """What the command line changed in the registered task. To choose what it leaves open changes nothing."""
-    return [override for override in seed.run.overrides if not _is_choice(seed, override)]
-
-
-def _is_choice(seed: SeedFiles, override: Override) -> bool:
-    part, *keys = override.path.split(".")
-    node: Any = read_json(seed.path / names.PARAMS / f"{part}.json") if part in names.PARTS else None
-    for key in keys:
-        node = node.get(key) if isinstance(node, dict) else None
-    # A registered task never makes a choice itself.
-    return override.old is None and isinstance(node, dict) and {"what", "kind", "value"} <= node.keys()
+    chosen = {path for path, _ in choices(seed.task)}
+    return [override for override in seed.run.overrides if override.path not in chosen]
 
 
 def _status(seeds: Sequence[SeedFiles], *, complete: bool) -> Literal["reference", "preview"]:
@@ -147,7 +140,7 @@ def _result(seed: SeedFiles) -> SeedResult:
 def _reproduce(sweep: SweepRecord, first: SeedFiles) -> str:
     """One command for every planned seed: the last launch may have trained only some, or evaluated none."""
     requested = first.run.execution.requested
-    variant = first.snapshot.task.variant
+    variant = first.task.variant
     named = ["--variant", variant] if variant else []
     words = ["genelab", "train", sweep.task, *named, "--seeds", ",".join(map(str, sweep.seeds_planned))]
     for override in first.run.overrides:

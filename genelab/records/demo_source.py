@@ -1,11 +1,11 @@
 """Where the demonstrations of a run come from, so that an entry can say how to get them."""
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from genelab.config.choices import choices
 from genelab.config.snapshot import canonical_json
 from genelab.records import names
-from genelab.records.files import read_json
 from genelab.records.run import CollectedDemos
 from genelab.records.seed_files import SeedFiles
 
@@ -21,14 +21,8 @@ def collected(header: "DemoHeader", sha256: str) -> CollectedDemos | None:
 
 def chosen_file(seed: SeedFiles, path: str) -> tuple[str, str] | None:
     """Place and SHA-256 of the file that a run chose under a dotted path; None if that is no chosen file."""
-    part, *keys = path.split(".")
-    node: Any = read_json(seed.path / names.PARAMS / f"{part}.json") if part in names.PARTS else None
-    for key in keys:
-        node = node.get(key) if isinstance(node, dict) else None
-    if not isinstance(node, dict) or node.get("kind") != "file":
-        return None
-    place, sha256 = node.get("value"), node.get("sha256")
-    return (place, sha256) if isinstance(place, str) and isinstance(sha256, str) else None
+    choice = dict(choices(seed.task)).get(path)
+    return (str(choice.value), choice.sha256) if choice and choice.sha256 else None
 
 
 def collect_command(seed: SeedFiles, source: CollectedDemos) -> str:

@@ -35,10 +35,6 @@ RelativePath = Annotated[str, AfterValidator(_inside)]
 """A path below the entry, with forward slashes."""
 
 
-def _none(value: object) -> bool:
-    return value is None
-
-
 class FileRef(Record):
     """A file of the entry."""
 
@@ -98,12 +94,12 @@ class SeedResult(Record):
     """Evaluation over episodes."""
     idle_return_mean: float
     """What doing nothing earns under the same protocol."""
-    idle_success_rate: float | None = Field(default=None, ge=0.0, le=1.0, exclude_if=_none)
-    """Share of the episodes in which doing nothing reaches the goal; left out where the task has none."""
-    success_above_idle: bool | None = Field(default=None, exclude_if=_none)
-    """Whether the success rate is clearly above idle's; left out where the task has no goal."""
-    no_better_than_idle: tuple[str, ...] | None = Field(default=None, exclude_if=_none)
-    """Measured errors that are not clearly below those of doing nothing; left out where none is measured."""
+    idle_success_rate: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Share of the episodes in which doing nothing reaches the goal; null where the task has none."""
+    success_above_idle: bool | None = None
+    """Whether the success rate is clearly above idle's; null where the task has no goal."""
+    no_better_than_idle: tuple[str, ...] | None = None
+    """Measured errors that are not clearly below those of doing nothing; null where none is measured."""
     random_return_mean: float
     """What random actions earn under the same protocol."""
     above_idle: bool
@@ -141,8 +137,8 @@ class Aggregate(Record):
     """1 - 2 s / mean of the strengths; null where undefined."""
     success_wilson95: tuple[float, float] | None
     """95 % Wilson interval of the success rate over all episodes of all seeds; null where the task has no goal."""
-    success_at_end_wilson95: tuple[float, float] | None = Field(default=None, exclude_if=_none)
-    """The same for the rate of success in the final state; left out where the task has no goal."""
+    success_at_end_wilson95: tuple[float, float] | None = None
+    """The same for the rate of success in the final state; null where the task has no goal."""
 
 
 class Cost(Record):
@@ -184,15 +180,14 @@ class EntryHeader(Record):
     """When it was added, UTC."""
     publisher: str | None
     """Who added it; null if not said."""
-    demonstrations: CollectedDemos | None = Field(default=None, exclude_if=_none)
-    """How the demonstrations were collected that the seeds were filled with, as their records say; left out if there
-    were none."""
 
 
 class EntryRecord(EntryHeader):
     """entry.json."""
 
-    schema_: Literal["genelab/entry/1"] = Field(alias="schema")
+    again = "train it again, and add an entry of that"
+
+    schema_: Literal["genelab/entry/2"] = Field(alias="schema")
     """Name and version of this schema."""
     status: Literal["reference", "preview"]
     """`reference`: all planned seeds, the registered task unchanged, its own protocol. `preview`: anything less."""
@@ -200,7 +195,7 @@ class EntryRecord(EntryHeader):
     """Task identifier."""
     task_version: PositiveInt
     """Version of the task under its identifier."""
-    variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    variant: str | None = None
     """Variant of the task's learner, budget and size; null for the task itself."""
     summary: str
     """One line on the task."""
@@ -218,6 +213,8 @@ class EntryRecord(EntryHeader):
     """Digest of the snapshot that every seed shares."""
     overrides: tuple[Override, ...]
     """What the command line changed in the registered task."""
+    demonstrations: CollectedDemos | None
+    """How the demonstrations were collected that the seeds were filled with; null without demonstrations."""
     code: tuple[CodeStamp, ...] = Field(min_length=1)
     """Every distinct source behind the seeds, of training and evaluation."""
     packages: tuple[Packages, ...] = Field(min_length=1)

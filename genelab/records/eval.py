@@ -21,7 +21,7 @@ class RunRef(Record):
     """Task identifier."""
     task_version: PositiveInt
     """Version of the task under its identifier."""
-    variant: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    variant: str | None = None
     """Variant of its learner, budget and size; null for the task itself."""
     algorithm: str
     """Learning algorithm."""
@@ -35,8 +35,8 @@ class RunRef(Record):
     """Command line of the training."""
     launched_at: AwareDatetime
     """First launch of the training, UTC."""
-    parent: ParentRef | None = Field(default=None, exclude_if=lambda parent: parent is None)
-    """The checkpoint that training started from; left out where it started from scratch."""
+    parent: ParentRef | None = None
+    """The checkpoint that training started from; null where it started from scratch."""
 
 
 class ConfigRef(Record):
@@ -85,11 +85,11 @@ class Episodes(Record):
     """`terminated` by the task, `truncated` by the time limit, or `cut_short` before it by a term that truncates."""
     success: tuple[bool, ...] | None = None
     """Whether the goal was reached at any step; null where the task has none."""
-    success_at_end: tuple[bool, ...] | None = Field(default=None, exclude_if=lambda column: column is None)
-    """Whether the goal was reached in the final state; left out where the task has none."""
+    success_at_end: tuple[bool, ...] | None = None
+    """Whether the goal was reached in the final state; null where the task has none."""
 
-    measures: dict[str, tuple[float, ...]] = Field(default={}, exclude_if=lambda columns: not columns)
-    """Mean over the episode's steps of what the task measures, by name; left out where it measures nothing."""
+    measures: dict[str, tuple[float, ...]] = {}
+    """Mean over the episode's steps of what the task measures, by name; empty where it measures nothing."""
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
@@ -120,12 +120,12 @@ class Metrics(Record):
     """Mean length, control steps."""
     success_rate: float | None = Field(ge=0.0, le=1.0)
     """Share of all episodes that reached the goal at any step; null where the task has none."""
-    success_at_end_rate: float | None = Field(default=None, ge=0.0, le=1.0, exclude_if=lambda rate: rate is None)
-    """Share of all episodes that reached the goal in their final state; left out where the task has none."""
-    measures: dict[str, float] = Field(default={}, exclude_if=lambda means: not means)
-    """Mean over episodes of what the task measures, by name; left out where it measures nothing."""
-    fall_rate: float | None = Field(default=None, ge=0.0, le=1.0, exclude_if=lambda rate: rate is None)
-    """Share of all episodes that the task ended; left out where it measures nothing."""
+    success_at_end_rate: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Share of all episodes that reached the goal in their final state; null where the task has none."""
+    measures: dict[str, float] = {}
+    """Mean over episodes of what the task measures, by name; empty where it measures nothing."""
+    fall_rate: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Share of all episodes that the task ended; null where it measures nothing."""
 
 
 class Baseline(Record):
@@ -207,7 +207,9 @@ class RegistryDifference(Record):
 class EvalRecord(Record):
     """eval.json. The stamps describe the process that evaluated; those of the training stand in run.json."""
 
-    schema_: Literal["genelab/eval/1"] = Field(alias="schema")
+    again = "evaluate it again"
+
+    schema_: Literal["genelab/eval/2"] = Field(alias="schema")
     """Name and version of this schema."""
     run: RunRef
     """Training run."""

@@ -60,9 +60,9 @@ class ObservationSlice(Record):
     """Its arguments."""
     bounds: tuple[tuple[float, float], ...] | None = None
     """Lowest and highest value of every column, in the unit of the value, before the scale; null if none is known."""
-    age: NonNegativeInt = Field(default=0, exclude_if=lambda age: age == 0)
+    age: NonNegativeInt = 0
     """Control steps ago of the frame that it belongs to, of an input with a history: an episode starts with copies of
-    its first frame. Left out for the newest."""
+    its first frame. 0 for the newest."""
     meaning: str | None
     """What the function returns, with unit and frame; null if it does not say."""
 
@@ -105,10 +105,10 @@ class ActionJoint(Record):
     """Velocity gain towards zero velocity, N s/m or N m s/rad."""
     effort_limit: PositiveFloat | None
     """Largest absolute force or torque, N or N m; null for none."""
-    velocity_limit: PositiveFloat | None = Field(default=None, exclude_if=lambda limit: limit is None)
-    """No-load speed, m/s or rad/s: at it nothing is left of the effort in its direction. Left out for none."""
-    law: ActuatorLaw = Field(default="implicit_pd", exclude_if=lambda law: law == "implicit_pd")
-    """What the actuator made of the target. `implicit_pd`, if left out: its damping acted at the end of a step."""
+    velocity_limit: PositiveFloat | None = None
+    """No-load speed, m/s or rad/s: at it nothing is left of the effort in its direction. null for none."""
+    law: ActuatorLaw = "implicit_pd"
+    """What the actuator made of the target. Under `implicit_pd` its damping acted at the end of a step."""
 
 
 class Action(Record):
@@ -203,7 +203,9 @@ class Parity(Record):
 class ExportRecord(Record):
     """`<policy>.metadata.json`."""
 
-    schema_: Literal["genelab/export/1"] = Field(alias="schema")
+    again = "export it again"
+
+    schema_: Literal["genelab/export/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str
     """Task identifier."""
@@ -219,10 +221,10 @@ class ExportRecord(Record):
     """The policy file."""
     observation: Observation
     """How to fill the input."""
-    goals: tuple[Observation, ...] = Field(default=(), exclude_if=lambda goals: not goals)
+    goals: tuple[Observation, ...] = ()
     """Further inputs of a goal-conditioned policy, in the order of the arguments."""
-    goal: Goal | None = Field(default=None, exclude_if=lambda goal: goal is None)
-    """What its goals are; left out for a policy without."""
+    goal: Goal | None = None
+    """What its goals are; null for a policy without."""
     action: Action
     """What the output means."""
     timing: ControlTiming

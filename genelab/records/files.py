@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from genelab.config.base import LARGEST_FLOAT
 from genelab.config.snapshot import first_problem, one_line
-from genelab.errors import RunError
+from genelab.errors import FileError
 from genelab.records.base import Record
 
 R = TypeVar("R", bound=Record)
@@ -43,36 +44,37 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        RunError: if it is missing, unreadable or not strictly JSON; one line without the path.
+        FileError: if it is missing, unreadable or not strictly JSON.
     """
-    return _parse(read_bytes(path), "")
+    return _parse(path, read_bytes(path), "")
 
 
 def read_record(path: Path, model: type[R]) -> R:
     """Read a record. Strict: no number in quotes, no 1.0 for an integer.
 
     Raises:
-        RunError: as `read_json`, or if the data breaks the schema; names field, value and rule.
+        FileError: as `read_json`, or if the data breaks the schema, and names field, value and rule; or if it is of an
+            earlier version of the schema.
     """
     data = read_bytes(path)
-    _parse(data, "")
+    _refuse_earlier(path, _parse(path, data, ""), model)
     try:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
-        raise RunError(short_problem(error)) from error
+        raise FileError(path, short_problem(error)) from error
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read a file of one JSON object per line.
 
     Raises:
-        RunError: as `read_json`; names the line.
+        FileError: as `read_json`; names the line.
     """
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(read_bytes(path).splitlines(), start=1):
-        row = _parse(line, f"line {number} is ")
+        row = _parse(path, line, f"line {number} is ")
         if not isinstance(row, dict):
-            raise RunError(f"line {number} is no JSON object")
+            raise FileError(path, f"line {number} is no JSON object")
         rows.append(row)  # pyright: ignore[reportUnknownArgumentType]
     return rows
 
@@ -83,13 +85,13 @@ def short_problem(error: ValidationError) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file. Raises RunError if it is missing or unreadable; one line without the path."""
+    """Read a file. Raises FileError if it is missing or unreadable."""
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise RunError("missing") from error
+        raise FileError(path, "missing") from error
     except OSError as error:
-        raise RunError(f"unreadable: {error.strerror}") from error
+        raise FileError(path, f"unreadable: {error.strerror}") from error
 
 
 def sha256_file(path: Path) -> str:
@@ -98,11 +100,20 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _parse(data: bytes, where: str) -> Any:
+def _refuse_earlier(path: Path, data: Any, model: type[Record]) -> None:
+    """A schema that is to read its version before would bring `data` up to date here. None does yet."""
+    told = data.get("schema") if isinstance(data, dict) else None
+    kind, _, version = model.schema_name().rpartition("/")
+    found = re.fullmatch(rf"{re.escape(kind)}/([1-9]\d{{0,8}})", told) if isinstance(told, str) and kind else None
+    if found and int(found[1]) < int(version):
+        raise FileError(path, f"is {told}, of an earlier version of genelab: {model.again}")
+
+
+def _parse(path: Path, data: bytes, where: str) -> Any:
     try:
         return parse_json(data)
     except (ValueError, RecursionError) as error:
-        raise RunError(f"{where}not valid JSON: {one_line(str(error), MAX_LINE)}") from error
+        raise FileError(path, f"{where}not valid JSON: {one_line(str(error), MAX_LINE)}") from error
 
 
 def _refuse_constant(constant: str) -> NoReturn:

@@ -12,7 +12,9 @@ from genelab.records.base import Record
 class GuardRecord(Record):
     """The first thing in an iteration that was not normal."""
 
-    schema_: Literal["genelab/guard/1"] = Field(alias="schema")
+    again = "train it again"
+
+    schema_: Literal["genelab/guard/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str
     """Task identifier."""

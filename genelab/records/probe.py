@@ -56,7 +56,9 @@ class ProbeCase(Record):
 class ProbeRecord(Record):
     """The result of `genelab probe`."""
 
-    schema_: Literal["genelab/probe/1"] = Field(alias="schema")
+    again = "probe it again"
+
+    schema_: Literal["genelab/probe/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str
     """Task identifier."""

@@ -137,7 +137,9 @@ class CollectedDemos(Record):
 class RunRecord(Record):
     """run.json, rewritten at each change of status."""
 
-    schema_: Literal["genelab/run/1"] = Field(alias="schema")
+    again = "train it again"
+
+    schema_: Literal["genelab/run/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str
     """Task identifier."""
@@ -155,8 +157,8 @@ class RunRecord(Record):
     """What the command line changed in the registered task."""
     execution: ExecutionRecord
     """What the process runs on."""
-    parent: ParentRef | None = Field(default=None, exclude_if=lambda parent: parent is None)
-    """The checkpoint that training started from; left out where it started from scratch."""
+    parent: ParentRef | None = None
+    """The checkpoint that training started from; null where it started from scratch."""
     stages: tuple[StageRecord, ...] = ()
     """Stages before the last one that are done, in order."""
     status: RunStatus = "planned"
@@ -182,8 +184,8 @@ class RunRecord(Record):
     guards: dict[str, NonNegativeInt] = {}
     """Counters of what went wrong in training and was let pass, by name: `env_resets` with --nan-policy reset-env."""
 
-    demonstrations: CollectedDemos | None = Field(default=None, exclude_if=lambda source: source is None)
-    """What the replay buffer held before training; left out without demonstrations, and by older versions."""
+    demonstrations: CollectedDemos | None = None
+    """What the replay buffer held before training; null without demonstrations."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -26,25 +26,8 @@ MODELS: dict[str, type[Record]] = {
 """Record models by file stem."""
 
 
-LATER = {
-    "ActionJoint": ("velocity_limit", "law"),
-    "Aggregate": ("success_at_end_wilson95",),
-    "CodeStamp": ("problem",),
-    "EntryRecord": ("variant", "demonstrations"),
-    "Episodes": ("success_at_end", "measures"),
-    "ExecutionCfg": ("nan_policy", "max_env_resets"),
-    "ExportRecord": ("goals", "goal"),
-    "Metrics": ("success_at_end_rate", "measures", "fall_rate"),
-    "ObservationSlice": ("age",),
-    "RunRecord": ("guards", "demonstrations", "parent"),
-    "RunRef": ("variant", "parent"),
-    "SeedResult": ("idle_success_rate", "success_above_idle", "no_better_than_idle"),
-}
-"""Fields by model that older files of the same schema lack; their defaults say what held before."""
-
-
 class _AllRequired(GenerateJsonSchema):
-    """A field that has a default in the model is required in a file, since every file states it, but for later ones."""
+    """A field that has a default in the model is required in a file, since every file states it."""
 
     def field_is_required(self, field: Any, total: bool) -> bool:
         return True
@@ -57,9 +40,5 @@ def json_schemas() -> dict[str, str]:
 
 def _schema(stem: str) -> dict[str, Any]:
     body = MODELS[stem].model_json_schema(mode="serialization", schema_generator=_AllRequired)
-    for definition in (body, *body.get("$defs", {}).values()):
-        later = LATER.get(definition.get("title", ""), ())
-        if later:
-            definition["required"] = [name for name in definition["required"] if name not in later]
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"genelab/{stem}/1"}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": MODELS[stem].schema_name()}
     return head | body

@@ -29,7 +29,9 @@ class SeedEntry(Record):
 class SweepRecord(Record):
     """sweep.json, rewritten at each change of a seed's state."""
 
-    schema_: Literal["genelab/sweep/1"] = Field(alias="schema")
+    again = "train it again, in another --log_dir"
+
+    schema_: Literal["genelab/sweep/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str
     """Task identifier."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes, digests, strict JSON, and disk trouble told in one line."""
+"""Files that are whole or not there: atomic writes, and disk trouble told in one line."""
 
 import errno
 import fcntl
@@ -8,14 +8,10 @@ import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from genelab.errors import GenelabError, InputError, RunError
-from genelab.records import files as records
 from genelab.records.base import Record
-from genelab.records.files import sha256_file as sha256_file
-
-R = TypeVar("R", bound=Record)
 
 TEMPORARIES = ".*.[0-9]*.tmp"
 """What an atomic write leaves if its process is killed."""
@@ -96,29 +92,9 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        InputError: if the file is missing, unreadable or not strictly JSON (NaN and infinity are not).
-    """
-    with _input_errors(path):
-        return records.read_json(path)
-
-
 def write_record(path: Path, record: Record) -> None:
     """Write a record atomically."""
     write_json(path, record.model_dump(mode="json"))
-
-
-def read_record(path: Path, model: type[R]) -> R:
-    """Read a record.
-
-    Raises:
-        InputError: as `read_json`, or if the data breaks the schema; names the file, the field, the value and the rule.
-    """
-    with _input_errors(path):
-        return records.read_record(path, model)
 
 
 def remove_temporaries(*folders: Path) -> None:
@@ -196,11 +172,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _input_errors(path: Path) -> Generator[None]:
-    try:
-        yield
-    except RunError as error:
-        raise InputError(f"'{path}': {error}") from error

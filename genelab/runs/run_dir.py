@@ -8,13 +8,15 @@ from typing import Any
 
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg
-from genelab.config.snapshot import config_sha256, differences, dump_task, load_task
+from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
+from genelab.records.files import read_json, read_record
 from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, ParentRef, RunRecord
+from genelab.records.seed_files import read_task
 from genelab.records.stamps import other_sums
-from genelab.runs.files import disk_errors, read_json, read_record, remove_temporaries, write_json, write_record
+from genelab.runs.files import disk_errors, remove_temporaries, write_json, write_record
 from genelab.runs.lock import locked
 from genelab.runs.stamps import A_PATH, SUM_FLAGS, Stamps
 
@@ -90,18 +92,17 @@ class RunDir:
         run_dir = cls(path)
         if run_dir.exists():
             raise InputError(f"'{path}' holds a run already")
-        snapshot = dump_task(task)
         with disk_errors(run_dir.params):
             run_dir.params.mkdir(parents=True, exist_ok=True)
-        for part in names.PARTS:
-            write_json(run_dir.params / f"{part}.json", snapshot[part])
+        for part, data in dump_task(task).items():
+            write_json(run_dir.params / f"{part}.json", data)
         record = RunRecord(
-            schema="genelab/run/1",
+            schema="genelab/run/2",
             task=task.id,
             task_version=task.task_version,
             seed=seed,
             seeds_planned=tuple(seeds_planned),
-            config_sha256=config_sha256(snapshot),
+            config_sha256=config_sha256(task),
             command=tuple(command),
             overrides=tuple(overrides),
             execution=ExecutionRecord(requested=execution),
@@ -125,23 +126,18 @@ class RunDir:
         self.save(record)
         return record
 
-    def snapshot(self) -> dict[str, Any]:
-        """The stored snapshot, verified against the hash in run.json.
+    def task(self) -> TaskSpec:
+        """The task as this run was launched: its snapshot, verified against the hash in run.json.
 
         Raises:
             InputError: if a file is missing or broken, or the hash differs.
         """
-        snapshot = {part: read_json(self.params / f"{part}.json") for part in names.PARTS}
-        found, expected = config_sha256(snapshot), self.load().config_sha256
-        if found != expected:
+        expected, task = self.load().config_sha256, read_task(self.params)
+        if (found := config_sha256(task)) != expected:
             raise InputError(
                 f"'{self.params}' was changed after the launch: its hash is {found}, run.json has {expected}"
             )
-        return snapshot
-
-    def task(self) -> TaskSpec:
-        """The task as this run was launched. Raises InputError as `snapshot`."""
-        return load_task(self.snapshot(), str(self.params))
+        return task
 
     def relaunch(
         self,
@@ -175,12 +171,13 @@ class RunDir:
         )
 
     def _take_places(self, record: RunRecord, task: TaskSpec, overrides: Sequence[Override]) -> RunRecord:
-        old, new = self.snapshot(), dump_task(task)
-        if old == new or config_sha256(new) != record.config_sha256:
+        old = self.task()
+        if old == task or config_sha256(task) != record.config_sha256:
             return record
-        for part in names.PARTS:
-            if old[part] != new[part]:
-                write_json(self.params / f"{part}.json", new[part])
+        before = dump_task(old)
+        for part, data in dump_task(task).items():
+            if data != before[part]:
+                write_json(self.params / f"{part}.json", data)
         return self.update(overrides=tuple(overrides))
 
     def begin_attempt(self, *, from_iteration: int, device: str, stamps: Stamps) -> RunRecord:

@@ -4,8 +4,9 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
+from genelab.records.files import read_record
 from genelab.records.sweep import SeedEntry, SweepRecord
-from genelab.runs.files import read_record, remove_temporaries, write_record
+from genelab.runs.files import remove_temporaries, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.plan import SeedPlan, SweepPlan
 
@@ -51,7 +52,7 @@ class Book:
             entry = entries.get(seed.seed, SeedEntry(seed=seed.seed))
             entries[seed.seed] = entry.replace(state=_opening_state(seed), reason=None)
         return SweepRecord(
-            schema="genelab/sweep/1",
+            schema="genelab/sweep/2",
             task=plan.task.id,
             task_version=plan.task.task_version,
             config_sha256=plan.config_sha256,

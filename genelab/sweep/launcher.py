@@ -9,9 +9,10 @@ from typing import Any
 
 from genelab.errors import InputError
 from genelab.records.eval import EvalRecord
+from genelab.records.files import read_record
 from genelab.records.run import Failure, RunStatus
 from genelab.records.sweep import SeedState
-from genelab.runs.files import disk_errors, read_record
+from genelab.runs.files import disk_errors
 from genelab.runs.lock import locked, wait_until_free
 from genelab.sweep.book import Book
 from genelab.sweep.executors import Executor, Job, Phase

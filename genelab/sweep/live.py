@@ -18,8 +18,8 @@ from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
 from genelab.records.derived import no_better_than_idle, success_above_idle
 from genelab.records.eval import EvalRecord, Metrics
+from genelab.records.files import read_record
 from genelab.records.sweep import SeedEntry, SeedState, SweepRecord
-from genelab.runs.files import read_record
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.plan import SweepPlan, seed_dir
 

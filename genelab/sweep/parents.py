@@ -6,8 +6,8 @@ from pathlib import Path
 from genelab.config.fit import misfit
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.records.files import sha256_file
 from genelab.records.run import ParentRef, TrainedCheckpoint
-from genelab.runs.files import sha256_file
 from genelab.runs.run_dir import RunDir
 
 

@@ -11,15 +11,16 @@ from genelab.config.choices import choices, require_made
 from genelab.config.fit import taken_over
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg, LaunchCfg
-from genelab.config.snapshot import canonical_json, config_sha256, differences, dump_task
+from genelab.config.snapshot import canonical_json, config_sha256, differences, dump
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.eval import EvalRecord
+from genelab.records.files import read_record
 from genelab.records.run import ParentRef, RunRecord
 from genelab.records.sweep import SweepRecord
-from genelab.runs.files import TEMPORARIES, read_record, require_writable
+from genelab.runs.files import TEMPORARIES, require_writable
 from genelab.runs.hardware import usable_cores
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.parents import parent_of
@@ -147,7 +148,7 @@ def make_plan(
     demonstrations_of(task)
     log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)
-    sha256 = config_sha256(dump_task(task))
+    sha256 = config_sha256(task)
     parent = None if checkpoint is None else parent_of(checkpoint, log_dir, task)
     seeds, planned = _stand(task, sha256, log_dir, execution, cfg, parent)
     return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, parent, seeds, planned)
@@ -167,7 +168,7 @@ def _stand(
         if record.seed != seed:
             raise InputError(f"'{found[seed].path}' holds seed {record.seed}")
         if record.config_sha256 != sha256:
-            _refuse_config(log_dir, found[seed].snapshot(), dump_task(task))
+            _refuse_config(log_dir, found[seed].task(), task)
         _require_execution(record, execution)
         _require_parent(record, parent)
         if record.status == "finished" and found[seed].eval_file.is_file():
@@ -239,8 +240,8 @@ def _require_task(path: Path, found: str, task: TaskSpec) -> None:
         raise InputError(f"'{path}' holds task '{found}', not '{task.id}'; choose another --log_dir")
 
 
-def _refuse_config(log_dir: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    changes = [_change(path.removeprefix("task."), a, b) for path, a, b in differences(old, new)]
+def _refuse_config(log_dir: Path, old: TaskSpec, new: TaskSpec) -> None:
+    changes = [_change(path, a, b) for path, a, b in differences(dump(old), dump(new))]
     raise InputError(
         f"'{log_dir}' was launched with another configuration: {'; '.join(changes)}. "
         "Undo the change or choose another --log_dir"

@@ -25,9 +25,10 @@ from genelab.records.eval import (
     Timing,
     protocol_as_used,
 )
+from genelab.records.files import sha256_file
 from genelab.records.stamps import other_sums
 from genelab.registry import get_task
-from genelab.runs.files import sha256_file, write_atomic, write_record
+from genelab.runs.files import write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps
 from genelab.worker.probing import probe
@@ -95,7 +96,7 @@ def assess(
     """
     from genelab.learn import checkpoint as checkpoints
 
-    record, snapshot, trained = run_dir.load(), run_dir.snapshot(), run_dir.task()
+    record, trained = run_dir.load(), run_dir.task()
     loaded = checkpoints.load_of_run(path, run_dir)
     checkpoint = _checkpoint(path, loaded, trained)
     # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
@@ -111,7 +112,7 @@ def assess(
         raise RunError(f"checkpoint '{path}' was replaced while it was evaluated")
     episodes, idle, random = (_episodes(table, found.max_steps) for table in (found.policy, found.idle, found.random))
     return EvalRecord(
-        schema="genelab/eval/1",
+        schema="genelab/eval/2",
         run=RunRef(
             task=record.task,
             task_version=record.task_version,
@@ -124,9 +125,7 @@ def assess(
             launched_at=record.launched_at,
             parent=record.parent,
         ),
-        config=ConfigRef(
-            sha256=config_sha256(dump_task(task) if config_source == "registry" else snapshot), source=config_source
-        ),
+        config=ConfigRef(sha256=config_sha256(task), source=config_source),
         checkpoint=checkpoint,
         code=stamps.code,
         packages=stamps.packages,
@@ -147,7 +146,7 @@ def assess(
         ),
         differences_from_registry=tuple(
             RegistryDifference(path=path, run=old, registry=new)
-            for path, old, new in differences(snapshot, dump_task(registered))
+            for path, old, new in differences(dump_task(trained), dump_task(registered))
         ),
         finished_at=datetime.now(UTC),
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genelab.config.agent import SacCfg
 from genelab.config.commands import CollectCfg
-from genelab.config.snapshot import config_sha256, dump, dump_task
+from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
 from genelab.functions import resolve_function
@@ -95,7 +95,7 @@ def collect(
     env = make_env(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
     versions = {name: version(name) for name in ("genelab", *session.packages, "torch")}
-    asked = {"config_sha256": config_sha256(dump_task(task)), "device": str(session.device), **versions, **dump(cfg)}
+    asked = {"config_sha256": config_sha256(task), "device": str(session.device), **versions, **dump(cfg)}
     collector, partial = Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
     if partial.is_file():
         go_on(collector, partial, asked)

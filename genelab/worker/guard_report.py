@@ -72,7 +72,7 @@ def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer",
     trainer.save(last_good)
     save_state(draft / STATE, SCHEMA, {"config_sha256": run.config_sha256, "trainer": error.start})
     record = GuardRecord(
-        schema="genelab/guard/1",
+        schema="genelab/guard/2",
         task=run.task,
         seed=run.seed,
         config_sha256=run.config_sha256,

@@ -30,7 +30,7 @@ def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: Star
     driven = drive(task, task.probe, loaded, session, f"checkpoint '{path}'")
     rows = zip(task.probe.cases.items(), driven.achieved.tolist(), driven.fell.tolist(), strict=True)
     return ProbeRecord(
-        schema="genelab/probe/1",
+        schema="genelab/probe/2",
         task=task.id,
         seed=record.seed,
         config_sha256=record.config_sha256,

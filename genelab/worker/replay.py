@@ -10,8 +10,8 @@ from genelab.config.snapshot import first_problem
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
+from genelab.records.files import read_record
 from genelab.records.guard import GuardRecord
-from genelab.runs.files import read_record
 from genelab.runs.run_dir import RunDir
 from genelab.worker.guard_report import SCHEMA, STATE
 from genelab.worker.session import start_session

@@ -9,9 +9,10 @@ from genelab.config.fit import taken_over
 from genelab.config.run import NanPolicy
 from genelab.config.task import TaskSpec
 from genelab.errors import DivergedError, InputError
+from genelab.records.files import sha256_file
 from genelab.records.run import RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
-from genelab.runs.files import disk_errors, sha256_file
+from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
 from genelab.worker.demonstrations import prefill
 from genelab.worker.guard_report import SUMMARY, ResetLog, write_report

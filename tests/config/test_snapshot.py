@@ -1,22 +1,87 @@
+import json
+from typing import Any, get_args
+
 import pytest
 from pydantic import ValidationError
 
+from genelab.config.actions import ActionCfg
+from genelab.config.agent import AgentCfg
+from genelab.config.base import KindField
 from genelab.config.env import EnvCfg
-from genelab.config.snapshot import config_sha256, differences, dump_task, first_problem, load_task
+from genelab.config.snapshot import config_sha256, differences, dump, dump_task, first_problem, load_task
+from genelab.config.task import TaskSpec
+from genelab.config.terrain import SubTerrainCfg
 from genelab.errors import InputError
 from genelab.registry import all_tasks, get_task
 
 TASK = get_task("GeneLab-Inverted-Pendulum-v1")
+ROUGH = get_task("Genelab-Velocity-Rough-Unitree-Go1-v0")
 
 
-def test_every_task_has_its_own_hash() -> None:
-    assert len({config_sha256(dump_task(task)) for task in all_tasks()}) == len(all_tasks())
+def _with(path: str, value: Any, task: TaskSpec = TASK) -> TaskSpec:
+    data = dump(task)
+    *parents, key = path.split(".")
+    node: Any = data
+    for parent in parents:
+        node = node[parent]
+    node[key] = value
+    return TaskSpec.model_validate(data)
+
+
+def test_every_task_has_its_own_hash_and_comes_back_from_its_snapshot() -> None:
+    assert len({config_sha256(task) for task in all_tasks()}) == len(all_tasks())
+    for task in all_tasks():
+        back = load_task(json.loads(json.dumps(dump_task(task))), "params")
+        assert back == task
+        assert config_sha256(back) == config_sha256(task)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("env.robot.gravity_compensation", 0.5),
+        ("env.reward_per", "step"),
+        ("env.ground", {}),
+        ("env.action.scale", 1.0),
+        ("agent.gamma", 0.9),
+        ("protocol.episodes", 7),
+        ("probe", None),
+        ("env.disturbances.push.interval_s", [2.0, 2.0]),
+    ],
+)
+def test_every_change_changes_the_hash(path: str, value: Any) -> None:
+    changed = _with(path, value)
+    assert (config_sha256(changed) == config_sha256(TASK)) == (changed == TASK)
+
+
+def test_a_value_that_is_the_default_costs_no_hash() -> None:
+    """A field that the models gain, with a default that says what held before, changes no digest."""
+    assert config_sha256(_with("env.reward_per", "second")) == config_sha256(TASK)
+
+
+def test_two_kinds_of_a_field_never_share_a_hash() -> None:
+    columns = [{"kind": "flat"}, {"kind": "slope", "gradient": [0.0, 0.3]}, {"kind": "slope", "gradient": [0.0, 0.2]}]
+    terrains = [_with("env.terrain", {"columns": [column]}, ROUGH) for column in columns]
+    joints = [*TASK.env.action.joints]
+    actions = [{"kind": "joint_position", "joints": joints}]
+    actions.append({"kind": "joint_targets", "groups": {"all": {"joints": joints, "scale": 1.0}}})
+    tasks = [*terrains, *(_with("env.action", action) for action in actions)]
+    assert len({config_sha256(task) for task in tasks}) == len(tasks)
+
+
+@pytest.mark.parametrize("union", [ActionCfg, AgentCfg, SubTerrainCfg])
+def test_every_model_that_one_field_may_hold_says_in_the_hash_which_it_is(union: Any) -> None:
+    """What is left at its default is left out, but for the kind: two models may have the same other fields."""
+    models = [get_args(each)[0] for each in get_args(get_args(union)[0])]
+    assert len(models) > 1
+    for model in models:
+        assert any(name in model.model_fields for name in get_args(KindField)), model
 
 
 def test_the_order_of_terms_is_part_of_the_hash() -> None:
     snapshot, turned = dump_task(TASK), dump_task(TASK)
     turned["env"]["rewards"] = dict(reversed(turned["env"]["rewards"].items()))
-    assert config_sha256(snapshot) != config_sha256(turned)
+    assert config_sha256(TASK) != config_sha256(load_task(turned, "params"))
     assert [path for path, _, _ in differences(snapshot, turned)] == ["env.rewards (order)"]
 
 
@@ -33,7 +98,7 @@ def test_differences_name_the_leaves() -> None:
 def test_a_spoilt_snapshot_is_one_clear_line() -> None:
     snapshot = dump_task(TASK)
     snapshot["task"]["train"]["num_envs"] = -1
-    with pytest.raises(InputError, match=r"^params: train.num_envs = -1: Input should be greater than 0$"):
+    with pytest.raises(InputError, match=r"^'params': train.num_envs = -1: Input should be greater than 0$"):
         load_task(snapshot, "params")
 
 
@@ -44,7 +109,8 @@ def test_both_observation_groups_are_required(missing: str, left: str) -> None:
     with pytest.raises(InputError) as caught:
         load_task(snapshot, "params")
     assert (
-        str(caught.value) == f"params: env.observations = ['{left}']: must hold the group '{missing}', which ppo needs"
+        str(caught.value)
+        == f"'params': env.observations = ['{left}']: must hold the group '{missing}', which ppo needs"
     )
 
 

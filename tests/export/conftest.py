@@ -7,7 +7,7 @@ import torch
 
 from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
-from genelab.config.snapshot import config_sha256, dump_task
+from genelab.config.snapshot import config_sha256
 from genelab.config.task import TaskSpec
 from genelab.envs.goal import Goal
 from genelab.envs.terms import ObservationGroup
@@ -76,7 +76,7 @@ def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: in
     critic = build_critic(task.agent, layout)
     if task.agent.normalization == "running":
         actor.train().obs_normalizer.update(observations)  # pyright: ignore
-    return Checkpoint(config_sha256(dump_task(task)), 150, layout, actor.state_dict(), critic.state_dict())
+    return Checkpoint(config_sha256(task), 150, layout, actor.state_dict(), critic.state_dict())
 
 
 def create_run(folder: Path, task: TaskSpec) -> RunDir:

@@ -65,7 +65,7 @@ def test_an_earlier_export_is_replaced_with_its_contract(run_dir: RunDir, tmp_pa
     # A reader that had the old file keeps it: it was replaced, not rewritten.
     assert held.read() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == [out.name, metadata.name]
-    assert "genelab/export/1" in metadata.read_text()
+    assert "genelab/export/2" in metadata.read_text()
     assert len(out.read_bytes()) > 1000
 
 

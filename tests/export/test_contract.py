@@ -10,7 +10,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from genelab.config.snapshot import config_sha256, dump_task, load_task
+from genelab.config.snapshot import config_sha256, load_task
 from genelab.export.export import export_policy, metadata_path
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.rsl_rl.checkpoint import save
@@ -34,7 +34,7 @@ def contract_of(path: Path) -> ExportRecord:
 def test_the_file_follows_the_published_schema(file_format: ExportFormat, exported: Exported):
     data = json.loads(metadata_path(exported(file_format)).read_text())
     jsonschema.validate(data, json.loads(json_schemas()["export.schema.json"]))
-    assert data["schema"] == "genelab/export/1"
+    assert data["schema"] == "genelab/export/2"
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -116,7 +116,7 @@ def test_default_pose_offset_and_scale_come_from_the_snapshot_not_the_registry(
     (run_dir.params / "env.json").write_text(json.dumps(snapshot))
     data = {part: json.loads((run_dir.params / f"{part}.json").read_text()) for part in ("task", "env", "agent")}
     task = load_task(data, "test")
-    run_dir.update(config_sha256=config_sha256(dump_task(task)))
+    run_dir.update(config_sha256=config_sha256(task))
     save(run_dir.final_checkpoint, make_checkpoint(task, observations))
     found = export_policy(run_dir, run_dir.final_checkpoint, "torchscript", tmp_path / "policy.pt").action
     assert (found.constants, found.joints[0].default_pos) == ({"scale": 0.25, "offset": 0.5}, -0.125)

@@ -66,7 +66,7 @@ def test_an_entry_tells_how_its_demonstrations_were_collected(sweep: Path, tmp_p
 def test_a_task_without_demonstrations_has_no_word_of_them(tmp_path: Path) -> None:
     add_entry(make_sweep(tmp_path / "sweep"), "first", tmp_path / "reference")
     entry = tmp_path / "reference" / "Toy-v1" / "first" / "entry.json"
-    assert json.loads(entry.read_text()).get("demonstrations") is None
+    assert json.loads(entry.read_text())["demonstrations"] is None
     page = _page(tmp_path)
     assert "Demonstrations" not in page
     assert "chosen file" not in page

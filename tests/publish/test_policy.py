@@ -106,13 +106,3 @@ def test_a_contract_with_other_terms_than_the_snapshot_is_found(sweep: Path, con
     edit(contract, add_a_term)
     _, seeds, _ = check_sweep(sweep, None)
     assert ["has not the terms of the groups policy" in str(f) for f in check_policy(contract.parent, seeds)] == [True]
-
-
-@pytest.mark.parametrize("part", ["task", "env", "agent"])
-def test_a_contract_is_not_compared_with_a_snapshot_that_nobody_can_read(
-    sweep: Path, contract: Path, part: str
-) -> None:
-    _, seeds, _ = check_sweep(sweep, None)
-    edit(sweep / "seed_1" / "params" / f"{part}.json", lambda data: data.update(unheard_of=1))
-    (found,) = check_policy(contract.parent, seeds)
-    assert "unheard_of" in str(found)

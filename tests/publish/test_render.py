@@ -6,7 +6,7 @@ import pytest
 
 from genelab.cli import run as genelab
 from genelab.config.overrides import Override
-from genelab.errors import RunError
+from genelab.errors import FileError
 from genelab.publish.render import compose, differences, write
 from genelab.publish.store import add_entry
 from tests.records.factory import EPISODES, edit, make_sweep, make_task
@@ -65,7 +65,7 @@ def test_a_task_that_differs_from_the_published_one_of_its_name_says_so(docs: Pa
     # The rows of the other task stand there as those of another one already.
     assert "differs from the published one" not in section(docs, V1)
     (store / "upstream" / "differences.json").write_text('[{"task": "x"}]')
-    with pytest.raises(RunError, match=r"differences\.json: 0\.told"):
+    with pytest.raises(FileError, match=r"differences\.json': 0\.told"):
         compose(store, docs)
 
 
@@ -172,7 +172,7 @@ def test_broken_published_rows_are_an_error(store: Path, docs: Path, capsys: pyt
     rows = json.loads(path.read_text())
     rows[0]["return_std"] = -1.0
     path.write_text(json.dumps(rows))
-    assert genelab(["render", "--store", str(store), "--docs", str(docs)]) == 1
+    assert genelab(["render", "--store", str(store), "--docs", str(docs)]) == 2
     assert "0.return_std = -1.0" in capsys.readouterr().err
 
 

@@ -194,10 +194,10 @@ def make_sweep(
         for seed in seeds
     ]
     sweep = SweepRecord(
-        schema="genelab/sweep/1",
+        schema="genelab/sweep/2",
         task=task.id,
         task_version=task.task_version,
-        config_sha256=config_sha256(dump_task(task)),
+        config_sha256=config_sha256(task),
         execution=ExecutionCfg(),
         command=_command(task, seeds),
         seeds=tuple(entries),
@@ -214,7 +214,7 @@ def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Pat
     observation = observation_of(task, "policy", "obs", [(("x",), "m")], lambda _: "Position of the toy, m.")
     fields = ("task", "task_version", "seed", "config_sha256", "checkpoint")
     record = {
-        "schema": "genelab/export/1",
+        "schema": "genelab/export/2",
         **{name: run[name] for name in fields},
         "file": {
             "name": policy.name,
@@ -298,12 +298,12 @@ def _run_record(
     iterations, wall = task.all_iterations, 100.0 + seed
     weights = (folder / "model_final.pt").read_bytes()
     return RunRecord(
-        schema="genelab/run/1",
+        schema="genelab/run/2",
         task=task.id,
         task_version=task.task_version,
         seed=seed,
         seeds_planned=planned,
-        config_sha256=config_sha256(dump_task(task)),
+        config_sha256=config_sha256(task),
         command=_command(task, planned),
         overrides=(),
         execution=ExecutionRecord(requested=ExecutionCfg(), resolved_device="cpu"),
@@ -368,7 +368,7 @@ def _probe_record(task: TaskSpec, run: RunRecord, cfg: ProbeCfg) -> ProbeRecord:
     shares = [0.8] * (cfg.num_envs - 1) + [0.4]
     fell = [False] * (cfg.num_envs - 1) + [True]
     return ProbeRecord(
-        schema="genelab/probe/1",
+        schema="genelab/probe/2",
         task=task.id,
         seed=run.seed,
         config_sha256=run.config_sha256,
@@ -395,7 +395,7 @@ def eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episod
         {name: column[0] for name, column in idle.measures.items()},
     )
     return EvalRecord(
-        schema="genelab/eval/1",
+        schema="genelab/eval/2",
         run=RunRef(
             **{name: getattr(run, name) for name in RunRef.model_fields if hasattr(run, name)},
             variant=task.variant,

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from genelab.errors import RunError
+from genelab.errors import FileError
 from genelab.records.files import parse_json, read_json, read_record, read_rows
+from genelab.records.run import RunRecord
 from genelab.records.sweep import SeedEntry
+from tests.records.factory import edit, make_sweep
 
 
 @pytest.mark.parametrize("text", ["NaN", '{"a": NaN}', "[Infinity]", "[-Infinity]", "[1e999]", "[-1e999]"])
@@ -31,7 +33,7 @@ def test_unreadable_files_are_one_line(tmp_path: Path, content: bytes | None, me
     path = tmp_path / "x.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(RunError, match=message) as caught:
+    with pytest.raises(FileError, match=message) as caught:
         read_json(path)
     assert "\n" not in str(caught.value)
 
@@ -51,15 +53,26 @@ def test_unreadable_files_are_one_line(tmp_path: Path, content: bytes | None, me
 def test_records_are_read_strictly(tmp_path: Path, text: str, field: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
-    with pytest.raises(RunError, match=field):
+    with pytest.raises(FileError, match=field):
         read_record(path, SeedEntry)
+
+
+@pytest.mark.parametrize("version", ["genelab/run/1", "genelab/run/3", "genelab/eval/1", "genelab/run/x", 1, None])
+def test_a_record_of_an_earlier_version_is_told_from_a_broken_one(tmp_path: Path, version: object) -> None:
+    path = make_sweep(tmp_path / "sweep", seeds=(1,)) / "seed_1" / "run.json"
+    edit(path, lambda record: record.update(schema=version, gone="in version 2"))
+    with pytest.raises(FileError) as caught:
+        read_record(path, RunRecord)
+    told = f"'{path}': is genelab/run/1, of an earlier version of genelab: train it again"
+    assert (str(caught.value) == told) == (version == "genelab/run/1")
+    assert "schema = " in str(caught.value) or version == "genelab/run/1"
 
 
 def test_rows_name_the_bad_line(tmp_path: Path) -> None:
     path = tmp_path / "curve.jsonl"
     path.write_text('{"iteration": 0}\n{"iteration": 1, "episode_return": NaN}\n')
-    with pytest.raises(RunError, match="line 2"):
+    with pytest.raises(FileError, match="line 2"):
         read_rows(path)
     path.write_text('{"iteration": 0}\n[1]\n')
-    with pytest.raises(RunError, match="line 2"):
+    with pytest.raises(FileError, match="line 2"):
         read_rows(path)

@@ -9,8 +9,6 @@ import pytest
 from genelab.records.schema import MODELS, json_schemas
 from tests.records.factory import edit, make_sweep
 
-ROOT = Path(__file__).parents[2]
-
 
 def published(stem: str) -> dict[str, Any]:
     return json.loads(files("genelab.records").joinpath("schemas", f"{stem}.schema.json").read_text())

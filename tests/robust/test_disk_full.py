@@ -16,11 +16,12 @@ from genelab.learn import checkpoint as checkpoints
 from genelab.learn.guard import Fault, FaultError
 from genelab.learn.rsl_rl.checkpoint import save as save_checkpoint
 from genelab.learn.state import load_state, save_state
+from genelab.records.files import read_record
 from genelab.records.guard import GuardRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.curve import CurveWriter
-from genelab.runs.files import read_record, write_record
+from genelab.runs.files import write_record
 from genelab.runs.lock import LOCK_NAME, locked
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors.local import LocalExecutor

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from genelab.errors import GenelabError, InputError, RunError
+from genelab.errors import FileError, GenelabError, InputError
 from genelab.publish.published import read_published
 from genelab.records.check import check_path
 from genelab.records.files import parse_json
@@ -107,7 +107,7 @@ def test_a_number_in_quotes_is_no_published_number(world: World) -> None:
     rows[0]["seed"] = str(rows[0]["seed"])
     try:
         world.published.write_text(json.dumps(rows))
-        with pytest.raises(RunError, match="seed"):
+        with pytest.raises(FileError, match="seed"):
             read_published(world.store)
     finally:
         world.published.write_bytes(whole)

@@ -13,15 +13,8 @@ from pathlib import Path
 import pytest
 
 from genelab.errors import GenelabError, InputError, RunError
-from genelab.runs.files import (
-    atomic_path,
-    disk_errors,
-    read_json,
-    remove_temporaries,
-    require_writable,
-    write_atomic,
-    write_json,
-)
+from genelab.records.files import read_json
+from genelab.runs.files import atomic_path, disk_errors, remove_temporaries, require_writable, write_atomic, write_json
 
 NOBODY = 65534
 

@@ -18,10 +18,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from genelab.records.eval import Episodes
+from genelab.records.files import sha256_file
 from genelab.records.run import Failure, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import CodeStamp
 from genelab.runs.code import package_versions
-from genelab.runs.files import sha256_file, write_atomic, write_record
+from genelab.runs.files import write_atomic, write_record
 from genelab.runs.hardware import hardware_stamp
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps

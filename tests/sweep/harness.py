@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from genelab.config.run import ExecutionCfg, LaunchCfg
+from genelab.records.files import read_record
 from genelab.records.sweep import SeedEntry, SweepRecord
-from genelab.runs.files import read_record
 
 from . import launch
 

@@ -32,7 +32,7 @@ def plan(tmp_path: Path) -> SweepPlan:
 def record(plan: SweepPlan, **first: Any) -> SweepRecord:
     now = datetime.now(UTC)
     return SweepRecord(
-        schema="genelab/sweep/1",
+        schema="genelab/sweep/2",
         task=plan.task.id,
         task_version=1,
         config_sha256=plan.config_sha256,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from genelab.config.snapshot import one_line
-from genelab.errors import RunError
+from genelab.errors import FileError, RunError
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ def attempt(findings: list[Finding], path: Path, read: Callable[..., T], *argume
     """Read `path`; on failure add a finding and return None."""
     try:
         return read(path, *arguments)
+    except FileError as error:
+        findings.append(Finding(error.path, error.problem))
     except RunError as error:
         findings.append(Finding(path, str(error)))
-        return None
+    return None

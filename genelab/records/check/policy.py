@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from genelab.config.task import TaskSpec
-from genelab.records import names
 from genelab.records.check.compare import changed, shown
 from genelab.records.check.finding import Finding, attempt
 from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, timing_of, tolerance_of
 from genelab.records.export import ExportRecord, Observation
 from genelab.records.files import read_record, sha256_file
 from genelab.records.run import TrainedCheckpoint
-from genelab.records.seed_files import SeedFiles, read_task
+from genelab.records.seed_files import SeedFiles
 
 _SUFFIX = ".metadata.json"
 _ZIP = b"PK\x03\x04"
@@ -30,8 +29,7 @@ def check_policy(folder: Path, seeds: Sequence[SeedFiles]) -> list[Finding]:
                 problems.append(f"seed: {record.seed} is no finished seed here")
             else:
                 problems += _of_seed(record, seed)
-                if task := attempt(findings, seed.path / names.PARAMS, read_task):
-                    problems += _of_task(record, task)
+                problems += _of_task(record, seed.task)
             findings += [Finding(path, problem) for problem in problems]
     return findings
 

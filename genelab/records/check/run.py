@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
 from genelab.records import names
@@ -15,15 +16,7 @@ from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record, sha256_file
 from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainedCheckpoint
-from genelab.records.seed_files import (
-    SeedFiles,
-    Snapshot,
-    TrainStamps,
-    read_curve,
-    read_snapshot,
-    read_task,
-    train_stamps,
-)
+from genelab.records.seed_files import SeedFiles, TrainStamps, read_curve, read_task, train_stamps
 from genelab.records.stamps import TRAINER_PACKAGES, other_sums
 
 WeightsHash = Callable[[Path], str]
@@ -43,13 +36,12 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
         why = f" ({run.failure.reason}: {run.failure.detail})" if run.failure else ""
         message = f"seed {run.seed} is not finished: its status is '{run.status}'{why}"
         return None, [*findings, Finding(run_file, message, missing_seed=True)]
-    snapshot = attempt(findings, path / names.PARAMS, read_snapshot)
+    task = attempt(findings, path / names.PARAMS, read_task)
     record = attempt(findings, eval_file, read_record, EvalRecord)
     train = attempt(findings, run_file, _stamps_of, run)
-    task = snapshot and attempt(findings, path / names.PARAMS, read_task)
     curve = train and attempt(findings, path / names.CURVE, read_curve, train.timing.iterations)
-    if snapshot:
-        findings += [Finding(path / names.PARAMS, problem) for problem in _check_snapshot(snapshot, run)]
+    if task:
+        findings += [Finding(path / names.PARAMS, problem) for problem in _check_snapshot(task, run)]
     if task and train:
         findings += [Finding(run_file, problem) for problem in _check_timing(task, run, train)]
         findings += [Finding(run_file, problem) for problem in _check_stages(task, run, train)]
@@ -60,10 +52,10 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
     if record:
         findings += [Finding(eval_file, problem) for problem in check_eval(record)]
         findings += [Finding(eval_file, problem) for problem in _check_against_run(record, run)]
-    if record and snapshot:
-        findings += [Finding(eval_file, problem) for problem in _check_against_snapshot(record, snapshot)]
+    if record and task:
+        findings += [Finding(eval_file, problem) for problem in _check_against_snapshot(record, task)]
     probe = None
-    if snapshot and snapshot.task.probe is not None:
+    if task and task.probe is not None:
         probe_file = path / names.PROBE
         if not probe_file.is_file():
             command = (
@@ -73,10 +65,10 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
         else:
             probe = attempt(findings, probe_file, read_record, ProbeRecord)
         if probe:
-            findings += [Finding(probe_file, problem) for problem in _check_probe(probe, run, snapshot)]
-    if not (snapshot and task and record and train and curve):
+            findings += [Finding(probe_file, problem) for problem in _check_probe(probe, run, task)]
+    if not (task and record and train and curve):
         return None, findings
-    return SeedFiles(path, run, train, record, snapshot, task, curve, probe), findings
+    return SeedFiles(path, run, train, record, task, curve, probe), findings
 
 
 def check_checkpoint(
@@ -104,10 +96,10 @@ def _stamps_of(_: Path, run: RunRecord) -> TrainStamps:
     return train_stamps(run)
 
 
-def _check_snapshot(snapshot: Snapshot, run: RunRecord) -> Iterator[str]:
-    if snapshot.sha256 != run.config_sha256:
-        yield f"config_sha256 is {snapshot.sha256}, run.json has {run.config_sha256}"
-    pairs = {"id": (snapshot.task.id, run.task), "task_version": (snapshot.task.task_version, run.task_version)}
+def _check_snapshot(task: TaskSpec, run: RunRecord) -> Iterator[str]:
+    if (sha256 := config_sha256(task)) != run.config_sha256:
+        yield f"config_sha256 is {sha256}, run.json has {run.config_sha256}"
+    pairs = {"id": (task.id, run.task), "task_version": (task.task_version, run.task_version)}
     for field, (stored, claimed) in pairs.items():
         if stored != claimed:
             yield f"task.{field} is {stored!r}, run.json has {claimed!r}"
@@ -142,19 +134,19 @@ def _check_stages(task: TaskSpec, run: RunRecord, train: TrainStamps) -> Iterato
         spent_s = stage.timing.train_wall_s
 
 
-def _check_against_snapshot(record: EvalRecord, snapshot: Snapshot) -> Iterator[str]:
+def _check_against_snapshot(record: EvalRecord, task: TaskSpec) -> Iterator[str]:
     pairs: dict[str, tuple[Any, Any]] = {
-        "run.algorithm": (record.run.algorithm, snapshot.agent.algorithm),
-        "run.variant": (record.run.variant, snapshot.task.variant),
-        "run.trainer": (record.run.trainer, snapshot.agent.trainer),
-        "return_ceiling": (record.return_ceiling, snapshot.task.return_ceiling),
+        "run.algorithm": (record.run.algorithm, task.agent.algorithm),
+        "run.variant": (record.run.variant, task.variant),
+        "run.trainer": (record.run.trainer, task.agent.trainer),
+        "return_ceiling": (record.return_ceiling, task.return_ceiling),
     }
     for where, (claimed, stored) in pairs.items():
         for path, old, new in changed(claimed, stored, where):
             yield f"{path}: {shown(old)}, the snapshot has {shown(new)}"
 
 
-def _check_probe(probe: ProbeRecord, run: RunRecord, snapshot: Snapshot) -> Iterator[str]:
+def _check_probe(probe: ProbeRecord, run: RunRecord, task: TaskSpec) -> Iterator[str]:
     pairs: dict[str, tuple[Any, Any]] = {
         "task": (probe.task, run.task),
         "seed": (probe.seed, run.seed),
@@ -165,7 +157,7 @@ def _check_probe(probe: ProbeRecord, run: RunRecord, snapshot: Snapshot) -> Iter
     for where, (claimed, stored) in pairs.items():
         if claimed != stored:
             yield f"{where}: {shown(claimed)}, run.json has {shown(stored)}"
-    for path, old, new in changed(probe.probe.model_dump(mode="json"), snapshot.task.probe, "probe"):
+    for path, old, new in changed(dump(probe.probe), task.probe and dump(task.probe), "probe"):
         yield f"{path}: {shown(old)}, the snapshot has {shown(new)}"
 
 
