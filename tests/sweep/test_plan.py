@@ -105,8 +105,8 @@ def test_a_broken_record_is_named(trained: Path, tmp_path: Path) -> None:
     run.eval_file.write_text(run.eval_file.read_text().replace('"return_mean": 39.0', '"return_mean": NaN', 1))
     with pytest.raises(InputError, match=r"seed_1/eval\.json'.*NaN"):
         plan(tmp_path / "copy")
-    (tmp_path / "copy" / "sweep.json").write_text(json.dumps({"schema": "genelab/sweep/2"}))
-    with pytest.raises(InputError, match=r"sweep\.json'.*schema = 'genelab/sweep/2'"):
+    (tmp_path / "copy" / "sweep.json").write_text(json.dumps({"schema": "genelab/sweep/3"}))
+    with pytest.raises(InputError, match=r"sweep\.json'.*schema = 'genelab/sweep/3'"):
         plan(tmp_path / "copy")
 
 
