@@ -46,7 +46,7 @@ class ObservationSlice(Record):
     """First column."""
     stop: PositiveInt
     """Column after the last."""
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = Field(min_length=1)
     """A name for each column: joints, axes, or numbers where the function does not say."""
     unit: str | None
     """Unit of the value, empty for a number without one; null if the function does not say."""

@@ -78,7 +78,7 @@ def make_guard(run: RunDir) -> Path:
     folder = run.path / names.GUARD / "8"
     folder.mkdir(parents=True)
     record = GuardRecord(
-        schema="genelab/guard/1",
+        schema="genelab/guard/2",
         task=run.load().task,
         seed=run.load().seed,
         config_sha256=run.load().config_sha256,
