@@ -114,12 +114,13 @@ class TaskSpec(StageCfg):
         return dict(self.line())[name]
 
     def at(self, iteration: int) -> "TaskSpec":
-        """The task as it is trained in an iteration, counted from 0 over all stages."""
-        for _, stage in self.line():
+        """The task as it is trained in an iteration, counted from 0 over all stages; the last stage has no end here."""
+        *earlier, (_, last) = self.line()
+        for _, stage in earlier:
             if iteration < stage.train.iterations:
                 return stage
             iteration -= stage.train.iterations
-        raise IndexError(f"iteration {iteration} is behind the last one")
+        return last
 
     @property
     def all_iterations(self) -> int:
