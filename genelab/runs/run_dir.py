@@ -60,7 +60,7 @@ class RunDir:
 
     def resume_state(self, stage: str | None) -> Path:
         """Path of the newest training state of a stage; None for the last one."""
-        return self.resume / f"{stage or 'state'}.safetensors"
+        return self.resume / f"{f'stage_{stage}' if stage else 'state'}.safetensors"
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the directory for this process. Raises InputError if another one has it."""
