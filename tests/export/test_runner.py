@@ -12,12 +12,17 @@ FRAMES, ROWS = 3, 4
 def _observation() -> Observation:
     """Two terms of two and one columns in three frames, the oldest first."""
     terms = [
-        {"name": name, "start": 3 * frame + start, "stop": 3 * frame + stop, "age": FRAMES - 1 - frame}
+        {
+            "name": name,
+            "start": 3 * frame + start,
+            "stop": 3 * frame + start + len(columns),
+            "age": FRAMES - 1 - frame,
+            "columns": columns,
+        }
         for frame in range(FRAMES)
-        for name, start, stop in (("pos", 0, 2), ("vel", 2, 3))
+        for name, start, columns in (("pos", 0, ("x", "y")), ("vel", 2, ("x",)))
     ]
     fixed = {
-        "columns": (),
         "unit": None,
         "scale": 1.0,
         "training_noise": None,
