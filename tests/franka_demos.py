@@ -44,7 +44,7 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
         task_version=task.task_version,
         layout={group: _layout(task, group, width) for group, width in WIDTHS.items()},
         normalized=False,
-        actions=tuple(ActionColumn(name=name) for name in task.env.action.columns),
+        actions=tuple(ActionColumn(name=name) for name in task.env.action_columns),
         collection=made,
     )
     before, following = groups(), groups()

@@ -1,95 +1,58 @@
 """What an action means."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Tag, model_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Tag
 
-from genelab.config.base import TAG, Cfg, broken_rule, low_to_high, no_name_twice, one_of
+from genelab.config.base import TAG, Cfg, low_to_high, one_of
+from genelab.config.names import matching, values_by_name
 
-JOINT_POSITION, JOINT_TARGETS, DIFFERENTIAL_IK = "joint_position", "joint_targets", "differential_ik"
-
-
-class JointPositionCfg(Cfg):
-    """Joint position targets: target = default position + offset + scale x action."""
-
-    kind: Literal["joint_position"] = JOINT_POSITION
-    """Which of the actions it is."""
-    joints: tuple[str, ...] = Field(min_length=1)
-    """Driven joints, in the order of the action vector."""
-    scale: float = 1.0
-    """Target change per unit of action, m or rad."""
-    offset: float = 0.0
-    """Constant added to the target, m or rad."""
-
-    @model_validator(mode="after")
-    def _every_joint_once(self) -> Self:
-        no_name_twice("joints", self.joints)
-        return self
-
-    @property
-    def driven(self) -> tuple[str, ...]:
-        """Joints that get a target."""
-        return self.joints
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the action's columns."""
-        return self.joints
-
-
-class JointTargetCfg(Cfg):
-    """Targets of a group of joints, positions or velocities as their actuator's law wants."""
-
-    joints: tuple[str, ...] = Field(min_length=1)
-    """Driven joints, in the order of the action vector."""
-    scale: float
-    """Target per unit of action: m or rad added to the default position, or m/s or rad/s. Zero locks a velocity."""
+JOINT_TARGETS, DIFFERENTIAL_IK = "joint_targets", "differential_ik"
 
 
 class JointTargetsCfg(Cfg):
-    """Targets of several groups of joints, one after the other, and what stands between policy and motors.
+    """A target for each joint, and what stands between policy and motors.
 
+    A position is the default position + scale x action, a velocity, of joints whose actuator wants one, scale x action.
     The action that is observed and rewarded is the policy's own. What reaches the motors is that of `latency` control
     steps ago, plus noise; both only where disturbances are on.
     """
 
     kind: Literal["joint_targets"] = JOINT_TARGETS
     """Which of the actions it is."""
-    groups: dict[str, JointTargetCfg] = Field(min_length=1)
-    """Groups of joints by name; the order is the layout."""
+    joints: tuple[str, ...] = Field(default=(".*",), min_length=1)
+    """Driven joints by name patterns. The order of the action vector is that of the patterns, and of the robot within
+    one."""
+    scale: float | dict[str, float] = 1.0
+    """Target per unit of action, m, rad, m/s or rad/s: one for all joints or by name pattern. Zero locks a velocity."""
     latency: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(low_to_high)] = (0, 0)
     """Fewest and most control steps by which an action is late, drawn for each episode."""
     noise_std: NonNegativeFloat = 0.0
     """Standard deviation of the Gaussian noise on the delayed action, in action units."""
 
-    @model_validator(mode="after")
-    def _every_joint_once(self) -> Self:
-        twice = [joint for joint in self.joints if self.joints.count(joint) > 1]
-        if twice:
-            raise broken_rule("groups", list(self.groups), f"joint {twice[0]!r} stands in more than one place")
-        return self
+    def driven(self, joints: Iterable[str]) -> tuple[str, ...]:
+        """Joints of a robot that get a target."""
+        return matching(self.joints, joints, "joint")
 
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Driven joints, in the order of the action vector."""
-        return tuple(joint for group in self.groups.values() for joint in group.joints)
+    def columns(self, joints: Iterable[str]) -> tuple[str, ...]:
+        """Names of the action's columns for a robot with these joints."""
+        return self.driven(joints)
 
-    @property
-    def driven(self) -> tuple[str, ...]:
-        """Joints that get a target."""
-        return self.joints
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the action's columns."""
-        return self.joints
+    def scales(self, joints: Iterable[str]) -> dict[str, float]:
+        """Target per unit of action of each driven joint."""
+        driven = self.driven(joints)
+        if not isinstance(self.scale, dict):
+            return dict.fromkeys(driven, self.scale)
+        values = values_by_name(self.scale, driven, "joint", all_of=driven)
+        return {joint: values[joint] for joint in driven}
 
 
 class GripperCfg(Cfg):
     """A gripper whose fingers share one target: mean sensed position + scale x action, within its range."""
 
     joints: tuple[str, ...] = Field(min_length=1)
-    """Finger joints."""
+    """Finger joints by name patterns."""
     scale: PositiveFloat
     """Change of the target per unit of action, m."""
     range: Annotated[tuple[float, float], AfterValidator(low_to_high)]
@@ -109,7 +72,7 @@ class DifferentialIkCfg(Cfg):
     link: str
     """Link that is moved. It keeps the orientation of the default pose."""
     joints: tuple[str, ...] = Field(min_length=1)
-    """Joints that move it."""
+    """Joints that move it by name patterns."""
     scale: PositiveFloat
     """Displacement per unit of action and control step, m."""
     damping: PositiveFloat
@@ -121,20 +84,26 @@ class DifferentialIkCfg(Cfg):
     gripper: GripperCfg
     """The gripper at its end."""
 
-    @property
-    def driven(self) -> tuple[str, ...]:
-        """Joints that get a target."""
-        return (*self.joints, *self.gripper.joints)
+    def arm(self, joints: Iterable[str]) -> tuple[str, ...]:
+        """Joints of a robot that move the link."""
+        return matching(self.joints, joints, "joint")
 
-    @property
-    def columns(self) -> tuple[str, ...]:
+    def fingers(self, joints: Iterable[str]) -> tuple[str, ...]:
+        """Finger joints of a robot."""
+        return matching(self.gripper.joints, joints, "joint")
+
+    def driven(self, joints: Iterable[str]) -> tuple[str, ...]:
+        """Joints of a robot that get a target."""
+        return (*self.arm(joints), *self.fingers(joints))
+
+    def columns(self, joints: Iterable[str]) -> tuple[str, ...]:
         """Names of the action's columns."""
         return (f"{self.link}_x", f"{self.link}_y", f"{self.link}_z", "gripper")
 
 
 ActionCfg = Annotated[
-    Annotated[JointPositionCfg, Tag(f"{TAG}{JOINT_POSITION}")]
-    | Annotated[JointTargetsCfg, Tag(f"{TAG}{JOINT_TARGETS}")]
+    Annotated[JointTargetsCfg, Tag(f"{TAG}{JOINT_TARGETS}")]
     | Annotated[DifferentialIkCfg, Tag(f"{TAG}{DIFFERENTIAL_IK}")],
     one_of("kind"),
 ]
+"""What an action means."""

@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointTargetsCfg
-from genelab.config.base import Cfg, broken_rule, known_names, no_name_twice
+from genelab.config.actions import ActionCfg, DifferentialIkCfg
+from genelab.config.base import Cfg, broken_rule, known_names
+from genelab.config.names import matching, rule_of
 from genelab.config.scene import BoxCfg, GroundCfg, RobotCfg, SimCfg
 from genelab.config.terms import (
     CommandCfg,
@@ -29,14 +30,9 @@ class FeetCfg(Cfg):
     """Which points of a robot are its feet, and when they touch the ground."""
 
     sites: tuple[str, ...] = Field(min_length=1)
-    """Sites of the robot."""
+    """Sites of the robot by name patterns."""
     force_threshold: PositiveFloat = 1.0
     """Net contact force on a foot's link above which it is in contact, N."""
-
-    @model_validator(mode="after")
-    def _every_site_once(self) -> Self:
-        no_name_twice("sites", self.sites)
-        return self
 
 
 class EnvCfg(Cfg):
@@ -85,34 +81,28 @@ class EnvCfg(Cfg):
 
     @model_validator(mode="after")
     def _names_fit_the_robot(self) -> Self:
-        joints = list(self.action.joints)
-        known_names("action.joints", joints, joints, "joint", self.robot.joints)
-        if isinstance(self.action, DifferentialIkCfg):
-            known_names("action.link", self.action.link, [self.action.link], "link", self.robot.links)
-            fingers = list(self.action.gripper.joints)
-            known_names("action.gripper.joints", fingers, fingers, "joint", self.robot.joints)
-            if twice := [joint for joint in fingers if joint in joints]:
+        action, robot = self.action, self.robot
+        with rule_of("action.joints", list(action.joints)):
+            joints = matching(action.joints, robot.joints, "joint")
+        if isinstance(action, DifferentialIkCfg):
+            known_names("action.link", action.link, [action.link], "link", robot.links)
+            with rule_of("action.gripper.joints", list(action.gripper.joints)):
+                if twice := [joint for joint in action.fingers(robot.joints) if joint in joints]:
+                    raise ValueError(f"joint {twice[0]!r} stands in action.joints already")
+        else:
+            with rule_of("action.scale", action.scale):
+                action.scales(robot.joints)
+        with rule_of("feet.sites", list(self.feet.sites) if self.feet else None):
+            self.feet_sites  # noqa: B018
+        for joint in robot.joints:
+            group = robot.actuator_of(joint)
+            if joint not in self.driven and (group.kp or group.kv):
+                rule = f"must drive {joint!r}: it has gains in robot.actuators, and would hang limp"
+                raise broken_rule("action.joints", list(action.joints), rule)
+            if isinstance(action, DifferentialIkCfg) and joint in self.driven and group.law == "velocity":
                 raise broken_rule(
-                    "action.gripper.joints", fingers, f"joint {twice[0]!r} stands in action.joints already"
+                    "action.kind", action.kind, f"cannot drive {joint!r}, whose actuator wants velocities"
                 )
-        if self.feet is not None:
-            known_names("feet.sites", list(self.feet.sites), self.feet.sites, "site", self.robot.sites)
-        for group_name, group in self.robot.actuators.items():
-            idle = [joint for joint in group.joints if joint not in self.action.driven]
-            if idle and (group.kp or group.kv):
-                rule = f"must drive {idle[0]!r}: it has gains in robot.actuators.{group_name}, and would hang limp"
-                raise broken_rule("action.joints", joints, rule)
-        laws = {joint: self.robot.law_of(joint) for joint in self.action.driven}
-        if not isinstance(self.action, JointTargetsCfg) and "velocity" in laws.values():
-            joint = next(joint for joint, law in laws.items() if law == "velocity")
-            raise broken_rule(
-                "action.kind", self.action.kind, f"cannot drive {joint!r}, whose actuator wants velocities"
-            )
-        if isinstance(self.action, JointTargetsCfg):
-            for name, group in self.action.groups.items():
-                if len({laws[joint] == "velocity" for joint in group.joints}) > 1:
-                    rule = "must be joints whose actuators all want positions or all want velocities"
-                    raise broken_rule(f"action.groups.{name}.joints", list(group.joints), rule)
         self._check_terrain()
         if self.goal is not None:
             known_names("goal.command", self.goal.command, [self.goal.command], "command", self.commands)
@@ -139,6 +129,26 @@ class EnvCfg(Cfg):
             "parts": self.parts,
         }
         return [(f"{part}.{name}", term) for part, group in parts.items() for name, term in group.items()]
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """Joints that get a target, in its order."""
+        return self.action.driven(self.robot.joints)
+
+    @property
+    def action_columns(self) -> tuple[str, ...]:
+        """Names of the action's columns."""
+        return self.action.columns(self.robot.joints)
+
+    @property
+    def action_scale(self) -> dict[str, float]:
+        """Target per unit of action of each joint; empty for an action that moves a hand."""
+        return {} if isinstance(self.action, DifferentialIkCfg) else self.action.scales(self.robot.joints)
+
+    @property
+    def feet_sites(self) -> tuple[str, ...]:
+        """Sites that are feet; empty for a robot without."""
+        return matching(self.feet.sites, self.robot.sites, "site") if self.feet else ()
 
     @property
     def control_dt(self) -> float:

@@ -1,6 +1,5 @@
 """Whether a training can start from the policy of another one, and with what: told from the configs alone."""
 
-from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointPositionCfg, JointTargetsCfg
 from genelab.config.stage import StageCfg
 
 
@@ -19,7 +18,7 @@ def misfit(before: StageCfg, own: StageCfg) -> str | None:
     same = {field: (getattr(before.agent, field), getattr(own.agent, field)) for field in _NETWORKS}
     pairs = {
         "agent.algorithm": (before.agent.algorithm, own.agent.algorithm),
-        "the action": (list(before.env.action.columns), list(own.env.action.columns)),
+        "the action": (list(before.env.action_columns), list(own.env.action_columns)),
         "env.robot.model": (before.env.robot.model, own.env.robot.model),
         **{f"agent.{field}": pair for field, pair in same.items()},
     }
@@ -38,10 +37,10 @@ def _other_robot(before: StageCfg, own: StageCfg) -> str | None:
         found = theirs[joint].default_pos if joint in theirs else None
         if found != cfg.default_pos:
             return f"env.robot.joints.{joint}.default_pos is {found}, must be {cfg.default_pos}"
-    for joint, target in _targets(own.env.action).items():
-        found = _targets(before.env.action).get(joint)
-        if joint not in own.start.fresh_joints and found != target:
-            return f"scale and offset of the action on {joint} are {found}, must be {target}"
+    for joint, scale in own.env.action_scale.items():
+        found = before.env.action_scale.get(joint)
+        if joint not in own.start.fresh_joints and found != scale:
+            return f"env.action.scale of {joint} is {found}, must be {scale}"
     return None
 
 
@@ -60,22 +59,11 @@ def _other_observations(before: StageCfg, own: StageCfg) -> str | None:
     return None
 
 
-def _targets(action: ActionCfg) -> dict[str, tuple[float, float]]:
-    """Scale and offset of the targets by joint; nothing for an action that moves a hand."""
-    match action:
-        case JointPositionCfg():
-            return dict.fromkeys(action.joints, (action.scale, action.offset))
-        case JointTargetsCfg():
-            return {joint: (group.scale, 0.0) for group in action.groups.values() for joint in group.joints}
-        case DifferentialIkCfg():
-            return {}
-
-
 def taken_over(own: StageCfg) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a training takes from the policy that it starts from, and what it starts anew, in words."""
     start, running = own.start, own.agent.normalization == "running"
     anew = start.fresh_joints
-    others = [joint for joint in own.env.action.columns if joint not in anew]
+    others = [joint for joint in own.env.action_columns if joint not in anew]
     loaded, fresh = ["policy weights", "value weights"], ["optimiser"]
     if running:
         loaded.append("normaliser statistics")

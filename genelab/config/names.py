@@ -9,8 +9,11 @@ patterns.
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
+
+from genelab.config.base import broken_rule
 
 V = TypeVar("V")
 
@@ -52,6 +55,15 @@ def values_by_name(
     if missing := [name for name in all_of if name not in found]:
         raise ValueError(f"no pattern matches {kind} {missing[0]!r}")
     return {name: found[name] for name in known if name in found}
+
+
+@contextmanager
+def rule_of(field: str, value: object) -> Generator[None]:
+    """Turns a ValueError into the error of a field's rule, to raise in a model's validator."""
+    try:
+        yield
+    except ValueError as error:
+        raise broken_rule(field, value, str(error)) from error
 
 
 @functools.lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from genelab.config.base import AssetRef, Cfg, Sha256, broken_rule, known_names, low_to_high
+from genelab.config.names import matching, rule_of
 
 Vector = tuple[float, float, float]
 
@@ -37,7 +38,7 @@ class ActuatorCfg(Cfg):
     law: ActuatorLaw = "implicit_pd"
     """Which of the laws it is."""
     joints: tuple[str, ...] = Field(min_length=1)
-    """Joint names."""
+    """Joints by name patterns."""
     kp: NonNegativeFloat
     """Position gain, N/m or N m/rad."""
     kv: NonNegativeFloat
@@ -152,12 +153,11 @@ class RobotCfg(Cfg):
     def _every_joint_has_one_actuator_group(self) -> Self:
         group_of: dict[str, str] = {}
         for name, group in self.actuators.items():
-            field, value = f"actuators.{name}.joints", list(group.joints)
-            known_names(field, value, value, "joint", self.joints)
-            for joint in value:
-                if joint in group_of:
-                    raise broken_rule(field, value, f"joint {joint!r} stands in group {group_of[joint]!r} already")
-                group_of[joint] = name
+            with rule_of(f"actuators.{name}.joints", list(group.joints)):
+                for joint in self.joints_of(group):
+                    if joint in group_of:
+                        raise ValueError(f"joint {joint!r} stands in group {group_of[joint]!r} already")
+                    group_of[joint] = name
         missing = [joint for joint in self.joints if joint not in group_of]
         if missing:
             raise broken_rule("actuators", list(self.actuators), f"no group holds joint {missing[0]!r}")
@@ -209,9 +209,13 @@ class RobotCfg(Cfg):
             rule = f"must be {sign * own:g}, the mirror image of that of {name!r}"
             raise broken_rule(f"joints.{image}.default_pos", other, rule)
 
-    def law_of(self, joint: str) -> ActuatorLaw:
-        """Law of the actuator group that holds a joint."""
-        return next(group.law for group in self.actuators.values() if joint in group.joints)
+    def joints_of(self, group: ActuatorCfg) -> tuple[str, ...]:
+        """Joints of an actuator group, in its order."""
+        return matching(group.joints, self.joints, "joint")
+
+    def actuator_of(self, joint: str) -> ActuatorCfg:
+        """Actuator group that holds a joint."""
+        return next(group for group in self.actuators.values() if joint in self.joints_of(group))
 
 
 class GroundCfg(Cfg):

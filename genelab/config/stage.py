@@ -92,7 +92,7 @@ class StageCfg(Cfg):
     def _start_names_joints_and_terms(self) -> Self:
         for field in ("fresh_joints", "locked_joints"):
             joints = list(getattr(self.start, field))
-            known_names(f"start.{field}", joints, joints, "joint", self.env.action.columns)
+            known_names(f"start.{field}", joints, joints, "joint", self.env.action_columns)
         still_noisy = [joint for joint in self.start.locked_joints if joint not in self.start.fresh_joints]
         if still_noisy:
             rule = "must be in start.fresh_joints too: the noise of a joint that never moved is chance"

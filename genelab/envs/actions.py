@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointPositionCfg, JointTargetsCfg
+from genelab.config.actions import ActionCfg, DifferentialIkCfg, JointTargetsCfg
 from genelab.mdp.kinematics import damped_least_squares
 from genelab.mdp.rotations import quat_conjugate, quat_multiply, rotation_vector
 from genelab.sim.engine import Engine
@@ -22,33 +22,20 @@ class Action(Protocol):
 def make_action(cfg: ActionCfg, sim: Engine) -> Action:
     """The action of an environment."""
     match cfg:
-        case JointPositionCfg():
-            return JointPosition(cfg, sim)
         case JointTargetsCfg():
             return JointTargets(cfg, sim)
         case DifferentialIkCfg():
             return DifferentialIk(cfg, sim)
 
 
-class JointPosition:
-    """See `JointPositionCfg`."""
-
-    def __init__(self, cfg: JointPositionCfg, sim: Engine) -> None:
-        self._cfg, self._sim = cfg, sim
-
-    def targets(self, action: Tensor) -> Tensor:
-        """Targets around the default positions, not clipped."""
-        return self._sim.default_targets + self._cfg.offset + self._cfg.scale * action
-
-
 class JointTargets:
     """See `JointTargetsCfg`."""
 
     def __init__(self, cfg: JointTargetsCfg, sim: Engine) -> None:
-        scales = [group.scale for group in cfg.groups.values() for _ in group.joints]
-        self._scale = torch.tensor(scales, device=sim.device)
+        scales = cfg.scales(sim.names.joints)
+        self._scale = torch.tensor(list(scales.values()), device=sim.device)
         # A velocity target has no default but zero.
-        wants_velocity = torch.tensor([sim.wants_velocity(joint) for joint in cfg.joints], device=sim.device)
+        wants_velocity = torch.tensor([sim.wants_velocity(joint) for joint in scales], device=sim.device)
         self._default = sim.default_targets.masked_fill(wants_velocity, 0.0)
 
     def targets(self, action: Tensor) -> Tensor:
@@ -61,7 +48,7 @@ class DifferentialIk:
 
     def __init__(self, cfg: DifferentialIkCfg, sim: Engine) -> None:
         self._cfg, self._sim = cfg, sim
-        self._arm, self._fingers = sim.names.joint_ids(cfg.joints), sim.names.joint_ids(cfg.gripper.joints)
+        self._arm, self._fingers = (sim.names.joint_ids(part(sim.names.joints)) for part in (cfg.arm, cfg.fingers))
         self._link = sim.names.link_id(cfg.link)
         self._quat_w = sim.default_link_quat_w[self._link]
         self._low, self._high = sim.joint_range[:, self._arm]

@@ -47,7 +47,7 @@ class Environment:
             InputError: if a term's function or parameters are wrong.
         """
         self.cfg, self.purpose = cfg, purpose
-        self.num_envs, self.num_actions, self.device = sim.num_envs, len(cfg.action.columns), sim.device
+        self.num_envs, self.num_actions, self.device = sim.num_envs, len(cfg.action_columns), sim.device
         self.max_steps = min(cfg.max_episode_steps, purpose.max_steps or cfg.max_episode_steps)
         self.resets_broken = purpose.reset_broken
         self.tap: Tap | None = None

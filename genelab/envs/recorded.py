@@ -85,8 +85,8 @@ def _some_state(cfg: EnvCfg) -> StateView:
         "link_ang_vel_w": torch.zeros(1, len(links), 3),
         "object_pos_w": torch.zeros(1, len(objects), 3),
         "object_lin_vel_w": torch.zeros(1, len(objects), 3),
-        "action": torch.zeros(1, len(cfg.action.columns)),
-        "previous_action": torch.zeros(1, len(cfg.action.columns)),
+        "action": torch.zeros(1, len(cfg.action_columns)),
+        "previous_action": torch.zeros(1, len(cfg.action_columns)),
         "episode_step": torch.zeros(1, dtype=torch.int64),
     }
     state = StateView(

@@ -11,7 +11,7 @@ from genelab.sim.session import Session
 
 def reloaded_policy(task: TaskSpec, checkpoint: Checkpoint, session: Session, source: str) -> DeterministicPolicy:
     """The mean action of a checkpoint. Raises InputError if its weights do not fit the task; names `source`."""
-    actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action.columns), source)
+    actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action_columns), source)
     return DeterministicPolicy(actor, session.device, task.agent.actor_groups)
 
 

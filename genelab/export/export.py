@@ -61,7 +61,7 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     learner, groups = backend_of(task.agent), task.agent.actor_groups
     names = learner.input_names
     expected = [observation(task, loaded, *pair, source) for pair in zip(groups, names, strict=True)]
-    actor = learner.load_actor(loaded, task.agent, len(task.env.action.columns), source)
+    actor = learner.load_actor(loaded, task.agent, len(task.env.action_columns), source)
     widths = [each.input.shape[1] for each in expected]
     recorded = _recorded_observations(run_dir.round_trip_file, task, dict(zip(groups, widths, strict=True)))
     trained = TrainedCheckpoint(

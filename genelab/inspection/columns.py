@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genelab.config.actions import DifferentialIkCfg, JointTargetsCfg
+from genelab.config.actions import DifferentialIkCfg
 from genelab.config.env import EnvCfg
 from genelab.config.terms import ObservationGroupCfg
 from genelab.records.demos import ActionColumn, Bounds, LayoutRow
@@ -70,27 +70,13 @@ def target_columns(env: EnvCfg) -> list[Column]:
     """
     if isinstance(env.action, DifferentialIkCfg):
         scales = (*[env.action.scale] * 3, env.action.gripper.scale)
-        pairs = zip(env.action.columns, scales, strict=True)
+        pairs = zip(env.action_columns, scales, strict=True)
         return [Column(name, factor=scale, clip=(-scale, scale), is_action=True) for name, scale in pairs]
-    if isinstance(env.action, JointTargetsCfg):
-        return [
-            _target_column(env, joint, group.scale) for group in env.action.groups.values() for joint in group.joints
-        ]
-    joints = {name: env.robot.joints[name] for name in env.action.joints}
-    return [
-        Column(
-            name,
-            factor=env.action.scale,
-            shift=joint.default_pos + env.action.offset,
-            bounds=joint.range,
-            is_action=True,
-        )
-        for name, joint in joints.items()
-    ]
+    return [_target_column(env, joint, scale) for joint, scale in env.action_scale.items()]
 
 
 def _target_column(env: EnvCfg, name: str, scale: float) -> Column:
-    if env.robot.law_of(name) == "velocity":
+    if env.robot.actuator_of(name).law == "velocity":
         return Column(name, factor=scale, is_action=True)
     joint = env.robot.joints[name]
     return Column(name, factor=scale, shift=joint.default_pos, bounds=joint.range, is_action=True)

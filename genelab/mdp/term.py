@@ -67,7 +67,7 @@ class OfAction:
     """The columns of the action."""
 
     def names(self, env: EnvCfg, args: Arguments) -> Sequence[str]:  # noqa: D102
-        return env.action.columns
+        return env.action_columns
 
     def images(self, env: EnvCfg, args: Arguments) -> Images:  # noqa: D102
         return action_images(env)
@@ -319,4 +319,4 @@ def action_images(env: EnvCfg) -> Images:
     """Mirror images of the action. Raises InputError as `joint_images`, or for an action that moves a hand."""
     if isinstance(env.action, DifferentialIkCfg):
         raise InputError(f"env.action.kind = '{env.action.kind}': has no mirror image")
-    return joint_images(env.robot, env.action.columns)
+    return joint_images(env.robot, env.action_columns)

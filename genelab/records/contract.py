@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from genelab.config.actions import DifferentialIkCfg, JointTargetsCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg
@@ -69,7 +69,6 @@ def observation_of(
 
 
 FORMULAS: dict[str, tuple[str, ...]] = {
-    "joint_position": ("target = default_pos + offset + scale * action",),
     "joint_targets": (
         "position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'",
         "velocity target = scale * action, of joints with law 'velocity'",
@@ -84,7 +83,6 @@ FORMULAS: dict[str, tuple[str, ...]] = {
 }
 """From the output to the targets by kind of action."""
 UNITS = {
-    "joint_position": "m for a sliding joint, rad for a turning one",
     "joint_targets": "m or rad; m/s or rad/s of joints with law 'velocity'",
     "differential_ik": "m for a sliding joint, rad for a turning one",
 }
@@ -103,31 +101,28 @@ the robot is, not where it was told to be."""
 
 def action_of(env: EnvCfg) -> Action:
     """What the output means."""
-    cfg = env.action
-    fingers: Sequence[str] = ()
-    if isinstance(cfg, DifferentialIkCfg):
-        fingers = cfg.gripper.joints
+    cfg, joints = env.action, env.robot.joints
+    late = isinstance(cfg, JointTargetsCfg)
+    if isinstance(cfg, JointTargetsCfg):
+        moved, fingers = env.driven, ()
+        constants: dict[str, Param] = {"scale": list(env.action_scale.values())}
+    else:
+        moved, fingers = cfg.arm(joints), cfg.fingers(joints)
         numbers = cfg.model_dump(include={"link", "scale", "damping", "orientation_gain", "max_joint_step"})
         constants = numbers | {
             "clip": [-1.0, 1.0],
             "finger_scale": cfg.gripper.scale,
             "finger_range": list(cfg.gripper.range),
         }
-    elif isinstance(cfg, JointTargetsCfg):
-        scales = {joint: group.scale for group in cfg.groups.values() for joint in group.joints}
-        constants = {"scale": [scales[joint] for joint in cfg.joints]}
-    else:
-        constants = {"scale": cfg.scale, "offset": cfg.offset}
-    late = isinstance(cfg, JointTargetsCfg)
     return Action(
-        output=TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(cfg.columns))),
+        output=TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(env.action_columns))),
         kind=cfg.kind,
-        columns=cfg.columns,
+        columns=env.action_columns,
         formula=FORMULAS[cfg.kind],
         constants=constants,
-        symbols=SYMBOLS if isinstance(cfg, DifferentialIkCfg) else {},
+        symbols={} if late else SYMBOLS,
         unit=UNITS[cfg.kind],
-        joints=_joints(env.robot, cfg.joints),
+        joints=_joints(env.robot, moved),
         fingers=_joints(env.robot, fingers),
         gravity_compensation=env.robot.gravity_compensation,
         training_latency=cfg.latency if late else (0, 0),
@@ -136,7 +131,7 @@ def action_of(env: EnvCfg) -> Action:
 
 
 def _joints(robot: RobotCfg, names: Sequence[str]) -> tuple[ActionJoint, ...]:
-    groups = {joint: group for group in robot.actuators.values() for joint in group.joints}
+    groups = {name: robot.actuator_of(name) for name in names}
     return tuple(
         ActionJoint(
             name=name,

@@ -73,7 +73,7 @@ def _check_columns(where: str, demos: Demos, task: TaskSpec) -> None:
     for group, rows in demos.header.layout.items():
         for row in rows:
             _check_term(where, f"'{row.name}' in '{group}'", row, dump(task.env.observations[group].terms[row.name]))
-    columns = len(task.env.action.columns)
+    columns = len(task.env.action_columns)
     if demos.actions.shape[1] != columns:
         raise InputError(f"{where} has actions of {demos.actions.shape[1]} columns, the task {columns}")
 

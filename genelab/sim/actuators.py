@@ -16,8 +16,8 @@ class Driven:
 
     def __init__(self, cfg: EnvCfg, law: ActuatorLaw, device: torch.device) -> None:
         """Find them."""
-        driven = cfg.action.driven
-        columns = [column for column, joint in enumerate(driven) if cfg.robot.law_of(joint) == law]
+        driven = cfg.driven
+        columns = [column for column, joint in enumerate(driven) if cfg.robot.actuator_of(joint).law == law]
         self.joints = tuple(driven[column] for column in columns)
         """Their names, in the order of the targets."""
         # A slice where they are all of them in order, so that nothing is copied.
@@ -34,7 +34,7 @@ class ExplicitPd:
 
     def __init__(self, cfg: EnvCfg, joints: tuple[str, ...], device: torch.device) -> None:
         """`joints`: those under this law."""
-        groups = [next(group for group in cfg.robot.actuators.values() if joint in group.joints) for joint in joints]
+        groups = [cfg.robot.actuator_of(joint) for joint in joints]
         self._joints = torch.tensor([[*cfg.robot.joints].index(j) for j in joints], dtype=torch.int64, device=device)
         self._effort = torch.tensor([group.effort_limit or math.inf for group in groups], device=device)
         self._fastest = torch.tensor([group.velocity_limit or math.inf for group in groups], device=device)

@@ -45,16 +45,16 @@ class SceneFacts:
         self.joint_range = torch.tensor(
             [joint.range or endless for joint in robot.joints.values()], dtype=torch.float32, device=self.device
         ).T
-        self.default_targets = self.default_joint_pos[self.names.joint_ids(cfg.action.driven)]
+        self.default_targets = self.default_joint_pos[self.names.joint_ids(cfg.driven)]
         self._robot_cfg = robot
 
     def wants_velocity(self, joint: str) -> bool:
         """Whether the actuator of a joint takes velocities for targets."""
-        return self._robot_cfg.law_of(joint) == "velocity"
+        return self._robot_cfg.actuator_of(joint).law == "velocity"
 
 
 def _require_one_actuator_each(robot: RobotCfg) -> None:
-    joints = [name for group in robot.actuators.values() for name in group.joints]
+    joints = [name for group in robot.actuators.values() for name in robot.joints_of(group)]
     if sorted(joints) != sorted(robot.joints):
         raise InputError(f"env.robot.actuators: joints {sorted(joints)} are not each of {sorted(robot.joints)} once")
 

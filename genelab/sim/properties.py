@@ -32,9 +32,8 @@ class Properties:
     def __init__(self, store: Store, cfg: RobotCfg, device: torch.device) -> None:
         """Nothing is written yet."""
         self._store = store
-        groups = {joint: group for group in cfg.actuators.values() for joint in group.joints}
         self._gains = {
-            gain: torch.tensor([getattr(groups[joint], gain) for joint in cfg.joints], device=device)
+            gain: torch.tensor([getattr(cfg.actuator_of(joint), gain) for joint in cfg.joints], device=device)
             for gain in ("kp", "kv")
         }
         self._model: dict[str, Tensor] = {}

@@ -124,7 +124,7 @@ def _wanted(cfg: RobotCfg, name: str) -> dict[str, float]:
         "range[0]": joint.range[0] if joint.range else -math.inf,
         "range[1]": joint.range[1] if joint.range else math.inf,
     }
-    group = next(group for group in cfg.actuators.values() if name in group.joints)
+    group = cfg.actuator_of(name)
     if group.law != "explicit_pd":
         limit = math.inf if group.effort_limit is None else group.effort_limit
         wanted |= {"kp": group.kp, "kv": group.kv, "effort_limit[0]": -limit, "effort_limit[1]": limit}

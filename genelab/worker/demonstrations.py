@@ -261,7 +261,7 @@ class Collector:
             config_sha256=digest,
             layout={group: tuple(LayoutRow.model_validate(row) for row in rows) for group, rows in layout.items()},
             normalized=False,
-            actions=tuple(ActionColumn(name=name, bounds=(-1.0, 1.0)) for name in task.env.action.columns),
+            actions=tuple(ActionColumn(name=name, bounds=(-1.0, 1.0)) for name in task.env.action_columns),
             collection=collection,
         )
         groups = list(layout)

@@ -16,7 +16,7 @@ Kept in both: the termination on pole 2 reads its angle relative to pole 1.
 
 import math
 
-from genelab.config.actions import JointPositionCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
@@ -101,7 +101,7 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
             episode_length_s=12.0,
             sim=common.SIM,
             robot=robot,
-            action=JointPositionCfg(joints=("slider",)),
+            action=JointTargetsCfg(joints=("slider",)),
             observations=common.observations(robot.joints, LIMITS, hinge_speed=10.0, pole="pole_2"),
             rewards={
                 "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),

@@ -15,7 +15,7 @@ Known differences of both from the published task:
 
 import math
 
-from genelab.config.actions import JointPositionCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
@@ -94,7 +94,7 @@ def _task(task_id: str, summary: str, robot: RobotCfg, agent: PpoCfg) -> TaskSpe
             episode_length_s=10.0,
             sim=common.SIM,
             robot=robot,
-            action=JointPositionCfg(joints=("slider",)),
+            action=JointTargetsCfg(joints=("slider",)),
             observations=common.observations(robot.joints, LIMITS, hinge_speed=5.0, pole="pole"),
             rewards={
                 "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),

@@ -4,7 +4,7 @@ Poses, gains, limits of effort, rewards and the learner are those of the publish
 and friction loss of the joints are those of `unitree_go1` in the MuJoCo Menagerie (BSD-3-Clause).
 """
 
-from genelab.config.actions import JointPositionCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg, FeetCfg
@@ -84,7 +84,7 @@ def flat() -> TaskSpec:
             robot=robot(),
             ground=GroundCfg(),
             feet=FeetCfg(sites=tuple(f"{leg}_foot" for leg in common.LEGS)),
-            action=JointPositionCfg(joints=tuple(JOINTS), scale=0.25),
+            action=JointTargetsCfg(scale=0.25),
             observations={
                 "policy": ObservationGroupCfg(terms=shared, noise=True),
                 "critic": ObservationGroupCfg(terms={**shared, **velocity}, noise=False),

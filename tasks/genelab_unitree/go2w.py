@@ -7,7 +7,7 @@ and passive terms of the joints are those of `unitree_robots/go2w` in unitreerob
 
 from dataclasses import dataclass
 
-from genelab.config.actions import JointTargetCfg, JointTargetsCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg, FeetCfg
 from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
@@ -141,10 +141,8 @@ def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
         ground=GroundCfg(friction=FRICTION_FLOOR),
         feet=FeetCfg(sites=tuple(f"{leg}_wheel" for leg in LEGS)),
         action=JointTargetsCfg(
-            groups={
-                "legs": JointTargetCfg(joints=LEG_JOINTS, scale=0.25),
-                "wheels": JointTargetCfg(joints=WHEEL_JOINTS, scale=wheels.scale),
-            },
+            joints=(".*_(hip|thigh|calf)_joint", ".*_wheel_joint"),
+            scale={".*_(hip|thigh|calf)_joint": 0.25, ".*_wheel_joint": wheels.scale},
             latency=(0, 2),
             noise_std=0.05,
         ),

@@ -150,7 +150,8 @@ def test_info_shows_of_a_stage_what_differs_from_the_task(capsys: pytest.Capture
     assert run(["info", "Genelab-Velocity-Flat-Unitree-Go2W-v0"]) == 0
     shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stages.locked.")]
     assert "stages.locked.train.iterations = 6000" in shown
-    assert "stages.locked.env.action.groups.wheels.scale = 0.0" in shown
+    scale = {".*_(hip|thigh|calf)_joint": 0.25, ".*_wheel_joint": 0.0}
+    assert f"stages.locked.env.action.scale = {json.dumps(scale)}" in shown
     assert not any("decimation" in line for line in shown)
 
 

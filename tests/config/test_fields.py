@@ -1,16 +1,15 @@
-from genelab.config.actions import JointPositionCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.fields import leaves
 from genelab.config.terms import TerminationCfg
 from genelab.registry import all_tasks
 
 
 def test_a_leaf_has_value_default_and_meaning() -> None:
-    by_path = {leaf.path: leaf for leaf in leaves(JointPositionCfg(joints=("a",), scale=2.0))}
-    assert list(by_path) == ["kind", "joints", "scale", "offset"]
-    assert by_path["joints"].required
-    assert by_path["joints"].value == ["a"]
+    by_path = {leaf.path: leaf for leaf in leaves(JointTargetsCfg(joints=("a",), scale=2.0))}
+    assert list(by_path) == ["kind", "joints", "scale", "latency", "noise_std"]
+    assert (by_path["joints"].value, by_path["joints"].default) == (["a"], [".*"])
     assert (by_path["scale"].value, by_path["scale"].default) == (2.0, 1.0)
-    assert by_path["scale"].meaning == "Target change per unit of action, m or rad."
+    assert by_path["scale"].meaning.startswith("Target per unit of action, m, rad, m/s or rad/s: one for all joints")
 
 
 def test_an_entry_of_a_mapping_has_the_meaning_of_the_mapping_and_no_default() -> None:

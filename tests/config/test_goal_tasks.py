@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from genelab.config.actions import DifferentialIkCfg, JointPositionCfg
+from genelab.config.actions import DifferentialIkCfg, JointTargetsCfg
 from genelab.config.agent import PpoCfg, SacCfg
 from genelab.config.snapshot import dump_task, load_task
 from genelab.errors import InputError
@@ -61,7 +61,7 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
         (
             "env.action.kind",
             "velocity",
-            "env.action.kind = 'velocity': must be one of 'joint_position', 'joint_targets', 'differential",
+            "env.action.kind = 'velocity': must be one of 'joint_targets', 'differential_ik'",
         ),
         ("agent.algorithm", "td3", "agent.algorithm = 'td3': must be one of 'ppo', 'sac'"),
         ("agent.critic.activation", "elu", "agent.critic.activation = 'elu': must be 'relu', that of the actor"),
@@ -108,5 +108,5 @@ def test_models_of_a_field_are_told_apart_by_their_tag() -> None:
     assert isinstance(task.env.action, DifferentialIkCfg)
     assert isinstance(task.agent, SacCfg)
     pole = load_task(dump_task(POLE), "config.json")
-    assert isinstance(pole.env.action, JointPositionCfg)
+    assert isinstance(pole.env.action, JointTargetsCfg)
     assert isinstance(pole.agent, PpoCfg)

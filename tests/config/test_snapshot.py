@@ -63,8 +63,7 @@ def test_two_kinds_of_a_field_never_share_a_hash() -> None:
     columns = [{"kind": "flat"}, {"kind": "slope", "gradient": [0.0, 0.3]}, {"kind": "slope", "gradient": [0.0, 0.2]}]
     terrains = [_with("env.terrain", {"columns": [column]}, ROUGH) for column in columns]
     joints = [*TASK.env.action.joints]
-    actions = [{"kind": "joint_position", "joints": joints}]
-    actions.append({"kind": "joint_targets", "groups": {"all": {"joints": joints, "scale": 1.0}}})
+    actions = [{"kind": "joint_targets", "joints": joints, "scale": scale} for scale in (2.0, {"slider": 2.0})]
     tasks = [*terrains, *(_with("env.action", action) for action in actions)]
     assert len({config_sha256(task) for task in tasks}) == len(tasks)
 

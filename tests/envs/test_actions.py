@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genelab.config.actions import DifferentialIkCfg, GripperCfg, JointPositionCfg
+from genelab.config.actions import DifferentialIkCfg, GripperCfg, JointTargetsCfg
 from genelab.envs.actions import make_action
 from genelab.mdp.rotations import quat_multiply
 from genelab.mdp.state import Names
@@ -119,7 +119,10 @@ def test_targets_of_an_environment_do_not_depend_on_the_others() -> None:
 
 
 def test_columns_and_joints_have_names() -> None:
-    assert CFG.columns == ("hand_x", "hand_y", "hand_z", "gripper")
-    assert CFG.driven == (*AXES, *FINGERS)
-    joints = JointPositionCfg(joints=("b", "a"))
-    assert joints.columns == joints.driven == ("b", "a")
+    assert CFG.columns(Robot.names.joints) == ("hand_x", "hand_y", "hand_z", "gripper")
+    assert CFG.driven(Robot.names.joints) == (*AXES, *FINGERS)
+    joints = JointTargetsCfg(joints=("b", "[ac]"), scale={"[ab]": 0.5, "c": 2.0})
+    assert joints.columns("abcd") == joints.driven("abcd") == ("b", "a", "c")
+    assert list(joints.scales("abcd").items()) == [("b", 0.5), ("a", 0.5), ("c", 2.0)]
+    # All joints in the order of the robot, whatever their motors.
+    assert list(JointTargetsCfg(scale={"[ac]": 1.0, "[bd]": 2.0}).scales("abcd").values()) == [1.0, 2.0, 1.0, 2.0]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genelab.config.actions import JointTargetCfg, JointTargetsCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.envs.parts.delay import Delay
 from genelab.envs.parts.history import History
 from genelab.mdp.normal import standard_normal
@@ -14,13 +14,12 @@ from tests.envs.world import constant, empty_cfg, world
 
 
 def _action(latency: tuple[int, int], noise_std: float = 0.0) -> JointTargetsCfg:
-    legs = JointTargetCfg(joints=("a", "b"), scale=0.25)
-    return JointTargetsCfg(groups={"legs": legs}, latency=latency, noise_std=noise_std)
+    return JointTargetsCfg(scale=0.25, latency=latency, noise_std=noise_std)
 
 
 @pytest.mark.parametrize(("draw", "lag"), [(0.0, 0), (0.34, 1), (0.99, 2)])
 def test_an_action_arrives_late_by_what_was_drawn(draw: float, lag: int):
-    around = world(empty_cfg(), 2)
+    around = world(empty_cfg(action_columns=("a", "b")), 2)
     delay, around.draw = Delay(_action((0, 2)), around), constant(2, draw)
     delay.start(torch.tensor([True, True]))
     arrived = [delay.act(torch.full((2, 2), float(k)))[0, 0].item() for k in range(1, 6)]
@@ -29,7 +28,7 @@ def test_an_action_arrives_late_by_what_was_drawn(draw: float, lag: int):
 
 
 def test_a_new_episode_forgets_what_was_on_the_way():
-    delay = Delay(_action((2, 2)), world(empty_cfg(), 2))
+    delay = Delay(_action((2, 2)), world(empty_cfg(action_columns=("a", "b")), 2))
     delay.start(torch.tensor([True, True]))
     for _ in range(3):
         delay.act(torch.ones(2, 2))
@@ -38,7 +37,7 @@ def test_a_new_episode_forgets_what_was_on_the_way():
 
 
 def test_noise_comes_after_the_delay():
-    around = world(empty_cfg(), 2)
+    around = world(empty_cfg(action_columns=("a", "b")), 2)
     delay = Delay(_action((1, 1), noise_std=0.05), around)
     delay.start(torch.tensor([True, True]))
     # sqrt(-2 ln(1 - u)) cos(2 pi u) for u = 0.25.

@@ -39,7 +39,7 @@ def state_of(env: EnvCfg) -> StateView:
     """A state of one environment, without a simulator. Its numbers mean nothing."""
     names = Names(tuple(env.robot.joints), env.robot.links, tuple(env.objects))
     joints, links = torch.zeros(1, len(names.joints)), torch.zeros(1, len(names.links), 3)
-    objects, action = torch.zeros(1, len(names.objects), 3), torch.zeros(1, len(env.action.columns))
+    objects, action = torch.zeros(1, len(names.objects), 3), torch.zeros(1, len(env.action_columns))
     return StateView(
         names=names,
         joint_pos=joints,
@@ -72,7 +72,7 @@ def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: in
     """Random weights and a normaliser that has seen the observations."""
     torch.manual_seed(weights_seed)
     layout = layout_of(task)
-    actor = build_actor(task.agent, layout, len(task.env.action.columns))
+    actor = build_actor(task.agent, layout, len(task.env.action_columns))
     critic = build_critic(task.agent, layout)
     if task.agent.normalization == "running":
         actor.train().obs_normalizer.update(observations)  # pyright: ignore

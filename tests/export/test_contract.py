@@ -76,8 +76,7 @@ def test_observation_action_and_timing(file_format: ExportFormat, exported: Expo
     assert found.observation.terms[2].meaning == "Angular velocity of a link in its own frame, rad/s."
 
     assert found.action.output == TensorSpec(name="actions", dtype="float32", shape=("batch", 1))
-    assert found.action.constants == {"scale": 1.0, "offset": 0.0}
-    assert found.action.formula == ("target = default_pos + offset + scale * action",)
+    assert found.action.constants == {"scale": [1.0]}
     (joint,) = found.action.joints
     assert (joint.name, joint.default_pos, joint.range) == ("slider", 0.0, (-3.0, 3.0))
     assert (joint.kp, joint.kv, joint.effort_limit) == (80.0, 8.0, None)
@@ -106,12 +105,12 @@ def test_a_run_without_normaliser_says_so(make_run: MakeRun, tmp_path: Path):
     assert found.observation.normalization == "none"
 
 
-def test_default_pose_offset_and_scale_come_from_the_snapshot_not_the_registry(
+def test_default_pose_and_scale_come_from_the_snapshot_not_the_registry(
     make_run: MakeRun, observations: torch.Tensor, tmp_path: Path
 ):
     run_dir = make_run(tmp_path / "seed_5")
     snapshot = json.loads((run_dir.params / "env.json").read_text())
-    snapshot["action"] |= {"scale": 0.25, "offset": 0.5}
+    snapshot["action"] |= {"scale": 0.25}
     snapshot["robot"]["joints"]["slider"]["default_pos"] = -0.125
     (run_dir.params / "env.json").write_text(json.dumps(snapshot))
     data = {part: json.loads((run_dir.params / f"{part}.json").read_text()) for part in ("task", "env", "agent")}
@@ -119,7 +118,7 @@ def test_default_pose_offset_and_scale_come_from_the_snapshot_not_the_registry(
     run_dir.update(config_sha256=config_sha256(task))
     save(run_dir.final_checkpoint, make_checkpoint(task, observations))
     found = export_policy(run_dir, run_dir.final_checkpoint, "torchscript", tmp_path / "policy.pt").action
-    assert (found.constants, found.joints[0].default_pos) == ({"scale": 0.25, "offset": 0.5}, -0.125)
+    assert (found.constants, found.joints[0].default_pos) == ({"scale": [0.25]}, -0.125)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(1, 2), (0, 1), (0, 3), (2, 2)])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from genelab.config.actions import JointPositionCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
@@ -74,7 +74,7 @@ def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
             links=("cart",),
             actuators={"cart": ActuatorCfg(joints=("slide",), kp=80.0, kv=8.0)},
         ),
-        action=JointPositionCfg(joints=("slide",)),
+        action=JointTargetsCfg(joints=("slide",)),
         observations={
             "policy": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=True),
             "critic": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=False),

@@ -59,7 +59,7 @@ def test_a_line_ends_with_the_task_itself() -> None:
     assert [name for name, _ in task.line()] == ["gait", "smooth", "locked", "rolling", None]
     assert task.stage(None) == task.model_copy(update={"stages": {}})
     # Wheels are locked until the gait is smooth.
-    scales = [stage.env.action.groups["wheels"].scale for _, stage in task.line()]  # type: ignore[union-attr]
+    scales = [stage.env.action_scale["FL_wheel_joint"] for _, stage in task.line()]
     assert scales == [0.0, 0.0, 0.0, 20.0, 20.0]
     assert task.all_iterations == 1500 + 800 + 20 + 300 + 20
     assert task.env_steps(task.all_iterations) == task.all_iterations * 24 * 128
@@ -92,9 +92,8 @@ def test_the_plan_tells_every_stage(tmp_path: Path) -> None:
         ("stages=1", r"--set stages: holds several values \(locked\); set one of them"),
         ("stages.locked.train.iterations=0", "stages.locked.train.iterations = 0: Input should be greater than 0"),
         (
-            "stages.locked.env.action.groups.legs.scale=0.5",
-            r"the task cannot start from stages\.locked: there, scale and offset of the action on FL_hip_joint are "
-            r"\(0\.5, 0\.0\), must be \(0\.25, 0\.0\)",
+            'stages.locked.env.action.scale={".*_wheel_joint":0.0,".*_(hip|thigh|calf)_joint":0.5}',
+            r"cannot start from stages\.locked: there, env\.action\.scale of FL_hip_joint is 0\.5, must be 0\.25",
         ),
         ("agent.normalization=none", r"stages\.locked: there, agent\.normalization is running, must be none"),
     ],

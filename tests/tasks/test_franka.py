@@ -49,8 +49,8 @@ def test_joints_say_what_the_model_file_says() -> None:
 
 def test_timing_action_and_budget() -> None:
     assert (ENV.control_dt, ENV.max_episode_steps, TASK.train.num_envs) == (0.05, 100, 64)
-    assert ENV.action.columns == ("hand_x", "hand_y", "hand_z", "gripper")
-    assert ENV.action.driven == (*ARM, "finger_joint1", "finger_joint2")
+    assert ENV.action_columns == ("hand_x", "hand_y", "hand_z", "gripper")
+    assert ENV.driven == (*ARM, "finger_joint1", "finger_joint2")
     assert isinstance(TASK.agent, SacCfg)
     # The published two million environment steps.
     assert TASK.train.iterations * TASK.agent.num_steps_per_env * TASK.train.num_envs == 2_000_000

@@ -63,5 +63,5 @@ def test_it_begins_again_only_where_an_episode_ended() -> None:
 
 
 def test_it_moves_a_hand_and_no_joints() -> None:
-    with pytest.raises(ValueError, match="by differential IK, not by 'joint_position'"):
+    with pytest.raises(ValueError, match="by differential IK, not by 'joint_targets'"):
         Controller(get_task("GeneLab-Inverted-Pendulum-v1").env, 3, torch.device("cpu"))

@@ -343,9 +343,8 @@ def test_an_environment_starts_from_the_properties_of_the_model(build: Build) ->
     assert plain["friction/FL_wheel_link"].unique().tolist() == [1.0]
     assert plain["mass/base_link"].tolist() == pytest.approx([6.921] * N)
     env = stage(STAGE_1).env
-    groups = {joint: group for group in env.robot.actuators.values() for joint in group.joints}
     for gain in ("kp", "kv"):
-        own = [getattr(groups[joint], gain) for joint in env.robot.joints]
+        own = [getattr(env.robot.actuator_of(joint), gain) for joint in env.robot.joints]
         assert plain[gain][0].tolist() == properties.gains[gain].tolist() == pytest.approx(own)
 
 

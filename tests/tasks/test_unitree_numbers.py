@@ -125,8 +125,9 @@ def test_the_go2w(task: str, kv: float, limit: float, scale: float) -> None:
         "calf_joint": (*pd, 45.43),
         "wheel_joint": ("velocity", 0.0, kv, limit),
     }
-    groups = env.action.groups  # type: ignore[union-attr]
-    assert (groups["legs"].scale, groups["wheels"].scale) == (0.25, scale)
+    legs = [f"{leg}_{part}_joint" for leg in ("FL", "FR", "RL", "RR") for part in ("hip", "thigh", "calf")]
+    assert env.action_columns == (*legs, "FL_wheel_joint", "FR_wheel_joint", "RL_wheel_joint", "RR_wheel_joint")
+    assert list(env.action_scale.values()) == [0.25] * 12 + [scale] * 4
     assert (env.action.latency, env.action.noise_std) == ((0, 2), 0.05)  # type: ignore[union-attr]
     assert {(joint.armature, joint.damping, joint.frictionloss) for joint in env.robot.joints.values()} == {
         (0.01, 0.1, 0.2)

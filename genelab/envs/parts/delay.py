@@ -15,7 +15,7 @@ class Delay(Part):
         super().__init__()
         self._world = world
         self._low, self._high = cfg.latency
-        self._noise_std, self._columns = cfg.noise_std, len(cfg.columns)
+        self._noise_std, self._columns = cfg.noise_std, len(world.cfg.action_columns)
         self.begin()
 
     def begin(self) -> None:

@@ -22,10 +22,10 @@ class Randomizations(Part):
         self._terms = {
             name: bind(f"env.randomizations.{name}", term, world.cfg) for name, term in cfg.randomizations.items()
         }
-        self._driven = sim.names.joint_columns(cfg.action.driven, sim.device)
-        takes_velocity = [sim.wants_velocity(joint) for joint in cfg.action.driven]
+        self._driven = sim.names.joint_columns(cfg.driven, sim.device)
+        takes_velocity = [sim.wants_velocity(joint) for joint in cfg.driven]
         self._unbiased = torch.tensor(takes_velocity, device=sim.device)
-        self._bias = world.zeros(len(cfg.action.driven))
+        self._bias = world.zeros(len(cfg.driven))
         """What encoders read too much, m or rad. Shape: (num_envs, driven)."""
 
     def begin(self) -> None:

@@ -72,7 +72,7 @@ def _forget_locked(trainer: PpoTrainer, task: TaskSpec) -> None:
     with torch.no_grad():
         for group, model in readers.items():
             _linear(model)[0].weight[:, joint_columns(task.env, group, joints)] = 0.0
-        rows = [list(task.env.action.columns).index(joint) for joint in joints]
+        rows = [list(task.env.action_columns).index(joint) for joint in joints]
         mean = _linear(actor)[-1]
         mean.weight[rows] = 0.0
         mean.bias[rows] = 0.0
@@ -86,7 +86,7 @@ def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
     """Start anew action noise and statistics of some joints."""
     start = task.start
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
-    columns = [list(task.env.action.columns).index(joint) for joint in start.fresh_joints]
+    columns = [list(task.env.action_columns).index(joint) for joint in start.fresh_joints]
     with torch.no_grad():
         actor.distribution.std_param[columns] = agent.init_std  # pyright: ignore
         readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore

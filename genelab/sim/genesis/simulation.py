@@ -289,7 +289,7 @@ class Simulation(SceneFacts):
             if group.law == "explicit_pd":
                 # Its force is computed by `Drives`.
                 continue
-            dofs = [self._dofs[column] for column in self.names.joint_ids(group.joints)]
+            dofs = [self._dofs[column] for column in self.names.joint_ids(robot.joints_of(group))]
             self._robot.set_dofs_kp([group.kp] * len(dofs), dofs)
             self._robot.set_dofs_kv([group.kv] * len(dofs), dofs)
             limit = float("inf") if group.effort_limit is None else group.effort_limit

@@ -1,6 +1,6 @@
 """A task from a package of its own: bring a cart to rest in the middle of its rail."""
 
-from genelab.config.actions import JointPositionCfg
+from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg, SimCfg
@@ -29,7 +29,7 @@ def register() -> None:
         episode_length_s=5.0,
         sim=SimCfg(collision=False),
         robot=robot,
-        action=JointPositionCfg(joints=("slider",), scale=0.5),
+        action=JointTargetsCfg(joints=("slider",), scale=0.5),
         observations={
             "policy": ObservationGroupCfg(terms=terms, noise=True),
             "critic": ObservationGroupCfg(terms=terms, noise=False),
