@@ -52,8 +52,8 @@ def command(
         _report(_require_same(out, task_id, config_sha256(task), cfg), out, "has been collected already")
         return
 
-    from genelab.worker.demonstrations import collect, controller_of
-    from genelab.worker.session import start_session
+    from genelab.jobs.collect import collect, controller_of
+    from genelab.jobs.session import start_session
 
     controller_of(task, cfg)
     session, _ = start_session(seed, ExecutionCfg(device=device, threads=threads), task)

@@ -11,12 +11,11 @@ from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.terrain import TerrainCfg
 from genelab.errors import RunError
-from genelab.records.derived import LevelResult, by_level, no_better_than_idle, success_above_idle
+from genelab.records.derived import LevelResult, by_level, no_better_than_idle, reload_told, success_above_idle
 from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
 from genelab.registry import get_task
 from genelab.runs.files import write_record
-from genelab.worker.assessment import assess, reload_told
 
 
 @click.command
@@ -46,6 +45,9 @@ def command(
     run_dir = run_of(task_id, checkpoint)
     require_place("--out", out)
     protocol = changed_protocol(run_dir.task().protocol, num_envs=num_envs, episodes=episodes, seed=seed)
+
+    from genelab.jobs.evaluate import assess
+
     record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config)
 
     click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}")

@@ -54,12 +54,12 @@ def command(
     if as_json:
         click.echo(json.dumps(inspection.model_dump(mode="json"), indent=2))
     else:
-        from genelab.inspection.table import lines
+        from genelab.show.inspection_table import lines
 
         for line in lines(inspection):
             click.echo(line)
     if plot is not None:
-        from genelab.inspection.picture import write_pictures
+        from genelab.show.inspection_picture import write_pictures
 
         for path in write_pictures(inspection, plot):
             click.echo(f"wrote {path}", err=as_json)

@@ -7,9 +7,8 @@ import click
 from genelab.cli.checkpoint import run_of
 from genelab.cli.options import field_option, require_place
 from genelab.config.run import ExecutionCfg
-from genelab.publish.probe import draw, lines
 from genelab.runs.files import write_atomic, write_record
-from genelab.worker.probing import probe
+from genelab.show.probe import draw, lines
 
 
 @click.command
@@ -28,6 +27,9 @@ def command(task_id: str, checkpoint: Path, device: str, threads: int, out: Path
     run_dir = run_of(task_id, checkpoint)
     require_place("--out", out)
     require_place("--plot", plot)
+
+    from genelab.jobs.probe import probe
+
     record = probe(run_dir, checkpoint, ExecutionCfg(device=device, threads=threads))
     click.echo(f"{task_id} seed {record.seed}, {record.num_envs} environments a case")
     for line in lines(record):

@@ -6,7 +6,6 @@ import click
 
 from genelab.cli.options import field_option
 from genelab.config.run import ExecutionCfg
-from genelab.worker.replay import replay
 
 
 @click.command
@@ -18,6 +17,8 @@ def command(folder: Path, device: str | None) -> int:
     DIR is `guard/<iteration>` in a run directory. Without --device it runs where the fault was found. Exit code 1 if
     the fault does not come again.
     """
+    from genelab.jobs.replay_guard import replay
+
     told, found = replay(folder, device)
     where = "" if told.step is None else f", step {told.step}"
     click.echo(f"recorded  iteration {told.iteration}{where}: {told.tensor} is {told.value}")

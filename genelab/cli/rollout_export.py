@@ -9,7 +9,6 @@ from genelab.cli.options import changed_protocol, field_option, protocol_options
 from genelab.config.run import ExecutionCfg
 from genelab.errors import RunError
 from genelab.records.statistics import mean, population_std
-from genelab.worker.exported import roll_out
 
 
 @click.command
@@ -37,6 +36,9 @@ def command(
     """
     run_dir = run_of(task_id, checkpoint)
     protocol = changed_protocol(run_dir.task().protocol, num_envs=num_envs, episodes=episodes, seed=seed)
+
+    from genelab.jobs.rollout_export import roll_out
+
     found = roll_out(run_dir, checkpoint, policy, protocol, ExecutionCfg(device=device, threads=threads))
     click.echo(f"{task_id}, {protocol.episodes} episodes, eval seed {protocol.seed}")
     for name, table in (("native", found.native), ("exported", found.exported)):

@@ -77,7 +77,7 @@ def command(
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
     plan = make_plan(task, overrides, execution, cfg, checkpoint)
     if plan.trains:
-        from genelab.worker.demonstrations import checked_demonstrations
+        from genelab.jobs.demonstrations import checked_demonstrations
 
         # Before anything is written, or each seed would say it again.
         checked_demonstrations(task)

@@ -8,7 +8,6 @@ from genelab.cli.checkpoint import run_of
 from genelab.cli.options import field_option, require_place
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
-from genelab.worker.filming import write_film
 
 
 @click.command
@@ -38,5 +37,8 @@ def command(
     cfg = VideoCfg(seconds=seconds, episode=episode, fps=fps)
     run_dir = run_of(task_id, checkpoint)
     require_place("--out", out, ".mp4")
+
+    from genelab.jobs.film import write_film
+
     count, rate = write_film(run_dir, checkpoint, cfg, ExecutionCfg(device=device, threads=threads), out)
     click.echo(f"wrote {out}: {count} pictures, {float(rate):g} a second, from episode {episode} of the evaluation on")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from genelab.config.overrides import Override
 from genelab.config.snapshot import canonical_json
-from genelab.publish.text import cell, number, seconds, single
 from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
@@ -17,6 +16,7 @@ from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
 from genelab.records.seed_files import SeedFiles
 from genelab.records.stamps import CodeStamp, HardwareStamp
+from genelab.show.text import cell, number, seconds, single
 
 
 def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:

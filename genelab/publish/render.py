@@ -4,13 +4,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from genelab.publish.curves import draw, is_ours, problem
 from genelab.publish.published import read_differences, read_published
 from genelab.publish.store import load_store
-from genelab.publish.text import cell, number
 from genelab.publish.view import current, task_view
 from genelab.records.check import CheckedEntry
 from genelab.runs.files import write_atomic
+from genelab.show.curves import draw, is_ours, problem
+from genelab.show.text import cell, number
 
 PAGE = "reference-runs.md"
 PICTURES = "curves"

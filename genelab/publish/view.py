@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genelab.publish.facts import facts_of, link
-from genelab.publish.probe import probe_rows
 from genelab.publish.published import Difference, PublishedRow
-from genelab.publish.text import NONE, cell, number, seconds
 from genelab.records.build_entry import changes
 from genelab.records.check import CheckedEntry
 from genelab.records.entry import EntryRecord
 from genelab.records.statistics import Sample, sample
+from genelab.show.probe import probe_rows
+from genelab.show.text import NONE, cell, number, seconds
 
 Row = tuple[str, ...]
 

@@ -142,3 +142,12 @@ def round_trip_of(
         passed=largest <= tolerance,
         differs=differs,
     )
+
+
+def reload_told(found: RoundTrip) -> str:
+    """What came of the reload check, in one line."""
+    told = f"largest difference {found.max_abs_difference:g} to the policy in memory"
+    if not found.differs:
+        return told
+    why = "trained on another processor, versions or threads, returns not comparable bit for bit"
+    return f"{told}; {why} ({'; '.join(found.differs)})"

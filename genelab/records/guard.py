@@ -8,6 +8,11 @@ from genelab.config.base import Sha256
 from genelab.config.run import NanPolicy
 from genelab.records.base import Record
 
+STATE = "state.safetensors"
+"""The whole training state at the start of the iteration, beside the record."""
+SCHEMA = "genelab/guard-state/1"
+"""Schema of the files of tensors there."""
+
 
 class GuardRecord(Record):
     """The first thing in an iteration that was not normal."""

@@ -36,7 +36,7 @@ def _run_phase(phase: str, run_dir: RunDir) -> int:
             from genelab.worker.training import train
 
             return 0 if train(run_dir, StopFlag()) else STOPPED
-        from genelab.worker.assessment import evaluate_run
+        from genelab.worker.evaluation import evaluate_run
 
         evaluate_run(run_dir)
         return 0

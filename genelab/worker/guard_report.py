@@ -4,25 +4,22 @@ import shlex
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genelab.learn.guard import Fault, FaultError
+from genelab.learn.protocol import Trainer
+from genelab.learn.state import save_state
 from genelab.records import names
-from genelab.records.guard import GuardRecord
+from genelab.records.guard import SCHEMA, STATE, GuardRecord
 from genelab.runs.files import disk_errors, write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 
-if TYPE_CHECKING:
-    from genelab.learn.backend import Trainer
-    from genelab.learn.guard import Fault, FaultError
-
 _OLD = "old-"
 SUMMARY = "summary.txt"
-LAST_GOOD, TENSORS, STATE = "last_good", "tensors.safetensors", "state.safetensors"
-SCHEMA = "genelab/guard-state/1"
-"""Schema of these files of tensors."""
+LAST_GOOD, TENSORS = "last_good", "tensors.safetensors"
 
 
-def write_report(run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> Path:
+def write_report(run_dir: RunDir, trainer: Trainer, error: FaultError) -> Path:
     """Write `guard/<iteration>/` and return it.
 
     Args:
@@ -62,10 +59,8 @@ def _replace(folder: Path, draft: Path) -> None:
     shutil.rmtree(old)
 
 
-def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer", error: "FaultError") -> None:
+def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: Trainer, error: FaultError) -> None:
     """Write the files of a report into `draft`, which will be renamed to `folder`."""
-    from genelab.learn.state import save_state
-
     fault, run = error.fault, run_dir.load()
     save_state(draft / TENSORS, SCHEMA, error.tensors)
     last_good = draft / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
@@ -95,7 +90,7 @@ def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: "Trainer",
     write_record(draft / names.FAULT, record)
 
 
-def _summary(folder: Path, fault: "Fault", last_good: str) -> str:
+def _summary(folder: Path, fault: Fault, last_good: str) -> str:
     environments = ", ".join(map(str, fault.environments[:20])) + (", ..." if len(fault.environments) > 20 else "")
     reproduced = {True: "yes", False: "NO: look for something outside environment, step and seed", None: "not tried"}
     rows: dict[str, Any] = {
@@ -124,7 +119,7 @@ def _summary(folder: Path, fault: "Fault", last_good: str) -> str:
 class ResetLog:
     """Tells of broken environments that were reset, seldom: when their number has doubled."""
 
-    def __init__(self, trainer: "Trainer") -> None:
+    def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
         self._told = trainer.env_resets
 

@@ -3,32 +3,39 @@
 import resource
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genelab.config.fit import taken_over
-from genelab.config.run import NanPolicy
 from genelab.config.task import TaskSpec
+from genelab.envs.make import make_env
+from genelab.envs.purpose import Purpose
 from genelab.errors import DivergedError, InputError
+from genelab.evaluation.episodes import run_episodes
+from genelab.evaluation.evaluate import Recorder
+from genelab.jobs.demonstrations import prefill
+from genelab.jobs.session import start_session
+from genelab.jobs.trainer import load_training_state, make_trainer
+from genelab.learn.backend import backend_of
+from genelab.learn.checkpoint import load
+from genelab.learn.guard import FaultError
+from genelab.learn.policy import DeterministicPolicy
+from genelab.learn.protocol import Trainer
+from genelab.learn.round_trip import write_round_trip
+from genelab.learn.state import load_state, save_state
 from genelab.records.files import sha256_file
 from genelab.records.run import RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
-from genelab.worker.demonstrations import prefill
+from genelab.sim.session import Session
 from genelab.worker.guard_report import SUMMARY, ResetLog, write_report
-from genelab.worker.session import start_session
-
-if TYPE_CHECKING:
-    from genelab.learn.backend import Trainer
-    from genelab.sim.session import Session
-    from genelab.worker.stop import StopFlag
-
+from genelab.worker.stop import StopFlag
 
 RESUME = "genelab/resume/4"
 """Schema of a training state."""
 
 
-def train(run_dir: RunDir, stop: "StopFlag") -> bool:
+def train(run_dir: RunDir, stop: StopFlag) -> bool:
     """Train the seed of a run directory to the end of a stage. Each stage has a process of its own.
 
     Iterations are counted over all stages.
@@ -44,8 +51,6 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     record, whole = run_dir.load(), run_dir.task()
     stage, task = whole.line()[len(record.stages)]
     session, stamps = start_session(record.seed, record.execution.requested, task)
-
-    from genelab.learn.guard import FaultError
 
     wanted = record.execution.requested
     built = time.perf_counter()
@@ -103,31 +108,12 @@ def train(run_dir: RunDir, stop: "StopFlag") -> bool:
     return True
 
 
-def make_trainer(
-    task: TaskSpec, config_sha256: str, session: "Session", seed: int, *, nan_policy: NanPolicy, max_env_resets: int
-) -> "Trainer":
-    """The trainer of a seed in an environment of its own, at its beginning. Seed the global generators before."""
-    from genelab.envs.make import make_env
-    from genelab.envs.purpose import Purpose
-    from genelab.learn.backend import backend_of
-
-    backend = backend_of(task.agent)
-    purpose = Purpose.training(
-        task, seed, final_observations=backend.final_observations, reset_broken=nan_policy == "reset-env"
-    )
-    env = make_env(task, purpose, task.train.num_envs, session)
-    return backend.make_trainer(task, config_sha256, env, max_env_resets=max_env_resets)
-
-
-def _warm_start(run_dir: RunDir, trainer: "Trainer", task: TaskSpec, record: RunRecord) -> None:
+def _warm_start(run_dir: RunDir, trainer: Trainer, task: TaskSpec, record: RunRecord) -> None:
     """Start from the policy of the stage before, or from the checkpoint of another training that run.json names.
 
     Raises:
         InputError: if it is missing or another file by now, or its weights do not fit.
     """
-    from genelab.learn.backend import backend_of
-    from genelab.learn.checkpoint import load
-
     if record.stages:
         name, sha256 = record.stages[-1].checkpoint.path, record.stages[-1].checkpoint.sha256
     elif record.parent is not None:
@@ -149,14 +135,12 @@ def _iterations_before(record: RunRecord) -> int:
     return record.stages[-1].checkpoint.iteration if record.stages else 0
 
 
-def restore(run_dir: RunDir, trainer: "Trainer") -> float:
+def restore(run_dir: RunDir, trainer: Trainer) -> float:
     """Continue a stage from its newest training state, if there is one; returns the wall-clock spent so far, s.
 
     Raises:
         InputError: as `load_state`, or if it is of another config or trainer.
     """
-    from genelab.learn.state import load_state
-
     record, task = run_dir.load(), run_dir.task()
     stage, _ = task.line()[len(record.stages)]
     path, begun = run_dir.resume_state(stage), _iterations_before(record)
@@ -170,31 +154,13 @@ def restore(run_dir: RunDir, trainer: "Trainer") -> float:
     return state["train_wall_s"]
 
 
-def load_training_state(trainer: "Trainer", state: Any, path: Path) -> None:
-    """Bring a trainer to a state that a file holds.
-
-    Raises:
-        InputError: if it is not a whole state of this trainer; names `path`.
-    """
-    from genelab.learn.state import require_like, whole_state
-
-    def of_one_form(data: dict[str, Any]) -> dict[str, Any]:
-        # The buffer grows and looks at its own state; generators depend on the device.
-        return {name: value for name, value in data.items() if name not in ("buffer", "rng")}
-
-    with whole_state(path, "training state"):
-        require_like(of_one_form(trainer.state_dict()), of_one_form(state))
-        trainer.load_state_dict(state)
-
-
-def _save(run_dir: RunDir, stage: str | None, trainer: "Trainer", spent_s: float) -> None:
+def _save(run_dir: RunDir, stage: str | None, trainer: Trainer, spent_s: float) -> None:
     # rsl_rl's numbering: model_<it> is the policy after iteration number <it>, counted from 0.
     trainer.save(run_dir.checkpoint(trainer.iteration - 1))
     _save_resume_state(run_dir, stage, trainer, spent_s)
 
 
-def _save_resume_state(run_dir: RunDir, stage: str | None, trainer: "Trainer", spent_s: float) -> None:
-    from genelab.learn.state import save_state
+def _save_resume_state(run_dir: RunDir, stage: str | None, trainer: Trainer, spent_s: float) -> None:
 
     with disk_errors(run_dir.resume):
         run_dir.resume.mkdir(exist_ok=True)
@@ -225,8 +191,8 @@ def _finish(
     run_dir: RunDir,
     stage: str | None,
     task: TaskSpec,
-    trainer: "Trainer",
-    session: "Session",
+    trainer: Trainer,
+    session: Session,
     wall_s: float,
     timing: TrainTiming,
 ) -> None:
@@ -254,15 +220,8 @@ def _finish(
         run_dir.resume_state(stage).unlink(missing_ok=True)
 
 
-def _write_round_trip(path: Path, task: TaskSpec, trainer: "Trainer", session: "Session", weights: str) -> None:
+def _write_round_trip(path: Path, task: TaskSpec, trainer: Trainer, session: Session, weights: str) -> None:
     """Evaluate the policy that is still in memory on the first episodes, in a scene of its own."""
-    from genelab.envs.make import make_env
-    from genelab.envs.purpose import Purpose
-    from genelab.evaluation.episodes import run_episodes
-    from genelab.evaluation.evaluate import Recorder
-    from genelab.learn.policy import DeterministicPolicy
-    from genelab.learn.round_trip import write_round_trip
-
     count = min(task.protocol.round_trip_episodes, task.protocol.episodes)
     env = make_env(task, Purpose.evaluation(task, task.protocol), min(count, task.protocol.num_envs), session)
     groups = task.agent.actor_groups
@@ -277,7 +236,7 @@ def _resets_before(record: RunRecord) -> int:
     return record.stages[-1].guards.get("env_resets", 0) if record.stages else 0
 
 
-def _counters(record: RunRecord, trainer: "Trainer") -> dict[str, int]:
+def _counters(record: RunRecord, trainer: Trainer) -> dict[str, int]:
     """Over all stages. Kept once something was counted, whatever the policy is by then."""
     count = trainer.env_resets + _resets_before(record)
     return {"env_resets": count} if count or trainer.env.resets_broken else {}

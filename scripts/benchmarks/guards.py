@@ -12,11 +12,11 @@ from genelab.config.agent import SacCfg
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, NanPolicy
+from genelab.jobs import demonstrations
+from genelab.jobs.trainer import make_trainer
 from genelab.registry import get_task
 from genelab.sim.make import start
 from genelab.sim.session import resolve_device
-from genelab.worker import demonstrations
-from genelab.worker.training import make_trainer
 
 LIMIT = 0.02
 WARM_UP = 2

@@ -9,13 +9,13 @@ from pathlib import Path
 from benchmarks.common import FRANKA, MIB, SEED, parser
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
-from genelab.learn.backend import Trainer
+from genelab.jobs import demonstrations
+from genelab.jobs.trainer import make_trainer
+from genelab.learn.protocol import Trainer
 from genelab.learn.state import load_state, save_state
 from genelab.registry import get_task
 from genelab.sim.make import start
 from genelab.sim.session import Session, resolve_device
-from genelab.worker import demonstrations
-from genelab.worker.training import make_trainer
 
 STEPS = 200
 

@@ -7,7 +7,8 @@ import pytest
 
 from genelab.learn.checkpoint import load
 from genelab.learn.state import load_state
-from genelab.worker.guard_report import SCHEMA, TENSORS
+from genelab.records.guard import SCHEMA
+from genelab.worker.guard_report import TENSORS
 from tests.e2e.conftest import TASK, genelab, read, train_args
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]

@@ -5,10 +5,10 @@ import pytest
 
 from genelab.inspection import demos as module
 from genelab.inspection.demos import inspect_demos
-from genelab.inspection.picture import write_pictures
-from genelab.inspection.table import lines
 from genelab.records.demos import encode_demos
 from genelab.records.inspection import Inspection
+from genelab.show.inspection_picture import write_pictures
+from genelab.show.inspection_table import lines
 from tests import franka_demos
 from tests.inspection.demo_files import demos, raw_observations, standardised
 

@@ -8,11 +8,11 @@ import pytest
 
 from genelab.config.stage import StageCfg, TrainCfg
 from genelab.config.task import TaskSpec
-from genelab.publish.curves import draw
 from genelab.publish.render import compose
 from genelab.publish.store import add_entry
 from genelab.records.check import check_path
 from genelab.records.curve import curve_of
+from genelab.show.curves import draw
 from tests.records.factory import ITERATIONS, edit, make_sweep, make_task
 from tests.records.test_check import messages, set_at
 

@@ -16,6 +16,7 @@ import torch
 from genelab.config import snapshot as snapshots
 from genelab.config.snapshot import config_sha256, dump_task, load_task
 from genelab.errors import GenelabError
+from genelab.jobs.replay_guard import read_guard
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.round_trip import SCHEMA as ROUND_TRIP
 from genelab.learn.round_trip import recorded_observations, write_round_trip
@@ -34,7 +35,6 @@ from genelab.records.seed_files import read_task
 from genelab.runs import curve as curves
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.live import describe_evaluation, read_progress
-from genelab.worker.replay import read_guard
 from tests.records.factory import make_contract, make_sweep, make_task, make_walker
 from tests.robust import mutations
 from tests.robust.sac_readers import SacWorld, sac_readers

@@ -17,7 +17,7 @@ from genelab.learn.guard import Fault, FaultError
 from genelab.learn.rsl_rl.checkpoint import save as save_checkpoint
 from genelab.learn.state import load_state, save_state
 from genelab.records.files import read_record
-from genelab.records.guard import GuardRecord
+from genelab.records.guard import SCHEMA, GuardRecord
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.runs.curve import CurveWriter
@@ -25,7 +25,7 @@ from genelab.runs.files import write_record
 from genelab.runs.lock import LOCK_NAME, locked
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors.local import LocalExecutor
-from genelab.worker.guard_report import SCHEMA, TENSORS, write_report
+from genelab.worker.guard_report import TENSORS, write_report
 from tests.records.factory import make_sweep
 from tests.robust.disk import SmallDisk, small_disk
 from tests.robust.trainers import make_run, ppo_trainer

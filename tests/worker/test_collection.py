@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from genelab.errors import InputError
+from genelab.jobs.collect import UNFINISHED, Collector, go_on
 from genelab.learn.state import save_state
-from genelab.worker.demonstrations import UNFINISHED, Collector, go_on
 from tests.learn.sb3.point_mass import PointMass
 
 

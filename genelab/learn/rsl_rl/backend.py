@@ -13,9 +13,9 @@ from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.protocol import Env
 from genelab.errors import InputError
-from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout, load_weights
+from genelab.learn.protocol import Networks, Trainer
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.learn.rsl_rl.widen import kept_columns, widened

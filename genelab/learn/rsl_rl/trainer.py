@@ -13,10 +13,10 @@ from tensordict import TensorDict
 from genelab.config.agent import PpoCfg
 from genelab.envs.protocol import Env
 from genelab.envs.step import Observations
-from genelab.learn.backend import Metrics
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.guard import FaultError, clone_tree
+from genelab.learn.protocol import Metrics
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import build_actor, build_critic

@@ -9,9 +9,9 @@ from torch import nn
 from genelab.config.agent import AgentCfg, SacCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.protocol import GoalEnv
-from genelab.learn.backend import Networks, Trainer
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout
+from genelab.learn.protocol import Networks, Trainer
 from genelab.learn.sb3 import policy
 from genelab.learn.sb3.policy import Deployable, GoalActor
 from genelab.learn.sb3.trainer import SacTrainer

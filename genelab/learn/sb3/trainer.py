@@ -11,10 +11,10 @@ from torch import Tensor
 
 from genelab.config.agent import SacCfg
 from genelab.envs.protocol import GoalEnv
-from genelab.learn.backend import Metrics
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.guard import FaultError, clone_tree
+from genelab.learn.protocol import Metrics
 from genelab.learn.sb3.checkpoint import checkpoint_of, save
 from genelab.learn.sb3.collector import Collector
 from genelab.learn.sb3.demos import add_demonstrations

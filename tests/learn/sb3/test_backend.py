@@ -6,8 +6,9 @@ import torch
 from genelab.config.agent import NetworkCfg, SacCfg
 from genelab.errors import InputError
 from genelab.learn import checkpoint as checkpoints
-from genelab.learn.backend import Backend, backend_of
+from genelab.learn.backend import backend_of
 from genelab.learn.policy import DeterministicPolicy
+from genelab.learn.protocol import Backend
 from genelab.learn.sb3.trainer import SacTrainer
 from tests.learn.sb3.point_mass import GROUPS, PointMass
 

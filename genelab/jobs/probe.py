@@ -5,9 +5,11 @@ from pathlib import Path
 
 from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError
+from genelab.evaluation.probe import drive
+from genelab.jobs.session import Started, start_session
+from genelab.learn import checkpoint as checkpoints
 from genelab.records.probe import ProbeRecord, case_of
 from genelab.runs.run_dir import RunDir
-from genelab.worker.session import Started, start_session
 
 
 def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: Started | None = None) -> ProbeRecord:
@@ -17,15 +19,11 @@ def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: Star
         InputError: if the task has no probe, or the checkpoint does not belong to the run.
         DivergedError: if a state broke.
     """
-    from genelab.learn import checkpoint as checkpoints
-
     record, task = run_dir.load(), run_dir.task()
     if task.probe is None:
         raise InputError(f"task '{task.id}' has no probe")
     loaded = checkpoints.load_of_run(path, run_dir)
     session, stamps = started or start_session(task.probe.seed, execution, task)
-
-    from genelab.evaluation.probe import drive
 
     driven = drive(task, task.probe, loaded, session, f"checkpoint '{path}'")
     rows = zip(task.probe.cases.items(), driven.achieved.tolist(), driven.fell.tolist(), strict=True)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from genelab.evaluation.episodes import EpisodeTable
-from genelab.worker.exported import Comparison, larger
+from genelab.jobs.rollout_export import Comparison, larger
 
 
 def _comparison(**changes: float) -> Comparison:

@@ -1,7 +1,7 @@
 """Steps from what a guard saved to the fault that it found."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -9,20 +9,18 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import first_problem
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.jobs.session import start_session
+from genelab.jobs.trainer import load_training_state, make_trainer
+from genelab.learn.guard import Fault, FaultError
+from genelab.learn.state import load_state
 from genelab.records import names
 from genelab.records.files import read_record
-from genelab.records.guard import GuardRecord
+from genelab.records.guard import SCHEMA, STATE, GuardRecord
 from genelab.runs.run_dir import RunDir
-from genelab.worker.guard_report import SCHEMA, STATE
-from genelab.worker.session import start_session
-from genelab.worker.training import load_training_state, make_trainer
-
-if TYPE_CHECKING:
-    from genelab.learn.guard import Fault
-    from genelab.sim.session import Session
+from genelab.sim.session import Session
 
 
-def replay(folder: Path, device: str | None) -> "tuple[GuardRecord, Fault | None]":
+def replay(folder: Path, device: str | None) -> tuple[GuardRecord, Fault | None]:
     """Repeat what led to a fault. Starts the simulator: call once per process.
 
     Args:
@@ -65,8 +63,6 @@ def read_guard(folder: Path) -> tuple[GuardRecord, RunDir]:
 
 def read_state(folder: Path, told: GuardRecord) -> Any:
     """Read the whole training state that a guard saved. Raises InputError if it is of another run or not there."""
-    from genelab.learn.state import load_state
-
     path = folder / STATE
     saved = load_state(path, SCHEMA)
     if saved.get("config_sha256") != told.config_sha256:
@@ -76,10 +72,8 @@ def read_state(folder: Path, told: GuardRecord) -> Any:
     return saved["trainer"]
 
 
-def _iterate(state: Any, folder: Path, task: TaskSpec, session: "Session", told: GuardRecord) -> "Fault | None":
+def _iterate(state: Any, folder: Path, task: TaskSpec, session: Session, told: GuardRecord) -> Fault | None:
     """Repeat the whole iteration."""
-    from genelab.learn.guard import FaultError
-
     trainer = make_trainer(
         task, told.config_sha256, session, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
     )

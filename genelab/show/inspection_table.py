@@ -3,8 +3,8 @@
 from typing import get_args
 
 from genelab.inspection import flags
-from genelab.publish.table import table_lines
 from genelab.records.inspection import Flag, InspectedColumn, InspectedGroup, Inspection
+from genelab.show.table import table_lines
 
 SEEN = {
     "normaliser": "seen: what the network's normaliser makes of it",

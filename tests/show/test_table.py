@@ -1,4 +1,4 @@
-from genelab.publish.table import table_lines
+from genelab.show.table import table_lines
 
 
 def test_a_table_keeps_every_name_whole_and_has_no_markup():

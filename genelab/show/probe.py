@@ -4,9 +4,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from genelab.publish.table import table_lines
 from genelab.records.probe import ProbeRecord
 from genelab.records.seed_files import SeedFiles
+from genelab.show.table import table_lines
 
 FELL, STANDING = "#d62728", "#1f77b4"
 

@@ -4,19 +4,18 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
+from genelab.evaluation.film import Shot, film
+from genelab.jobs.session import start_session
+from genelab.learn import checkpoint as checkpoints
 from genelab.runs.files import atomic_path
 from genelab.runs.run_dir import RunDir
-from genelab.worker.session import start_session
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from genelab.evaluation.film import Shot
+from genelab.show.film import drawn, write_mp4
 
 SIZE = (960, 540)
 """Width and height, pixels."""
@@ -39,14 +38,9 @@ def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionC
     Raises:
         InputError: if the checkpoint does not belong to the run.
     """
-    from genelab.learn import checkpoint as checkpoints
-
     task = run_dir.task()
     loaded = checkpoints.load_of_run(path, run_dir)
     session, _ = start_session(task.protocol.seed, execution, task)
-
-    from genelab.evaluation.film import film
-    from genelab.publish.film import write_mp4
 
     # As many as fit, but not more often than the policy acts.
     every = max(math.ceil(round(1.0 / (cfg.fps * task.env.control_dt), 6)), 1)
@@ -66,8 +60,7 @@ def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionC
         return write_mp4(part, _pictures(shots, task.id), rate), rate
 
 
-def _pictures(shots: "Iterator[Shot]", task_id: str) -> "Iterator[NDArray[np.uint8]]":
-    from genelab.publish.film import drawn
+def _pictures(shots: Iterator[Shot], task_id: str) -> Iterator[NDArray[np.uint8]]:
 
     for shot in shots:
         lines = [task_id, f"{shot.time_s:5.1f} s   return {shot.earned:.2f}"]

@@ -15,8 +15,8 @@ from typing import Any
 
 from genelab.config.snapshot import sha256_json
 from genelab.config.task import TaskSpec
-from genelab.publish.text import single
 from genelab.records.check import CheckedEntry
+from genelab.show.text import single
 
 STYLE_VERSION = 2
 """Rises with every change of the drawing, so that old pictures are drawn again."""

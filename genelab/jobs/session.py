@@ -1,15 +1,14 @@
 """Starts the engine of a worker process and stamps what it runs on."""
 
-from typing import TYPE_CHECKING
+import torch
 
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
+from genelab.envs.terms import check_terms
 from genelab.records.stamps import BackendStamp, TorchStamp
 from genelab.runs.stamps import Stamps, collect, environment_flags
-
-if TYPE_CHECKING:
-    from genelab.sim.session import Session
-
+from genelab.sim.make import start
+from genelab.sim.session import Session, resolve_device
 
 Started = tuple["Session", Stamps]
 """What the process runs on, and the stamps of the process."""
@@ -22,12 +21,6 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
         InputError: if a term is wrong, or the device does not exist.
         RunError: if the engine comes up otherwise than asked.
     """
-    import torch
-
-    from genelab.envs.terms import check_terms
-    from genelab.sim.make import start
-    from genelab.sim.session import resolve_device
-
     check_terms(task)
     session = start(seed, resolve_device(execution.device), execution.threads)
     backend = BackendStamp.model_validate(

@@ -5,11 +5,10 @@ import pytest
 
 from genelab.config.run import ExecutionCfg
 from genelab.errors import RunError
-from genelab.evaluation import evaluate
+from genelab.jobs import evaluate as assessment
 from genelab.learn import checkpoint
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
-from genelab.worker import assessment
 
 TASK = get_task("GeneLab-Inverted-Pendulum-v1")
 
@@ -29,6 +28,6 @@ def test_a_checkpoint_that_is_replaced_meanwhile_gives_no_record(
     loaded = SimpleNamespace(weights_sha256="0" * 64, iteration=150)
     monkeypatch.setattr(checkpoint, "load_of_run", lambda *_: loaded)
     monkeypatch.setattr(assessment, "start_session", lambda *_: (SimpleNamespace(device="cpu"), None))
-    monkeypatch.setattr(evaluate, "evaluate", replace)
+    monkeypatch.setattr(assessment, "evaluate", replace)
     with pytest.raises(RunError, match=r"model_final\.pt' was replaced while it was evaluated"):
         assessment.assess(run_dir, run_dir.final_checkpoint, TASK.protocol, ExecutionCfg())

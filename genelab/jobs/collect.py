@@ -1,32 +1,27 @@
-"""Collects demonstrations by a task's scripted controller, and hands them to a trainer."""
+"""Collects demonstrations by a task's scripted controller."""
 
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from genelab.config.agent import SacCfg
 from genelab.config.commands import CollectCfg
 from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
+from genelab.envs.make import make_env
+from genelab.envs.protocol import SceneEnv
+from genelab.envs.purpose import Purpose
 from genelab.errors import DivergedError, InputError
 from genelab.functions import resolve_function
-from genelab.records.demo_check import demonstrations_of, file_told
-from genelab.records.demo_source import collected
+from genelab.learn.state import load_state, save_state, whole_state
+from genelab.mdp.state import StateView
 from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
-from genelab.records.run import CollectedDemos
 from genelab.runs.files import write_atomic
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from genelab.envs.protocol import SceneEnv
-    from genelab.learn.backend import Trainer
-    from genelab.mdp.state import StateView
-    from genelab.sim.session import Session
+from genelab.sim.session import Session
 
 SAVE_EVERY = 200
 """Control steps between two saves of an unfinished collection."""
@@ -39,19 +34,19 @@ UNFINISHED = "genelab/collection/2"
 class Demonstrator(Protocol):
     """A scripted controller: a class called with environment config, number of environments and device."""
 
-    def __call__(self, state: "StateView") -> "Tensor":
+    def __call__(self, state: StateView) -> Tensor:
         """Raw actions. Shape: (num_envs, num_actions)."""
         ...
 
-    def reset(self, mask: "Tensor") -> None:
+    def reset(self, mask: Tensor) -> None:
         """Begin again where an episode ended. Shape: (num_envs,) bool."""
         ...
 
-    def state_dict(self) -> "dict[str, Tensor]":
+    def state_dict(self) -> dict[str, Tensor]:
         """Everything that the next action depends on beside the state."""
         ...
 
-    def load_state_dict(self, state: "dict[str, Tensor]") -> None:
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore what `state_dict` returned."""
         ...
 
@@ -71,7 +66,7 @@ def controller_of(task: TaskSpec, cfg: CollectCfg) -> str:
 
 
 def collect(
-    task: TaskSpec, cfg: CollectCfg, session: "Session", out: Path, progress: Callable[[int], None]
+    task: TaskSpec, cfg: CollectCfg, session: Session, out: Path, progress: Callable[[int], None]
 ) -> DemoHeader:
     """Collect demonstrations into a file.
 
@@ -85,12 +80,6 @@ def collect(
         DivergedError: if an environment broke.
     """
     reference = controller_of(task, cfg)
-
-    import torch
-
-    from genelab.envs.make import make_env
-    from genelab.envs.purpose import Purpose
-    from genelab.learn.state import save_state
 
     env = make_env(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
@@ -124,8 +113,6 @@ def go_on(collector: "Collector", partial: Path, asked: dict[str, Any]) -> None:
     Raises:
         InputError: if it is another collection, or no whole state of this one; names `partial`.
     """
-    from genelab.learn.state import load_state, whole_state
-
     saved = load_state(partial, UNFINISHED)
     if saved["asked"] != asked:
         raise InputError(f"'{partial}' is another unfinished collection; finish that one or delete it")
@@ -133,63 +120,10 @@ def go_on(collector: "Collector", partial: Path, asked: dict[str, Any]) -> None:
         collector.load_state_dict(saved["collector"])
 
 
-def prefill(trainer: "Trainer", task: TaskSpec) -> tuple[int, CollectedDemos | None]:
-    """Fill the buffer of a new trainer with the demonstrations that the task chose.
-
-    Returns:
-        The transitions added, and how they were collected; none and None for a learner that wants none.
-
-    Raises:
-        InputError: as `checked_demonstrations`.
-    """
-    from genelab.learn.backend import backend_of
-
-    demos = checked_demonstrations(task)
-    if demos is None:
-        return 0, None
-    collection, after = demos.header.collection, demos.transitions
-    assert collection is not None
-    assert after is not None
-
-    def by_step(array: NDArray[Any]) -> NDArray[Any]:
-        return array.reshape(collection.steps, collection.num_envs, *array.shape[1:])
-
-    arrays = {f"obs_{group}": by_step(array) for group, array in demos.observations.items()}
-    arrays |= {f"next_obs_{group}": by_step(array) for group, array in after.next_observations.items()}
-    flags = {"terminated": after.terminated, "truncated": after.truncated}
-    rest = {"actions": demos.actions, "rewards": after.rewards, **flags}
-    arrays |= {name: by_step(array) for name, array in rest.items()}
-    assert isinstance(task.agent, SacCfg)
-    assert task.agent.demo_path is not None
-    assert task.agent.demo_path.sha256 is not None
-    source = collected(demos.header, task.agent.demo_path.sha256)
-    return backend_of(task.agent).prefill(trainer, arrays), source
-
-
-def checked_demonstrations(task: TaskSpec) -> Demos | None:
-    """Read the demonstrations that a task's learner is filled with, and compare them with what its terms compute.
-
-    Needs torch and no simulator. None if the learner wants none.
-
-    Raises:
-        InputError: as `demonstrations_of`, or if a term is wider or narrower than its function makes it, or a reward is
-            not the one that its goals give.
-    """
-    demos = demonstrations_of(task)
-    if demos is None:
-        return None
-    from genelab.envs.recorded import require_columns, require_rewards
-
-    where = file_told(task)
-    require_columns(task.env, demos, where)
-    require_rewards(task.env, demos, where)
-    return demos
-
-
 class Collector:
     """Steps a controller and keeps what happens."""
 
-    def __init__(self, env: "SceneEnv", controller: Demonstrator) -> None:
+    def __init__(self, env: SceneEnv, controller: Demonstrator) -> None:
         self._env, self._controller = env, controller
         self._observations = env.reset()
         self._columns: dict[str, list[Tensor]] = {}
@@ -198,8 +132,6 @@ class Collector:
 
     def step(self) -> None:
         """One control step of all environments."""
-        import torch
-
         action = self._controller(self._env.state())
         step = self._env.step(action)
         if bool(step.broken.any()):
@@ -274,11 +206,10 @@ class Collector:
         own = {group: arrays[f"observations/{group}"] for group in groups}
         return Demos(header, own, arrays["actions"], after)
 
-    def _keep(self, name: str, value: "Tensor") -> None:
+    def _keep(self, name: str, value: Tensor) -> None:
         # A copy: the environment may write into what it handed out.
         self._columns.setdefault(name, []).append(value.detach().cpu().clone())
 
-    def _stacked(self, name: str) -> "Tensor":
-        import torch
+    def _stacked(self, name: str) -> Tensor:
 
         return torch.stack(self._columns[name])

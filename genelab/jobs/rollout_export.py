@@ -3,24 +3,27 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import ProtocolCfg
+from genelab.envs.make import make_env
+from genelab.envs.protocol import Env
+from genelab.envs.purpose import Purpose
+from genelab.envs.step import Observations
 from genelab.errors import InputError
+from genelab.evaluation.episodes import EpisodeTable, run_episodes
+from genelab.evaluation.reload import reloaded_policy, require_layout
+from genelab.export.contract import observation
+from genelab.export.runner import ExportedPolicy
+from genelab.jobs.session import start_session
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.backend import backend_of
+from genelab.learn.policy import DeterministicPolicy
 from genelab.records.contract import tolerance_of
 from genelab.records.statistics import mean
 from genelab.runs.run_dir import RunDir
-from genelab.worker.session import start_session
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from genelab.envs.protocol import Env
-    from genelab.envs.step import Observations
-    from genelab.evaluation.episodes import EpisodeTable
-    from genelab.export.runner import ExportedPolicy
-    from genelab.learn.policy import DeterministicPolicy
 
 RETURN_SHARE = 0.01
 """Largest difference of the mean returns, as a share of the checkpoint's. Actions that differ in their last bits lead a
@@ -31,9 +34,9 @@ robot elsewhere after some contacts, so that single episodes may differ by more.
 class Comparison:
     """The same numbered episodes twice."""
 
-    native: "EpisodeTable"
+    native: EpisodeTable
     """By the checkpoint."""
-    exported: "EpisodeTable"
+    exported: EpisodeTable
     """By the exported policy."""
     input_difference: float
     """Largest difference between an input put together from frames and the observation of the environment; NaN if one
@@ -81,15 +84,6 @@ def roll_out(
             protocol samples actions.
         DivergedError: if a return is not finite.
     """
-    from genelab.envs.make import make_env
-    from genelab.envs.purpose import Purpose
-    from genelab.evaluation.episodes import run_episodes
-    from genelab.evaluation.reload import reloaded_policy, require_layout
-    from genelab.export.contract import observation
-    from genelab.export.runner import ExportedPolicy
-    from genelab.learn import checkpoint as checkpoints
-    from genelab.learn.backend import backend_of
-
     task, record = run_dir.task(), run_dir.load()
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
     policy = ExportedPolicy(policy_file)
@@ -131,9 +125,7 @@ def larger(a: float, b: float) -> float:
 class _Driver:
     """The exported policy in the environment, beside the checkpoint's."""
 
-    def __init__(
-        self, env: "Env", policy: "ExportedPolicy", native: "DeterministicPolicy", groups: tuple[str, ...]
-    ) -> None:
+    def __init__(self, env: Env, policy: ExportedPolicy, native: DeterministicPolicy, groups: tuple[str, ...]) -> None:
         self._env, self._policy, self._native, self._groups = env, policy, native, groups
         layout = env.layout()
         self._newest = {
@@ -142,7 +134,7 @@ class _Driver:
         }
         self.input_difference = self.action_difference = self.largest_action = 0.0
 
-    def __call__(self, observations: "Observations") -> "Tensor":
+    def __call__(self, observations: Observations) -> Tensor:
         """Actions of the exported policy. Shape: (num_envs, num_actions)."""
         rows = [observations[group].cpu() for group in self._groups]
         frames = {

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from genelab.config.choices import with_choices_of
 from genelab.config.commands import ConfigSource
@@ -10,8 +9,12 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import RunError
-from genelab.publish.probe import draw
-from genelab.records import names
+from genelab.evaluation.episodes import EpisodeTable
+from genelab.evaluation.evaluate import evaluate
+from genelab.jobs.session import Started, start_session
+from genelab.learn import checkpoint as checkpoints
+from genelab.learn.checkpoint import Checkpoint as LoadedCheckpoint
+from genelab.learn.round_trip import read_round_trip
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -28,47 +31,11 @@ from genelab.records.eval import (
 from genelab.records.files import sha256_file
 from genelab.records.stamps import other_sums
 from genelab.registry import get_task
-from genelab.runs.files import write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps
-from genelab.worker.probing import probe
-from genelab.worker.session import Started, start_session
-
-if TYPE_CHECKING:
-    from genelab.evaluation.episodes import EpisodeTable
-    from genelab.learn.checkpoint import Checkpoint as LoadedCheckpoint
 
 GPU_TOLERANCE = 1e-4
 """Largest difference of a return after the round trip on a GPU, relative to the largest return. On a CPU it is 0."""
-
-
-def evaluate_run(run_dir: RunDir) -> None:
-    """Evaluate the final checkpoint under the task's own protocol, probe it if the task says how, and finish the run.
-
-    In this process.
-
-    Raises:
-        RunError: if the reloaded policy does not reproduce the in-memory one.
-    """
-    record, task = run_dir.update(status="evaluating", failure=None), run_dir.task()
-    started = start_session(task.protocol.seed, record.execution.requested, task)
-    result = assess(run_dir, run_dir.final_checkpoint, task.protocol, record.execution.requested, started=started)
-    write_record(run_dir.eval_file, result)
-    if result.round_trip is None:
-        raise RunError(f"'{run_dir.round_trip_file}' does not belong to '{run_dir.final_checkpoint.name}'")
-    if result.round_trip.differs:
-        print(f"reload: {reload_told(result.round_trip)}", flush=True)
-    if result.round_trip.broken:
-        raise RunError(
-            f"round trip: returns of the reloaded policy differ by up to {result.round_trip.max_abs_difference:.3g} "
-            f"from those of the policy in memory; allowed: {result.round_trip.tolerance:.3g}"
-        )
-    if task.probe is not None:
-        print("probing", flush=True)
-        found = probe(run_dir, run_dir.final_checkpoint, record.execution.requested, started=started)
-        write_record(run_dir.probe_file, found)
-        write_atomic(run_dir.path / names.PROBE_PLOT, draw(found))
-    run_dir.update(status="finished")
 
 
 def assess(
@@ -94,8 +61,6 @@ def assess(
         InputError: if the checkpoint is missing, torn, or belongs to another config.
         RunError: if a return is not finite, or the checkpoint was replaced meanwhile.
     """
-    from genelab.learn import checkpoint as checkpoints
-
     record, trained = run_dir.load(), run_dir.task()
     loaded = checkpoints.load_of_run(path, run_dir)
     checkpoint = _checkpoint(path, loaded, trained)
@@ -104,8 +69,6 @@ def assess(
     task = trained if config_source == "run" else registered
     session, stamps = started or start_session(protocol.seed, execution, task)
     print(f"evaluating on {session.device}", flush=True)
-
-    from genelab.evaluation.evaluate import evaluate
 
     found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
     if sha256_file(path) != checkpoint.sha256:
@@ -152,7 +115,7 @@ def assess(
     )
 
 
-def _checkpoint(path: Path, loaded: "LoadedCheckpoint", task: TaskSpec) -> Checkpoint:
+def _checkpoint(path: Path, loaded: LoadedCheckpoint, task: TaskSpec) -> Checkpoint:
     return Checkpoint(
         path=path.name,
         sha256=sha256_file(path),
@@ -167,14 +130,12 @@ def _round_trip(
     run_dir: RunDir,
     task: TaskSpec,
     protocol: ProtocolCfg,
-    loaded: "LoadedCheckpoint",
+    loaded: LoadedCheckpoint,
     episodes: Episodes,
     stamps: Stamps,
     config_source: ConfigSource,
 ) -> RoundTrip | None:
     """Compare with what the policy earned before it left memory; None where that was another policy or protocol."""
-    from genelab.learn.round_trip import read_round_trip
-
     path = run_dir.round_trip_file
     same = {"num_envs": 1, "episodes": 1, "round_trip_episodes": 1}
     if protocol.model_copy(update=same) != task.protocol.model_copy(update=same) or config_source != "run":
@@ -189,16 +150,7 @@ def _round_trip(
     return round_trip_of(returns, episodes, tolerance, other_sums(run_dir.load(), stamps, run_dir.trainer))
 
 
-def reload_told(found: RoundTrip) -> str:
-    """What came of the reload check, in one line."""
-    told = f"largest difference {found.max_abs_difference:g} to the policy in memory"
-    if not found.differs:
-        return told
-    why = "trained on another processor, versions or threads, returns not comparable bit for bit"
-    return f"{told}; {why} ({'; '.join(found.differs)})"
-
-
-def _episodes(table: "EpisodeTable", max_steps: int) -> Episodes:
+def _episodes(table: EpisodeTable, max_steps: int) -> Episodes:
     def end(terminated: bool, length: int) -> str:
         return "terminated" if terminated else "truncated" if length == max_steps else "cut_short"
 

@@ -1,0 +1,65 @@
+"""Demonstrations that a task chose: checked against its terms, and handed to a trainer."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from genelab.config.agent import SacCfg
+from genelab.config.task import TaskSpec
+from genelab.envs.recorded import require_columns, require_rewards
+from genelab.learn.backend import backend_of
+from genelab.learn.protocol import Trainer
+from genelab.records.demo_check import demonstrations_of, file_told
+from genelab.records.demo_source import collected
+from genelab.records.demos import Demos
+from genelab.records.run import CollectedDemos
+
+
+def prefill(trainer: Trainer, task: TaskSpec) -> tuple[int, CollectedDemos | None]:
+    """Fill the buffer of a new trainer with the demonstrations that the task chose.
+
+    Returns:
+        The transitions added, and how they were collected; none and None for a learner that wants none.
+
+    Raises:
+        InputError: as `checked_demonstrations`.
+    """
+    demos = checked_demonstrations(task)
+    if demos is None:
+        return 0, None
+    collection, after = demos.header.collection, demos.transitions
+    assert collection is not None
+    assert after is not None
+
+    def by_step(array: NDArray[Any]) -> NDArray[Any]:
+        return array.reshape(collection.steps, collection.num_envs, *array.shape[1:])
+
+    arrays = {f"obs_{group}": by_step(array) for group, array in demos.observations.items()}
+    arrays |= {f"next_obs_{group}": by_step(array) for group, array in after.next_observations.items()}
+    flags = {"terminated": after.terminated, "truncated": after.truncated}
+    rest = {"actions": demos.actions, "rewards": after.rewards, **flags}
+    arrays |= {name: by_step(array) for name, array in rest.items()}
+    assert isinstance(task.agent, SacCfg)
+    assert task.agent.demo_path is not None
+    assert task.agent.demo_path.sha256 is not None
+    source = collected(demos.header, task.agent.demo_path.sha256)
+    return backend_of(task.agent).prefill(trainer, arrays), source
+
+
+def checked_demonstrations(task: TaskSpec) -> Demos | None:
+    """Read the demonstrations that a task's learner is filled with, and compare them with what its terms compute.
+
+    Needs torch and no simulator. None if the learner wants none.
+
+    Raises:
+        InputError: as `demonstrations_of`, or if a term is wider or narrower than its function makes it, or a reward is
+            not the one that its goals give.
+    """
+    demos = demonstrations_of(task)
+    if demos is None:
+        return None
+
+    where = file_told(task)
+    require_columns(task.env, demos, where)
+    require_rewards(task.env, demos, where)
+    return demos

@@ -1,0 +1,40 @@
+"""Evaluates what a seed's training left, under the task's own protocol."""
+
+from genelab.errors import RunError
+from genelab.jobs.evaluate import assess
+from genelab.jobs.probe import probe
+from genelab.jobs.session import start_session
+from genelab.records import names
+from genelab.records.derived import reload_told
+from genelab.runs.files import write_atomic, write_record
+from genelab.runs.run_dir import RunDir
+from genelab.show.probe import draw
+
+
+def evaluate_run(run_dir: RunDir) -> None:
+    """Evaluate the final checkpoint under the task's own protocol, probe it if the task says how, and finish the run.
+
+    In this process.
+
+    Raises:
+        RunError: if the reloaded policy does not reproduce the in-memory one.
+    """
+    record, task = run_dir.update(status="evaluating", failure=None), run_dir.task()
+    started = start_session(task.protocol.seed, record.execution.requested, task)
+    result = assess(run_dir, run_dir.final_checkpoint, task.protocol, record.execution.requested, started=started)
+    write_record(run_dir.eval_file, result)
+    if result.round_trip is None:
+        raise RunError(f"'{run_dir.round_trip_file}' does not belong to '{run_dir.final_checkpoint.name}'")
+    if result.round_trip.differs:
+        print(f"reload: {reload_told(result.round_trip)}", flush=True)
+    if result.round_trip.broken:
+        raise RunError(
+            f"round trip: returns of the reloaded policy differ by up to {result.round_trip.max_abs_difference:.3g} "
+            f"from those of the policy in memory; allowed: {result.round_trip.tolerance:.3g}"
+        )
+    if task.probe is not None:
+        print("probing", flush=True)
+        found = probe(run_dir, run_dir.final_checkpoint, record.execution.requested, started=started)
+        write_record(run_dir.probe_file, found)
+        write_atomic(run_dir.path / names.PROBE_PLOT, draw(found))
+    run_dir.update(status="finished")
