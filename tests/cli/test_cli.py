@@ -151,7 +151,7 @@ def test_info_shows_of_a_stage_what_differs_from_the_task(capsys: pytest.Capture
     shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stages.locked.")]
     assert "stages.locked.train.iterations = 6000" in shown
     scale = {".*_(hip|thigh|calf)_joint": 0.25, ".*_wheel_joint": 0.0}
-    assert f"stages.locked.env.action.scale = {json.dumps(scale)}" in shown
+    assert f"stages.locked.env.action.scale = {json.dumps(scale)}  (default 1.0)" in shown
     assert not any("decimation" in line for line in shown)
 
 
