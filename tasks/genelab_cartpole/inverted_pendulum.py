@@ -62,7 +62,7 @@ def v1() -> TaskSpec:
                 "hinge": common.hinge(1.2, armature=0.0),
             },
         ),
-        agent=PUBLISHED_AGENT.model_copy(update={"lam": 0.98, "desired_kl": 0.005}),
+        agent=PUBLISHED_AGENT.model_copy(update={"lam": 0.98, "desired_kl": 0.005, "normalization": "fixed"}),
     )
 
 

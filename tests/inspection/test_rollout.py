@@ -55,12 +55,18 @@ def with_bounds(task: TaskSpec, term: str, bounds: tuple[tuple[float, float], ..
     return task.model_copy(update={"env": task.env.model_copy(update={"observations": groups})})
 
 
+def running() -> TaskSpec:
+    """The task, with a normaliser that learns its statistics."""
+    task = get_task(TASK)
+    return task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": "running"})})
+
+
 def quiet(task: TaskSpec) -> TaskSpec:
     return task.model_copy(update={"protocol": task.protocol.model_copy(update={"observation_noise": False})})
 
 
 def test_two_components_of_the_pole_are_noise_alone(build: Build):
-    policy, critic, actions = inspected(build, get_task(TASK))
+    policy, critic, actions = inspected(build, running())
     noisy, clean = by_name(policy), by_name(critic)
     assert [*noisy] == [
         *("joint_pos[slider]", "joint_pos[hinge]", "joint_vel[slider]", "joint_vel[hinge]"),
@@ -116,7 +122,7 @@ def _hinge_positions(build: Build, task: TaskSpec) -> list[torch.Tensor]:
 
 
 def test_a_saturated_policy_and_what_its_normaliser_makes_of_the_observations(build: Build):
-    task = get_task(TASK)
+    task = running()
     torch.manual_seed(0)
     checkpoint = make_checkpoint(task, torch.randn(500, 8) * 0.2 + 0.5)
     # An output bias far beyond the rail.
@@ -139,9 +145,7 @@ def test_a_saturated_policy_and_what_its_normaliser_makes_of_the_observations(bu
 
 
 def test_fixed_bounds_are_known_before_training(build: Build):
-    task = get_task(TASK)
-    task = task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": "fixed"})})
-    policy, _, _ = inspected(build, task)
+    policy, _, _ = inspected(build, get_task(TASK))
     assert (policy.normalization, policy.seen) == ("fixed", "normaliser")
     for column in policy.columns:
         assert column.bound is not None
