@@ -20,19 +20,25 @@ def command(task_id: str, variant: str | None, as_json: bool) -> None:
     """Show every setting of a task: value, default and meaning.
 
     A path in env, agent, train, start, stages or protocol can be changed by `genelab train TASK --set PATH=VALUE`.
-    Of a stage, what differs from the task's own is shown; `--json` has all.
+    Of a stage, what differs from the task's own is shown; `--json` has all. The joints of the robot follow, with their
+    ranges.
     """
     task = get_task(task_id, variant)
-    digest = config_sha256(task)
+    digest, joints = config_sha256(task), dict(task.env.robot.file.joints)
     if as_json:
         fields = [dump(leaf) for leaf in leaves(task)]
-        click.echo(json.dumps({"id": task.id, "config_sha256": digest, "fields": fields}, indent=2))
+        click.echo(
+            json.dumps({"id": task.id, "config_sha256": digest, "fields": fields, "joint_ranges": joints}, indent=2)
+        )
         return
     click.echo(f"{task.id}: {task.summary}\nconfig_sha256 {digest}")
     others = variants_of(task_id)
     click.echo(f"variants: {', '.join(others)} (--variant)\n" if others and variant is None else "")
     for leaf in _shown(task):
         click.echo(f"{leaf.path} = {json.dumps(leaf.value)}{_default(leaf)}\n    {leaf.meaning}")
+    click.echo("\nJoints of the model file, with their ranges in m or rad:")
+    for joint, bounds in joints.items():
+        click.echo(f"    {joint} {list(bounds) if bounds else 'turns without end'}")
 
 
 def _shown(task: TaskSpec) -> Iterator[Leaf]:

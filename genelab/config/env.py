@@ -113,7 +113,7 @@ class EnvCfg(Cfg):
             if self.ground is None:
                 raise broken_rule("ground", None, "must say what the terrain is made of")
             if self.robot.base is None:
-                raise broken_rule("terrain", "...", "needs a robot with a floating base (robot.base)")
+                raise broken_rule("terrain", "...", "needs a robot whose model file has a floating base")
 
     def terms(self) -> list[tuple[str, TermCfg]]:
         """Every term but the goal, each with its dotted path."""
@@ -148,7 +148,7 @@ class EnvCfg(Cfg):
     @property
     def feet_sites(self) -> tuple[str, ...]:
         """Sites that are feet; empty for a robot without."""
-        return matching(self.feet.sites, self.robot.sites, "site") if self.feet else ()
+        return matching(self.feet.sites, self.robot.points, "site") if self.feet else ()
 
     @property
     def control_dt(self) -> float:

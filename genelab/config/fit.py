@@ -32,11 +32,10 @@ _NETWORKS = ("actor", "critic", "normalization")
 
 
 def _other_robot(before: StageCfg, own: StageCfg) -> str | None:
-    theirs = before.env.robot.joints
-    for joint, cfg in own.env.robot.joints.items():
-        found = theirs[joint].default_pos if joint in theirs else None
-        if found != cfg.default_pos:
-            return f"env.robot.joints.{joint}.default_pos is {found}, must be {cfg.default_pos}"
+    for joint in own.env.robot.joints:
+        found, mine = (stage.env.robot.default_of(joint) for stage in (before, own))
+        if found != mine:
+            return f"env.robot.default_pos.{joint} is {found}, must be {mine}"
     for joint, scale in own.env.action_scale.items():
         found = before.env.action_scale.get(joint)
         if joint not in own.start.fresh_joints and found != scale:

@@ -1,11 +1,14 @@
 """What the simulator builds: physics, robot, ground and objects."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
 
-from genelab.config.base import AssetRef, Cfg, Sha256, broken_rule, known_names, low_to_high
-from genelab.config.names import matching, rule_of
+from genelab.config.base import BROKEN_RULE, AssetRef, Cfg, Sha256, broken_rule, known_names
+from genelab.config.model_file import ModelFile, read_model
+from genelab.config.names import matching, rule_of, values_by_name
+from genelab.errors import InputError
 
 Vector = tuple[float, float, float]
 
@@ -58,40 +61,6 @@ class ActuatorCfg(Cfg):
         return self
 
 
-def _no_limits(limits: tuple[float, float] | None) -> tuple[float, float] | None:
-    return None if limits is None else low_to_high(limits)
-
-
-class JointCfg(Cfg):
-    """One joint. All but the default is read back after the build; a difference is an error."""
-
-    default_pos: float = 0.0
-    """Default position, m or rad."""
-    range: Annotated[tuple[float, float] | None, AfterValidator(_no_limits)]
-    """Lower and upper limit, m or rad; null for a joint that turns without end."""
-    armature: NonNegativeFloat
-    """Rotor inertia added to the joint, kg or kg m^2."""
-    damping: NonNegativeFloat
-    """Viscous damping of the joint itself, N s/m or N m s/rad."""
-    frictionloss: NonNegativeFloat = 0.0
-    """Dry friction of the joint itself, N or N m."""
-
-    @model_validator(mode="after")
-    def _default_is_in_range(self) -> Self:
-        if self.range is not None and not self.range[0] <= self.default_pos <= self.range[1]:
-            raise broken_rule("default_pos", self.default_pos, f"must lie in range {list(self.range)}")
-        return self
-
-
-class FloatingBaseCfg(Cfg):
-    """A base that moves freely."""
-
-    link: str
-    """Root link of the model."""
-    mass: PositiveFloat
-    """Mass of the whole robot, kg. Read back after the build; a difference is an error."""
-
-
 class SiteCfg(Cfg):
     """A point fixed to a link, such as a foot."""
 
@@ -122,7 +91,11 @@ def mirror_name(mirror: MirrorCfg, name: str) -> tuple[str, float]:
 
 
 class RobotCfg(Cfg):
-    """A robot: its model file and what must be true of it in the simulator."""
+    """A robot: its model file, and what a task adds to it.
+
+    Joints, ranges, passive joint terms, links, masses and the floating base are those of the file, in its order. They
+    are read back after the build; a difference is an error.
+    """
 
     model: AssetRef
     """MJCF file, `package:path`."""
@@ -131,23 +104,80 @@ class RobotCfg(Cfg):
     pos: Vector = (0.0, 0.0, 0.0)
     """Added to the base position in the file, world frame, m. Of a floating base, where an episode starts, with z above
     the terrain, unless an event writes another."""
-    base: FloatingBaseCfg | None = None
-    """The floating base; null for a base that is fixed to the world."""
+    default_pos: dict[str, float] = {}
+    """Default pose: joint positions by name pattern, m or rad; 0 for joints that none matches."""
     default_armature: NonNegativeFloat | None = None
     """Armature that the loader gives to joints whose file says 0 (Genesis: 0.1 unless told); null for none."""
     gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of its own weight that the robot carries by itself, as the controllers of many arms do. Read back after the
     build."""
-    joints: dict[str, JointCfg] = Field(min_length=1)
-    """Every moving joint by name."""
-    links: tuple[str, ...] = Field(min_length=1)
-    """Links whose state the terms read."""
     sites: dict[str, SiteCfg] = {}
-    """Points on those links, by name."""
+    """Points on links, by name, beside the sites of the file."""
     mirror: MirrorCfg | None = None
     """How left and right correspond; null for a robot that is not symmetric."""
     actuators: dict[str, ActuatorCfg] = Field(min_length=1)
     """Actuator groups by name. Every joint belongs to exactly one; a passive joint has zero gains."""
+
+    @property
+    def file(self) -> ModelFile:
+        """What the model file says.
+
+        Raises:
+            InputError: if it is not the file of that digest, or cannot be read.
+        """
+        return read_model(self.model, self.model_sha256)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Names of the moving joints, in the order of the file."""
+        return tuple(self.file.joints)
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Names of the links, in the order of the file, parents first."""
+        return self.file.links
+
+    @property
+    def base(self) -> str | None:
+        """Link that floats freely; None for a robot that is fixed to the world."""
+        return self.file.base
+
+    @property
+    def points(self) -> dict[str, SiteCfg]:
+        """Sites of the file and of the config, by name."""
+        of_file = {name: SiteCfg(link=link, pos=pos) for name, (link, pos) in self.file.sites.items()}
+        return {**of_file, **self.sites}
+
+    def range_of(self, joint: str) -> tuple[float, float] | None:
+        """Lower and upper limit of a joint, m or rad; None for one that turns without end."""
+        return self.file.joints[joint]
+
+    def default_of(self, joint: str) -> float:
+        """Position of a joint in the default pose, m or rad."""
+        return values_by_name(self.default_pos, self.joints, "joint").get(joint, 0.0)
+
+    def actuator_of(self, joint: str) -> ActuatorCfg:
+        """Actuator group that holds a joint."""
+        return next(group for group in self.actuators.values() if joint in self.joints_of(group))
+
+    @model_validator(mode="after")
+    def _model_is_the_one_named(self) -> Self:
+        try:
+            read_model(self.model, self.model_sha256)
+        except InputError as error:
+            # It names the field already.
+            raise PydanticCustomError(BROKEN_RULE, "{told}", {"told": str(error)}) from error
+        return self
+
+    @model_validator(mode="after")
+    def _default_pose_is_within_the_ranges(self) -> Self:
+        with rule_of("default_pos", self.default_pos):
+            values_by_name(self.default_pos, self.joints, "joint")
+        for joint, bounds in self.file.joints.items():
+            position = self.default_of(joint)
+            if bounds is not None and not bounds[0] <= position <= bounds[1]:
+                raise broken_rule(f"default_pos.{joint}", position, f"must lie in the joint's range {list(bounds)}")
+        return self
 
     @model_validator(mode="after")
     def _every_joint_has_one_actuator_group(self) -> Self:
@@ -164,18 +194,18 @@ class RobotCfg(Cfg):
         return self
 
     @model_validator(mode="after")
-    def _links_are_among_those_read(self) -> Self:
-        if self.base is not None:
-            known_names("base.link", self.base.link, [self.base.link], "link", self.links)
+    def _sites_are_new_and_on_links(self) -> Self:
         for name, site in self.sites.items():
             known_names(f"sites.{name}.link", site.link, [site.link], "link", self.links)
+            if name in self.file.sites:
+                raise broken_rule(f"sites.{name}", "...", "is the name of a site in the model file already")
         return self
 
     @model_validator(mode="after")
     def _mirror_images_exist(self) -> Self:
         if self.mirror is None:
             return self
-        for kind, known in (("joint", self.joints), ("site", self.sites)):
+        for kind, known in (("joint", self.joints), ("site", self.points)):
             for name in known:
                 image, sign = mirror_name(self.mirror, name)
                 if image not in known:
@@ -204,18 +234,14 @@ class RobotCfg(Cfg):
 
     def _check_mirror_pose(self, name: str, image: str, sign: float) -> None:
         """Positions are told from the default, so that of the image must be the image of the default."""
-        own, other = self.joints[name].default_pos, self.joints[image].default_pos
+        own, other = self.default_of(name), self.default_of(image)
         if other != sign * own:
             rule = f"must be {sign * own:g}, the mirror image of that of {name!r}"
-            raise broken_rule(f"joints.{image}.default_pos", other, rule)
+            raise broken_rule(f"default_pos.{image}", other, rule)
 
     def joints_of(self, group: ActuatorCfg) -> tuple[str, ...]:
         """Joints of an actuator group, in its order."""
         return matching(group.joints, self.joints, "joint")
-
-    def actuator_of(self, joint: str) -> ActuatorCfg:
-        """Actuator group that holds a joint."""
-        return next(group for group in self.actuators.values() if joint in self.joints_of(group))
 
 
 class GroundCfg(Cfg):

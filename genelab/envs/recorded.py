@@ -74,7 +74,7 @@ def require_rewards(cfg: EnvCfg, demos: Demos, where: str) -> None:
 
 def _some_state(cfg: EnvCfg) -> StateView:
     """A state of one environment, to learn how wide terms are. Its numbers mean nothing."""
-    joints, links, objects = tuple(cfg.robot.joints), cfg.robot.links, tuple(cfg.objects)
+    joints, links, objects = cfg.robot.joints, cfg.robot.links, tuple(cfg.objects)
     upright = torch.tensor([1.0, 0.0, 0.0, 0.0])
     arrays: dict[str, Any] = {
         "joint_pos": torch.zeros(1, len(joints)),

@@ -76,10 +76,10 @@ def target_columns(env: EnvCfg) -> list[Column]:
 
 
 def _target_column(env: EnvCfg, name: str, scale: float) -> Column:
-    if env.robot.actuator_of(name).law == "velocity":
+    robot = env.robot
+    if robot.actuator_of(name).law == "velocity":
         return Column(name, factor=scale, is_action=True)
-    joint = env.robot.joints[name]
-    return Column(name, factor=scale, shift=joint.default_pos, bounds=joint.range, is_action=True)
+    return Column(name, factor=scale, shift=robot.default_of(name), bounds=robot.range_of(name), is_action=True)
 
 
 def demo_action_columns(actions: Sequence[ActionColumn] | None, width: int) -> list[Column]:

@@ -45,7 +45,7 @@ def _known(kind: str, known: Callable[[EnvCfg], Iterable[str]]) -> AfterValidato
 
 
 def _all_joints(env: EnvCfg) -> tuple[str, ...]:
-    return tuple(env.robot.joints)
+    return env.robot.joints
 
 
 Joint = Annotated[str, _known("joint", _all_joints)]

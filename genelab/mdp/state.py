@@ -132,7 +132,7 @@ class StateView:
     def floating(self) -> "BaseState":
         """The state of a floating base. Raises ValueError for a robot without one."""
         if BaseState not in self.views:
-            raise ValueError("this term needs a robot with a floating base (env.robot.base)")
+            raise ValueError("this term needs a robot with a floating base")
         return self.of(BaseState)
 
     @property

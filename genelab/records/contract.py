@@ -131,19 +131,18 @@ def action_of(env: EnvCfg) -> Action:
 
 
 def _joints(robot: RobotCfg, names: Sequence[str]) -> tuple[ActionJoint, ...]:
-    groups = {name: robot.actuator_of(name) for name in names}
     return tuple(
         ActionJoint(
             name=name,
-            default_pos=robot.joints[name].default_pos,
-            range=robot.joints[name].range,
-            kp=groups[name].kp,
-            kv=groups[name].kv,
-            effort_limit=groups[name].effort_limit,
-            velocity_limit=groups[name].velocity_limit,
-            law=groups[name].law,
+            default_pos=robot.default_of(name),
+            range=robot.range_of(name),
+            kp=group.kp,
+            kv=group.kv,
+            effort_limit=group.effort_limit,
+            velocity_limit=group.velocity_limit,
+            law=group.law,
         )
-        for name in names
+        for name, group in ((name, robot.actuator_of(name)) for name in names)
     )
 
 

@@ -1,8 +1,10 @@
-"""What a freshly built scene holds, against what the config says: a setter that did nothing is an error here."""
+"""What a freshly built scene holds, against model file and config: a setter that did nothing is an error here."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,35 +24,66 @@ class HeldRobot:
     """Degrees of freedom, those of a floating base included."""
     root: str
     """Its root link."""
-    mass: float
-    """kg."""
+    masses: Mapping[str, float]
+    """By link, kg."""
     joints: Mapping[str, Sequence[float]]
-    """By quantity, in the order of the config's joints: armature, damping, frictionloss, range[0], range[1], kp, kv,
+    """By quantity, in the order of the model file: armature, damping, frictionloss, range[0], range[1], kp, kv,
     effort_limit[0], effort_limit[1]. Of joints under an explicit law, the last four are not looked at."""
 
 
-def robot(held: HeldRobot, cfg: RobotCfg) -> None:
-    """Compare mass, passive joint terms, ranges, gains and limits.
+def robot(held: HeldRobot, cfg: RobotCfg, model_file: Path) -> None:
+    """Compare masses, passive joint terms and ranges with the model file, gains and limits with the config.
 
     Raises:
-        RunError: on the first difference; names the joint and the quantity.
+        RunError: on the first difference; names the joint or the link and the quantity.
     """
     free = 6 if cfg.base else 0
     if held.num_dofs != len(cfg.joints) + free:
         raise RunError(
-            f"the model has {held.num_dofs} degrees of freedom, env.robot.joints names {len(cfg.joints)}"
+            f"the simulator holds {held.num_dofs} degrees of freedom, the model file has {len(cfg.joints)} joints"
             f"{' beside the floating base' if free else ''}"
         )
-    if cfg.base is not None:
-        if held.root != cfg.base.link:
-            raise RunError(f"the root link of the model is '{held.root}', not '{cfg.base.link}'")
-        if not np.isclose(held.mass, cfg.base.mass, rtol=1e-4):
-            raise RunError(f"the robot weighs {held.mass} kg in the simulator, {cfg.base.mass} kg in the config")
-    for column, name in enumerate(cfg.joints):
-        for quantity, value in _wanted(cfg, name).items():
-            found = held.joints[quantity][column]
-            if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
-                raise RunError(f"joint '{name}': the simulator holds {quantity} = {found}, the config says {value}")
+    if cfg.base is not None and held.root != cfg.base:
+        raise RunError(f"the root link is '{held.root}' in the simulator, '{cfg.base}' in the model file")
+    passive, masses = _of_the_file(cfg, model_file)
+    for link, mass in masses.items():
+        _require(f"link '{link}'", "mass", held.masses[link], mass, "model file")
+    for column, joint in enumerate(cfg.joints):
+        for source, wanted in (("model file", passive[joint]), ("config", _driven(cfg, joint))):
+            for quantity, value in wanted.items():
+                _require(f"joint '{joint}'", quantity, held.joints[quantity][column], value, source)
+
+
+def _require(owner: str, quantity: str, found: float, value: float, source: str) -> None:
+    if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
+        raise RunError(f"{owner}: the simulator holds {quantity} = {found}, the {source} says {value}")
+
+
+def _of_the_file(cfg: RobotCfg, model_file: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Passive terms and range by joint, and mass by link. The ranges are those that configs are checked against."""
+    import mujoco
+
+    # Its stubs do not name the class.
+    loaded: Any = mujoco.MjModel.from_xml_path(str(model_file))  # pyright: ignore[reportAttributeAccessIssue]
+    passive: dict[str, dict[str, float]] = {}
+    for joint in cfg.joints:
+        dof, (low, high) = loaded.joint(joint).dofadr[0], cfg.range_of(joint) or (-math.inf, math.inf)
+        passive[joint] = {
+            "armature": float(loaded.dof_armature[dof]) or cfg.default_armature or 0.0,
+            "damping": float(loaded.dof_damping[dof]),
+            "frictionloss": float(loaded.dof_frictionloss[dof]),
+            "range[0]": low,
+            "range[1]": high,
+        }
+    return passive, {link: float(loaded.body(link).mass[0]) for link in cfg.links}
+
+
+def _driven(cfg: RobotCfg, joint: str) -> dict[str, float]:
+    group = cfg.actuator_of(joint)
+    if group.law == "explicit_pd":
+        return {}
+    limit = math.inf if group.effort_limit is None else group.effort_limit
+    return {"kp": group.kp, "kv": group.kv, "effort_limit[0]": -limit, "effort_limit[1]": limit}
 
 
 def mirror(place: Mapping[str, Tensor], axis: Mapping[str, Tensor], sliding: Iterable[str], cfg: RobotCfg) -> None:
@@ -113,22 +146,6 @@ def writes(engine: Engine, base: str | None) -> None:
     for number, name in enumerate(engine.names.objects):
         _object_writes(engine, number, name, mask)
     engine.reset(mask)
-
-
-def _wanted(cfg: RobotCfg, name: str) -> dict[str, float]:
-    joint = cfg.joints[name]
-    wanted = {
-        "armature": joint.armature,
-        "damping": joint.damping,
-        "frictionloss": joint.frictionloss,
-        "range[0]": joint.range[0] if joint.range else -math.inf,
-        "range[1]": joint.range[1] if joint.range else math.inf,
-    }
-    group = cfg.actuator_of(name)
-    if group.law != "explicit_pd":
-        limit = math.inf if group.effort_limit is None else group.effort_limit
-        wanted |= {"kp": group.kp, "kv": group.kv, "effort_limit[0]": -limit, "effort_limit[1]": limit}
-    return wanted
 
 
 def _joint_writes(engine: Engine, mask: Tensor) -> None:

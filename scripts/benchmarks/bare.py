@@ -71,7 +71,7 @@ class BarePendulum(VecEnv):
         model = gs.morphs.MJCF(file=str(resolve_asset(cfg.robot.model)), pos=cfg.robot.pos, default_armature=None)
         self.robot: Any = self.scene.add_entity(model)
         self.scene.build(n_envs=num_envs)
-        self.pole = self.robot.get_link(cfg.robot.links[0])
+        self.pole = self.robot.get_link(cfg.robot.links[-1])
         cart = cfg.robot.actuators["cart"]
         self.robot.set_dofs_kp([cart.kp] + [0.0] * (self.joints - 1))
         self.robot.set_dofs_kv([cart.kv] + [0.0] * (self.joints - 1))

@@ -1,7 +1,7 @@
 """What the pendulum tasks have in common."""
 
 from genelab.config.agent import NetworkCfg, PpoCfg
-from genelab.config.scene import JointCfg, SimCfg
+from genelab.config.scene import RobotCfg, SimCfg
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg
 
 SIM = SimCfg(dt=0.005, collision=False)
@@ -20,31 +20,21 @@ RESET_EVENTS = {
 }
 
 
-def slider(armature: float) -> JointCfg:
-    """The joint of the cart."""
-    return JointCfg(range=(-3.0, 3.0), armature=armature, damping=0.05)
-
-
-def hinge(limit: float, armature: float) -> JointCfg:
-    """The joint of a pole, `limit` in rad."""
-    return JointCfg(range=(-limit, limit), armature=armature, damping=0.002)
-
-
 def observations(
-    joints: dict[str, JointCfg], limits: dict[str, float], hinge_speed: float, pole: str
+    robot: RobotCfg, limits: dict[str, float], hinge_speed: float, pole: str
 ) -> dict[str, ObservationGroupCfg]:
     """Both groups over the same terms.
 
     Args:
-        joints: the joints, the cart's first.
+        robot: the robot, whose first joint is the cart's.
         limits: absolute position at which the episode ends, by joint, m or rad. Bounds with the joint's own range.
         hinge_speed: bound of a hinge's velocity, rad/s.
         pole: link whose angular velocity is measured.
     """
-    names = list(joints)
-    ranges = {name: cfg.range or (-limits[name], limits[name]) for name, cfg in joints.items()}
+    names = list(robot.joints)
+    ranges = {name: robot.range_of(name) or (-limits[name], limits[name]) for name in names}
     positions = [(max(low, -limits[name]), min(high, limits[name])) for name, (low, high) in ranges.items()]
-    speeds = [CART_SPEED] + [hinge_speed] * (len(joints) - 1)
+    speeds = [CART_SPEED] + [hinge_speed] * (len(names) - 1)
     terms = {
         "joint_pos": ObservationTermCfg(
             func="genelab.mdp.observations:joint_pos_rel",

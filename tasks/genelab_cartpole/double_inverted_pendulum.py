@@ -14,12 +14,10 @@ Known differences of both from the published task:
 Kept in both: the termination on pole 2 reads its angle relative to pole 1.
 """
 
-import math
-
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
-from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
+from genelab.config.scene import ActuatorCfg, RobotCfg
 from genelab.config.stage import TrainCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import IntervalEventCfg, RewardTermCfg, TerminationCfg
@@ -39,11 +37,6 @@ def v0() -> TaskSpec:
         robot=_robot(
             model="genelab_cartpole:models/double_inverted_pendulum_v0.xml",
             model_sha256="14068b8db144806cdd54e925af9c345edbc7c7615c6bf6d88b27f850ed6d4c97",
-            joints={
-                "slider": common.slider(armature=0.1),
-                "hinge_1": common.hinge(math.radians(1.2), armature=0.1),
-                "hinge_2": common.hinge(math.radians(1.5), armature=0.1),
-            },
         ),
         upright=RewardTermCfg(func="genelab.mdp.rewards:joint_cos", weight=4.0, params=POLES),
         aligned=RewardTermCfg(
@@ -62,24 +55,17 @@ def v1() -> TaskSpec:
         robot=_robot(
             model="genelab_cartpole:models/double_inverted_pendulum_v1.xml",
             model_sha256="f958c795d32570152d42e421ed2ca0d3ab544b32c1f5df2a475aa018ea63056a",
-            joints={
-                "slider": common.slider(armature=0.0),
-                "hinge_1": common.hinge(1.2, armature=0.0),
-                "hinge_2": common.hinge(1.5, armature=0.0),
-            },
         ),
         upright=RewardTermCfg(func="genelab.mdp.rewards:chain_cos", weight=4.0, params=POLES),
         aligned=RewardTermCfg(func="genelab.mdp.rewards:joint_square", weight=-0.5, params={"joints": ["hinge_2"]}),
     )
 
 
-def _robot(model: str, model_sha256: str, joints: dict[str, JointCfg]) -> RobotCfg:
+def _robot(model: str, model_sha256: str) -> RobotCfg:
     return RobotCfg(
         model=model,
         model_sha256=model_sha256,
         pos=common.POS,
-        joints=joints,
-        links=("pole_2",),
         actuators={
             "cart": ActuatorCfg(joints=("slider",), kp=100.0, kv=10.0),
             "passive": ActuatorCfg(joints=("hinge_1", "hinge_2"), kp=0.0, kv=0.0),
@@ -102,7 +88,7 @@ def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, a
             sim=common.SIM,
             robot=robot,
             action=JointTargetsCfg(joints=("slider",)),
-            observations=common.observations(robot.joints, LIMITS, hinge_speed=10.0, pole="pole_2"),
+            observations=common.observations(robot, LIMITS, hinge_speed=10.0, pole="pole_2"),
             rewards={
                 "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),
                 "poles_upright": upright,

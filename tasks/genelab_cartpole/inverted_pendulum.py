@@ -13,13 +13,11 @@ Known differences of both from the published task:
 - A non-finite reward term is an error; the published task counted it as 0.
 """
 
-import math
-
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
-from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg
+from genelab.config.scene import ActuatorCfg, RobotCfg
 from genelab.config.stage import TrainCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import IntervalEventCfg, RewardTermCfg, TerminationCfg
@@ -40,10 +38,6 @@ def v0() -> TaskSpec:
         robot=_robot(
             model="genelab_cartpole:models/inverted_pendulum_v0.xml",
             model_sha256="30197c99d4b7bbcbb7469897046ca925622f20a6262da9d3e8cc3ba1cdfa50cd",
-            joints={
-                "slider": common.slider(armature=0.1),
-                "hinge": common.hinge(math.radians(1.2), armature=0.1),
-            },
         ),
         agent=PUBLISHED_AGENT,
     )
@@ -57,22 +51,16 @@ def v1() -> TaskSpec:
         robot=_robot(
             model="genelab_cartpole:models/inverted_pendulum_v1.xml",
             model_sha256="3cbf6222b7d9f4df6de04d3abf82ff88b6e95e1c351811f37adce5e64a84d52c",
-            joints={
-                "slider": common.slider(armature=0.0),
-                "hinge": common.hinge(1.2, armature=0.0),
-            },
         ),
         agent=PUBLISHED_AGENT.model_copy(update={"lam": 0.98, "desired_kl": 0.005, "normalization": "fixed"}),
     )
 
 
-def _robot(model: str, model_sha256: str, joints: dict[str, JointCfg]) -> RobotCfg:
+def _robot(model: str, model_sha256: str) -> RobotCfg:
     return RobotCfg(
         model=model,
         model_sha256=model_sha256,
         pos=common.POS,
-        joints=joints,
-        links=("pole",),
         actuators={
             "cart": ActuatorCfg(joints=("slider",), kp=80.0, kv=8.0),
             "passive": ActuatorCfg(joints=("hinge",), kp=0.0, kv=0.0),
@@ -95,7 +83,7 @@ def _task(task_id: str, summary: str, robot: RobotCfg, agent: PpoCfg) -> TaskSpe
             sim=common.SIM,
             robot=robot,
             action=JointTargetsCfg(joints=("slider",)),
-            observations=common.observations(robot.joints, LIMITS, hinge_speed=5.0, pole="pole"),
+            observations=common.observations(robot, LIMITS, hinge_speed=5.0, pole="pole"),
             rewards={
                 "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),
                 "pole_upright": RewardTermCfg(func="genelab.mdp.rewards:joint_cos", weight=3.0, params=POLE),

@@ -10,7 +10,7 @@ from genelab.config.actions import DifferentialIkCfg, GripperCfg
 from genelab.config.agent import HerCfg, NetworkCfg, SacCfg
 from genelab.config.base import Choice
 from genelab.config.env import EnvCfg
-from genelab.config.scene import ActuatorCfg, BoxCfg, GroundCfg, JointCfg, RobotCfg, SimCfg
+from genelab.config.scene import ActuatorCfg, BoxCfg, GroundCfg, RobotCfg, SimCfg
 from genelab.config.stage import TrainCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import (
@@ -25,16 +25,6 @@ from genelab.config.terms import (
 
 ARM = tuple(f"joint{k}" for k in range(1, 8))
 FINGERS = ("finger_joint1", "finger_joint2")
-ARM_RANGES = (
-    (-2.8973, 2.8973),
-    (-1.7628, 1.7628),
-    (-2.8973, 2.8973),
-    (-3.0718, -0.0698),
-    (-2.8973, 2.8973),
-    (-0.0175, 3.7525),
-    (-2.8973, 2.8973),
-)
-"""rad, as in the model file."""
 RESET_POSE = (0.0, 0.41, 0.0, -1.85, 0.0, 2.26, 0.79)
 """rad. panda-gym's neutral pose: the hand at (0.64, 0, 0.30) m, pointing straight down."""
 FINGER_RANGE = (0.0, 0.04)
@@ -65,16 +55,11 @@ def v0() -> TaskSpec:
 
 
 def _robot() -> RobotCfg:
-    arm = zip(ARM, RESET_POSE, ARM_RANGES, strict=True)
     return RobotCfg(
         model="genesis:assets/xml/franka_emika_panda/panda.xml",
         model_sha256="e502e07fcef6219024be02dfb9cd65d5c194b4767adf381ca51f10172ff8a32d",
         gravity_compensation=1.0,
-        joints={
-            **{name: JointCfg(default_pos=pos, range=limits, armature=0.1, damping=1.0) for name, pos, limits in arm},
-            **{name: JointCfg(default_pos=0.04, range=FINGER_RANGE, armature=0.1, damping=1.0) for name in FINGERS},
-        },
-        links=("hand",),
+        default_pos={**dict(zip(ARM, RESET_POSE, strict=True)), **dict.fromkeys(FINGERS, FINGER_RANGE[1])},
         actuators={
             "arm": ActuatorCfg(joints=ARM, kp=2000.0, kv=200.0, effort_limit=87.0),
             "fingers": ActuatorCfg(joints=FINGERS, kp=1e4, kv=200.0, effort_limit=100.0),

@@ -19,8 +19,6 @@ from genelab.config.terms import (
 
 COMMAND = "velocity"
 ALL_AXES = ["x", "y", "turn"]
-LEGS = ("FR", "FL", "RR", "RL")
-"""In the order of the published Go1."""
 SIM = SimCfg(dt=0.002)
 DECIMATION = 10
 EPISODE_S = 20.0

@@ -1,14 +1,13 @@
 """Unitree Go1: walk as commanded, on flat and on uneven ground.
 
-Poses, gains, limits of effort, rewards and the learner are those of the published GeneLab; ranges, armature, damping
-and friction loss of the joints are those of `unitree_go1` in the MuJoCo Menagerie (BSD-3-Clause).
+Rewards and the learner are those of the published GeneLab.
 """
 
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg, FeetCfg
-from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
+from genelab.config.scene import GroundCfg
 from genelab.config.stage import TrainCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, TerminationCfg
@@ -22,44 +21,7 @@ from genelab.config.terrain import (
     TerrainCfg,
 )
 from genelab_unitree import common
-
-PARTS = ("hip", "thigh", "calf")
-JOINTS = [f"{leg}_{part}_joint" for leg in common.LEGS for part in PARTS]
-DEFAULT = {"hip": 0.0, "thigh": 0.9, "calf": -1.8}
-"""rad."""
-RANGE = {"hip": (-0.863, 0.863), "thigh": (-0.686, 4.501), "calf": (-2.818, -0.888)}
-"""rad."""
-DAMPING = {"hip": 1.0, "thigh": 2.0, "calf": 2.0}
-"""N m s/rad, in the joints themselves, beside the velocity gain of the actuators; from the MuJoCo Menagerie."""
-THIGHS = [f"{leg}_thigh" for leg in common.LEGS]
-
-
-def robot() -> RobotCfg:
-    """The robot. A foot is the end of its shank, so the shank's link feels for it."""
-    return RobotCfg(
-        model="genelab_unitree:models/go1.xml",
-        model_sha256="6769d62a9473f8e02e63e767ec146acb7e42410e79f0e7c33e261184bf9c0cf7",
-        pos=(0.0, 0.0, 0.42),
-        base=FloatingBaseCfg(link="trunk", mass=12.743),
-        joints={
-            f"{leg}_{part}_joint": JointCfg(
-                default_pos=DEFAULT[part], range=RANGE[part], armature=0.01, damping=DAMPING[part], frictionloss=0.2
-            )
-            for leg in common.LEGS
-            for part in PARTS
-        },
-        links=("trunk", *THIGHS, *(f"{leg}_calf" for leg in common.LEGS)),
-        sites={f"{leg}_foot": SiteCfg(link=f"{leg}_calf", pos=(0.0, 0.0, -0.213)) for leg in common.LEGS},
-        mirror=MirrorCfg(swap=(("FL_", "FR_"), ("RL_", "RR_")), flip=("hip_joint",)),
-        actuators={
-            "hips_and_thighs": ActuatorCfg(
-                joints=tuple(name for name in JOINTS if "calf" not in name), kp=25.0, kv=0.5, effort_limit=23.7
-            ),
-            "calves": ActuatorCfg(
-                joints=tuple(name for name in JOINTS if "calf" in name), kp=25.0, kv=0.5, effort_limit=35.55
-            ),
-        },
-    )
+from genelab_unitree.robots.go1 import JOINTS, LEGS, THIGHS, robot
 
 
 def flat() -> TaskSpec:
@@ -83,7 +45,7 @@ def flat() -> TaskSpec:
             sim=common.SIM,
             robot=robot(),
             ground=GroundCfg(),
-            feet=FeetCfg(sites=tuple(f"{leg}_foot" for leg in common.LEGS)),
+            feet=FeetCfg(sites=LEGS),
             action=JointTargetsCfg(scale=0.25),
             observations={
                 "policy": ObservationGroupCfg(terms=shared, noise=True),

@@ -1,8 +1,7 @@
 """Unitree Go2-W, a quadruped on wheels: velocity commands, learnt in two stages.
 
 In the first the wheels are locked and the legs learn to step sideways and to turn; in the second the wheels roll.
-Poses, gains, rewards, ranges of what is randomised and the learner are those of the published GeneLab; ranges, efforts
-and passive terms of the joints are those of `unitree_robots/go2w` in unitreerobotics/unitree_mujoco (BSD-3-Clause).
+Gains of the wheels, rewards, ranges of what is randomised and the learner are those of the published GeneLab.
 """
 
 from dataclasses import dataclass
@@ -10,28 +9,15 @@ from dataclasses import dataclass
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg, FeetCfg
-from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, MirrorCfg, RobotCfg, SiteCfg
+from genelab.config.scene import GroundCfg
 from genelab.config.stage import StageCfg, StartCfg, TrainCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import ObservationGroupCfg, RandomizationCfg, RewardTermCfg
 from genelab_unitree import common
+from genelab_unitree.robots.go2w import JOINTS, LEG_JOINTS, LEGS, WHEEL_JOINTS, WHEELS, robot
 
-LEGS = ("FL", "FR", "RL", "RR")
-"""In the order of the model file."""
-PARTS = ("hip", "thigh", "calf")
-LEG_JOINTS = tuple(f"{leg}_{part}_joint" for leg in LEGS for part in PARTS)
-WHEEL_JOINTS = tuple(f"{leg}_wheel_joint" for leg in LEGS)
-JOINTS = [*LEG_JOINTS, *WHEEL_JOINTS]
-WHEELS = [f"{leg}_wheel_link" for leg in LEGS]
 FORBIDDEN = [f"{leg}_{part}" for leg in LEGS for part in ("thigh", "calf")]
 """Links that are not to touch anything."""
-DEFAULT = {"hip": 0.0, "thigh": 0.9, "calf": -1.8}
-"""rad."""
-FRONT_THIGH, REAR_THIGH = (-1.5708, 3.4907), (-0.5236, 4.5379)
-RANGE = {"hip": (-1.0472, 1.0472), "calf": (-2.7227, -0.83776)}
-"""rad."""
-EFFORT = {"hip": 23.7, "thigh": 23.7, "calf": 45.43}
-"""N m."""
 FRICTION_FLOOR = 0.3
 """Friction of the ground: the lowest that a wheel is randomised to, since a contact takes the larger of the two."""
 FRAMES = 5
@@ -91,45 +77,6 @@ def locked() -> StageCfg:
     return StageCfg(env=_env(LOCKED, rewards), agent=_agent(), train=TrainCfg(num_envs=NUM_ENVS, iterations=6000))
 
 
-def robot(wheels: Wheels) -> RobotCfg:
-    """The robot with wheels driven so."""
-    joints = {
-        f"{leg}_{part}_joint": JointCfg(
-            default_pos=DEFAULT[part],
-            range=RANGE[part] if part != "thigh" else FRONT_THIGH if leg[0] == "F" else REAR_THIGH,
-            armature=0.01,
-            damping=0.1,
-            frictionloss=0.2,
-        )
-        for leg in LEGS
-        for part in PARTS
-    }
-    joints |= {name: JointCfg(range=None, armature=0.01, damping=0.1, frictionloss=0.2) for name in WHEEL_JOINTS}
-    actuators = {
-        part: ActuatorCfg(
-            joints=tuple(f"{leg}_{part}_joint" for leg in LEGS), kp=25.0, kv=0.5, effort_limit=EFFORT[part]
-        )
-        for part in PARTS
-    }
-    actuators["wheels"] = ActuatorCfg(
-        law="velocity", joints=WHEEL_JOINTS, kp=0.0, kv=wheels.kv, effort_limit=wheels.effort_limit
-    )
-    return RobotCfg(
-        model="genelab_unitree:models/go2w.xml",
-        model_sha256=MODEL_SHA256,
-        pos=(0.0, 0.0, 0.45),
-        base=FloatingBaseCfg(link="base_link", mass=19.126),
-        joints=joints,
-        links=("base_link", *(f"{leg}_{part}" for leg in LEGS for part in ("thigh", "calf")), *WHEELS),
-        sites={f"{leg}_wheel": SiteCfg(link=f"{leg}_wheel_link") for leg in LEGS},
-        mirror=MirrorCfg(swap=(("FL_", "FR_"), ("RL_", "RR_")), flip=("hip_joint",)),
-        actuators=actuators,
-    )
-
-
-MODEL_SHA256 = "b92f5837afeab6a799644dc1221a297fa344c1e503672827b58e1e081cd5590e"
-
-
 def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
     shared = common.bounded(common.observations(JOINTS), BOUNDS)
     velocity = common.bounded({"base_lin_vel": common.observation("base_lin_vel")}, BOUNDS)
@@ -137,7 +84,7 @@ def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
         decimation=common.DECIMATION,
         episode_length_s=common.EPISODE_S,
         sim=common.SIM,
-        robot=robot(wheels),
+        robot=robot(wheels.kv, wheels.effort_limit),
         ground=GroundCfg(friction=FRICTION_FLOOR),
         feet=FeetCfg(sites=tuple(f"{leg}_wheel" for leg in LEGS)),
         action=JointTargetsCfg(

@@ -161,6 +161,7 @@ def test_info_shows_value_default_and_meaning(capsys: pytest.CaptureFixture[str]
     assert lines[lines.index("env.sim.collision = false  (default true)") + 1].startswith("    Whether contacts are")
     assert "env.sim.dt = 0.005  (default)" in lines
     assert "train.num_envs = 4096" in lines
+    assert lines[-2:] == ["    slider [-3.0, 3.0]", "    hinge [-1.2, 1.2]"]
 
 
 def test_info_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,4 +169,5 @@ def test_info_json(capsys: pytest.CaptureFixture[str]) -> None:
     shown = json.loads(capsys.readouterr().out)
     assert shown["id"] == TASK
     assert len(shown["config_sha256"]) == 64
+    assert shown["joint_ranges"] == {"slider": [-3.0, 3.0], "hinge": [-1.2, 1.2]}
     assert {tuple(field) for field in shown["fields"]} == {("path", "value", "required", "default", "meaning")}

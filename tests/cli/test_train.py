@@ -36,7 +36,7 @@ TASK = "GeneLab-Inverted-Pendulum-v1"
             ["--set", 'env.rewards.pole_angle.params.joints=["wheel"]'],
             "params.joints = ['wheel']: unknown joint 'wheel'",
         ),
-        (["--set", "env.robot.joints.hinge.range=[1, -1]"], "env.robot.joints.hinge.range = [1, -1]: "),
+        (["--set", "env.robot.joints.hinge.range=[1, -1]"], "env.robot.joints.hinge.range: unknown path"),
         (["--set", "env.disturbances.push.interval_s=[5, 2]"], "env.disturbances.push.interval_s = [5, 2]: "),
         (["--set", "env.disturbances.push.params.velocity_range=[1, -1]"], "velocity_range = [1.0, -1.0]: must be"),
         (

@@ -48,7 +48,7 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
         ("env.ground.friction", -1.0, "env.ground.friction = -1.0: Input should be greater than 0"),
         ("env.robot.gravity_compensation", 1.5, "gravity_compensation = 1.5: Input should be less than or equal to 1"),
         ("env.reward_per", "episode", "env.reward_per = 'episode': Input should be 'second' or 'step'"),
-        ("env.action.link", "wrist", "env.action.link = 'wrist': unknown link 'wrist'; known: hand"),
+        ("env.action.link", "wrist", "env.action.link = 'wrist': unknown link 'wrist'; known: link0, link1, "),
         ("env.action.joints", ["elbow"], "env.action.joints = ['elbow']: unknown joint 'elbow'; known: joint1, "),
         ("env.action.gripper.joints", ["thumb"], "env.action.gripper.joints = ['thumb']: unknown joint 'thumb'; known"),
         (

@@ -97,7 +97,7 @@ def test_without_effect_is_kept() -> None:
             "env.robot.actuators = ['cart', 'passive']: no group holds joint 'hinge_2'",
         ),
         ("env.disturbances.push.interval_s=[6, 3]", "env.disturbances.push.interval_s = [6, 3]: "),
-        ("env.robot.joints.hinge_1.range=[1.2, -1.2]", "env.robot.joints.hinge_1.range = [1.2, -1.2]: "),
+        ("env.robot.joints.hinge_1.range=[1.2, -1.2]", "env.robot.joints.hinge_1.range: unknown path"),
         ("agent.num_mini_batches=98305", "agent.num_mini_batches = 98305: must not be above the 98304 rows"),
     ],
 )

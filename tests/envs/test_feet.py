@@ -10,7 +10,7 @@ from genelab.registry import get_task
 from tests.envs.world import world
 
 GO1 = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
-NAMES = Names(tuple(GO1.robot.joints), GO1.robot.links)
+NAMES = Names(GO1.robot.joints, GO1.robot.links)
 
 
 def _feet(force: Tensor) -> Feet:
@@ -21,7 +21,7 @@ def test_a_foot_is_in_the_air_for_as_long_as_nothing_pushes_it() -> None:
     force = torch.zeros(2, len(GO1.robot.links), 3)
     feet = _feet(force)
     shank = NAMES.link_id("FL_calf")
-    column = list(GO1.feet.sites).index("FL_foot") if GO1.feet else -1
+    column = list(GO1.feet.sites).index("FL") if GO1.feet else -1
     # 0.9 N in all, then 1.5 N of which no component is above 1 N: it is the norm that counts.
     pushes = [(0.0, 0.0, 0.9), (0.87, 0.87, 0.87), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
     seen: list[tuple[bool, float]] = []
@@ -42,7 +42,7 @@ def test_a_foot_is_in_the_air_for_as_long_as_nothing_pushes_it() -> None:
 def test_a_foot_moves_with_its_shank() -> None:
     links = len(GO1.robot.links)
     feet = _feet(torch.zeros(2, links, 3))
-    shank, column = NAMES.link_id("RR_calf"), list(GO1.feet.sites).index("RR_foot") if GO1.feet else -1
+    shank, column = NAMES.link_id("RR_calf"), list(GO1.feet.sites).index("RR") if GO1.feet else -1
     pos, vel, ang_vel = (torch.zeros(2, links, 3) for _ in range(3))
     quat = torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(2, links, 1)
     # A quarter turn about +y takes the shank's -z, along which the foot lies 0.213 m, to the world's -x.

@@ -37,7 +37,7 @@ def observations() -> torch.Tensor:
 
 def state_of(env: EnvCfg) -> StateView:
     """A state of one environment, without a simulator. Its numbers mean nothing."""
-    names = Names(tuple(env.robot.joints), env.robot.links, tuple(env.objects))
+    names = Names(env.robot.joints, env.robot.links, tuple(env.objects))
     joints, links = torch.zeros(1, len(names.joints)), torch.zeros(1, len(names.links), 3)
     objects, action = torch.zeros(1, len(names.objects), 3), torch.zeros(1, len(env.action_columns))
     return StateView(

@@ -111,7 +111,7 @@ def test_default_pose_and_scale_come_from_the_snapshot_not_the_registry(
     run_dir = make_run(tmp_path / "seed_5")
     snapshot = json.loads((run_dir.params / "env.json").read_text())
     snapshot["action"] |= {"scale": 0.25}
-    snapshot["robot"]["joints"]["slider"]["default_pos"] = -0.125
+    snapshot["robot"]["default_pos"] = {"slider": -0.125}
     (run_dir.params / "env.json").write_text(json.dumps(snapshot))
     data = {part: json.loads((run_dir.params / f"{part}.json").read_text()) for part in ("task", "env", "agent")}
     task = load_task(data, "test")

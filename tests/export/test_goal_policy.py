@@ -143,8 +143,8 @@ def test_every_column_of_the_output_is_named(record: ExportRecord):
 def test_the_targets_follow_from_the_contract_alone(record: ExportRecord, task: TaskSpec):
     """What a deployer computes in numpy from the file is what the environment did."""
     rng = np.random.default_rng(0)
-    rows, joints = 50, tuple(task.env.robot.joints)
-    ranges = np.array([task.env.robot.joints[name].range for name in joints])
+    rows, joints = 50, task.env.robot.joints
+    ranges = np.array([task.env.robot.range_of(name) for name in joints])
     q = rng.uniform(*ranges.T, (rows, len(joints)))
     jacobian = rng.standard_normal((rows, 6, len(joints)))
     held, now = _quaternions(rng, 1), _quaternions(rng, rows)

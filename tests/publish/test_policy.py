@@ -50,7 +50,7 @@ def test_an_exported_policy_is_published_with_its_contract(sweep: Path, store: P
         ("observation.terms.0.scale", 99.0),
         ("observation.terms.0.training_noise", 0.5),
         ("observation.terms.0.func", "toy.mdp:vel"),
-        ("observation.terms.0.params", {"joints": ["slide"]}),
+        ("observation.terms.0.params", {"joints": ["slider"]}),
         ("observation.terms.0.bounds", [[-1.0, 1.0]]),
         ("action.output.name", "x"),
         ("observation.formula", "obs[start:stop] = value"),

@@ -12,7 +12,7 @@ from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg
 from genelab.config.run import ExecutionCfg
-from genelab.config.scene import ActuatorCfg, FloatingBaseCfg, GroundCfg, JointCfg, RobotCfg, SimCfg
+from genelab.config.scene import GroundCfg, SimCfg
 from genelab.config.snapshot import config_sha256, dump_task
 from genelab.config.stage import TrainCfg
 from genelab.config.task import ProbeCfg, ProtocolCfg, TaskSpec
@@ -43,6 +43,7 @@ from genelab.records.probe import ProbeRecord, case_of
 from genelab.records.run import Attempt, ExecutionRecord, RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
 from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.registry import get_task
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EPISODES = 8
@@ -67,14 +68,8 @@ def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
         decimation=2,
         episode_length_s=1.0,
         sim=SimCfg(),
-        robot=RobotCfg(
-            model="toy:toy.xml",
-            model_sha256="0" * 64,
-            joints={"slide": JointCfg(range=(-1.0, 1.0), armature=0.0, damping=0.1)},
-            links=("cart",),
-            actuators={"cart": ActuatorCfg(joints=("slide",), kp=80.0, kv=8.0)},
-        ),
-        action=JointTargetsCfg(joints=("slide",)),
+        robot=get_task("GeneLab-Inverted-Pendulum-v1").env.robot,
+        action=JointTargetsCfg(joints=("slider",)),
         observations={
             "policy": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=True),
             "critic": ObservationGroupCfg(terms={"pos": ObservationTermCfg(func="toy.mdp:pos")}, noise=False),
@@ -102,11 +97,12 @@ def make_task(task_id: str = "Toy-v1", **changes: Any) -> TaskSpec:
 
 def make_walker(**changes: Any) -> TaskSpec:
     """A task of a robot that is told how to walk, on a terrain of three levels, with measures and a probe."""
-    task = make_task()
+    task, walker = make_task(), get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
     measures = ("commanded_speed", "speed_along_command", "lin_vel_error", "turn_error")
     env = task.env.model_copy(
         update={
-            "robot": task.env.robot.model_copy(update={"base": FloatingBaseCfg(link="cart", mass=1.0)}),
+            "robot": walker.robot,
+            "action": walker.action,
             "ground": GroundCfg(),
             "terrain": TerrainCfg(rows=3, columns=(FlatCfg(),)),
             "commands": {"velocity": CommandCfg(func="toy.mdp:velocity")},

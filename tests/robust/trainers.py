@@ -15,6 +15,7 @@ from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.learn.sb3.trainer import SacTrainer
 from genelab.records import names
 from genelab.records.guard import GuardRecord
+from genelab.registry import get_task
 from genelab.runs.files import write_record
 from genelab.runs.run_dir import RunDir
 from tests.learn.sb3.point_mass import PointMass
@@ -59,10 +60,10 @@ def sac_trainer() -> SacTrainer:
 def _task() -> TaskSpec:
     """The toy with as many actions as the point mass has."""
     task = make_task()
-    env, joint = task.env, task.env.robot.joints["slide"]
-    joints = ("slide", "b", "c")
+    env, double = task.env, get_task("GeneLab-Double-Inverted-Pendulum-v1").env.robot
+    joints = double.joints
     group = ActuatorCfg(joints=joints, kp=80.0, kv=8.0)
-    robot = env.robot.model_copy(update={"joints": dict.fromkeys(joints, joint), "actuators": {"cart": group}})
+    robot = double.model_copy(update={"actuators": {"all": group}})
     action = env.action.model_copy(update={"joints": joints})
     return task.model_copy(update={"env": env.model_copy(update={"robot": robot, "action": action})})
 

@@ -1,12 +1,9 @@
-import hashlib
 import math
-import xml.etree.ElementTree as ET
 
 import pytest
 import torch
 
 from genelab.config.agent import SacCfg
-from genelab.config.base import resolve_asset
 from genelab.config.snapshot import dump_task, load_task
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import EventContext
@@ -22,29 +19,6 @@ DRAWS = 400_000
 
 def test_snapshot_round_trip() -> None:
     assert load_task(dump_task(TASK), "test") == TASK
-
-
-@pytest.mark.sim  # not for a scene: the file lies in the simulator's package, whose import is slow
-def test_joints_say_what_the_model_file_says() -> None:
-    path = resolve_asset(ENV.robot.model)
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == ENV.robot.model_sha256
-    root = ET.parse(path).getroot()
-    compiler, default = root.find("compiler"), root.find("default//joint")
-    assert compiler is not None
-    assert default is not None
-    assert compiler.get("angle") == "radian"
-    assert (default.get("armature"), default.get("damping")) == ("0.1", "1")
-    classes = {d.get("class"): d for d in root.iter("default")}
-    joints = {joint.attrib["name"]: joint for joint in root.iter("joint") if "name" in joint.attrib}
-    assert set(ENV.robot.joints) <= set(joints)
-    for name, cfg in ENV.robot.joints.items():
-        own = joints[name].get("range")
-        if own is None:
-            inherited = classes[joints[name].get("class", "panda")].find("joint")
-            own = inherited.get("range") if inherited is not None else None
-        assert own is not None
-        assert cfg.range == pytest.approx([float(x) for x in own.split()])
-        assert (cfg.armature, cfg.damping) == (0.1, 1.0)
 
 
 def test_timing_action_and_budget() -> None:

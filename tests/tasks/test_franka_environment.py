@@ -68,7 +68,7 @@ def _put(sim: Engine, pos: list[float], where: Tensor | None = None, quat: tuple
 
 
 def _hand(sim: Engine) -> Tensor:
-    return sim.link_pos_w()[:, 0].clone()
+    return sim.link_pos_w()[:, sim.names.link_id("hand")].clone()
 
 
 def test_zero_action_holds_the_arm(sim: Engine):
@@ -126,7 +126,7 @@ def test_the_observation_is_what_the_facts_list_in_their_order(sim: Engine):
             [
                 sim.joint_pos() - torch.tensor([0.0, 0.41, 0.0, -1.85, 0.0, 2.26, 0.79, 0.04, 0.04]),
                 0.1 * sim.joint_vel(),
-                sim.link_pos_w()[:, 0],
+                sim.link_pos_w()[:, sim.names.link_id("hand")],
                 cube,
                 goal,
                 goal - cube,

@@ -333,30 +333,6 @@ def _drive(go2w: Any, speed: float) -> None:
     go2w.control_dofs_velocity([speed] * 4, wheels)
 
 
-@pytest.mark.sim
-@pytest.mark.xdist_group("sim")
-def test_genesis_reads_what_the_file_says(in_genesis: dict[str, Any], robot: str):
-    entity, names = in_genesis[robot], joint_names(robot)
-    assert [link.name for link in entity.links] == link_names(robot)
-    assert [joint.name for joint in entity.joints] == [FREE_JOINT, *names]
-    dofs = _dofs(entity, names)
-    assert dofs == list(range(6, 6 + len(names)))
-    assert entity.n_dofs == 6 + len(names)
-    facts = [joint_facts(robot, name) for name in names]
-    assert entity.get_dofs_damping(dofs).flatten().tolist() == pytest.approx([joint.damping for joint in facts])
-    assert entity.get_dofs_armature(dofs).flatten().tolist() == pytest.approx([ARMATURE] * len(names))
-    assert entity.get_dofs_frictionloss(dofs).flatten().tolist() == pytest.approx([FRICTIONLOSS] * len(names))
-    assert entity.get_dofs_armature(list(range(6))).flatten().tolist() == [0.0] * 6
-    lower, upper = (bound.flatten().tolist() for bound in entity.get_dofs_limit(dofs))
-    unlimited = (-float("inf"), float("inf"))
-    ranges = [unlimited if joint.range == UNLIMITED else joint.range for joint in facts]
-    assert lower == pytest.approx([low for low, _ in ranges])
-    assert upper == pytest.approx([high for _, high in ranges])
-    model = compiled(robot)
-    masses = [model.body(name).mass[0] for name in link_names(robot)]
-    assert entity.get_links_mass().flatten().tolist() == pytest.approx(masses)
-
-
 def _dropped_in_mujoco(robot: str, height: float) -> tuple[float, list[float]]:
     """Height of the base and joint positions of the legs, as `settled` leaves them, from MuJoCo with the same file."""
     spec = mujoco.MjSpec.from_file(str(resolve_asset(f"genelab_unitree:models/{robot}.xml")))

@@ -14,7 +14,7 @@ class Base(Part):
         robot = world.cfg.robot
         assert robot.base is not None
         self._world, self._sim = world, world.sim
-        self._base = world.sim.names.link_id(robot.base.link)
+        self._base = world.sim.names.link_id(robot.base)
         self._default_pos = torch.tensor(robot.pos, device=world.device)
         self._middle_w = world.zeros(3)
         self.memory["previous_joint_vel"] = world.zeros(len(world.sim.names.joints))

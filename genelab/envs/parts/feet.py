@@ -17,7 +17,7 @@ class Feet(Part):
         cfg = world.cfg.feet
         assert cfg is not None
         self._world, self._sim, self._threshold = world, world.sim, cfg.force_threshold
-        sites = [world.cfg.robot.sites[name] for name in world.cfg.feet_sites]
+        sites = [world.cfg.robot.points[name] for name in world.cfg.feet_sites]
         links = [world.sim.names.link_id(site.link) for site in sites]
         self._links = torch.tensor(links, dtype=torch.int64, device=world.device)
         self._offsets = torch.tensor([site.pos for site in sites], dtype=torch.float32, device=world.device)

@@ -1,9 +1,9 @@
 """Reads from a built Genesis scene what `genelab.sim.read_back` compares."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
@@ -13,13 +13,14 @@ from genelab.sim import read_back
 from genelab.sim.read_back import HeldRobot
 
 
-def robot(entity: Any, dofs: list[int], cfg: RobotCfg) -> None:
-    """Compare mass, passive joint terms, ranges, gains and limits.
+def robot(entity: Any, dofs: list[int], cfg: RobotCfg, model_file: Path) -> None:
+    """Compare masses, passive joint terms, ranges, gains and limits.
 
     Args:
         entity: the robot in the simulator.
         dofs: its degrees of freedom, in the order of `cfg.joints`.
         cfg: the robot.
+        model_file: its MJCF file.
 
     Raises:
         RunError: on the first difference.
@@ -40,10 +41,10 @@ def robot(entity: Any, dofs: list[int], cfg: RobotCfg) -> None:
     held = HeldRobot(
         num_dofs=entity.n_dofs,
         root=entity.base_link.name,
-        mass=float(torch.as_tensor(entity.get_mass()).flatten()[0]),
+        masses={link.name: float(link.get_mass().flatten()[0]) for link in entity.links},
         joints={quantity: _first_environment(values) for quantity, values in joints.items()},
     )
-    read_back.robot(held, cfg)
+    read_back.robot(held, cfg, model_file)
 
 
 def mirror(entity: Any, cfg: RobotCfg) -> None:

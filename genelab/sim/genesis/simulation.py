@@ -40,7 +40,7 @@ class Simulation(SceneFacts):
 
         Raises:
             InputError: if the model file is not the one that the config names, or the robot not symmetric as it says.
-            RunError: if the simulator holds something else than the config says, or cannot draw.
+            RunError: if the simulator holds something else than model file and config say, or cannot draw.
         """
         import genesis as gs
 
@@ -97,14 +97,14 @@ class Simulation(SceneFacts):
         self._qs = [self._robot.get_joint(name).qs_idx_local[0] for name in self.names.joints]
         self._links = [self._robot.get_link(name).idx_local for name in self.names.links]
         self._set_gains(cfg.robot)
-        read_back.robot(self._robot, self._dofs, cfg.robot)
+        read_back.robot(self._robot, self._dofs, cfg.robot, self.model_file)
         read_back.materials(self._scene, self._robot, self._ground, cfg)
         read_back.objects(self._objects, cfg.objects)
         self._store = Store(self._robot, self._dofs, self._rows)
         self.properties = Properties(self._store, cfg.robot, self.device)
         self._drives = Drives(self._robot, cfg, dofs, self.properties, self.device)
         self.default_link_quat_w = self._look_at_the_default_pose()
-        writes(self, None if cfg.robot.base is None else cfg.robot.base.link)
+        writes(self, cfg.robot.base)
         self.build_s = time.perf_counter() - begin
 
     def set_targets(self, targets: Tensor) -> None:

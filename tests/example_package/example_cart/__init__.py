@@ -3,7 +3,7 @@
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.env import EnvCfg
-from genelab.config.scene import ActuatorCfg, JointCfg, RobotCfg, SimCfg
+from genelab.config.scene import ActuatorCfg, RobotCfg, SimCfg
 from genelab.config.stage import TrainCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetEventCfg, RewardTermCfg, TerminationCfg
@@ -16,8 +16,6 @@ def register() -> None:
     robot = RobotCfg(
         model="example_cart:cart.xml",
         model_sha256="fc85673762f3802276aa7c8b7eba718a75711484488a7586211f772361e2e72d",
-        joints={"slider": JointCfg(range=(-2.0, 2.0), armature=0.0, damping=0.1)},
-        links=("cart",),
         actuators={"cart": ActuatorCfg(joints=("slider",), kp=20.0, kv=4.0)},
     )
     terms = {

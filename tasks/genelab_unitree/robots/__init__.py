@@ -1,0 +1,1 @@
+"""The robots: gains, poses, symmetry and sites, and nothing of a task."""
