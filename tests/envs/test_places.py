@@ -32,7 +32,7 @@ NUMBERS = torch.arange(N)
 def _env_cfg() -> EnvCfg:
     env = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
     terrain = TerrainCfg(rows=ROWS, columns=(FlatCfg(),) * COLUMNS)
-    return EnvCfg(**env.model_dump(), terrain=terrain)
+    return EnvCfg(**env.model_dump(exclude={"terrain"}), terrain=terrain)
 
 
 class _Placed(Places):

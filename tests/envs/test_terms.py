@@ -30,6 +30,6 @@ def test_a_function_gets_what_was_chosen(tmp_path: Path) -> None:
 def test_the_layout_of_a_checkpoint_holds_plain_data() -> None:
     params = {"speed": Choice(what="speed, m/s", kind="number").choose(2), "joints": ["slider"]}
     row = layout_row("t", ObservationTermCfg(func=FUNC, params=params), 3, (["a", "b"], "rad"))
-    speed = {"what": "speed, m/s", "kind": "number", "value": 2, "sha256": None}
+    speed = {"what": "speed, m/s", "kind": "number", "variable": None, "value": 2, "sha256": None}
     assert row["params"] == {"speed": speed, "joints": ["slider"]}
     assert (row["start"], row["stop"], row["columns"], row["unit"]) == (3, 5, ["a", "b"], "rad")
