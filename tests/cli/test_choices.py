@@ -9,7 +9,7 @@ from genelab import registry
 from genelab.cli import run
 from genelab.registry import register_task
 from genelab.runs.run_dir import RunDir
-from genelab.sweep import launcher
+from genelab.sweep.executors import local
 from tests.config.choosy import CLIP, SPEED, made, task_with_choices
 from tests.sweep.launch import ASSIGNMENTS, WORKER
 
@@ -25,7 +25,7 @@ def choosy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_with_choices()
     monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
     register_task(task)
-    monkeypatch.setattr(launcher, "launch", functools.partial(launcher.launch, command=WORKER))
+    monkeypatch.setattr(local, "LocalExecutor", functools.partial(local.LocalExecutor, WORKER))
     monkeypatch.chdir(tmp_path)
     Path("walk.npz").write_text("steps")
 
@@ -52,7 +52,13 @@ def test_the_resolved_value_is_told_and_stored(capsys: pytest.CaptureFixture[str
     run_dir = RunDir(Path("runs/Choosy-v0/seed_1"))
     assert {o.path: o.new for o in run_dir.load().overrides if o.old is None} == {CLIP: "walk.npz", SPEED: 2}
     params = json.loads((run_dir.params / "env.json").read_text())["rewards"]["track"]["params"]
-    assert params["clip"] == {"what": "motion clip", "kind": "file", "value": "walk.npz", "sha256": DIGEST}
+    assert params["clip"] == {
+        "what": "motion clip",
+        "kind": "file",
+        "variable": None,
+        "value": "walk.npz",
+        "sha256": DIGEST,
+    }
     # The snapshot alone says what was chosen: an evaluation or an export asks for nothing again.
     assert run_dir.task().env == made(Path("walk.npz"), 2).env
 
