@@ -3,9 +3,9 @@
 from torch import Tensor
 
 FEWEST_BUILT = 2
-"""Alone, an environment has its numbers side by side in memory; those of several alternate. The compiler then adds
-them up in another order, and the environment does not move to the last bit as it would beside others. So one is never
-built alone: a copy of it, which gets the same targets and writes, runs along."""
+"""A scene of one environment differs in the last bits, from its first physics step on, from each environment of a scene
+of two or more, which are equal among themselves; presumably the compiler vectorises it otherwise. So none is ever built
+alone: a copy of it, which gets the same targets and writes, runs along."""
 
 
 class Rows:
