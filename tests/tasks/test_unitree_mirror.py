@@ -83,13 +83,7 @@ def test_the_image_of_an_observation_is_the_observation_of_the_image(build: Buil
     width = len(task.env.robot.joints)
     command = torch.cat([rows := torch.randn(half, 3, generator=generator), rows * torch.tensor([1.0, -1.0, -1.0])])
     purpose = Purpose(1, numbered=True, observation_noise=False, disturbances=False, commands={"velocity": command})
-    env = Environment(
-        task.env,
-        sim,
-        Purpose(
-            purpose,
-        ),
-    )
+    env = Environment(task.env, sim, purpose)
     env.reset()
     place = torch.tensor([[0.0, 0.0, height]]).repeat(N, 1)
     quat = torch.nn.functional.normalize(torch.cat([torch.ones(N, 1), pairs("axial", 3, 0.1)], dim=1), dim=1)
@@ -129,7 +123,7 @@ def test_frames_are_stacked_and_the_mirror_fits_them(build: Build) -> None:
     ("change", "told"),
     [
         ("flip=[]", "the coordinate of 'FR_hip_joint' cannot keep its sign"),
-        ('swap=[["FL_","RR_"],["FR_","RL_"]]', "joint 'RL_hip_joint' is no mirror image of 'FR_hip_joint'"),
+        ('swap=[["FL","RR"],["FR","RL"]]', "joint 'RL_hip_joint' is no mirror image of 'FR_hip_joint'"),
     ],
 )
 def test_a_mirror_that_is_not_that_of_the_model_is_an_error(sim_session: Session, change: str, told: str) -> None:
