@@ -115,17 +115,6 @@ def known_names(field: str, value: object, names: Sequence[object], kind: str, k
         raise broken_rule(field, value, f"unknown {kind} {unknown[0]!r}; known: {', '.join(known) or 'none'}")
 
 
-def no_name_twice(field: str, names: Sequence[object]) -> None:
-    """Refuse a list that names something twice.
-
-    Raises:
-        PydanticCustomError: if it does.
-    """
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise broken_rule(field, list(names), f"{twice!r} stands in it twice")
-
-
 class Choice(Cfg):
     """A value without a sensible default, such as a motion clip or a demonstration file: whoever trains must give it.
 

@@ -103,6 +103,8 @@ class _Reader:
             own.setdefault(child.tag, {}).update(child.attrib)
         self._defaults[name] = own
         for child in element.findall("default"):
+            if "class" not in child.attrib:
+                raise ValueError("a <default> within another has no class")
             self._read_defaults(child, child.attrib["class"], own)
 
     def _read_body(self, body: ET.Element, inherited: str) -> None:
@@ -116,17 +118,18 @@ class _Reader:
             if element.tag == "freejoint" or (element.tag == "joint" and attributes.get("type") == "free"):
                 self._base = link
             elif element.tag == "joint":
-                self._joints[_name(element)] = self._range(attributes)
+                name = _name(element)
+                self._joints[name] = self._range(name, attributes)
             elif element.tag == "site":
                 x, y, z = (float(part) for part in attributes.get("pos", "0 0 0").split())
                 self._sites[_name(element)] = link, (x, y, z)
             elif element.tag == "body":
                 self._read_body(element, childclass)
 
-    def _range(self, attributes: dict[str, str]) -> Range | None:
+    def _range(self, name: str, attributes: dict[str, str]) -> Range | None:
         kind = attributes.get("type", "hinge")
         if kind not in ("hinge", "slide"):
-            raise ValueError(f"joint '{attributes['name']}': type '{kind}' is not supported")
+            raise ValueError(f"joint '{name}': type '{kind}' is not supported")
         limited = attributes.get("limited", "auto")
         if limited == "false" or "range" not in attributes or (limited == "auto" and not self._autolimits):
             return None

@@ -44,6 +44,8 @@ def load_state(path: Path, schema: str) -> dict[str, Any]:
         state = _unpacked(document["state"], arrays)
     except KeyError as error:
         raise InputError(f"'{path}' misses the tensor {one_line(str(error))}") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"'{path}' is no state: {one_line(str(error))}") from error
     if arrays or not isinstance(state, dict):
         raise InputError(f"'{path}' is no state: no field is {one_line(repr([*arrays] or state))}")
     return state  # pyright: ignore[reportUnknownVariableType]

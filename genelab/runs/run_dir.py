@@ -242,11 +242,6 @@ def _relaunched(record: RunRecord, asked: ExecutionCfg) -> ExecutionRecord:
     return record.execution.replace(requested=record.execution.requested.model_copy(update=guards))
 
 
-def train_wall_s(record: RunRecord) -> float:
-    """Wall-clock of training summed over the attempts, s."""
-    return sum(attempt.wall_s or 0.0 for attempt in record.attempts)
-
-
 def _require_same(record: RunRecord, trainer: str, device: str, stamps: Stamps) -> None:
     changed = list(other_sums(record, stamps, trainer))
     before, now = _sum_flags(record.backend.env if record.backend else {}), _sum_flags(stamps.backend.env)

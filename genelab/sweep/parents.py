@@ -32,6 +32,8 @@ def parent_of(checkpoint: Path, log_dir: Path, task: TaskSpec) -> ParentRef:
     if not found:
         raise InputError(f"parent checkpoint '{checkpoint}' is not what a finished training or one of its stages left")
     stage, trained = found[0]
+    if stage not in (name for name, _ in trained_on.line()):
+        raise InputError(f"parent checkpoint '{checkpoint}': its run.json names the stage '{stage}', its task has none")
     if told := misfit(trained_on.stage(stage), task.line()[0][1]):
         raise InputError(f"parent checkpoint '{checkpoint}' of '{record.task}': there, {told}")
     if (sha256 := sha256_file(checkpoint)) != trained.sha256:

@@ -6,17 +6,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from genelab.errors import InputError
 from genelab.learn.guard import Fault, FaultError
 from genelab.learn.protocol import Trainer
 from genelab.learn.state import save_state
 from genelab.records import names
 from genelab.records.guard import SCHEMA, STATE, GuardRecord
+from genelab.records.run import RunRecord
 from genelab.runs.files import disk_errors, write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 
 _OLD = "old-"
 SUMMARY = "summary.txt"
 LAST_GOOD, TENSORS = "last_good", "tensors.safetensors"
+
+
+def resets_before(run: RunRecord) -> int:
+    """Broken environments that were reset in the stages that are done."""
+    return run.stages[-1].guards.get("env_resets", 0) if run.stages else 0
+
+
+def resets_left(run: RunRecord) -> int:
+    """Broken environments that the present stage may reset.
+
+    Raises:
+        InputError: if the stages before it have reset more than all stages may by now.
+    """
+    allowed, before = run.execution.requested.max_env_resets, resets_before(run)
+    if before > allowed:
+        raise InputError(f"--max-env-resets {allowed}: must not be below the {before} resets of earlier stages")
+    return allowed - before
 
 
 def write_report(run_dir: RunDir, trainer: Trainer, error: FaultError) -> Path:
@@ -81,7 +100,7 @@ def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: Trainer, e
         environments=tuple(fault.environments),
         last_normal=fault.last_normal,
         nan_policy=run.execution.requested.nan_policy,
-        max_env_resets=run.execution.requested.max_env_resets,
+        max_env_resets=resets_left(run),
         device=str(trainer.env.device),
         reproduced=fault.reproduced,
         found_at=datetime.now(UTC),

@@ -28,7 +28,7 @@ from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
 from genelab.sim.session import Session
-from genelab.worker.guard_report import SUMMARY, ResetLog, write_report
+from genelab.worker.guard_report import SUMMARY, ResetLog, resets_before, resets_left, write_report
 from genelab.worker.stop import StopFlag
 
 RESUME = "genelab/resume/4"
@@ -49,6 +49,8 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
         RunError: if the disk is full.
     """
     record, whole = run_dir.load(), run_dir.task()
+    if [done.name for done in record.stages] != [name for name, _ in whole.line()][: len(record.stages)]:
+        raise InputError(f"'{run_dir.path}': stages {[s.name for s in record.stages]}: are not the first of the task's")
     stage, task = whole.line()[len(record.stages)]
     session, stamps = start_session(record.seed, record.execution.requested, task)
 
@@ -60,7 +62,7 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
         session,
         record.seed,
         nan_policy=wanted.nan_policy,
-        max_env_resets=wanted.max_env_resets - _resets_before(record),
+        max_env_resets=resets_left(record),
     )
     compile_s = session.start_s + time.perf_counter() - built
     spent_before = restore(run_dir, trainer)
@@ -148,10 +150,13 @@ def restore(run_dir: RunDir, trainer: Trainer) -> float:
         trainer.iteration = begun
         return record.stages[-1].timing.train_wall_s if record.stages else 0.0
     state = load_state(path, RESUME)
-    if state["config_sha256"] != record.config_sha256:
+    spent_s = state.get("train_wall_s")
+    if state.get("config_sha256") != record.config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
-    load_training_state(trainer, state["trainer"], path)
-    return state["train_wall_s"]
+    if not isinstance(spent_s, float):
+        raise InputError(f"'{path}': train_wall_s = {spent_s!r}: must be a time in s")
+    load_training_state(trainer, state.get("trainer"), path)
+    return spent_s
 
 
 def _save(run_dir: RunDir, stage: str | None, trainer: Trainer, spent_s: float) -> None:
@@ -231,14 +236,9 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: Trainer, session: Ses
     write_round_trip(path, weights, table.returns, recorder.rows())
 
 
-def _resets_before(record: RunRecord) -> int:
-    """Broken environments that were reset in the stages that are done."""
-    return record.stages[-1].guards.get("env_resets", 0) if record.stages else 0
-
-
 def _counters(record: RunRecord, trainer: Trainer) -> dict[str, int]:
     """Over all stages. Kept once something was counted, whatever the policy is by then."""
-    count = trainer.env_resets + _resets_before(record)
+    count = trainer.env_resets + resets_before(record)
     return {"env_resets": count} if count or trainer.env.resets_broken else {}
 
 

@@ -82,7 +82,7 @@ def rough() -> TaskSpec:
             "probe": probe.model_copy(update={"num_envs": ground.rows * len(ground.columns)}),
             "train": flat_task.train.model_copy(update={"curriculum": common.curriculum()}),
             "env": EnvCfg(
-                **env.model_dump(exclude={"terrain", "curriculum", "observations", "terminations", "measures"}),
+                **env.model_dump(exclude={"terrain", "observations", "terminations", "measures"}),
                 terrain=ground,
                 observations={
                     "policy": _seeing(policy, noise=0.1),

@@ -98,7 +98,7 @@ class Part:
         return None
 
     def account(self, state: StateView, broken: Tensor) -> None:
-        """Count what the step led to.
+        """Count what the step led to. What the part shows must stay as it is.
 
         Args:
             state: after the physics.
@@ -106,7 +106,10 @@ class Part:
         """
 
     def advance(self, state: StateView) -> bool:
-        """Change what the next step meets; returns whether something was written to the simulator.
+        """Change what the next step meets.
+
+        Returns whether the state must be read again for the observations: something was written to the simulator, or
+        what this part shows has changed. Commands are read again anyway.
 
         `state`: after the physics, before any such write.
         """
