@@ -130,6 +130,8 @@ def test_the_contract_follows_the_schema_and_comes_back(record: ExportRecord):
         "kp": 2000.0,
         "kv": 200.0,
         "effort_limit": 87.0,
+        "law": "implicit_pd",
+        "velocity_limit": None,
     }
     assert data["action"]["gravity_compensation"] == 1.0
 
