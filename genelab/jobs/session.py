@@ -1,4 +1,4 @@
-"""Starts the engine of a worker process and stamps what it runs on."""
+"""Starts the engine of a process and stamps what it runs on."""
 
 import torch
 
@@ -10,7 +10,7 @@ from genelab.runs.stamps import Stamps, collect, environment_flags
 from genelab.sim.make import start
 from genelab.sim.session import Session, resolve_device
 
-Started = tuple["Session", Stamps]
+Started = tuple[Session, Stamps]
 """What the process runs on, and the stamps of the process."""
 
 

@@ -47,16 +47,17 @@ def robot(held: HeldRobot, cfg: RobotCfg, model_file: Path) -> None:
         raise RunError(f"the root link is '{held.root}' in the simulator, '{cfg.base}' in the model file")
     passive, masses = _of_the_file(cfg, model_file)
     for link, mass in masses.items():
-        _require(f"link '{link}'", "mass", held.masses[link], mass, "model file")
+        _require(f"link '{link}': the simulator holds mass =", held.masses[link], mass, "model file")
     for column, joint in enumerate(cfg.joints):
         for source, wanted in (("model file", passive[joint]), ("config", _driven(cfg, joint))):
             for quantity, value in wanted.items():
-                _require(f"joint '{joint}'", quantity, held.joints[quantity][column], value, source)
+                told = f"joint '{joint}': the simulator holds {quantity} ="
+                _require(told, held.joints[quantity][column], value, source)
 
 
-def _require(owner: str, quantity: str, found: float, value: float, source: str) -> None:
+def _require(told: str, found: float, value: float, source: str) -> None:
     if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
-        raise RunError(f"{owner}: the simulator holds {quantity} = {found}, the {source} says {value}")
+        raise RunError(f"{told} {found}, the {source} says {value}")
 
 
 def _of_the_file(cfg: RobotCfg, model_file: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
@@ -125,8 +126,7 @@ def fields(held: Iterable[tuple[str, float, float]]) -> None:
         RunError: on the first difference; names the field.
     """
     for name, found, value in held:
-        if not np.isclose(found, value, rtol=1e-5, atol=1e-7):
-            raise RunError(f"{name}: the simulator holds {found}, the config says {value}")
+        _require(f"{name}: the simulator holds", found, value, "config")
 
 
 def writes(engine: Engine, base: str | None) -> None:

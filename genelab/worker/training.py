@@ -1,5 +1,6 @@
 """Trains one seed from wherever it stands to the end of a stage, the last time to a saved, re-checked policy."""
 
+import math
 import resource
 import time
 from pathlib import Path
@@ -153,9 +154,12 @@ def restore(run_dir: RunDir, trainer: Trainer) -> float:
     spent_s = state.get("train_wall_s")
     if state.get("config_sha256") != record.config_sha256:
         raise InputError(f"'{path}' belongs to another config than '{run_dir.params}'")
-    if not isinstance(spent_s, float):
+    if not isinstance(spent_s, float) or not 0.0 <= spent_s < math.inf:
         raise InputError(f"'{path}': train_wall_s = {spent_s!r}: must be a time in s")
     load_training_state(trainer, state.get("trainer"), path)
+    end = begun + task.stage(stage).train.iterations
+    if type(trainer.iteration) is not int or not begun <= trainer.iteration <= end:
+        raise InputError(f"'{path}': iteration = {trainer.iteration!r}: must be one of {begun} to {end}, the budget")
     return spent_s
 
 
@@ -166,7 +170,6 @@ def _save(run_dir: RunDir, stage: str | None, trainer: Trainer, spent_s: float) 
 
 
 def _save_resume_state(run_dir: RunDir, stage: str | None, trainer: Trainer, spent_s: float) -> None:
-
     with disk_errors(run_dir.resume):
         run_dir.resume.mkdir(exist_ok=True)
     state = {

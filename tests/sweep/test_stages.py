@@ -171,6 +171,12 @@ def test_a_term_that_cannot_be_computed_is_refused_before_anything_is_built(
         _plan(tmp_path, GO2W, None, change)
 
 
+def test_an_observation_that_has_no_mirror_image_is_refused_before_anything_is_built(tmp_path: Path) -> None:
+    joints = 'env.observations.policy.terms.joint_pos.params.joints=["FL_hip_joint"]'
+    with pytest.raises(InputError, match="policy.terms.joint_pos: mirror image"):
+        _plan(tmp_path, GO2W, None, "stages=[]", joints)
+
+
 def test_a_checkpoint_starts_every_seed(tmp_path: Path, pendulum: Path) -> None:
     plan = _plan(tmp_path, PENDULUM, pendulum)
     assert plan.parent is not None

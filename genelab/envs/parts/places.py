@@ -1,5 +1,7 @@
 """Where on a terrain the episodes of each environment start."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from genelab.envs.parts.part import Part, World
 from genelab.mdp.state import PlaceState, StateView
 
 
-class Curriculum(Part):
+class Curriculum(Part, ABC):
     """Says how hard the next episode of an environment of a training is.
 
     Comes after the places in the collection: it still knows the episode that ended when they place the next one.
@@ -18,6 +20,7 @@ class Curriculum(Part):
         super().__init__()
         self.max_start_level = max_start_level
 
+    @abstractmethod
     def next_level(self, level: Tensor, uniform: Tensor) -> Tensor:
         """Levels of the next episodes, int64.
 
@@ -25,7 +28,6 @@ class Curriculum(Part):
             level: of the running ones, int64. Shape: (num_envs,).
             uniform: draws in [0, 1). Shape: (num_envs,).
         """
-        raise NotImplementedError
 
 
 class Places(Part):
