@@ -211,5 +211,4 @@ class Collector:
         self._columns.setdefault(name, []).append(value.detach().cpu().clone())
 
     def _stacked(self, name: str) -> Tensor:
-
         return torch.stack(self._columns[name])

@@ -61,7 +61,6 @@ def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionC
 
 
 def _pictures(shots: Iterator[Shot], task_id: str) -> Iterator[NDArray[np.uint8]]:
-
     for shot in shots:
         lines = [task_id, f"{shot.time_s:5.1f} s   return {shot.earned:.2f}"]
         lines += shot.overlay.lines() if shot.overlay else []
