@@ -38,7 +38,7 @@ def _other_robot(before: StageCfg, own: StageCfg) -> str | None:
             return f"env.robot.default_pos.{joint} is {found}, must be {mine}"
     for joint, scale in own.env.action_scale.items():
         found = before.env.action_scale.get(joint)
-        if joint not in own.start.fresh_joints and found != scale:
+        if joint not in own.fresh_joints and found != scale:
             return f"env.action.scale of {joint} is {found}, must be {scale}"
     return None
 
@@ -61,7 +61,7 @@ def _other_observations(before: StageCfg, own: StageCfg) -> str | None:
 def taken_over(own: StageCfg) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a training takes from the policy that it starts from, and what it starts anew, in words."""
     start, running = own.start, own.agent.normalization == "running"
-    anew = start.fresh_joints
+    anew = own.fresh_joints
     others = [joint for joint in own.env.action_columns if joint not in anew]
     loaded, fresh = ["policy weights", "value weights"], ["optimiser"]
     if running:
@@ -70,8 +70,8 @@ def taken_over(own: StageCfg) -> tuple[tuple[str, ...], tuple[str, ...]]:
         loaded.append(f"action noise of {', '.join(others)}" if anew else "action noise")
     if anew:
         fresh.append(f"action noise{' and statistics' if running else ''} of {', '.join(anew)}")
-    if start.locked_joints:
-        fresh.append(f"mean action and input weights of {', '.join(start.locked_joints)}, from 0")
+    if own.locked_joints:
+        fresh.append(f"mean action and input weights of {', '.join(own.locked_joints)}, from 0")
     if start.new_terms:
         fresh.append(f"weights of {', '.join(start.new_terms)}, from 0")
     return tuple(loaded), tuple(fresh)

@@ -7,6 +7,7 @@ from pydantic import PositiveInt, model_validator
 from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
 from genelab.config.base import Cfg, broken_rule, known_names
 from genelab.config.env import EnvCfg
+from genelab.config.names import matching, rule_of
 from genelab.config.terms import CurriculumCfg
 
 
@@ -28,8 +29,8 @@ class StartCfg(Cfg):
     """
 
     fresh_joints: tuple[str, ...] = ()
-    """Joints whose action noise starts at `agent.init_std` again, and of whose columns a running normaliser forgets
-    what it knows."""
+    """Joints, by name pattern, whose action noise starts at `agent.init_std` again, and of whose columns a running
+    normaliser forgets what it knows."""
     locked_joints: tuple[str, ...] = ()
     """Those of them that were held still before. What the networks make of them is chance: their mean action starts at
     0, and so do the weights of the observation columns that name them. Of their last actions the weights stay: those
@@ -53,6 +54,16 @@ class StageCfg(Cfg):
     """How many environments a seed trains in, and how long."""
     start: StartCfg = StartCfg()
     """What it starts anew of the policy that it starts from."""
+
+    @property
+    def fresh_joints(self) -> tuple[str, ...]:
+        """The joints that the patterns of `start.fresh_joints` match."""
+        return matching(self.start.fresh_joints, self.env.action_columns, "joint")
+
+    @property
+    def locked_joints(self) -> tuple[str, ...]:
+        """The joints that the patterns of `start.locked_joints` match."""
+        return matching(self.start.locked_joints, self.env.action_columns, "joint")
 
     @model_validator(mode="after")
     def _fixed_normalization_has_bounds(self) -> Self:
@@ -91,9 +102,9 @@ class StageCfg(Cfg):
     @model_validator(mode="after")
     def _start_names_joints_and_terms(self) -> Self:
         for field in ("fresh_joints", "locked_joints"):
-            joints = list(getattr(self.start, field))
-            known_names(f"start.{field}", joints, joints, "joint", self.env.action_columns)
-        still_noisy = [joint for joint in self.start.locked_joints if joint not in self.start.fresh_joints]
+            with rule_of(f"start.{field}", list(getattr(self.start, field))):
+                getattr(self, field)
+        still_noisy = [joint for joint in self.locked_joints if joint not in self.fresh_joints]
         if still_noisy:
             rule = "must be in start.fresh_joints too: the noise of a joint that never moved is chance"
             raise broken_rule("start.locked_joints", still_noisy[0], rule)

@@ -231,7 +231,11 @@ def _versions(packages: dict[str, str]) -> str:
 
 def _flags(seed: SeedFiles) -> str:
     backend = seed.train.backend
-    parts = [f"genesis {backend.genesis}", f"{backend.precision} bit", f"{backend.torch.num_threads} torch thread(s)"]
+    parts = [
+        f"{backend.engine} {backend.runs_on}",
+        f"{backend.precision} bit",
+        f"{backend.torch.num_threads} torch thread(s)",
+    ]
     parts.append("deterministic" if backend.torch.deterministic else "not deterministic")
     return ", ".join(parts + [f"{name}={value}" for name, value in backend.env.items()])
 

@@ -111,8 +111,10 @@ class TorchStamp(Record):
 class BackendStamp(Record):
     """Simulator and tensor library as they ran."""
 
-    genesis: Literal["cpu", "cuda", "amdgpu", "metal", "vulkan"]
-    """Genesis backend."""
+    engine: str
+    """Simulator, for example `genesis`."""
+    runs_on: Literal["cpu", "cuda", "amdgpu", "metal", "vulkan"]
+    """What the simulator computes on."""
     precision: Literal["32", "64"]
     """Float width of the simulator, bits."""
     env: dict[str, str]
@@ -120,8 +122,8 @@ class BackendStamp(Record):
     TORCH_*. Values that name a directory are left out."""
     torch: TorchStamp
     """torch."""
-    genesis_options: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
-    """Resolved options of `gs.init`, the determinism flag among them."""
+    engine_options: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    """Options of the simulator that are in force, the determinism flag among them."""
 
 
 def _required_packages(packages: dict[str, str]) -> dict[str, str]:

@@ -228,8 +228,8 @@ def _require_terms(task: TaskSpec) -> None:
     from genelab.mdp.term import action_images, joint_columns
 
     for name in task.agent.groups:
-        if task.start.fresh_joints:
-            joint_columns(task.env, name, task.start.fresh_joints)
+        if task.fresh_joints:
+            joint_columns(task.env, name, task.fresh_joints)
         if task.agent.algorithm == "ppo" and task.agent.symmetry:
             group_images(task.env, name)
             action_images(task.env)

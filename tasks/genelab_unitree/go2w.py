@@ -16,7 +16,7 @@ from genelab.config.terms import ObservationGroupCfg, RandomizationCfg, RewardTe
 from genelab_unitree import common
 from genelab_unitree.robots.go2w import JOINTS, LEG_JOINTS, LEGS, WHEEL_JOINTS, WHEELS, robot
 
-FORBIDDEN = [f"{leg}_{part}" for leg in LEGS for part in ("thigh", "calf")]
+FORBIDDEN = [".*_(thigh|calf)"]
 """Links that are not to touch anything."""
 FRICTION_FLOOR = 0.3
 """Friction of the ground: the lowest that a wheel is randomised to, since a contact takes the larger of the two."""
@@ -24,7 +24,7 @@ FRAMES = 5
 NUM_ENVS, STEPS = 4096, 24
 """Parallel environments, and control steps of a rollout: together the rows that a normaliser is taken to have seen."""
 _JOINT_BOUNDS: dict[str, tuple[tuple[float, float], ...]] = {
-    term: ((-leg, leg),) * len(LEG_JOINTS) + ((-wheel, wheel),) * len(WHEEL_JOINTS)
+    term: ((-leg, leg),) * 12 + ((-wheel, wheel),) * 4
     for term, leg, wheel in (("joint_pos", 1.0, 50.0), ("joint_vel", 15.0, 20.0))
 }
 BOUNDS: common.Bounds = {**common.BOUNDS, **_JOINT_BOUNDS}
@@ -66,7 +66,7 @@ def flat() -> TaskSpec:
         train=TrainCfg(num_envs=NUM_ENVS, iterations=10000),
         overlay=common.OVERLAY,
         # The wheels stood still before: what is known of their speed would blow up the least motion.
-        start=StartCfg(fresh_joints=WHEEL_JOINTS, locked_joints=WHEEL_JOINTS, normalizer_count=NUM_ENVS * STEPS),
+        start=StartCfg(fresh_joints=(WHEEL_JOINTS,), locked_joints=(WHEEL_JOINTS,), normalizer_count=NUM_ENVS * STEPS),
         probe=common.probe(fastest=0.8, turn=1.0, slow_turns=(0.2, 0.4, 0.6)),
     )
 
@@ -88,8 +88,8 @@ def _env(wheels: Wheels, rewards: dict[str, RewardTermCfg]) -> EnvCfg:
         ground=GroundCfg(friction=FRICTION_FLOOR),
         feet=FeetCfg(sites=tuple(f"{leg}_wheel" for leg in LEGS)),
         action=JointTargetsCfg(
-            joints=(".*_(hip|thigh|calf)_joint", ".*_wheel_joint"),
-            scale={".*_(hip|thigh|calf)_joint": 0.25, ".*_wheel_joint": wheels.scale},
+            joints=tuple(JOINTS),
+            scale={LEG_JOINTS: 0.25, WHEEL_JOINTS: wheels.scale},
             latency=(0, 2),
             noise_std=0.05,
         ),

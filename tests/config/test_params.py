@@ -26,7 +26,11 @@ SCAN = "env.observations.policy.terms.height_scan.params"
         (ROUGH, f"{SCAN}.clip=[1,-1]", "must be [low, high] with low below high"),
         (ROUGH, "env.commands.velocity.params.forward_share=7", "= 7.0: Input should be less than or equal to 1"),
         (ROUGH, "env.commands.velocity.params.x_range=[1,-1]", "must be [low, high] with low not above high"),
-        (ROUGH, "env.robot.default_pos.FL_thigh_joint=5", "must lie in the joint's range [-0.686, 4.501]"),
+        (
+            ROUGH,
+            'env.robot.default_pos={"FL_thigh_joint": 5, ".*_calf_joint": -1.8}',
+            "must lie in the joint's range [-0.686, 4.501]",
+        ),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["FL_hip_join"]', "unknown joint 'FL_hip_join'"),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["wheel.*"]', "unknown joint 'wheel.*'"),
         (FRANKA, "env.goal.params.object=ball", "env.goal.params.object = 'ball': unknown object 'ball'; known: cube"),
@@ -93,7 +97,7 @@ def _with_mirror(**changes: Any) -> list[str]:
         (_with_mirror(swap='[["FL_","FR_"],["RL_","RR_"],["ML_","MR_"]]'), "no joint's name begins with 'ML_'"),
         (_with_mirror(swap='[["FL_","XR_"],["RL_","RR_"]]'), "which the robot does not have"),
         (_with_mirror(flip='["hips"]'), "no joint is called 'hips' after its prefix"),
-        (["env.robot.default_pos.FL_thigh_joint=0.8"], "mirror image of that of"),
+        (['env.robot.default_pos={"FL_thigh_joint": 0.8, ".*_calf_joint": -1.8}'], "mirror image of that of"),
     ],
 )
 def test_a_mirror_that_does_not_fit_the_robot_is_refused(changes: list[str], told: str) -> None:

@@ -106,7 +106,7 @@ def test_demonstrations_of_another_environment_fit_that_training_alone(tmp_path:
     assert done.returncode == 0, done.stderr
     own = genelab(*train_args(runs, out), "--dry-run")
     assert own.returncode == 2
-    assert "env.robot.gravity_compensation = null, the training has 1.0; collect it again, with the" in own.stderr
+    assert "env.robot.gravity_compensation = 0.0, the training has 1.0; collect it again, with the" in own.stderr
     assert genelab(*train_args(runs, out, *CREEP), "--dry-run").returncode == 0
     # The same command finds them; without --set they are others.
     again = ("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", "100", "--out", str(out))

@@ -423,4 +423,4 @@ def backend_stamp() -> BackendStamp:
     torch = TorchStamp(
         deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1, instruction_set="AVX2"
     )
-    return BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)
+    return BackendStamp(engine="genesis", runs_on="cpu", precision="32", env={}, torch=torch)

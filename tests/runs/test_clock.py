@@ -62,7 +62,9 @@ def test_a_clock_that_runs_backwards_gives_a_valid_record_and_no_negative_durati
     torch = TorchStamp(
         deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1, instruction_set="AVX2"
     )
-    stamps = collect(TASK.package, "cpu", BackendStamp(genesis="cpu", precision="32", env={}, torch=torch))
+    stamps = collect(
+        TASK.package, "cpu", BackendStamp(engine="genesis", runs_on="cpu", precision="32", env={}, torch=torch)
+    )
     run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
     run_dir.note_progress(to_iteration=5, wall_s=1.0)
     run_dir.begin_attempt(from_iteration=5, device="cpu", stamps=stamps)

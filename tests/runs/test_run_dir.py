@@ -22,7 +22,7 @@ def stamps() -> Stamps:
     torch = TorchStamp(
         deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1, instruction_set="AVX2"
     )
-    backend = BackendStamp(genesis="cpu", precision="32", env={}, torch=torch)
+    backend = BackendStamp(engine="genesis", runs_on="cpu", precision="32", env={}, torch=torch)
     return collect(TASK.package, "cpu", backend)
 
 

@@ -28,6 +28,9 @@ def test_a_task_holds_the_published_numbers(task_id: str, parts: list[str]) -> N
     published: dict[str, Any] = {}
     for part in parts:
         _merge(published, PUBLISHED[part])
+    # Names of joints there, patterns here.
+    pose = published["env"].get("robot", {}).pop("default_pos", {})
+    assert {joint: task.env.robot.default_of(joint) for joint in pose} == pose
     assert _missing(published, task) == []
     if "velocity" in parts:
         for kind in ("rewards", "randomizations", "disturbances"):

@@ -66,7 +66,7 @@ def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source:
 
 def _forget_locked(trainer: PpoTrainer, task: TaskSpec) -> None:
     """Start from 0 what the networks make of joints that the stage before held still."""
-    joints = task.start.locked_joints
+    joints = task.locked_joints
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
     readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
     with torch.no_grad():
@@ -86,7 +86,7 @@ def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
     """Start anew action noise and statistics of some joints."""
     start = task.start
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
-    columns = [list(task.env.action_columns).index(joint) for joint in start.fresh_joints]
+    columns = [list(task.env.action_columns).index(joint) for joint in task.fresh_joints]
     with torch.no_grad():
         actor.distribution.std_param[columns] = agent.init_std  # pyright: ignore
         readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
@@ -94,7 +94,7 @@ def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
             normalizer = _normalizer(model)
             if normalizer is None or agent.normalization != "running":
                 continue
-            columns = joint_columns(task.env, group, start.fresh_joints)
+            columns = joint_columns(task.env, group, task.fresh_joints)
             for name, value in (("_mean", 0.0), ("_var", 1.0), ("_std", 1.0)):
                 getattr(normalizer, name)[:, columns] = value
             if start.normalizer_count is not None:

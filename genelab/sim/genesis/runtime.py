@@ -33,9 +33,10 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
     if not gs.use_deterministic_algorithms:
         raise RunError("Genesis refused its deterministic algorithms; unset GS_ENABLE_NDARRAY and performance mode")
     return {
-        "genesis": backend,
+        "engine": "genesis",
+        "runs_on": backend,
         "precision": "32" if gs.np_float is np.float32 else "64",
-        "genesis_options": {
+        "engine_options": {
             name: bool(getattr(gs, name)) for name in ("use_deterministic_algorithms", "use_zerocopy", "use_ndarray")
         },
     }

@@ -8,11 +8,11 @@ from genelab.config.scene import ActuatorCfg, MirrorCfg, RobotCfg, SiteCfg
 
 LEGS = ("FL", "FR", "RL", "RR")
 """In the order of the model file."""
-PARTS = ("hip", "thigh", "calf")
-LEG_JOINTS = tuple(f"{leg}_{part}_joint" for leg in LEGS for part in PARTS)
-WHEEL_JOINTS = tuple(f"{leg}_wheel_joint" for leg in LEGS)
-JOINTS = [*LEG_JOINTS, *WHEEL_JOINTS]
-WHEELS = [f"{leg}_wheel_link" for leg in LEGS]
+LEG_JOINTS = ".*_(hip|thigh|calf)_joint"
+WHEEL_JOINTS = ".*_wheel_joint"
+JOINTS = [LEG_JOINTS, WHEEL_JOINTS]
+"""All of them: those of the legs, then the wheels."""
+WHEELS = [".*_wheel_link"]
 EFFORT = {"hip": 23.7, "thigh": 23.7, "calf": 45.43}
 """N m."""
 
@@ -25,15 +25,15 @@ def robot(wheel_kv: float, wheel_effort_limit: float) -> RobotCfg:
         wheel_effort_limit: of the wheels, N m.
     """
     legs = {
-        part: ActuatorCfg(joints=tuple(f"{leg}_{part}_joint" for leg in LEGS), kp=25.0, kv=0.5, effort_limit=limit)
+        part: ActuatorCfg(joints=(f".*_{part}_joint",), kp=25.0, kv=0.5, effort_limit=limit)
         for part, limit in EFFORT.items()
     }
-    wheels = ActuatorCfg(law="velocity", joints=WHEEL_JOINTS, kp=0.0, kv=wheel_kv, effort_limit=wheel_effort_limit)
+    wheels = ActuatorCfg(law="velocity", joints=(WHEEL_JOINTS,), kp=0.0, kv=wheel_kv, effort_limit=wheel_effort_limit)
     return RobotCfg(
         model="genelab_unitree:models/go2w.xml",
         model_sha256="b92f5837afeab6a799644dc1221a297fa344c1e503672827b58e1e081cd5590e",
         pos=(0.0, 0.0, 0.45),
-        default_pos={f"{leg}_{part}_joint": pos for leg in LEGS for part, pos in (("thigh", 0.9), ("calf", -1.8))},
+        default_pos={".*_thigh_joint": 0.9, ".*_calf_joint": -1.8},
         sites={f"{leg}_wheel": SiteCfg(link=f"{leg}_wheel_link") for leg in LEGS},
         mirror=MirrorCfg(swap=(("FL_", "FR_"), ("RL_", "RR_")), flip=("hip_joint",)),
         actuators={**legs, "wheels": wheels},
