@@ -13,9 +13,14 @@ from genelab.errors import InputError
 Vector = tuple[float, float, float]
 
 
-class SimCfg(Cfg):
-    """The physics step."""
+EngineName = Literal["genesis", "mujoco"]
 
+
+class SimCfg(Cfg):
+    """The simulator and its step."""
+
+    engine: EngineName = "genesis"
+    """Simulator. `mujoco` runs on the CPU alone."""
     dt: PositiveFloat = 0.005
     """Physics time step, s."""
     substeps: PositiveInt = 1

@@ -280,17 +280,7 @@ class Environment:
         for part in self._parts.values():
             targets = part.aim(targets)
         self._sim.set_targets(targets)
-        failed = torch.zeros_like(self._everywhere)
-        for _ in range(self.cfg.decimation):
-            self._sim.step()
-            error = self._sim.error()
-            failed = failed | error
-            if self.resets_broken and self._world.needed(error):
-                # At once: the simulator looks every few steps, and stops for all environments.
-                self._sim.reset(error)
-            elif self.device.type == "cpu" and bool(error.any()):
-                break
-        return failed
+        return self._sim.advance(self.cfg.decimation, reset_failed=self.resets_broken)
 
     def _broken(self, state: StateView, failed: Tensor) -> Tensor:
         """Where the physics went wrong, beside where the simulator said so. Shapes: (num_envs,) bool."""

@@ -29,7 +29,7 @@ from genelab.records.demos import LayoutRow
 from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
 from genelab.runs.run_dir import RunDir
 from genelab.sim.make import start
-from genelab.sim.session import Session, resolve_device
+from genelab.sim.session import Session
 
 
 def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
@@ -39,7 +39,7 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
         InputError: if the device does not exist, or a term is wrong.
     """
     check_terms(task)
-    session = start(cfg.seed, resolve_device(execution.device), execution.threads)
+    session = start(cfg.seed, execution.device, execution.threads, task.env.sim.engine)
     groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps)
     return _inspection("task", task.id, task, config_sha256(task), cfg, session, groups)
 
@@ -52,7 +52,7 @@ def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: 
     """
     loaded, task = checkpoints.load_of_run(path, run_dir), run_dir.task()
     check_terms(task)
-    session = start(cfg.seed, resolve_device(execution.device), execution.threads)
+    session = start(cfg.seed, execution.device, execution.threads, task.env.sim.engine)
     groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps, loaded, f"checkpoint '{path}'")
     return _inspection("checkpoint", str(path), task, loaded.config_sha256, cfg, session, groups)
 

@@ -8,7 +8,7 @@ from genelab.envs.terms import check_terms
 from genelab.records.stamps import BackendStamp, TorchStamp
 from genelab.runs.stamps import Stamps, collect, environment_flags
 from genelab.sim.make import start
-from genelab.sim.session import Session, resolve_device
+from genelab.sim.session import Session
 
 Started = tuple[Session, Stamps]
 """What the process runs on, and the stamps of the process."""
@@ -22,7 +22,7 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
         RunError: if the engine comes up otherwise than asked.
     """
     check_terms(task)
-    session = start(seed, resolve_device(execution.device), execution.threads)
+    session = start(seed, execution.device, execution.threads, task.env.sim.engine)
     backend = BackendStamp.model_validate(
         {
             **session.stamp,

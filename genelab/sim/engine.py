@@ -56,19 +56,18 @@ class Engine(Protocol):
         """
         ...
 
-    def step(self) -> None:
-        """Advance one physics step.
+    def advance(self, steps: int, *, reset_failed: bool = False) -> Tensor:
+        """Advance some physics steps, or fewer if an environment meets an error on the way.
+
+        Args:
+            steps: physics steps.
+            reset_failed: reset environments that meet an error, and let the others go on.
+
+        Returns:
+            Where the engine met an error, such as forces that are not finite. Shape: (num_envs,) bool.
 
         Raises:
-            DivergedError: if the engine gives up on the whole batch, which it may do some steps after one environment
-                met an error. Look at `error` after each step to be earlier.
-        """
-        ...
-
-    def error(self) -> Tensor:
-        """Where the engine met an error, such as forces that are not finite. A reset clears it.
-
-        Shape: (num_envs,) bool.
+            DivergedError: if the engine gives up on the whole batch.
         """
         ...
 

@@ -5,32 +5,45 @@ import time
 import torch
 
 from genelab.config.env import EnvCfg
+from genelab.config.scene import EngineName
 from genelab.sim.engine import Engine
-from genelab.sim.genesis import runtime
-from genelab.sim.genesis.simulation import Simulation
-from genelab.sim.session import Session, seed_everything
+from genelab.sim.session import Session, resolve_device, seed_everything
 
 
-def start(seed: int, device: str, threads: int) -> Session:
-    """Seed everything, then start the engine. Call once per process, before anything is built.
+def start(seed: int, device: str, threads: int, engine: EngineName = "genesis") -> Session:
+    """Seed everything, then start an engine. Call once per process, before anything is built.
 
     Args:
         seed: seeds python, numpy, torch and the engine.
-        device: resolved device, `cpu` or `cuda:<i>`.
-        threads: CPU threads of torch.
+        device: `auto`, `cpu`, `cuda` or `cuda:<i>`.
+        threads: CPU threads of torch, and of an engine that has threads.
+        engine: that of the environments to come, `env.sim.engine`.
 
     Raises:
+        InputError: if the device does not exist, or the engine cannot run on it.
         RunError: if the engine comes up otherwise than asked.
     """
     begin = time.perf_counter()
-    seed_everything(seed, device, threads)
-    stamp = runtime.start(seed, device)
+    match engine:
+        case "genesis":
+            from genelab.sim.genesis import runtime
+
+            device = resolve_device(device)
+            seed_everything(seed, device, threads)
+            stamp, packages = runtime.start(seed, device), runtime.PACKAGES
+        case "mujoco":
+            from genelab.sim.mujoco import runtime as mujoco_runtime
+
+            device = "cpu" if device == "auto" else resolve_device(device)
+            seed_everything(seed, device, threads)
+            stamp, packages = mujoco_runtime.start(device), mujoco_runtime.PACKAGES
     return Session(
+        engine=engine,
         device=torch.device(device),
         seed=seed,
         threads=torch.get_num_threads(),
         stamp=stamp,
-        packages=runtime.PACKAGES,
+        packages=packages,
         start_s=time.perf_counter() - begin,
     )
 
@@ -48,5 +61,16 @@ def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[i
     Raises:
         InputError: if the model file is not the one that the config names, or the robot not symmetric as it says.
         RunError: if the engine holds something else than the config says, or cannot draw.
+        ValueError: if the process runs another engine.
     """
-    return Simulation(cfg, num_envs, session, camera=camera)
+    if cfg.sim.engine != session.engine:
+        raise ValueError(f"the process runs '{session.engine}', the environment wants '{cfg.sim.engine}'")
+    match cfg.sim.engine:
+        case "genesis":
+            from genelab.sim.genesis.simulation import Simulation as Genesis
+
+            return Genesis(cfg, num_envs, session, camera=camera)
+        case "mujoco":
+            from genelab.sim.mujoco.simulation import Simulation as MuJoCo
+
+            return MuJoCo(cfg, num_envs, session, camera=camera)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import JsonValue
 
+from genelab.config.scene import EngineName
 from genelab.errors import InputError
 
 
@@ -16,6 +17,8 @@ from genelab.errors import InputError
 class Session:
     """What the process runs on, as resolved."""
 
+    engine: EngineName
+    """The engine that was started."""
     device: torch.device
     """Device of every tensor."""
     seed: int

@@ -15,9 +15,8 @@ import json, sys, time
 begin = time.perf_counter()
 from genelab.registry import get_task
 from genelab.sim.make import make_engine, start
-from genelab.sim.session import resolve_device
 task = get_task(sys.argv[1])
-session = start(int(sys.argv[2]), resolve_device(sys.argv[3]), int(sys.argv[4]))
+session = start(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
 ready = time.perf_counter()
 sim = make_engine(task.env, int(sys.argv[5]), session)
 built = time.perf_counter()

@@ -23,7 +23,7 @@ from genelab.envs.purpose import Purpose
 from genelab.learn.backend import backend_of
 from genelab.registry import get_task
 from genelab.sim.make import make_engine, start
-from genelab.sim.session import Session, resolve_device
+from genelab.sim.session import Session
 
 NUM_ENVS = {FRANKA: (16, 64, 256), **dict.fromkeys(UNITREE, (64, 256, 1024, 4096))}
 FEW_AND_MANY = (64, 4096)
@@ -84,7 +84,7 @@ def main() -> None:
     )
     args = options.parse_args()
     task = get_task(args.task)
-    session = start(SEED, resolve_device(args.device), args.threads)
+    session = start(SEED, args.device, args.threads)
     print(f"{args.task}, {args.device}, {args.threads} thread(s), {args.repeats} blocks of {BLOCK} control steps")
     print_head("env.step", "physics")
     for num_envs in args.num_envs or NUM_ENVS.get(args.task, FEW_AND_MANY):

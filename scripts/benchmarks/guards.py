@@ -16,7 +16,6 @@ from genelab.jobs import demonstrations
 from genelab.jobs.trainer import make_trainer
 from genelab.registry import get_task
 from genelab.sim.make import start
-from genelab.sim.session import resolve_device
 
 LIMIT = 0.02
 WARM_UP = 2
@@ -47,7 +46,7 @@ def main() -> int:
     options.add_argument("--nan-policy", default="stop", choices=get_args(NanPolicy), help="as of `genelab train`")
     args = options.parse_args()
     task = get_task(args.task, args.variant)
-    session = start(SEED, resolve_device(args.device), args.threads)
+    session = start(SEED, args.device, args.threads)
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(task.agent, SacCfg):
             path = Path(folder) / "demos"

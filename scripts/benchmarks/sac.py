@@ -15,7 +15,7 @@ from genelab.learn.protocol import Trainer
 from genelab.learn.state import load_state, save_state
 from genelab.registry import get_task
 from genelab.sim.make import start
-from genelab.sim.session import Session, resolve_device
+from genelab.sim.session import Session
 
 STEPS = 200
 
@@ -53,7 +53,7 @@ def main() -> None:
     args = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "demos.safetensors"
-        session = start(SEED, resolve_device(args.device), args.threads)
+        session = start(SEED, args.device, args.threads)
         collected(path, args, session)
         settings = [f"agent.demo_path={path}", f"train.iterations={args.iterations}"]
         task, _ = apply_overrides(get_task(args.task, args.variant), settings)

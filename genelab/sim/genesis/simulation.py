@@ -115,6 +115,20 @@ class Simulation(SceneFacts):
         """
         self._drives.set_targets(self._rows.to(targets))
 
+    def advance(self, steps: int, *, reset_failed: bool = False) -> Tensor:
+        """Advance some physics steps. See `Engine.advance`."""
+        failed = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        for _ in range(steps):
+            self.step()
+            error = self.error()
+            failed = failed | error
+            if reset_failed and (self.device.type == "cuda" or bool(error.any())):
+                # At once: Genesis looks every few steps, and stops for all environments.
+                self.reset(error)
+            elif self.device.type == "cpu" and bool(error.any()):
+                break
+        return failed
+
     def step(self) -> None:
         """Advance one physics step.
 

@@ -1,0 +1,1 @@
+"""MuJoCo, through `mujoco.batch`: many copies of one model on the CPU."""

@@ -1,0 +1,141 @@
+"""The MuJoCo model of a scene: the robot's file with what the config adds to it."""
+
+import math
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from genelab.config.env import EnvCfg
+from genelab.config.scene import ActuatorCfg
+from genelab.sim.facts import SceneFacts
+from genelab.sim.terrain import Heightfield
+
+mj: Any = mujoco  # its stubs name no classes
+
+OWN_TIMECONST_S = 0.01
+"""Time constant of contacts of the ground and of objects, s: the one that Genesis takes where a file names none. Those
+of the robot are its file's."""
+FLOOR_M, FLOOR_DEPTH_M = 100.0, 5.0
+"""Width and thickness of the floor beyond a terrain's border, m."""
+FORCE_SENSOR = "net contact force on {}"
+OBJECT = "object {}"
+
+
+def compile_scene(cfg: EnvCfg, facts: SceneFacts) -> Any:
+    """The compiled `MjModel` of the scene."""
+    spec = mj.MjSpec.from_file(str(facts.model_file))
+    # Actuators, sensors and poses of the file are nobody's business: the config says how the robot is driven.
+    for element in (*spec.actuators, *spec.sensors, *spec.keys):
+        spec.delete(element)
+    _options(spec, cfg)
+    links = [body for body in spec.bodies if body.name in facts.names.links]
+    for body in links:
+        body.gravcomp = cfg.robot.gravity_compensation
+        if body.parent == spec.worldbody:
+            body.pos = np.asarray(body.pos) + cfg.robot.pos
+        sensor = spec.add_sensor(name=FORCE_SENSOR.format(body.name), type=mj.mjtSensor.mjSENS_CONTACT)
+        sensor.objtype, sensor.objname = mj.mjtObj.mjOBJ_BODY, body.name
+        # The force alone, of all contacts together, as one.
+        sensor.intprm[:3] = 1 << int(mj.mjtConDataField.mjCONDATA_FORCE), 3, 1
+    for joint in spec.joints:
+        if joint.type != mj.mjtJoint.mjJNT_FREE and joint.armature == 0.0:
+            joint.armature = cfg.robot.default_armature or 0.0
+    for name in cfg.driven:
+        _add_actuator(spec, name, cfg.robot.actuator_of(name))
+    _exclude_what_touches(spec, facts.names.links)
+    if cfg.ground is not None:
+        _add_ground(spec, cfg.ground.friction, cfg, facts.heightfield)
+    for name, box in cfg.objects.items():
+        body = spec.worldbody.add_body(name=OBJECT.format(name), pos=box.pos)
+        body.add_freejoint()
+        # Half the edges here.
+        _own_contacts(
+            body.add_geom(type=mj.mjtGeom.mjGEOM_BOX, size=[edge / 2 for edge in box.size], mass=box.mass),
+            box.friction,
+            cfg,
+        )
+    spec.visual.global_.fovy = 40.0
+    model = spec.compile()
+    if cfg.randomizations:
+        # Otherwise a centre of mass that is moved later would be taken for the link's origin where it is that now.
+        model.body_sameframe[:] = 0
+    return model
+
+
+def _options(spec: Any, cfg: EnvCfg) -> None:
+    option = mj.MjSpec().option
+    option.timestep = cfg.sim.dt / cfg.sim.substeps
+    option.gravity = cfg.sim.gravity
+    integrators = mj.mjtIntegrator
+    option.integrator = integrators.mjINT_EULER if cfg.sim.integrator == "Euler" else integrators.mjINT_IMPLICITFAST
+    # What is not finite stays, and is seen, rather than being put back to the start without a word.
+    option.disableflags = int(mj.mjtDisableBit.mjDSBL_AUTORESET)
+    if not cfg.sim.collision:
+        option.disableflags |= int(mj.mjtDisableBit.mjDSBL_CONTACT)
+    spec.option = option
+
+
+def _add_actuator(spec: Any, joint: str, group: ActuatorCfg) -> None:
+    actuator = spec.add_actuator(name=joint, target=joint, trntype=mj.mjtTrn.mjTRN_JOINT)
+    if group.effort_limit is not None:
+        actuator.forcelimited, actuator.forcerange = True, [-group.effort_limit, group.effort_limit]
+    if group.law == "explicit_pd":
+        # The force itself is handed over, already limited.
+        actuator.forcelimited, actuator.gainprm[0] = False, 1.0
+        return
+    actuator.biastype = mj.mjtBias.mjBIAS_AFFINE
+    actuator.gainprm[0] = group.kv if group.law == "velocity" else group.kp
+    actuator.biasprm[:3] = 0.0, -group.kp, -group.kv
+
+
+def _exclude_what_touches(spec: Any, links: tuple[str, ...]) -> None:
+    """Let links that touch in the neutral pose pass through each other, as Genesis does."""
+    model = spec.compile()
+    data = mj.MjData(model)
+    mj.mj_forward(model, data)
+    pairs = {tuple(sorted(int(model.geom_bodyid[geom]) for geom in contact.geom)) for contact in data.contact}
+    for pair in sorted(pairs):
+        names = [model.body(body).name for body in pair]
+        if all(name in links for name in names):
+            spec.add_exclude(bodyname1=names[0], bodyname2=names[1])
+
+
+def _add_ground(spec: Any, friction: float, cfg: EnvCfg, heightfield: Heightfield | None) -> None:
+    world = spec.worldbody
+    if heightfield is None:
+        _own_contacts(world.add_geom(type=mj.mjtGeom.mjGEOM_PLANE, size=[0.0, 0.0, 1.0]), friction, cfg)
+        return
+    heights = heightfield.heights.T * heightfield.vertical_scale
+    low, span = float(heights.min()), max(float(np.ptp(heights)), 1e-3)
+    (x, y), (length, width) = heightfield.corner, heightfield.size
+    spec.add_hfield(
+        name="terrain",
+        nrow=heights.shape[0],
+        ncol=heights.shape[1],
+        size=[length / 2, width / 2, span, 1.0],
+        userdata=((heights - low) / span).flatten(),
+    )
+    middle = [x + length / 2, y + width / 2, low]
+    terrain = world.add_geom(type=mj.mjtGeom.mjGEOM_HFIELD, hfieldname="terrain", pos=middle)
+    _own_contacts(terrain, friction, cfg)
+    # Boxes and no plane: a plane would fill every pit of the terrain.
+    for corner, size in (
+        ((x - FLOOR_M, y - FLOOR_M), (FLOOR_M, width + 2 * FLOOR_M)),
+        ((x + length, y - FLOOR_M), (FLOOR_M, width + 2 * FLOOR_M)),
+        ((x, y - FLOOR_M), (length, FLOOR_M)),
+        ((x, y + width), (length, FLOOR_M)),
+    ):
+        half = [size[0] / 2, size[1] / 2, FLOOR_DEPTH_M / 2]
+        middle = [corner[0] + half[0], corner[1] + half[1], -half[2]]
+        _own_contacts(world.add_geom(type=mj.mjtGeom.mjGEOM_BOX, size=half, pos=middle), friction, cfg)
+
+
+def _own_contacts(geom: Any, friction: float, cfg: EnvCfg) -> None:
+    geom.friction[0] = friction
+    geom.solref[0] = max(OWN_TIMECONST_S, 2.0 * cfg.sim.dt / cfg.sim.substeps)
+
+
+def effort_limit(group: ActuatorCfg) -> float:
+    """Largest absolute force, N or N m."""
+    return math.inf if group.effort_limit is None else group.effort_limit
