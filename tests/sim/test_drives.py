@@ -111,7 +111,7 @@ def test_explicit_forces_go_to_their_own_joints_among_others(sim_session: Sessio
     sim.step()
     exerted = sim.joint_torque()
     limited_ones = 0
-    for name in calves.joints:
+    for name in robot.joints_of(calves):
         column = sim.names.joint_ids([name])[0]
         wanted = 20.0 * (targets[:, order.index(name)] - pos[:, column]) - 1.5 * vel[:, column]
         limited_ones += int((wanted.abs() > 6.0).sum())

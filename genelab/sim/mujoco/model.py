@@ -106,18 +106,21 @@ def _add_ground(spec: Any, friction: float, cfg: EnvCfg, heightfield: Heightfiel
     if heightfield is None:
         _own_contacts(world.add_geom(type=mj.mjtGeom.mjGEOM_PLANE, size=[0.0, 0.0, 1.0]), friction, cfg)
         return
-    heights = heightfield.heights.T * heightfield.vertical_scale
+    # Turned by a quarter, its columns along the world's y and its rows against x: MuJoCo cuts the squares of a height
+    # field along the other diagonal than `HeightMap` does.
+    heights = heightfield.heights[::-1] * heightfield.vertical_scale
     low, span = float(heights.min()), max(float(np.ptp(heights)), 1e-3)
     (x, y), (length, width) = heightfield.corner, heightfield.size
     spec.add_hfield(
         name="terrain",
         nrow=heights.shape[0],
         ncol=heights.shape[1],
-        size=[length / 2, width / 2, span, 1.0],
+        size=[width / 2, length / 2, span, 1.0],
         userdata=((heights - low) / span).flatten(),
     )
     middle = [x + length / 2, y + width / 2, low]
-    terrain = world.add_geom(type=mj.mjtGeom.mjGEOM_HFIELD, hfieldname="terrain", pos=middle)
+    quarter = [math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)]
+    terrain = world.add_geom(type=mj.mjtGeom.mjGEOM_HFIELD, hfieldname="terrain", pos=middle, quat=quarter)
     _own_contacts(terrain, friction, cfg)
     # Boxes and no plane: a plane would fill every pit of the terrain.
     for corner, size in (
