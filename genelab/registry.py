@@ -42,7 +42,8 @@ def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
 
     Args:
         spec: the task.
-        variants: the task learnt otherwise (`agent`, `train`, `start`, `stages`), each under a name of its own.
+        variants: the task learnt otherwise (`agent`, `train`, `start`, `stages`, `env.sim.engine`), each
+            under a name of its own.
 
     Raises:
         InputError: if a task of that identifier is registered already, the task makes a choice that is the caller's,
@@ -66,8 +67,8 @@ def _check_variant(task: TaskSpec, variant: TaskSpec) -> None:
         raise InputError(f"task '{task.id}': variant = null: a variant needs a name")
     own = {"variant": None, "agent": task.agent, "train": task.train, "start": task.start}
     own |= {"stages": task.stages}
-    if variant.model_copy(update=own) != task:
-        rule = "may differ from the task in agent, train, start and stages alone"
+    if variant.on(task.env.sim.engine).model_copy(update=own) != task:
+        rule = "may differ from the task in agent, train, start, stages and env.sim.engine alone"
         raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
 
 

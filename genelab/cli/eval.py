@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from genelab.cli.checkpoint import run_of
-from genelab.cli.options import changed_protocol, field_option, protocol_options, require_place
+from genelab.cli.options import ENGINE, changed_protocol, field_option, protocol_options, require_place
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.config.terrain import TerrainCfg
 from genelab.errors import RunError
 from genelab.records.derived import LevelResult, by_level, no_better_than_idle, reload_told, success_above_idle
@@ -22,6 +23,7 @@ from genelab.runs.files import write_record
 @click.argument("task_id", metavar="TASK")
 @click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
 @protocol_options
+@ENGINE
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
 @field_option("--config", EvalCfg, "config")
@@ -32,6 +34,7 @@ def command(
     num_envs: int | None,
     episodes: int | None,
     seed: int | None,
+    engine: EngineName | None,
     device: str,
     threads: int,
     config: ConfigSource,
@@ -48,13 +51,16 @@ def command(
 
     from genelab.jobs.evaluate import assess
 
-    record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config)
+    record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config, engine)
 
-    click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}")
+    within = f", in {engine}" if engine else ""
+    click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}{within}")
     for line in result_lines(record):
         click.echo(line)
     if record.round_trip is None:
-        click.echo("reload  not checked: another protocol, configuration or checkpoint than that of the training's end")
+        click.echo(
+            "reload  not checked: not the protocol, simulator, configuration and checkpoint of the training's end"
+        )
     else:
         click.echo(f"reload  {reload_told(record.round_trip)}")
     evaluated = run_dir.task() if config == "run" else get_task(task_id, record.run.variant)

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from genelab.config.base import Cfg
 from genelab.config.commands import StoreCfg
+from genelab.config.scene import SimCfg
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import InputError
 from genelab.runs.files import require_writable
@@ -101,5 +102,8 @@ def require_place(option: str, path: Path | None, suffix: str = "") -> None:
 
 VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")
 """A variant of the task."""
+
+ENGINE = field_option("--engine", SimCfg, "engine", use_default=False)
+"""A simulator in place of the task's."""
 
 STORE = field_option("--store", StoreCfg, "store", metavar="DIR")

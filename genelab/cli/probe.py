@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from genelab.cli.checkpoint import run_of
-from genelab.cli.options import field_option, require_place
+from genelab.cli.options import ENGINE, field_option, require_place
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.runs.files import write_atomic, write_record
 from genelab.show.probe import draw, lines
 
@@ -14,11 +15,20 @@ from genelab.show.probe import draw, lines
 @click.command
 @click.argument("task_id", metavar="TASK")
 @click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@ENGINE
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it here, as SVG.")
-def command(task_id: str, checkpoint: Path, device: str, threads: int, out: Path | None, plot: Path | None) -> None:
+def command(
+    task_id: str,
+    checkpoint: Path,
+    engine: EngineName | None,
+    device: str,
+    threads: int,
+    out: Path | None,
+    plot: Path | None,
+) -> None:
     """Drive a policy with fixed commands and tell how much of each it achieves.
 
     CKPT lies in its run directory, whose snapshot holds the commands. Each case runs in environments of its own: mean
@@ -30,7 +40,7 @@ def command(task_id: str, checkpoint: Path, device: str, threads: int, out: Path
 
     from genelab.jobs.probe import probe
 
-    record = probe(run_dir, checkpoint, ExecutionCfg(device=device, threads=threads))
+    record = probe(run_dir, checkpoint, ExecutionCfg(device=device, threads=threads), engine)
     click.echo(f"{task_id} seed {record.seed}, {record.num_envs} environments a case")
     for line in lines(record):
         click.echo(line)

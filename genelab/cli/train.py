@@ -8,9 +8,10 @@ import click
 from click.core import ParameterSource
 from pydantic import JsonValue
 
-from genelab.cli.options import VARIANT, FieldType, field_option
+from genelab.cli.options import ENGINE, VARIANT, FieldType, field_option
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg, NanPolicy
+from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
 from genelab.registry import get_task
 from genelab.sweep.plan import make_plan
@@ -23,6 +24,7 @@ from genelab.sweep.plan import make_plan
 @click.option("--seed", type=FieldType(LaunchCfg, "seeds"), metavar="S", help="One training seed, instead of --seeds.")
 @field_option("--parallel", LaunchCfg, "parallel")
 @field_option("--log-dir", LaunchCfg, "log_dir", metavar="DIR")
+@ENGINE
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
 @field_option("--nan-policy", ExecutionCfg, "nan_policy", metavar="stop|reset-env")
@@ -47,6 +49,7 @@ def command(
     seed: tuple[int, ...] | None,
     parallel: int,
     log_dir: str,
+    engine: EngineName | None,
     device: str,
     threads: int,
     nan_policy: NanPolicy,
@@ -61,8 +64,8 @@ def command(
     """Train a task on several seeds and evaluate each.
 
     The same command again finishes what is unfinished and skips what is done. `genelab info TASK` lists the paths that
-    --set takes; --iterations and --num-envs are short for two of them. A seed is trained in the stages of the task
-    first; `--set stages=[]` leaves them out.
+    --set takes; --iterations, --num-envs and --engine are short for some of them, the last for every stage. A seed is
+    trained in the stages of the task first; `--set stages=[]` leaves them out.
     """
     short = {"--iterations": ("train.iterations", iterations), "--num-envs": ("train.num_envs", num_envs)}
     options: dict[str, tuple[str, JsonValue]] = {
@@ -70,8 +73,13 @@ def command(
     }
     registered = get_task(task_id, variant)
     options |= from_environment(registered, assignments, os.environ)
-    if checkpoint is not None and registered.stages and not any(a.startswith("stages=") for a in assignments):
+    from_scratch = any(a.startswith("stages=") for a in assignments)
+    if checkpoint is not None and registered.stages and not from_scratch:
         options["--checkpoint"] = ("stages", [])
+    if engine is not None:
+        options["--engine"] = ("env.sim.engine", engine)
+        for stage in () if from_scratch or checkpoint else registered.stages:
+            options[f"--engine, of stage {stage},"] = (f"stages.{stage}.env.sim.engine", engine)
     task, overrides = apply_overrides(registered, assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)

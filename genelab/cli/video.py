@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from genelab.cli.checkpoint import run_of
-from genelab.cli.options import field_option, require_place
+from genelab.cli.options import ENGINE, field_option, require_place
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 
 
 @click.command
@@ -17,6 +18,7 @@ from genelab.config.run import ExecutionCfg
 @field_option("--seconds", VideoCfg, "seconds")
 @field_option("--episode", VideoCfg, "episode")
 @field_option("--fps", VideoCfg, "fps")
+@ENGINE
 @field_option("--device", ExecutionCfg, "device")
 @field_option("--threads", ExecutionCfg, "threads")
 def command(
@@ -26,6 +28,7 @@ def command(
     seconds: float,
     episode: int,
     fps: int,
+    engine: EngineName | None,
     device: str,
     threads: int,
 ) -> None:
@@ -40,5 +43,5 @@ def command(
 
     from genelab.jobs.film import write_film
 
-    count, rate = write_film(run_dir, checkpoint, cfg, ExecutionCfg(device=device, threads=threads), out)
+    count, rate = write_film(run_dir, checkpoint, cfg, ExecutionCfg(device=device, threads=threads), out, engine)
     click.echo(f"wrote {out}: {count} pictures, {float(rate):g} a second, from episode {episode} of the evaluation on")

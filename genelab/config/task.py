@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from genelab.config.base import BROKEN_RULE, Cfg, FuncRef, Seed, broken_rule, known_names
 from genelab.config.fit import misfit
+from genelab.config.scene import EngineName
 from genelab.config.stage import StageCfg
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
@@ -121,6 +122,13 @@ class TaskSpec(StageCfg):
                 return stage
             iteration -= stage.train.iterations
         return last
+
+    def on(self, engine: EngineName | None) -> "TaskSpec":
+        """The task in another simulator, its stages as they are; None for its own."""
+        if engine is None:
+            return self
+        sim = self.env.sim.model_copy(update={"engine": engine})
+        return self.model_copy(update={"env": self.env.model_copy(update={"sim": sim})})
 
     @property
     def all_iterations(self) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from genelab.config.choices import with_choices_of
 from genelab.config.commands import ConfigSource
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import RunError
@@ -44,6 +45,7 @@ def assess(
     protocol: ProtocolCfg,
     execution: ExecutionCfg,
     config_source: ConfigSource = "run",
+    engine: EngineName | None = None,
     *,
     started: Started | None = None,
 ) -> EvalRecord:
@@ -55,6 +57,7 @@ def assess(
         protocol: the protocol to use.
         execution: device and threads.
         config_source: evaluate the run's snapshot, or the task as registered now.
+        engine: the simulator; None for that of the configuration.
         started: the running simulator, seeded for this protocol.
 
     Raises:
@@ -66,7 +69,7 @@ def assess(
     checkpoint = _checkpoint(path, loaded, trained)
     # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
     registered = with_choices_of(get_task(record.task, trained.variant), trained)
-    task = trained if config_source == "run" else registered
+    task = (trained if config_source == "run" else registered).on(engine)
     session, stamps = started or start_session(protocol.seed, execution, task)
     print(f"evaluating on {session.device}", flush=True)
 
@@ -99,7 +102,7 @@ def assess(
         metrics=metrics_of(episodes),
         baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
         above_idle=above_idle_of(episodes, idle),
-        round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, stamps, config_source),
+        round_trip=_round_trip(run_dir, trained, task, protocol, loaded, episodes, stamps, config_source),
         return_ceiling=task.return_ceiling,
         guards=record.guards,
         timing=Timing(
@@ -128,6 +131,7 @@ def _checkpoint(path: Path, loaded: LoadedCheckpoint, task: TaskSpec) -> Checkpo
 
 def _round_trip(
     run_dir: RunDir,
+    trained: TaskSpec,
     task: TaskSpec,
     protocol: ProtocolCfg,
     loaded: LoadedCheckpoint,
@@ -139,6 +143,8 @@ def _round_trip(
     path = run_dir.round_trip_file
     same = {"num_envs": 1, "episodes": 1, "round_trip_episodes": 1}
     if protocol.model_copy(update=same) != task.protocol.model_copy(update=same) or config_source != "run":
+        return None
+    if task.env != trained.env:
         return None
     if not path.is_file():
         return None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.evaluation.film import Shot, film
 from genelab.jobs.session import start_session
 from genelab.learn import checkpoint as checkpoints
@@ -21,7 +22,9 @@ SIZE = (960, 540)
 """Width and height, pixels."""
 
 
-def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionCfg, out: Path) -> tuple[int, Fraction]:
+def write_film(
+    run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionCfg, out: Path, engine: EngineName | None = None
+) -> tuple[int, Fraction]:
     """Film episodes into an MP4 file. Starts the simulator: call once per process.
 
     Args:
@@ -31,6 +34,7 @@ def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionC
             their distance is no whole number of control steps.
         execution: device and threads.
         out: the file.
+        engine: the simulator; None for that of the run.
 
     Returns:
         How many pictures it has, and how many a second.
@@ -38,7 +42,7 @@ def write_film(run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionC
     Raises:
         InputError: if the checkpoint does not belong to the run.
     """
-    task = run_dir.task()
+    task = run_dir.task().on(engine)
     loaded = checkpoints.load_of_run(path, run_dir)
     session, _ = start_session(task.protocol.seed, execution, task)
 

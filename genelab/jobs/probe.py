@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.errors import InputError
 from genelab.evaluation.probe import drive
 from genelab.jobs.session import Started, start_session
@@ -12,14 +13,23 @@ from genelab.records.probe import ProbeRecord, case_of
 from genelab.runs.run_dir import RunDir
 
 
-def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: Started | None = None) -> ProbeRecord:
-    """Drive a checkpoint of a run as its snapshot says. Starts the simulator unless it is given: call once per process.
+def probe(
+    run_dir: RunDir,
+    path: Path,
+    execution: ExecutionCfg,
+    engine: EngineName | None = None,
+    *,
+    started: Started | None = None,
+) -> ProbeRecord:
+    """Drive a checkpoint of a run as its snapshot says, or in another simulator.
+
+    Starts the simulator unless it is given: call once per process.
 
     Raises:
         InputError: if the task has no probe, or the checkpoint does not belong to the run.
         DivergedError: if a state broke.
     """
-    record, task = run_dir.load(), run_dir.task()
+    record, task = run_dir.load(), run_dir.task().on(engine)
     if task.probe is None:
         raise InputError(f"task '{task.id}' has no probe")
     loaded = checkpoints.load_of_run(path, run_dir)
@@ -34,6 +44,7 @@ def probe(run_dir: RunDir, path: Path, execution: ExecutionCfg, *, started: Star
         config_sha256=record.config_sha256,
         weights_sha256=loaded.weights_sha256,
         iteration=loaded.iteration,
+        engine=task.env.sim.engine,
         probe=task.probe,
         cases=tuple(case_of(name, command, achieved, fell) for (name, command), achieved, fell in rows),
         num_envs=task.probe.num_envs,

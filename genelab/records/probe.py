@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, model_validator
 
 from genelab.config.base import Sha256
+from genelab.config.scene import EngineName
 from genelab.config.task import ProbeCfg
 from genelab.records.base import Record
 from genelab.records.stamps import CodeStamp, HardwareStamp, Packages
@@ -70,6 +71,8 @@ class ProbeRecord(Record):
     """Digest of the policy's tensors."""
     iteration: NonNegativeInt
     """Learning iterations behind them."""
+    engine: EngineName = "genesis"
+    """Simulator."""
     probe: ProbeCfg
     """How it was done."""
     cases: tuple[ProbeCase, ...] = Field(min_length=1)

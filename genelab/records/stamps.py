@@ -5,13 +5,16 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, Field, JsonValue, PositiveFloat, PositiveInt, StringConstraints
 
 from genelab.config.base import Sha256
+from genelab.config.scene import EngineName
 from genelab.config.snapshot import differences
 from genelab.records.base import Record
 
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 """A git commit in lower-case hexadecimal, by SHA-1 or SHA-256."""
 
-REQUIRED_PACKAGES = ("python", "genelab", "genesis-world", "quadrants", "torch", "numpy")
+ENGINE_PACKAGES = {"genesis": ("genesis-world", "quadrants"), "mujoco": ("mujoco",)}
+"""What decides on the physics, by simulator."""
+REQUIRED_PACKAGES = ("python", "genelab", "torch", "numpy")
 """What the `packages` of a record names at least."""
 TRAINER_PACKAGES = {"rsl_rl": "rsl-rl-lib", "stable_baselines3": "stable-baselines3"}
 """Distribution of each trainer."""
@@ -111,8 +114,8 @@ class TorchStamp(Record):
 class BackendStamp(Record):
     """Simulator and tensor library as they ran."""
 
-    engine: str
-    """Simulator, for example `genesis`."""
+    engine: EngineName
+    """Simulator."""
     runs_on: Literal["cpu", "cuda", "amdgpu", "metal", "vulkan"]
     """What the simulator computes on."""
     precision: Literal["32", "64"]
@@ -167,7 +170,9 @@ def other_sums(old: Stamped, new: Stamped, trainer: str) -> tuple[str, ...]:
     Returns:
         Each as `name: old -> new`; empty if equal inputs give equal sums in both.
     """
-    names = (*REQUIRED_PACKAGES, TRAINER_PACKAGES[trainer])
+    engines = {stamped.backend.engine for stamped in (old, new) if stamped.backend is not None}
+    of_engines = [name for engine in sorted(engines) for name in ENGINE_PACKAGES[engine]]
+    names = (*REQUIRED_PACKAGES, *of_engines, TRAINER_PACKAGES[trainer])
     before, now = ({name: (stamped.packages or {}).get(name) for name in names} for stamped in (old, new))
     found = [*differences(before, now), *differences(_deciding(old), _deciding(new))]
     return tuple(f"{path}: {a} -> {b}" for path, a, b in found)
