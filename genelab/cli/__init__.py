@@ -31,10 +31,7 @@ COMMANDS = {
     ),
     "video": ("genelab.cli.video", "Film a policy in episodes of its evaluation, without a display."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
-    "rollout-export": (
-        "genelab.cli.rollout_export",
-        "Run an exported policy on the episodes of an evaluation, beside the checkpoint that it came from.",
-    ),
+    "sim2sim": ("genelab.cli.sim2sim", "Judge an exported policy in another simulator."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
     "render": (

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from genelab.config.base import Cfg, Seed
+from genelab.config.scene import EngineName
 
 ConfigSource = Literal["run", "registry"]
 
@@ -26,6 +27,13 @@ class CollectCfg(Cfg):
     """Control steps of each environment, whole episodes."""
     seed: Seed = 42
     """Seed of the environments. Episodes are drawn as in training."""
+
+
+class Sim2SimCfg(Cfg):
+    """A second opinion on an exported policy."""
+
+    engine: EngineName = "mujoco"
+    """Simulator."""
 
 
 class VideoCfg(Cfg):

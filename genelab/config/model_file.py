@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from genelab.config.base import resolve_asset
 from genelab.errors import InputError
@@ -68,6 +69,19 @@ def read_model(ref: str, sha256: str) -> ModelFile:
         return _Reader(ET.parse(path).getroot()).model()
     except (ET.ParseError, ValueError) as error:
         raise InputError(f"model = '{ref}': {error}") from error
+
+
+@functools.cache
+def load_model(ref: str, sha256: str) -> Any:
+    """The `MjModel` of the file `package:path` of this digest.
+
+    Raises:
+        InputError: if there is no such file, or it has another digest.
+    """
+    import mujoco
+
+    # Its stubs do not name the class.
+    return mujoco.MjModel.from_xml_path(str(model_path(ref, sha256)))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Reader:

@@ -39,18 +39,26 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
         DivergedError: if a state broke.
     """
     policy = reloaded_policy(task, checkpoint, session, source)
-    commands = torch.tensor(list(cfg.cases.values()), device=session.device)
-    fixed = commands.repeat_interleave(cfg.num_envs, dim=0)
-    # The same starts, the same noise and the same ground in every case.
-    episodes = [*range(cfg.num_envs)] * len(commands)
-    noise = task.protocol.observation_noise
-    purpose = Purpose.fixed(cfg.seed, {cfg.command: fixed}, episodes, observation_noise=noise)
+    fixed, purpose = fixed_commands(task, cfg, session.device)
     env = make_env(task, purpose, len(fixed), session)
     require_layout(env, checkpoint, source)
     found = bind_function("probe", cfg.achieved, {}, task.env)
     achieved, fell = measure(env, policy, fixed, cfg, found)
-    shape = len(commands), cfg.num_envs
+    shape = len(cfg.cases), cfg.num_envs
     return Driven(achieved.reshape(shape), fell.reshape(shape))
+
+
+def fixed_commands(task: TaskSpec, cfg: ProbeCfg, device: torch.device | str = "cpu") -> tuple[Tensor, Purpose]:
+    """The command of every environment, case by case, and what the environments are made for.
+
+    Shape of the commands: (cases * environments of each, components).
+    """
+    commands = torch.tensor(list(cfg.cases.values()), device=device)
+    fixed = commands.repeat_interleave(cfg.num_envs, dim=0)
+    # The same starts, the same noise and the same ground in every case.
+    episodes = [*range(cfg.num_envs)] * len(commands)
+    noise = task.protocol.observation_noise
+    return fixed, Purpose.fixed(cfg.seed, {cfg.command: fixed}, episodes, observation_noise=noise)
 
 
 def measure(

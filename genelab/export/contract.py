@@ -13,7 +13,7 @@ from genelab.config.terms import layout_rows
 from genelab.errors import InputError
 from genelab.functions import resolve_function
 from genelab.learn.checkpoint import Checkpoint
-from genelab.records.contract import action_of, goal_of, observation_of, timing_of
+from genelab.records.contract import action_of, goal_of, observation_of, robot_of, timing_of
 from genelab.records.export import ExportedFile, ExportRecord, Observation, Parity
 from genelab.records.run import RunRecord, TrainedCheckpoint
 
@@ -77,6 +77,7 @@ def contract(
         goals=tuple(goals),
         goal=goal_of(env, _first_line),
         action=action_of(env),
+        robot=robot_of(env),
         timing=timing_of(env),
         parity=parity,
         versions={

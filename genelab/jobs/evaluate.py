@@ -76,7 +76,7 @@ def assess(
     found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
     if sha256_file(path) != checkpoint.sha256:
         raise RunError(f"checkpoint '{path}' was replaced while it was evaluated")
-    episodes, idle, random = (_episodes(table, found.max_steps) for table in (found.policy, found.idle, found.random))
+    episodes, idle, random = (episodes_of(table, found.max_steps) for table in (found.policy, found.idle, found.random))
     return EvalRecord(
         schema="genelab/eval/2",
         run=RunRef(
@@ -156,7 +156,9 @@ def _round_trip(
     return round_trip_of(returns, episodes, tolerance, other_sums(run_dir.load(), stamps, run_dir.trainer))
 
 
-def _episodes(table: EpisodeTable, max_steps: int) -> Episodes:
+def episodes_of(table: EpisodeTable, max_steps: int) -> Episodes:
+    """Episodes as a record has them. max_steps: control steps after which an episode is truncated."""
+
     def end(terminated: bool, length: int) -> str:
         return "terminated" if terminated else "truncated" if length == max_steps else "cut_short"
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
+from genelab.config.model_file import load_model
 from genelab.config.scene import RobotCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import Columns, layout_rows
@@ -16,6 +17,8 @@ from genelab.records.export import (
     GoalTerm,
     Observation,
     ObservationSlice,
+    PassiveJoint,
+    Robot,
     TensorSpec,
 )
 
@@ -146,6 +149,33 @@ def _joints(robot: RobotCfg, names: Sequence[str]) -> tuple[ActionJoint, ...]:
     )
 
 
+def robot_of(env: EnvCfg) -> Robot:
+    """What moves, and what it stands on: the config's numbers, and MuJoCo's reading of the model file."""
+    cfg, model = env.robot, load_model(env.robot.model, env.robot.model_sha256)
+    dofs = {joint: model.joint(joint).dofadr[0] for joint in cfg.joints}
+    touching = (model.geom_contype | model.geom_conaffinity) != 0
+    frictions = {
+        link: model.geom_friction[touching & (model.geom_bodyid == model.body(link).id), 0] for link in cfg.links
+    }
+    return Robot(
+        model=cfg.model,
+        model_sha256=cfg.model_sha256,
+        pos=cfg.pos,
+        default_pos={joint: cfg.default_of(joint) for joint in cfg.joints},
+        passive={
+            joint: PassiveJoint(
+                armature=float(model.dof_armature[dof]) or cfg.default_armature or 0.0,
+                damping=float(model.dof_damping[dof]),
+                friction_loss=float(model.dof_frictionloss[dof]),
+            )
+            for joint, dof in dofs.items()
+        },
+        friction={link: float(values.max()) for link, values in frictions.items() if len(values)},
+        ground_friction=env.ground.friction if env.ground else None,
+        gravity=env.sim.gravity,
+    )
+
+
 def goal_of(env: EnvCfg, meaning: Meaning) -> Goal | None:
     """What the goals are; None for an environment without."""
     if env.goal is None:
@@ -167,6 +197,7 @@ def timing_of(env: EnvCfg) -> ControlTiming:
     return ControlTiming(
         control_dt=env.control_dt,
         physics_dt=env.sim.dt,
+        substeps=env.sim.substeps,
         decimation=env.decimation,
         episode_steps=env.max_episode_steps,
     )

@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from genelab.config.base import FuncRef, Param, Sha256
-from genelab.config.scene import ActuatorLaw
+from genelab.config.base import AssetRef, FuncRef, Param, Sha256
+from genelab.config.scene import ActuatorLaw, Vector
 from genelab.records.base import Record
 from genelab.records.run import TrainedCheckpoint
 
@@ -146,6 +146,38 @@ class Action(Record):
         return self
 
 
+class PassiveJoint(Record):
+    """What a joint does by itself in simulation."""
+
+    armature: NonNegativeFloat
+    """Inertia of its motor as felt at the joint, kg or kg m^2."""
+    damping: NonNegativeFloat
+    """Force against its speed, N s/m or N m s/rad."""
+    friction_loss: NonNegativeFloat
+    """Dry friction, N or N m."""
+
+
+class Robot(Record):
+    """The simulated robot and the ground that it stands on."""
+
+    model: AssetRef
+    """MJCF file, `package:path`."""
+    model_sha256: Sha256
+    """Its digest. Bodies, masses, ranges and the geometry of contacts stand in it."""
+    pos: Vector
+    """Added to the base position in the file at the start of an episode, m."""
+    default_pos: dict[str, float]
+    """Default pose: position of every joint, m or rad."""
+    passive: dict[str, PassiveJoint]
+    """What every joint does by itself, those included that nothing drives."""
+    friction: dict[str, float]
+    """Sliding friction of the links that can touch something. A contact takes the larger one of the two that touch."""
+    ground_friction: PositiveFloat | None
+    """That of the ground; null without one."""
+    gravity: Vector
+    """World frame, m/s^2."""
+
+
 class GoalTerm(Record):
     """A function of the simulation behind a goal."""
 
@@ -175,6 +207,8 @@ class ControlTiming(Record):
     """Time between two actions, s. A target holds until the next one."""
     physics_dt: PositiveFloat
     """Physics time step of the simulation, s."""
+    substeps: PositiveInt
+    """Integrator steps of it."""
     decimation: PositiveInt
     """Physics steps per action."""
     episode_steps: PositiveInt
@@ -227,6 +261,8 @@ class ExportRecord(Record):
     """What its goals are; null for a policy without."""
     action: Action
     """What the output means."""
+    robot: Robot
+    """What moves, and what it stands on."""
     timing: ControlTiming
     """When to run the policy."""
     parity: Parity

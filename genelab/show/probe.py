@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from genelab.records.probe import ProbeRecord
+from genelab.records.probe import ProbeCase, ProbeRecord
 from genelab.records.seed_files import SeedFiles
 from genelab.show.table import table_lines
 
@@ -13,14 +13,18 @@ FELL, STANDING = "#d62728", "#1f77b4"
 
 def lines(record: ProbeRecord) -> list[str]:
     """The table as text: one line for each case, shares of the command in per cent."""
-    cases = record.cases
+    return case_lines(record.cases, record.probe.columns)
+
+
+def case_lines(cases: Sequence[ProbeCase], components: Sequence[str]) -> list[str]:
+    """The same of cases alone. `components`: names of those of a command."""
     columns = {
         "case": [case.name for case in cases],
-        **{name: [f"{case.command[k]:.2f}" for case in cases] for k, name in enumerate(record.probe.columns)},
+        **{name: [f"{case.command[k]:.2f}" for case in cases] for k, name in enumerate(components)},
         "median": [f"{case.share_median:.1%}" for case in cases],
         "10 %": [f"{case.share_p10:.1%}" for case in cases],
-        "fell": [f"{case.falls}/{record.num_envs}" for case in cases],
-        "following": [f"{case.following}/{record.num_envs}" for case in cases],
+        "fell": [f"{case.falls}/{len(case.fell)}" for case in cases],
+        "following": [f"{case.following}/{len(case.fell)}" for case in cases],
     }
     return table_lines(columns, left=("case",))
 

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genelab.config.model_file import load_model
 from genelab.config.scene import RobotCfg, mirror_name
 from genelab.errors import InputError, RunError
 from genelab.mdp.state import StateWrite
@@ -31,7 +30,7 @@ class HeldRobot:
     effort_limit[0], effort_limit[1]. Of joints under an explicit law, the last four are not looked at."""
 
 
-def robot(held: HeldRobot, cfg: RobotCfg, model_file: Path) -> None:
+def robot(held: HeldRobot, cfg: RobotCfg) -> None:
     """Compare masses, passive joint terms and ranges with the model file, gains and limits with the config.
 
     Raises:
@@ -45,7 +44,7 @@ def robot(held: HeldRobot, cfg: RobotCfg, model_file: Path) -> None:
         )
     if cfg.base is not None and held.root != cfg.base:
         raise RunError(f"the root link is '{held.root}' in the simulator, '{cfg.base}' in the model file")
-    passive, masses = _of_the_file(cfg, model_file)
+    passive, masses = _of_the_file(cfg)
     for link, mass in masses.items():
         _require(f"link '{link}': the simulator holds mass =", held.masses[link], mass, "model file")
     for column, joint in enumerate(cfg.joints):
@@ -60,12 +59,9 @@ def _require(told: str, found: float, value: float, source: str) -> None:
         raise RunError(f"{told} {found}, the {source} says {value}")
 
 
-def _of_the_file(cfg: RobotCfg, model_file: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+def _of_the_file(cfg: RobotCfg) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Passive terms and range by joint, and mass by link. The ranges are those that configs are checked against."""
-    import mujoco
-
-    # Its stubs do not name the class.
-    loaded: Any = mujoco.MjModel.from_xml_path(str(model_file))  # pyright: ignore[reportAttributeAccessIssue]
+    loaded = load_model(cfg.model, cfg.model_sha256)
     passive: dict[str, dict[str, float]] = {}
     for joint in cfg.joints:
         dof, (low, high) = loaded.joint(joint).dofadr[0], cfg.range_of(joint) or (-math.inf, math.inf)

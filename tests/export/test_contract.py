@@ -83,6 +83,7 @@ def test_observation_action_and_timing(file_format: ExportFormat, exported: Expo
     assert found.timing.model_dump() == {
         "control_dt": 0.01,
         "physics_dt": 0.005,
+        "substeps": 1,
         "decimation": 2,
         "episode_steps": 1000,
     }

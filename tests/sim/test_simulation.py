@@ -32,14 +32,14 @@ DOUBLE = "GeneLab-Double-Inverted-Pendulum-v1"
 def test_a_robot_that_is_not_what_its_file_says_is_an_error(build: Build, other: str, told: str):
     sim, robot = build(V0, 2), get_task(other).env.robot
     with pytest.raises(RunError, match=told):
-        read_back.robot(sim._robot, sim._dofs, robot, resolve_asset(robot.model))
+        read_back.robot(sim._robot, sim._dofs, robot)
 
 
 def test_a_range_that_was_read_otherwise_is_an_error(build: Build):
-    sim, robot = build(V0, 2), get_task(V1).env.robot
     # With the armature of V0, so that the ranges alone differ.
+    sim, robot = build(V0, 2), get_task(V1).env.robot.model_copy(update={"default_armature": 0.1})
     with pytest.raises(RunError, match=r"joint 'hinge': the simulator holds range\[0\] = -0.0209\d*, the model file "):
-        read_back.robot(sim._robot, sim._dofs, robot, resolve_asset(get_task(V0).env.robot.model))
+        read_back.robot(sim._robot, sim._dofs, robot)
 
 
 def test_the_armature_of_the_loader_is_the_one_in_the_config(sim_session: Session):
@@ -47,7 +47,7 @@ def test_the_armature_of_the_loader_is_the_one_in_the_config(sim_session: Sessio
     changed = env.robot.model_copy(update={"default_armature": 0.1})
     sim = Simulation(env.model_copy(update={"robot": changed}), 2, sim_session)
     with pytest.raises(RunError, match=r"joint 'slider': the simulator holds armature = 0.1\d*, the model file "):
-        read_back.robot(sim._robot, sim._dofs, env.robot, resolve_asset(env.robot.model))
+        read_back.robot(sim._robot, sim._dofs, env.robot)
 
 
 def test_an_edited_model_is_refused(sim_session: Session):
@@ -116,10 +116,10 @@ def test_a_gain_or_a_mass_that_was_not_taken_is_an_error(sim_session: Session):
     sim = Simulation(env, 2, sim_session)
     sim._robot.set_dofs_kv([7.0], sim._drives._dofs["implicit_pd"])
     with pytest.raises(RunError, match="joint 'slider': the simulator holds kv = 7.0, the config says 8.0"):
-        read_back.robot(sim._robot, sim._dofs, env.robot, resolve_asset(env.robot.model))
+        read_back.robot(sim._robot, sim._dofs, env.robot)
     sim._robot.set_links_mass([0.5], [sim._robot.get_link("pole").idx_local])
     with pytest.raises(RunError, match="link 'pole': the simulator holds mass = 0.5, the model file says 0.1"):
-        read_back.robot(sim._robot, sim._dofs, env.robot, resolve_asset(env.robot.model))
+        read_back.robot(sim._robot, sim._dofs, env.robot)
 
 
 def test_writes_touch_masked_environments_only(build: Build):

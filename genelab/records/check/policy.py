@@ -7,7 +7,7 @@ from typing import Any
 from genelab.config.task import TaskSpec
 from genelab.records.check.compare import changed, shown
 from genelab.records.check.finding import Finding, attempt
-from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, timing_of, tolerance_of
+from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, robot_of, timing_of, tolerance_of
 from genelab.records.export import ExportRecord, Observation
 from genelab.records.files import read_record, sha256_file
 from genelab.records.run import TrainedCheckpoint
@@ -102,6 +102,7 @@ def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
         "goals": goals,
         "goal": None if goal is None else goal.model_dump(mode="json"),
         "action": action.model_dump(mode="json"),
+        "robot": robot_of(env).model_dump(mode="json"),
         "timing": timing_of(env).model_dump(mode="json"),
     }
     for part, stored in snapshot.items():

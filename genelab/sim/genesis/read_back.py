@@ -1,7 +1,6 @@
 """Reads from a built Genesis scene what `genelab.sim.read_back` compares."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,14 +12,13 @@ from genelab.sim import read_back
 from genelab.sim.read_back import HeldRobot
 
 
-def robot(entity: Any, dofs: list[int], cfg: RobotCfg, model_file: Path) -> None:
+def robot(entity: Any, dofs: list[int], cfg: RobotCfg) -> None:
     """Compare masses, passive joint terms, ranges, gains and limits.
 
     Args:
         entity: the robot in the simulator.
         dofs: its degrees of freedom, in the order of `cfg.joints`.
         cfg: the robot.
-        model_file: its MJCF file.
 
     Raises:
         RunError: on the first difference.
@@ -44,7 +42,7 @@ def robot(entity: Any, dofs: list[int], cfg: RobotCfg, model_file: Path) -> None
         masses={link.name: float(link.get_mass().flatten()[0]) for link in entity.links},
         joints={quantity: _first_environment(values) for quantity, values in joints.items()},
     )
-    read_back.robot(held, cfg, model_file)
+    read_back.robot(held, cfg)
 
 
 def mirror(entity: Any, cfg: RobotCfg) -> None:

@@ -98,7 +98,7 @@ class Simulation(SceneFacts):
         self._qs = [self._robot.get_joint(name).qs_idx_local[0] for name in self.names.joints]
         self._links = [self._robot.get_link(name).idx_local for name in self.names.links]
         self._set_gains(cfg.robot)
-        read_back.robot(self._robot, self._dofs, cfg.robot, self.model_file)
+        read_back.robot(self._robot, self._dofs, cfg.robot)
         read_back.materials(self._scene, self._robot, self._ground, cfg)
         read_back.objects(self._objects, cfg.objects)
         self._store = Store(self._robot, self._dofs, self._rows)

@@ -390,7 +390,6 @@ class Simulation(SceneFacts):
                 joints=held,
             ),
             robot,
-            self.model_file,
         )
         shares = model.body_gravcomp[self._link_bodies].tolist()
         fields = [("env.robot.gravity_compensation", share, robot.gravity_compensation) for share in shares]

@@ -1,4 +1,4 @@
-"""What `genelab rollout-export` and `genelab video` refuse, before a simulator is started."""
+"""What `genelab sim2sim` and `genelab video` refuse, before a scene is built or while it is."""
 
 import json
 import shutil
@@ -47,38 +47,40 @@ def _edit(policy: Path, change: Callable[[dict[str, Any]], None]) -> None:
     metadata_path(policy).write_text(json.dumps(contract))
 
 
-def _words(run_dir: RunDir, policy: Path) -> list[str]:
-    return ["rollout-export", TASK, str(run_dir.final_checkpoint), str(policy)]
+def _words(policy: Path) -> list[str]:
+    return ["sim2sim", TASK, str(policy), "--episodes", "2", "--num-envs", "2"]
 
 
-def test_a_policy_without_a_file_or_a_contract(said: Said, run_dir: RunDir, policy: Path) -> None:
+def test_a_policy_without_a_file_or_a_contract(said: Said, policy: Path) -> None:
     metadata_path(policy).unlink()
-    assert f"has no '{policy.name}.metadata.json' beside it" in said(2, _words(run_dir, policy))
+    assert f"has no '{policy.name}.metadata.json' beside it" in said(2, _words(policy))
     policy.unlink()
-    assert f"policy '{policy}' does not exist" in said(2, _words(run_dir, policy))
+    assert f"policy '{policy}' does not exist" in said(2, _words(policy))
 
 
-def test_a_changed_policy(said: Said, run_dir: RunDir, policy: Path) -> None:
+def test_a_changed_policy(said: Said, policy: Path) -> None:
     policy.write_bytes(policy.read_bytes() + b"0")
-    assert "its contract" in said(2, _words(run_dir, policy))
+    assert "its contract" in said(2, _words(policy))
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda c: c.update(config_sha256="0" * 64), "config_sha256 = 000"),
-        (lambda c: c["checkpoint"].update(weights_sha256="0" * 64), "checkpoint.weights_sha256 = 000"),
-        (lambda c: c.update(task="Other-v0"), "task = Other-v0"),
+        (lambda c: c.update(task="Other-v0"), f"task in its contract is not that of task '{TASK}': 'Other-v0', not"),
+        (lambda c: c["action"]["joints"][0].update(kp=7.0), "action in its contract is not that of task"),
+        (lambda c: c["timing"].update(decimation=9), "timing in its contract is not that of task"),
+        (lambda c: c["robot"].update(model_sha256="0" * 64), "robot in its contract is not that of task"),
+        (lambda c: c["robot"].pop("passive"), "robot.passive"),
         (lambda c: c["observation"]["terms"][0].update(scale=2.0), "input 'obs' is laid out otherwise"),
         (lambda c: c["observation"]["terms"][0].update(age=1), "has no newest frame of 'joint_pos'"),
         (lambda c: c["observation"].pop("terms"), "terms"),
     ],
 )
 def test_a_contract_of_something_else(
-    said: Said, run_dir: RunDir, policy: Path, change: Callable[[dict[str, Any]], None], told: str
+    said: Said, policy: Path, change: Callable[[dict[str, Any]], None], told: str
 ) -> None:
     _edit(policy, change)
-    line = said(2, _words(run_dir, policy))
+    line = said(2, _words(policy))
     assert told in line
     assert policy.name in line
 
