@@ -16,11 +16,18 @@ from genelab.records.export import ExportFormat
     "--format",
     "file_format",
     type=click.Choice(get_args(ExportFormat)),
-    required=True,
     help="Format of the policy file.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Write the policy here.")
-def command(task_id: str, checkpoint: Path, file_format: ExportFormat, out: Path) -> None:
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the policy here.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write a folder instead: the policy, the robot, and a script that runs both in MuJoCo without genelab.",
+)
+def command(
+    task_id: str, checkpoint: Path, file_format: ExportFormat | None, out: Path | None, bundle: Path | None
+) -> None:
     """Export a policy with its contract.
 
     CKPT lies in its run directory. FILE takes observations and returns mean actions, its normaliser included;
@@ -29,11 +36,21 @@ def command(task_id: str, checkpoint: Path, file_format: ExportFormat, out: Path
     """
     run_dir = run_of(task_id, checkpoint)
 
-    from genelab.export.export import export_policy, metadata_path
+    if bundle is not None:
+        if out is not None or file_format is not None:
+            raise click.UsageError("--bundle takes neither --out nor --format")
+        from genelab.export.bundle import write_bundle
 
-    record = export_policy(run_dir, checkpoint, file_format, out)
+        record = write_bundle(run_dir, checkpoint, bundle)
+        click.echo(f"wrote {bundle}: python {bundle}/run_policy.py")
+    elif out is None or file_format is None:
+        raise click.UsageError("give --format and --out, or --bundle")
+    else:
+        from genelab.export.export import export_policy, metadata_path
+
+        record = export_policy(run_dir, checkpoint, file_format, out)
+        click.echo(f"wrote {out} and {metadata_path(out).name}")
     parity = record.parity
-    click.echo(f"wrote {out} and {metadata_path(out).name}")
     click.echo(
         f"parity  {parity.max_abs_difference:.3g} at most, allowed {parity.tolerance:.3g}, on {parity.recorded_rows} "
         f"recorded and {parity.random_rows} random observations"

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -68,10 +68,12 @@ def layout_of(task: TaskSpec) -> dict[str, object]:
     return {group.name: group.layout() for group in groups}
 
 
-def make_checkpoint(task: TaskSpec, observations: torch.Tensor, weights_seed: int = 1) -> Checkpoint:
+def make_checkpoint(
+    task: TaskSpec, observations: torch.Tensor, weights_seed: int = 1, layout: dict[str, Any] | None = None
+) -> Checkpoint:
     """Random weights and a normaliser that has seen the observations."""
     torch.manual_seed(weights_seed)
-    layout = layout_of(task)
+    layout = layout or layout_of(task)
     actor = build_actor(task.agent, layout, len(task.env.action_columns))
     critic = build_critic(task.agent, layout)
     if task.agent.normalization == "running":

@@ -1,0 +1,103 @@
+"""A folder that runs a policy without genelab: what it does is what the environment does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from genelab.cli import run
+from genelab.envs.environment import Environment
+from genelab.envs.purpose import Purpose
+from genelab.export.bundle import write_bundle
+from genelab.export.runner import ExportedPolicy
+from genelab.jobs.sim2sim import Driver
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
+from genelab.sim.mujoco.simulation import Simulation
+from genelab.sim.session import Session
+
+from .conftest import TASK, create_run, make_checkpoint, save, save_round_trip
+
+pytestmark = pytest.mark.slow
+
+GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-v0"
+ALONE = """
+import runpy, sys
+sys.argv = ["run_policy.py", *sys.argv[1:]]
+runpy.run_path("run_policy.py", run_name="__main__")
+assert not {"genelab", "torch", "genesis"} & set(sys.modules)
+"""
+
+
+def _run(folder: Path, *args: str) -> str:
+    words = [sys.executable, "-P", "-c", ALONE, *args]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _mujoco(task_id: str) -> tuple[Environment, Simulation]:
+    """One environment that begins in the default pose, without anything that is drawn."""
+    env = get_task(task_id).on("mujoco").env
+    nothing = {"position_range": [0.0, 0.0], "velocity_range": [0.0, 0.0]}
+    nothing |= {key: [0.0, 0.0] for key in ("x_range", "y_range", "yaw_range")}
+    still = {
+        name: event.model_copy(
+            update={"params": event.params | {k: v for k, v in nothing.items() if k in event.params}}
+        )
+        for name, event in env.reset_events.items()
+    }
+    env = env.model_copy(update={"reset_events": still})
+    sim = Simulation(env, 1, Session("mujoco", torch.device("cpu"), 1, 1, {}, ("mujoco",), 0.0))
+    return Environment(env, sim, Purpose(1, numbered=True, disturbances=False, observation_noise=False)), sim
+
+
+def test_the_pendulum_goes_where_the_environment_takes_it(run_dir: RunDir, tmp_path: Path) -> None:
+    write_bundle(run_dir, run_dir.final_checkpoint, tmp_path / "bundle")
+    told = _run(tmp_path / "bundle", "--seconds", "0.5").splitlines()
+    assert len(told) == 1
+    found = [float(value) for value in re.findall(r"-?\d+\.\d*", told[0].partition("[")[2])]
+
+    env, sim = _mujoco(TASK)
+    policy = ExportedPolicy(tmp_path / "bundle" / "policy.onnx")
+    driver = Driver(env, policy, ("policy",), "policy")
+    env.step(driver(env.reset()))
+    assert found == pytest.approx(sim.joint_pos()[0].tolist(), abs=1e-3)
+
+
+def test_five_frames_of_a_robot_on_wheels(tmp_path: Path) -> None:
+    """Histories, wheels and a floating base, with random weights, for half a second after the first."""
+    task = get_task(GO2W, "cpu")
+    run_dir = create_run(tmp_path / "seed_5", task)
+    env, sim = _mujoco(GO2W)
+    save(run_dir.final_checkpoint, make_checkpoint(task, torch.zeros(1, 1), layout=env.layout()))
+    width = env.layout()["policy"][-1]["stop"]
+    save_round_trip(run_dir, {"policy": torch.randn(120, width, generator=torch.Generator().manual_seed(2))})
+    folder = tmp_path / "bundle"
+    write_bundle(run_dir, run_dir.final_checkpoint, folder)
+    told = _run(folder, "--seconds", "1.5", "--command", "0.5", "-0.2", "0.1")
+    found = [float(value) for value in re.findall(r"(-?\d+\.\d+) (?:m|rad)/s", told.splitlines()[-1])]
+
+    command = torch.tensor([[0.5, -0.2, 0.1]])
+    env = Environment(env.cfg, sim, Purpose.fixed(1, {"velocity": command}, [0], observation_noise=False))
+    policy = Driver(env, ExportedPolicy(folder / "policy.onnx"), ("policy",), "policy")
+    observations, velocities = env.reset(), []
+    for _ in range(75):
+        observations = env.step(policy(observations)).observations
+        base = env.state().floating
+        velocities.append(torch.cat([base.lin_vel_b[0, :2], base.ang_vel_b[0, 2:]]))
+    mean = torch.stack(velocities[50:]).mean(dim=0)
+    assert found == pytest.approx(mean.tolist(), abs=0.05)
+
+
+def test_what_cannot_be_bundled_is_told(run_dir: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    words = ["export", TASK, str(run_dir.final_checkpoint), "--bundle", str(tmp_path)]
+    assert run(words) == 2
+    assert "must be a new folder or an empty one" in capsys.readouterr().err
+    assert run([*words, "--out", "policy.onnx"]) == 2
+    assert "--bundle takes neither --out nor --format" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
