@@ -1,22 +1,14 @@
-"""Pick and place through the command line: demonstrations, training, resume, evaluation, export, refusals."""
+"""Pick and place through the command line: demonstrations, training, evaluation, export, refusals."""
 
-import io
 import os
-import shutil
 import signal
 import subprocess
 import time
-import zipfile
 from pathlib import Path
-from typing import Any
 
-import cloudpickle
-import numpy as np
 import pytest
-import torch
 
-from genelab.learn.checkpoint import Checkpoint
-from tests.e2e.conftest import command, curve, genelab, read, weights
+from tests.e2e.conftest import command, curve, genelab, read
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("franka")]
 
@@ -90,13 +82,6 @@ def test_a_finished_collection_is_not_repeated_and_another_not_overwritten(demos
     assert demos.stat().st_mtime_ns == before
 
 
-def test_half_an_episode_is_refused(tmp_path: Path) -> None:
-    done = genelab("collect-demos", TASK, "--steps", "150", "--out", str(tmp_path / "demos.safetensors"))
-    assert done.returncode == 2
-    assert "--steps 150: must be a multiple of 100" in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
 CREEP = ("--set", "env.robot.gravity_compensation=0.0")
 
 
@@ -112,28 +97,6 @@ def test_demonstrations_of_another_environment_fit_that_training_alone(tmp_path:
     again = ("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", "100", "--out", str(out))
     assert "has been collected already" in genelab(*again, *CREEP).stdout
     assert "holds other demonstrations" in genelab(*again).stderr
-
-
-@pytest.mark.parametrize(
-    ("assignment", "told"),
-    [
-        ("train.num_envs=8", "--set train.num_envs: must be a path in env"),
-        ("agent.gamma=0.9", "--set agent.gamma: must be a path in env; the rest is no part of what is demonstrated"),
-        ("env.robot.gravity=0", "--set env.robot.gravity: unknown path; nearest: "),
-    ],
-)
-def test_what_changes_no_demonstration_is_refused(tmp_path: Path, assignment: str, told: str) -> None:
-    done = genelab("collect-demos", TASK, "--set", assignment, "--out", str(tmp_path / "demos.safetensors"))
-    assert done.returncode == 2
-    assert told in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_file_can_be_inspected(demos: Path) -> None:
-    done = genelab("inspect", str(demos))
-    assert done.returncode == 0, done.stderr
-    assert "12 episodes, return" in done.stdout
-    assert "goal_minus_cube" in done.stdout
 
 
 def test_every_promised_file_is_there_and_the_file_of_demonstrations_in_the_snapshot(sweep: Path, demos: Path) -> None:
@@ -167,80 +130,15 @@ def test_learning_begins_after_the_warm_up(sweep: Path) -> None:
     assert rows[0]["buffer_transitions"] == ENVS * (STEPS + 25)
 
 
-def test_a_killed_training_ends_with_the_same_weights(sweep: Path, demos: Path, tmp_path: Path) -> None:
-    log_dir = tmp_path / "runs"
-    killed(train_args(log_dir, demos), log_dir / "seed_1" / "model_5.zip")
-    done = genelab(*train_args(log_dir, demos))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert weights(log_dir / "seed_1") == weights(sweep / "seed_1")
-    # Times apart.
-    clock = {"sample_s"}
-
-    def rows(folder: Path) -> list[dict[str, Any]]:
-        return [{k: v for k, v in row.items() if k not in clock} for row in curve(folder)]
-
-    assert rows(log_dir / "seed_1") == rows(sweep / "seed_1")
-
-
-@pytest.mark.parametrize("kind", ["onnx", "torchscript"])
-def test_the_policy_is_exported_with_named_inputs(sweep: Path, tmp_path: Path, kind: str) -> None:
+def test_the_policy_is_exported_with_named_inputs(sweep: Path, tmp_path: Path) -> None:
     out = tmp_path / "policy"
-    done = genelab("export", TASK, str(sweep / "seed_1" / "model.zip"), "--format", kind, "--out", str(out))
+    done = genelab("export", TASK, str(sweep / "seed_1" / "model.zip"), "--format", "onnx", "--out", str(out))
     assert done.returncode == 0, done.stderr
     told = read(tmp_path / "policy.metadata.json")
     inputs = [told["observation"], *told["goals"]]
     assert [each["input"]["name"] for each in inputs] == ["observation", "achieved_goal", "desired_goal"]
     assert [each["input"]["shape"][1] for each in inputs] == [35, 3, 3]
     assert told["parity"]["passed"]
-
-
-def test_stable_baselines3_opens_the_file_itself(sweep: Path) -> None:
-    from gymnasium import spaces
-    from stable_baselines3 import SAC
-
-    from genelab.learn.sb3.checkpoint import load
-
-    path = sweep / "seed_1" / "model.zip"
-    told = load(path)
-    model = SAC.load(path, custom_objects={"replay_buffer_class": None, "replay_buffer_kwargs": {}}, device="cpu")
-    assert isinstance(model.observation_space, spaces.Dict)
-    own = model.policy.actor.state_dict()
-    assert all(np.array_equal(own[name].numpy(), tensor.numpy()) for name, tensor in told.actor.items())
-
-
-def test_a_file_that_carries_code_is_refused_and_does_not_run(sweep: Path, tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-
-    class Trap:
-        def __reduce__(self) -> Any:
-            return (Path.touch, (mark,))
-
-    run = tmp_path / "runs" / "seed_1"
-    shutil.copytree(sweep / "seed_1", run)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(run / "model.zip") as old, zipfile.ZipFile(packed, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, cloudpickle.dumps(Trap()) if name == "policy.pth" else old.read(name))
-    (run / "model.zip").write_bytes(packed.getvalue())
-    done = genelab("eval", TASK, str(run / "model.zip"), "--episodes", "1")
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert not mark.exists()
-
-
-def test_a_checkpoint_of_the_other_backend_is_refused(sweep: Path, tmp_path: Path) -> None:
-
-    from genelab.learn.rsl_rl.checkpoint import save
-
-    run = tmp_path / "runs" / "seed_1"
-    shutil.copytree(sweep / "seed_1", run)
-    layout = {group: [{"name": "a", "start": 0, "stop": 1}] for group in ("policy", "critic")}
-    weights = {"mlp.0.weight": torch.zeros(1, 1)}
-    save(run / "model_final.pt", Checkpoint(read(run / "run.json")["config_sha256"], 1, layout, weights, weights))
-    done = genelab("eval", TASK, str(run / "model_final.pt"), "--episodes", "1")
-    assert done.returncode == 2
-    assert "rsl_rl" in done.stderr
-    assert done.stderr.count("\n") == 1
 
 
 def test_a_missing_demonstration_file_is_no_silent_cold_start(tmp_path: Path) -> None:
@@ -250,14 +148,4 @@ def test_a_missing_demonstration_file_is_no_silent_cold_start(tmp_path: Path) ->
     gone = genelab(*train_args(tmp_path / "runs", tmp_path / "gone.safetensors"))
     assert gone.returncode == 2
     assert "No such file" in gone.stderr
-    assert not (tmp_path / "runs").exists()
-
-
-def test_demonstrations_of_another_number_of_environments_are_refused(demos: Path, tmp_path: Path) -> None:
-    args = train_args(tmp_path / "runs", demos)
-    args[args.index("--num-envs") + 1] = "8"
-    args[args.index("agent.learning_starts=404")] = "agent.learning_starts=804"
-    done = genelab(*args)
-    assert done.returncode == 2
-    assert "has num_envs = 4, the training has 8; collect with --num-envs 8" in done.stderr
     assert not (tmp_path / "runs").exists()

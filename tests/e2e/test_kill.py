@@ -1,4 +1,7 @@
-"""Kills at random moments. `GENELAB_KILLS` plans so many of them, `GENELAB_KILL_SEED` draws other moments."""
+"""Kills at random moments. `GENELAB_KILLS` plans so many of them, `GENELAB_KILL_SEED` draws other moments.
+
+Without the variable it kills while publishing and rendering; `test_train.py` and `test_stages.py` kill trainings.
+"""
 
 import os
 from pathlib import Path
@@ -7,7 +10,7 @@ import pytest
 
 from tests.robust.kill_campaign import campaign
 
-KILLS = int(os.environ.get("GENELAB_KILLS", "4"))
+KILLS = int(os.environ.get("GENELAB_KILLS", "2"))
 SEED = int(os.environ.get("GENELAB_KILL_SEED", "1"))
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(500 + 60 * KILLS)]
@@ -16,8 +19,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e"), 
 def test_kills_while_training_saving_publishing_and_rendering_leave_no_trace(tmp_path: Path):
     outcome = campaign(KILLS, SEED, tmp_path)
     assert outcome.violations == []
-    landed = [kill.phase for kill in outcome.kills if kill.landed]
+    planned, landed = ({kill.phase for kill in outcome.kills if kill.landed or every} for every in (True, False))
     # A kill may come when its phase is over; most do not, and those that do show nothing.
-    assert len(landed) >= max(KILLS // 2, KILLS - 2)
-    assert {"publishing", "rendering"} & set(landed)
-    assert {"training", "checkpoint"} & set(landed)
+    assert sum(kill.landed for kill in outcome.kills) >= max(KILLS // 2, KILLS - 2)
+    for phases in ({"publishing", "rendering"}, {"training", "checkpoint"}):
+        assert phases & landed or not phases & planned

@@ -1,5 +1,4 @@
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -66,17 +65,6 @@ def _kill_workers(log_dir: Path, parent: subprocess.Popen[str]) -> None:
     for pid in _pids_in(log_dir):
         if pid != parent.pid:
             os.kill(pid, signal.SIGKILL)
-
-
-def test_the_children_stop_with_a_killed_parent_and_save_their_state(sweep: Path, tmp_path: Path):
-    log_dir = tmp_path / "runs"
-    process = _start(log_dir, "--no-eval")
-    _wait_for(log_dir / "seed_1" / "curve.jsonl", 3, process)
-    process.kill()
-    _wait_until_gone(log_dir)
-    run = read(log_dir / "seed_1" / "run.json")
-    assert [attempt["end"] for attempt in run["attempts"]] == ["interrupted"]
-    assert run["attempts"][0]["to_iteration"] == len(curve(log_dir / "seed_1"))
 
 
 def test_every_promised_file_is_there(sweep: Path):
@@ -167,21 +155,3 @@ def test_a_changed_config_is_refused_with_the_difference(sweep: Path):
     assert "2.0" in done.stderr
     assert done.stderr.count("\n") == 1
     assert (sweep / "sweep.json").read_bytes() == before
-
-
-def test_a_failing_seed_does_not_stop_the_others_and_is_named(sweep: Path, tmp_path: Path):
-    """Seed 1 finds a resume state it cannot read; seed 2 trains."""
-    log_dir = tmp_path / "runs"
-    shutil.copytree(sweep / "seed_2", log_dir / "seed_2")
-    shutil.copy(sweep / "sweep.json", log_dir / "sweep.json")
-    process = _start(log_dir)
-    _wait_for(log_dir / "seed_1" / "curve.jsonl", 4, process)
-    _kill_workers(log_dir, process)
-    process.wait(timeout=60)
-    state = log_dir / "seed_1" / "resume" / "state.safetensors"
-    state.write_bytes(state.read_bytes()[:1000])
-    done = genelab(*train_args(log_dir, "--no-eval", seeds=(1, 2)))
-    assert done.returncode == 1
-    assert "state.safetensors" in done.stdout + done.stderr
-    states = {entry["seed"]: entry["state"] for entry in read(log_dir / "sweep.json")["seeds"]}
-    assert states == {1: "failed", 2: "finished"}

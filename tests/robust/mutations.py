@@ -1,24 +1,12 @@
-"""Damaged files: valid ones with values, bytes, or members changed. Hypothesis draws how."""
+"""Damaged JSON files: valid ones with values or bytes changed. Hypothesis draws how."""
 
 import copy
-import io
 import json
 import math
-import os
-import pickle
-import warnings
-import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
-
-from genelab.records.arrays import Arrays, encode, read
-from genelab.records.files import parse_json
 
 TEXTS = (
     "",
@@ -142,84 +130,16 @@ def change_bytes(draw: Any, data: bytes) -> bytes:
     return bytes(changed)
 
 
-class Payload:
-    """Creates a file when it is unpickled."""
-
-    def __init__(self, canary: Path) -> None:
-        self._canary = canary
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (os.mkdir, (str(self._canary),))
+def change_file(draw: Any, whole: bytes) -> bytes:
+    """A JSON file with values or bytes changed, or both."""
+    data = whole if draw(rarely()) else change_json(draw, json.loads(whole))
+    return change_bytes(draw, data) if draw(rarely()) else data
 
 
-def change_file(draw: Any, whole: bytes, schema: str) -> bytes:
-    """A file of arrays with changed bytes, or with another document or arrays, whose digest fits."""
-    if draw(rarely()):
-        return change_bytes(draw, whole)
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "x")
-        path.write_bytes(whole)
-        document, arrays = read(path, schema)
-    document.pop("schema")
-    if draw(st.booleans()):
-        with suppress(ValueError, RecursionError):
-            changed = parse_json(change_json(draw, document))
-            return encode(schema, changed if isinstance(changed, dict) else {"changed": changed}, arrays)
-    return encode(schema, document, change_arrays(draw, arrays))
-
-
-def change_arrays(draw: Any, arrays: Arrays) -> Arrays:
-    """One to three arrays of another type, shape, content or name, or none."""
-    for _ in range(draw(st.sampled_from((1, 1, 2, 3)))):
-        name = draw(st.sampled_from(sorted(arrays)))
-        array = np.atleast_1d(arrays[name])
-        kind = draw(st.sampled_from(("value", "value", "type", "shape", "swap", "delete", "add")))
-        if kind == "value" and array.size and array.dtype.kind == "f":
-            array = array.copy()
-            array.flat[draw(index(array.flat))] = draw(st.sampled_from((math.nan, math.inf, -math.inf, -1, 0, 2)))
-            arrays[name] = array
-        elif kind == "type":
-            types = ("float64", "float16", "int64", "int32", "bool", "uint8", "uint32", "complex64")
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                arrays[name] = array.astype(draw(st.sampled_from(types)))
-        elif kind == "shape":
-            shapes = (array[:-1], array[:0], array[None], array.ravel(), array[..., None], array.T)
-            arrays[name] = draw(st.sampled_from(shapes))
-        elif kind == "swap":
-            other = draw(st.sampled_from(sorted(arrays)))
-            arrays[name], arrays[other] = arrays[other], arrays[name]
-        elif kind == "delete" and len(arrays) > 1:
-            del arrays[name]
-        else:
-            arrays[draw(st.sampled_from(("extra", "observations/extra", "actor.a\x1b", "")))] = array
-    return arrays
-
-
-def change_archive(draw: Any, data: bytes, canary: Path) -> bytes:
-    """The same archive with a member replaced, renamed, doubled, left out, packed or changed; checksums fit."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [(info.filename, archive.read(info)) for info in archive.infolist()]
-    at = draw(st.integers(0, len(members) - 1))
-    name, content = members[at]
-    kind = draw(st.sampled_from(("bytes", "payload", "rename", "double", "leave", "pack", "script", "empty", "long")))
-    packed = zipfile.ZIP_DEFLATED if kind == "pack" else zipfile.ZIP_STORED
-    if kind == "bytes":
-        members[at] = (name, change_bytes(draw, content))
-    elif kind == "payload":
-        members = [(n, pickle.dumps(Payload(canary)) if n.endswith("data.pkl") else c) for n, c in members]
-    elif kind == "rename":
-        members[at] = (draw(st.sampled_from(("../x", "/x", "archive/data/99", "x" * 300, name.upper()))), content)
-    elif kind == "double":
-        members.append((name, b"other"))
-    elif kind == "leave":
-        del members[at]
-    elif kind == "script":
-        members.append((f"{name.partition('/')[0]}/constants.pkl", b"\x80\x02)."))
-    elif kind in ("empty", "long"):
-        members[at] = (name, b"" if kind == "empty" else content * 3)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", packed) as archive:
-        for member, text in members:
-            archive.writestr(member, text)
-    return buffer.getvalue()
+def change_rows(draw: Any, whole: bytes) -> bytes:
+    """A file of JSON rows with one of them changed, and perhaps bytes."""
+    lines = whole.splitlines()
+    at = draw(index(lines))
+    lines[at] = change_json(draw, json.loads(lines[at]))
+    data = b"\n".join(lines) + b"\n"
+    return change_bytes(draw, data) if draw(rarely()) else data

@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genelab.config.agent import NetworkCfg, PpoCfg, SacCfg
+from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import ActuatorCfg
 from genelab.config.task import TaskSpec
 from genelab.learn.rsl_rl.trainer import PpoTrainer
-from genelab.learn.sb3.trainer import SacTrainer
 from genelab.records import names
 from genelab.records.guard import GuardRecord
 from genelab.registry import get_task
@@ -23,16 +22,6 @@ from tests.records.factory import make_task
 
 NETWORK = NetworkCfg(hidden_dims=(4,), activation="relu")
 PPO = PpoCfg(actor=NETWORK, critic=NETWORK, num_steps_per_env=4, save_interval=1)
-SAC = SacCfg(
-    actor=NETWORK,
-    critic=NETWORK,
-    num_steps_per_env=4,
-    batch_size=4,
-    buffer_size=400,
-    learning_starts=100,
-    ent_coef=0.1,
-    save_interval=1,
-)
 
 
 class _TwoGroups(PointMass):
@@ -49,12 +38,6 @@ def ppo_trainer() -> PpoTrainer:
     torch.manual_seed(0)
     env: Any = _TwoGroups()
     return PpoTrainer(PPO, "a" * 64, env)
-
-
-def sac_trainer() -> SacTrainer:
-    torch.manual_seed(0)
-    env: Any = PointMass()
-    return SacTrainer(SAC, "a" * 64, env)
 
 
 def _task() -> TaskSpec:
