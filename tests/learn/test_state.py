@@ -1,5 +1,4 @@
 import random
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genelab.errors import InputError, RunError
+from genelab.errors import InputError
 from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.state import load_state, require_like, save_state, whole_state
 from genelab.records.arrays import encode
@@ -131,17 +130,3 @@ def test_another_form_is_told_in_one_line(tmp_path: Path, found: Any, told: str)
         require_like(expected, {**found, "more": {}} if isinstance(found, dict) else found)
     assert told in str(caught.value)
     assert str(caught.value).startswith(f"'{tmp_path / 'x'}' holds no whole training state: ")
-
-
-def test_a_disk_that_fills_up_is_told_and_leaves_the_file_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "state"
-    save_state(path, SCHEMA, {"a": torch.ones(1)})
-    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
-    try:
-        with pytest.raises(RunError, match="cannot write '.*state': file size limit exceeded"):
-            save_state(path, SCHEMA, {"a": torch.zeros(2**20)})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]

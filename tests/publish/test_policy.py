@@ -8,7 +8,9 @@ from genelab.errors import RunError
 from genelab.publish.store import add_entry
 from genelab.records.check import check_path, check_policy
 from genelab.records.check.seeds import check_sweep
-from tests.records.factory import edit, make_contract
+from tests.records.factory import edit, make_contract, set_at
+
+FUNCTION = {"func": "a:b", "params": {}, "meaning": None}
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_an_exported_policy_is_published_with_its_contract(sweep: Path, store: P
         ("timing.physics_dt", 0.001),
         ("timing.decimation", 3),
         ("timing.episode_steps", 77),
-        ("goal", {"achieved": {"func": "a:b", "params": {}, "meaning": None}}),
+        ("goal", {"achieved": FUNCTION, "desired": FUNCTION, "tolerance": 0.1}),
         ("parity.passed", False),
         ("parity.max_abs_difference", 1e9),
         ("parity.tolerance", 1e10),
@@ -80,16 +82,7 @@ def test_a_changed_contract_is_not_published(
     sweep: Path, store: Path, contract: Path, where: str, value: object
 ) -> None:
     """Every value that the seed, its snapshot, the policy file or another value determines."""
-    *parents, last = where.split(".")
-
-    def change(data: Any) -> None:
-        for name in parents:
-            data = data[int(name) if name.isdecimal() else name]
-        if where == "goal":
-            value["desired"], value["tolerance"] = value["achieved"], 0.1  # type: ignore[index]
-        data[int(last) if last.isdecimal() else last] = value
-
-    edit(contract, change)
+    set_at(contract, where, value)
     told = "parity.tolerance" if where == "parity.largest_action" else re.sub(r"\.0\b", "[0]", where)
     told = {"parity.max_abs_difference": "parity.passed", "seed": "(seed|checkpoint)"}.get(where, re.escape(told))
     with pytest.raises(RunError, match=rf"metadata\.json: .*{told}"):

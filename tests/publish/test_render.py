@@ -167,13 +167,16 @@ def test_broken_entry_is_never_rendered(store: Path, docs: Path, capsys: pytest.
     assert (docs / "reference-runs.md").read_text() == before
 
 
-def test_broken_published_rows_are_an_error(store: Path, docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("field", "value"), [("return_std", -1.0), ("seed", "2")])
+def test_broken_published_rows_are_an_error(
+    field: str, value: object, store: Path, docs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = store / "upstream" / "published_numbers.json"
     rows = json.loads(path.read_text())
-    rows[0]["return_std"] = -1.0
+    rows[0][field] = value
     path.write_text(json.dumps(rows))
     assert genelab(["render", "--store", str(store), "--docs", str(docs)]) == 2
-    assert "0.return_std = -1.0" in capsys.readouterr().err
+    assert f"0.{field} = {value!r}" in capsys.readouterr().err
 
 
 def test_store_without_entries_or_published_rows(tmp_path: Path) -> None:

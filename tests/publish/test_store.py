@@ -248,6 +248,12 @@ def test_changed_entry_json_is_found(sweep: Path, store: Path, key: str, value: 
     assert any(f"entry.{key}" in str(finding) for finding in check_path(path).findings)
 
 
+def test_a_file_listed_twice_is_found(sweep: Path, store: Path) -> None:
+    path = add_entry(sweep, "first", store)
+    edit(path / "entry.json", lambda record: record["files"].append(record["files"][0]))
+    assert [finding.message for finding in check_path(path).findings] == ["files: not sorted by path, each once"]
+
+
 def test_changed_number_in_entry_json_is_found(sweep: Path, store: Path) -> None:
     path = add_entry(sweep, "first", store)
     edit(path / "entry.json", lambda record: record["runs"][1]["metrics"].update(return_mean=39.99))

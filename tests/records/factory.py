@@ -256,6 +256,18 @@ def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(json.dumps(data, indent=2) + "\n")
 
 
+def set_at(path: Path, where: str, value: Any) -> None:
+    """Change one value of a JSON file, as in `episodes.return.3`."""
+
+    def change(record: Any) -> None:
+        *parents, last = [int(part) if part.isdecimal() else part for part in where.split(".")]
+        for part in parents:
+            record = record[part]
+        record[last] = value
+
+    edit(path, change)
+
+
 def _command(task: TaskSpec, seeds: Sequence[int]) -> tuple[str, ...]:
     return ("genelab", "train", task.id, "--seeds", ",".join(map(str, seeds)), "--log-dir", "runs/toy")
 

@@ -97,15 +97,10 @@ def test_any_changed_bit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda h: h["a"].update(dtype="F64"), "is torn or no safetensors file: "),
         (lambda h: h["a"].update(dtype="F33"), "is torn or no safetensors file: "),
         # Another library may have taught it to numpy.
         (lambda h: h["a"].update(dtype="BF16", shape=[6]), ""),
-        (lambda h: h["a"].update(dtype="F16", shape=[6]), "does not have the digest"),
-        (lambda h: h["a"].update(dtype="I32"), "does not have the digest"),
-        (lambda h: h["a"].update(shape=[2]), "is torn or no safetensors file: "),
         (lambda h: h["a"].update(shape=[3, 1]), "does not have the digest"),
-        (lambda h: h["a"].update(data_offsets=[0, 2**60]), "is torn or no safetensors file: "),
         (lambda h: h.update(b=h.pop("a")), "does not have the digest"),
         (lambda h: h.pop("__metadata__"), f"has the schema None, must be '{SCHEMA}'"),
         (lambda h: h.update(__metadata__={KEY: "{"}), "its metadata are no JSON"),

@@ -114,16 +114,6 @@ def test_metrics_do_not_depend_on_how_often_the_curve_was_logged(values: list[fl
         assert -1e-12 <= coarse <= 1.0
 
 
-@given(VALUES, st.floats(0.5, 10.0), st.floats(-50.0, 50.0))
-def test_stability_and_convergence_have_no_unit(values: list[float], scale: float, shift: float) -> None:
-    curve = dense([round(v) for v in values])
-    moved = curve._replace(returns=tuple(scale * v + shift for v in curve.returns))
-    before, after = stability(curve), stability(moved)
-    assert (before is None) == (after is None)
-    if before is not None:
-        assert after == pytest.approx(before, abs=1e-6)
-
-
 def test_consistency_by_hand() -> None:
     assert consistency([5.0, 5.0, 5.0]) == 1.0
     assert consistency([4.0, 6.0]) == pytest.approx(1.0 - 2.0 * math.sqrt(2.0) / 5.0)

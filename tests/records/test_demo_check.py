@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from genelab.config.overrides import apply_overrides
-from genelab.config.snapshot import config_sha256, dump
+from genelab.config.snapshot import config_sha256
 from genelab.errors import InputError
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.demos import Demos, encode_demos, read_demos
-from genelab.registry import get_task
 from tests.franka_demos import NUM_ENVS, TASK, changed, chosen, demos
 
 
@@ -43,13 +42,52 @@ def test_fitting_demonstrations_are_returned(tmp_path: Path) -> None:
     assert len(found.actions) == 2 * NUM_ENVS
 
 
-def test_a_learner_without_demonstrations_needs_none() -> None:
-    assert demonstrations_of(get_task("GeneLab-Inverted-Pendulum-v1")) is None
+ROWS = 2 * NUM_ENVS
 
 
-def test_another_number_of_environments_is_refused(tmp_path: Path) -> None:
-    told = refusal(tmp_path / "demos.safetensors", demos(num_envs=32))
-    assert "has num_envs = 32, the training has 64; collect with --num-envs 64" in told
+def told_of_the_collection(**told: Any) -> Demos:
+    made = demos().header.collection
+    assert made is not None
+    return demos(collection=made.model_copy(update=told))
+
+
+def with_a_value(group: str, value: float) -> Demos:
+    what = demos()
+    (what.actions if group == "actions" else what.observations[group])[3, 2] = value
+    return what
+
+
+def with_another_goal_column() -> Demos:
+    layout = demos().header.layout
+    return demos(layout={**layout, "desired_goal": (layout["desired_goal"][0].model_copy(update={"name": "target"}),)})
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (demos(num_envs=32), "has num_envs = 32, the training has 64; collect with --num-envs 64"),
+        (
+            demos(task=TASK.model_copy(update={"id": "Other-Task-v0"})),
+            "was collected for task 'Other-Task-v0', not for 'GeneLab-Franka-Pick-And-Place-v0'",
+        ),
+        (demos(task_version=2), "was collected for version 2 of the task, this is version 1"),
+        (with_a_value("observation", np.nan), "values in 'observations/observation' that are not finite"),
+        (changed(demos(), rewards=np.full(ROWS, np.inf, np.float32)), "'rewards' that are not finite"),
+        (with_a_value("actions", 1.5), "actions up to 1.5, they must lie between -1 and 1"),
+        (replace(demos(actions=None), actions=np.zeros((ROWS, 3), np.float32)), "has actions of 3 columns, the task 4"),
+        (with_another_goal_column(), "has the columns ['target'] in 'desired_goal', the task ['goal_position']"),
+        (changed(demos(), truncated=np.zeros(ROWS, np.bool_)), "ends in the middle of an episode"),
+        (
+            changed(demos(), terminated=np.ones(ROWS, np.bool_), truncated=np.ones(ROWS, np.bool_)),
+            "both 'terminated' and 'truncated'",
+        ),
+        (replace(demos(collection=None), transitions=None), "a replay buffer needs whole transitions"),
+        (told_of_the_collection(steps=3), "has 128 rows, its header tells of 3 steps of 64 environments"),
+        (told_of_the_collection(episodes=7), f"has {NUM_ENVS} ends of episodes, its header tells of 7"),
+    ],
+)
+def test_demonstrations_that_do_not_fit_are_refused(tmp_path: Path, what: Demos, told: str) -> None:
+    assert told in refusal(tmp_path / "demos.safetensors", what)
 
 
 def test_num_envs_of_the_training_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
@@ -58,11 +96,6 @@ def test_num_envs_of_the_training_that_contradicts_the_file_is_refused(tmp_path:
     task, _ = apply_overrides(TASK, [f"agent.demo_path={path}", "train.num_envs=16"])
     with pytest.raises(InputError, match="has num_envs = 64, the training has 16"):
         demonstrations_of(task)
-
-
-def test_another_task_is_refused(tmp_path: Path) -> None:
-    told = refusal(tmp_path / "demos.safetensors", demos(task=TASK.model_copy(update={"id": "Other-Task-v0"})))
-    assert "was collected for task 'Other-Task-v0', not for 'GeneLab-Franka-Pick-And-Place-v0'" in told
 
 
 @pytest.mark.parametrize(
@@ -79,62 +112,12 @@ def test_another_meaning_of_actions_or_rewards_is_refused(tmp_path: Path, path: 
     assert told in refusal(tmp_path / "demos.safetensors", demos(task=other))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_values_that_are_not_finite_are_refused(tmp_path: Path, bad: float) -> None:
-    what = demos()
-    what.observations["observation"][3, 4] = bad
-    assert "values in 'observations/observation' that are not finite" in refusal(tmp_path / "demos.safetensors", what)
-
-
-def test_a_reward_that_is_not_finite_is_refused(tmp_path: Path) -> None:
-    rewards = np.full(2 * NUM_ENVS, np.nan, np.float32)
-    assert "'rewards' that are not finite" in refusal(tmp_path / "demos.safetensors", changed(demos(), rewards=rewards))
-
-
-def test_actions_out_of_range_are_refused(tmp_path: Path) -> None:
-    what = demos()
-    what.actions[0, 0] = 1.5
-    assert "actions up to 1.5, they must lie between -1 and 1" in refusal(tmp_path / "demos.safetensors", what)
-
-
-def test_an_open_episode_at_the_end_is_refused(tmp_path: Path) -> None:
-    none = np.zeros(2 * NUM_ENVS, np.bool_)
-    told = refusal(tmp_path / "demos.safetensors", changed(demos(), truncated=none))
-    assert "ends in the middle of an episode" in told
-
-
-def test_an_end_of_both_kinds_is_refused(tmp_path: Path) -> None:
-    every = np.ones(2 * NUM_ENVS, np.bool_)
-    told = refusal(tmp_path / "demos.safetensors", changed(demos(), terminated=every, truncated=every))
-    assert "both 'terminated' and 'truncated'" in told
-
-
-def test_a_file_of_observations_alone_is_refused(tmp_path: Path) -> None:
-    told = refusal(tmp_path / "demos.safetensors", replace(demos(collection=None), transitions=None))
-    assert "a replay buffer needs whole transitions" in told
-
-
 def test_a_file_changed_after_it_was_chosen_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "demos.safetensors"
     task = chosen(path, demos())
     path.write_bytes(encode_demos(changed(demos(), rewards=np.zeros(2 * NUM_ENVS, np.float32))))
     with pytest.raises(InputError, match=r"agent\.demo_path .*was changed since it was chosen"):
         demonstrations_of(task)
-
-
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "demos.safetensors"
-    path.write_bytes(encode_demos(demos())[:-2000])
-    task, _ = apply_overrides(TASK, [f"agent.demo_path={path}"])
-    with pytest.raises(InputError, match="is torn or no safetensors file"):
-        demonstrations_of(task)
-
-
-def test_a_number_of_rows_that_the_header_does_not_tell_is_refused(tmp_path: Path) -> None:
-    made = demos().header.collection
-    assert made is not None
-    told = refusal(tmp_path / "demos.safetensors", demos(collection=made.model_copy(update={"steps": 3})))
-    assert "has 128 rows, its header tells of 3 steps of 64 environments" in told
 
 
 def test_the_buffer_must_hold_them(tmp_path: Path) -> None:
@@ -145,24 +128,6 @@ def test_the_buffer_must_hold_them(tmp_path: Path) -> None:
     small = task.model_copy(update={"agent": task.agent.model_copy(update={"buffer_size": 100})})
     with pytest.raises(InputError, match="holds 128 transitions, agent.buffer_size = 100 has no room"):
         demonstrations_of(small)
-
-
-def test_the_environment_in_the_header_is_the_task_s() -> None:
-    made = demos().header.collection
-    assert made is not None
-    assert made.env == dump(TASK.env)
-
-
-def test_another_version_of_the_task_is_refused(tmp_path: Path) -> None:
-    told = refusal(tmp_path / "demos.safetensors", demos(task_version=2))
-    assert "was collected for version 2 of the task, this is version 1" in told
-
-
-def test_other_columns_are_refused(tmp_path: Path) -> None:
-    layout = demos().header.layout
-    other = {**layout, "desired_goal": (layout["desired_goal"][0].model_copy(update={"name": "target"}),)}
-    told = refusal(tmp_path / "demos.safetensors", demos(layout=other))
-    assert "has the columns ['target'] in 'desired_goal', the task ['goal_position']" in told
 
 
 @pytest.mark.parametrize(
@@ -198,18 +163,6 @@ def test_words_of_the_file_do_not_break_the_line(tmp_path: Path) -> None:
         told = refusal(tmp_path / "demos.safetensors", demos(**header))
         assert told.isprintable()
         assert len(told) < 1000
-
-
-def test_actions_of_another_width_are_refused(tmp_path: Path) -> None:
-    what = replace(demos(actions=None), actions=np.zeros((2 * NUM_ENVS, 3), np.float32))
-    assert "has actions of 3 columns, the task 4" in refusal(tmp_path / "demos.safetensors", what)
-
-
-def test_episodes_that_the_arrays_do_not_show_are_refused(tmp_path: Path) -> None:
-    made = demos().header.collection
-    assert made is not None
-    told = refusal(tmp_path / "demos.safetensors", demos(collection=made.model_copy(update={"episodes": 7})))
-    assert f"has {NUM_ENVS} ends of episodes, its header tells of 7" in told
 
 
 def test_where_the_file_lies_is_no_part_of_the_digest(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from genelab.errors import InputError
 from genelab.records.arrays import encode
-from genelab.records.demos import SCHEMA, encode_demos, read_demos
+from genelab.records.demos import SCHEMA, read_demos
 from tests.inspection.demo_files import LAYOUT, ROWS, demos, header, raw_observations
 
 
@@ -26,30 +26,12 @@ def refused(path: Path, header: dict[str, Any], arrays: dict[str, Any]) -> str:
     return text
 
 
-def test_what_was_written_is_read(tmp_path: Path):
-    path = tmp_path / "demos.safetensors"
-    written = demos(raw_observations())
-    path.write_bytes(encode_demos(written))
-    read = read_demos(path)
-    assert read.header == written.header
-    assert np.array_equal(read.observations["policy"], written.observations["policy"])
-    assert np.array_equal(read.actions, written.actions)
-    assert encode_demos(read) == path.read_bytes()
-
-
 def test_later_fields_are_left_alone(tmp_path: Path):
     good, path = demos(raw_observations()), tmp_path / "later.safetensors"
     data = good.header.model_dump(mode="json") | {"recorder": "teleoperation", "cameras": [{"name": "wrist"}]}
     arrays = {"actions": good.actions, "observations/policy": good.observations["policy"]}
     path.write_bytes(encode(data.pop("schema"), data, arrays))
     assert read_demos(path).header == header()
-
-
-def test_a_file_of_an_earlier_version_is_told(tmp_path: Path):
-    path = tmp_path / "demos.npz"
-    np.savez_compressed(path, header=np.frombuffer(b"{}", np.uint8), actions=np.zeros((3, 2), np.float32))
-    with pytest.raises(InputError, match="is of an earlier version of genelab or of another program: train or collect"):
-        read_demos(path)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genelab.config.snapshot import dump_task, load_task
-from genelab.config.task import ProbeCfg
 from genelab.errors import InputError
 from genelab.records.probe import case_of, quantile
 from genelab.registry import get_task
@@ -46,15 +45,6 @@ def test_a_probe_that_cannot_work_is_refused(changes: dict[str, object], told: s
     snapshot["task"]["probe"] |= changes
     with pytest.raises(InputError, match=told):
         load_task(snapshot, "task.json")
-
-
-def test_every_case_has_a_direction_of_its_own() -> None:
-    cfg = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").probe
-    assert isinstance(cfg, ProbeCfg)
-    assert len(set(cfg.cases.values())) == len(cfg.cases) == 8
-    wheels = get_task("Genelab-Velocity-Flat-Unitree-Go2W-v0").probe
-    assert wheels is not None
-    assert len(set(wheels.cases.values())) == 10
 
 
 def test_numbers_that_do_not_follow_from_the_columns_are_refused() -> None:

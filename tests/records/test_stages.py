@@ -13,8 +13,8 @@ from genelab.publish.store import add_entry
 from genelab.records.check import check_path
 from genelab.records.curve import curve_of
 from genelab.show.curves import draw
-from tests.records.factory import ITERATIONS, edit, make_sweep, make_task
-from tests.records.test_check import messages, set_at
+from tests.records.factory import ITERATIONS, make_sweep, make_task, set_at
+from tests.records.test_check import messages
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_staged_sweep_is_in_order(sweep: Path) -> None:
     ],
 )
 def test_a_claim_about_a_stage_is_checked(sweep: Path, path: str, value: Any, told: str) -> None:
-    edit(sweep / "seed_1" / "run.json", lambda record: set_at(record, path, value))
+    set_at(sweep / "seed_1" / "run.json", path, value)
     assert any(told in message for message in messages(sweep))
 
 

@@ -8,8 +8,7 @@ import pytest
 from genelab.records.check import check_path
 from genelab.records.derived import metrics_of, success_above_idle
 from genelab.records.eval import Episodes
-from genelab.records.statistics import wilson
-from tests.records.factory import EPISODES, edit, episodes_of, make_sweep
+from tests.records.factory import episodes_of, make_sweep, set_at
 
 
 def told(successes: int, n: int = 100) -> Episodes:
@@ -61,19 +60,7 @@ def test_a_sweep_with_a_goal_is_in_order(tmp_path: Path) -> None:
     ],
 )
 def test_one_changed_value_is_found(tmp_path: Path, path: str, value: Any, expected: str) -> None:
-    def change(record: dict[str, Any]) -> None:
-        *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-        node: Any = record
-        for part in parents:
-            node = node[part]
-        node[last] = value
-
     sweep = make_sweep(tmp_path / "sweep", success=(8, 7))
-    edit(sweep / "seed_1" / "eval.json", change)
+    set_at(sweep / "seed_1" / "eval.json", path, value)
     found = [str(finding) for finding in check_path(sweep).findings]
     assert any(expected in message for message in found), found
-
-
-def test_wilson_of_the_factory() -> None:
-    # The intervals that other tests rely on: 8 of 8 do not meet 1 of 8, 4 of 8 do.
-    assert wilson(EPISODES, EPISODES)[0] > wilson(1, EPISODES)[1] > wilson(4, EPISODES)[0]

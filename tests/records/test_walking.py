@@ -14,7 +14,7 @@ from genelab.records.derived import by_level, no_better_than_idle
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from genelab.sweep.live import describe_evaluation
-from tests.records.factory import edit, episodes_of, make_sweep, make_walker
+from tests.records.factory import edit, episodes_of, make_sweep, make_walker, set_at
 
 UPSTREAM = Path(__file__).parents[2] / "reference" / "upstream"
 WALKING = {
@@ -115,14 +115,7 @@ def test_the_probe_is_part_of_the_entry_and_of_its_page(tmp_path: Path) -> None:
 def test_a_probe_of_something_else_is_found(tmp_path: Path, field: str, value: object, told: str) -> None:
     sweep = make_sweep(tmp_path / "sweep", task=make_walker(), seeds=(1,), measures=WALKING)
     path = sweep / "seed_1" / "probe.json"
-
-    def change(record: Any) -> None:
-        *parents, last = field.split(".")
-        for name in parents:
-            record = record[int(name) if name.isdigit() else name]
-        record[int(last) if last.isdigit() else last] = value
-
-    edit(path, change)
+    set_at(path, field, value)
     assert [told in str(finding) for finding in check_path(sweep).findings] == [True], check_path(sweep).findings
     path.unlink()
     [finding] = check_path(sweep).findings

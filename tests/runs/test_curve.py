@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from genelab.runs.curve import CurveWriter
+from genelab.errors import InputError
+from genelab.runs.curve import CurveWriter, read_whole_rows
 
 
 def write(path: Path, start: int, end: int) -> None:
@@ -24,3 +26,12 @@ def test_rows_of_killed_attempts_are_counted_once_in_the_curve_and_in_the_events
     events = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0})
     events.Reload()
     assert [event.step for event in events.Scalars("train/episode_return")] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("line", [b"{}", b'{"iteration": "0"}', b"[]", b'{"iteration": NaN}', b"\xff", b"[" * 100_000])
+def test_a_damaged_row_stops_a_resume_in_one_line(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "curve.jsonl"
+    path.write_bytes(b'{"iteration": 0}\n' + line + b'\n{"iteration": 2}\n{"iter')
+    with pytest.raises(InputError, match="line 2") as caught:
+        read_whole_rows(path)
+    assert str(caught.value).isprintable()
