@@ -70,12 +70,3 @@ def test_going_on_with_another_content_is_refused(capsys: pytest.CaptureFixture[
     Path("walk.npz").write_text("other steps")
     assert run(command) == 2
     assert f'{CLIP}.sha256: "{DIGEST}" -> ' in capsys.readouterr().err
-
-
-def test_info_says_what_is_to_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["info", "Choosy-v0"]) == 0
-    told = capsys.readouterr().out
-    assert f"{CLIP} = null\n    Has no default, must be chosen with --set (file): motion clip.\n" in told
-    assert run(["info", "Choosy-v0", "--json"]) == 0
-    [field] = [f for f in json.loads(capsys.readouterr().out)["fields"] if f["path"] == CLIP]
-    assert (field["required"], field["value"], field["default"]) == (True, None, None)

@@ -4,11 +4,9 @@ import inspect
 from collections.abc import Iterator
 
 import click
-import pytest
 
 from genelab.cli import COMMANDS, group
-from genelab.cli.options import FieldOption, field_option
-from genelab.config.run import LaunchCfg
+from genelab.cli.options import FieldOption
 
 
 def commands(command: click.Command, path: str = "genelab") -> Iterator[tuple[str, click.Command]]:
@@ -69,53 +67,3 @@ def test_options_of_a_snapshot_have_no_default_of_their_own() -> None:
     for name in ("num_envs", "episodes", "seed"):
         [parameter] = [p for p in by_path["genelab eval"].params if p.name == name]
         assert default_of(parameter) is None
-
-
-@click.command
-@click.option("--literal", default=1, help="The number that LaunchCfg.parallel has too.")
-@click.option("--on/--off", default=True, help="A flag that is on.")
-@click.option("--variable", envvar="GENELAB_PARALLEL", help="A default from outside.")
-@click.option("--repeated", multiple=True, default=("a",), help="A list.")
-@click.argument("place", default="runs")
-@field_option("--fine", LaunchCfg, "parallel")
-@click.option("--flag", is_flag=True, help="A flag that is off.")
-@click.option("--nothing", help="No default.")
-def bad(hidden: int = 3, **_: object) -> None:
-    """A command that breaks the rule in every way."""
-
-
-@pytest.mark.parametrize(
-    ("option", "why"),
-    [
-        ("--literal = 1", "not read from a config model"),
-        ("--on = True", "not read from a config model"),
-        ("--variable = None", "read from the variable GENELAB_PARALLEL"),
-        ("--repeated = ('a',)", "not read from a config model"),
-        ("place = 'runs'", "not read from a config model"),
-        ("hidden = 3", "in Python"),
-    ],
-)
-def test_the_scan_finds(option: str, why: str) -> None:
-    found = [line for line in foreign_defaults(bad, "bad") if option in line]
-    assert len(found) == 1
-    assert why in found[0]
-
-
-def test_the_scan_finds_nothing_else() -> None:
-    assert len(foreign_defaults(bad, "bad")) == 6
-
-
-def test_the_scan_finds_a_field_whose_default_was_replaced() -> None:
-    @click.command
-    @field_option("--parallel", LaunchCfg, "parallel")
-    def command(parallel: int) -> None: ...
-
-    [parameter] = command.params
-    assert foreign_defaults(command, "x") == []
-    parameter.default = 2
-    assert foreign_defaults(command, "x") == ["x --parallel = 2: not the object in LaunchCfg.parallel"]
-
-
-def test_a_field_option_takes_no_default() -> None:
-    with pytest.raises(TypeError):
-        field_option("--parallel", LaunchCfg, "parallel", default=2)  # pyright: ignore[reportCallIssue]

@@ -74,15 +74,6 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     assert message in captured.err
 
 
-def test_a_garbage_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "demos.safetensors"
-    path.write_bytes(b"PK\x03\x04 garbage")
-    assert run(["inspect", str(path)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: '{path}' is torn or no safetensors file: ")
-    assert error.count("\n") == 1
-
-
 SMALL = ("--num-envs", "4", "--steps", "30", "--device", "cpu", "--json")
 
 

@@ -19,12 +19,8 @@ SCAN = "env.observations.policy.terms.height_scan.params"
     ("task", "change", "told"),
     [
         (ROUGH, 'env.rewards.air_time.params.axes=["y","yaw"]', "axes.1 = 'yaw': Input should be 'x', 'y' or 'turn'"),
-        (ROUGH, "env.rewards.air_time.params.axes=[]", "= []: Tuple should have at least 1 item"),
-        (ROUGH, f"{SCAN}.resolution=0", "= 0.0: Input should be greater than 0"),
         (ROUGH, f"{SCAN}.size=[1.65,1.0]", "must be multiples of the resolution 0.1"),
-        (ROUGH, f"{SCAN}.size=[1.6,-1.0]", "size.1 = -1.0: Input should be greater than 0"),
         (ROUGH, f"{SCAN}.clip=[1,-1]", "must be [low, high] with low below high"),
-        (ROUGH, "env.commands.velocity.params.forward_share=7", "= 7.0: Input should be less than or equal to 1"),
         (ROUGH, "env.commands.velocity.params.x_range=[1,-1]", "must be [low, high] with low not above high"),
         (
             ROUGH,
@@ -32,7 +28,6 @@ SCAN = "env.observations.policy.terms.height_scan.params"
             "must lie in the joint's range [-0.686, 4.501]",
         ),
         (ROUGH, 'env.rewards.joint_acc.params.joints=["FL_hip_join"]', "unknown joint 'FL_hip_join'"),
-        (ROUGH, 'env.rewards.joint_acc.params.joints=["wheel.*"]', "unknown joint 'wheel.*'"),
         (FRANKA, "env.goal.params.object=ball", "env.goal.params.object = 'ball': unknown object 'ball'; known: cube"),
         (FRANKA, "env.reset_events.cube.params.object=ball", "env.reset_events.cube.params.object = 'ball': unknown"),
         (
@@ -40,18 +35,9 @@ SCAN = "env.observations.policy.terms.height_scan.params"
             "env.observations.policy.terms.pole_ang_vel.params.link=pole",
             "unknown link 'pole'; known: cart, pole_1, ",
         ),
-        (POLES, "env.rewards.poles_upright.params.joints=[]", "joints = []: Tuple should have at least 1 item"),
         (POLES, 'env.disturbances.push.params.joints=["wheel"]', "env.disturbances.push.params.joints = ['wheel']: "),
         (POLES, "env.reset_events.joint_state.params.position_range=[1]", "position_range.1 = [1.0]: Field required"),
         (POLES, "env.rewards.poles_aligned.params.joint_a=wheel", "unknown joint 'wheel'; known: slider, hinge_1"),
-        (ROUGH, "env.terrain.rows=0", "greater than 0"),
-        (ROUGH, "env.rewards.track_lin_vel.params.width=0", "= 0.0: Input should be greater than 0"),
-        (ROUGH, "env.terminations.trunk_contact.params.force=-1", "= -1.0: Input should be greater than or equal to 0"),
-        (
-            ROUGH,
-            'env.rewards.joint_acc.params.joints=["FL_hip_joint","FL_hip_joint"]',
-            "joint 'FL_hip_joint' is matched by 'FL_hip_joint' and by 'FL_hip_joint'",
-        ),
         (
             ROUGH,
             'env.rewards.joint_acc.params.joints=[".*_hip_joint","FL.*"]',
@@ -62,7 +48,6 @@ SCAN = "env.observations.policy.terms.height_scan.params"
         (ROUGH, 'env.action.scale={".*_hip_joint":0.125}', "no pattern matches joint 'FR_thigh_joint'"),
         (ROUGH, 'env.action.joints=["FL_hip_joint"]', "must drive 'FR_hip_joint': it has gains"),
         (ROUGH, "env.reset_events.base.params.x_range=[-3,0.5]", "must lie within ±0.5 m of a cell's centre"),
-        (ROUGH, "env.commands.velocity.resample_s=[3,1]", "= [3, 1]: must be [low, high] with low not above high"),
         (ROUGH, "env.commands.velocity.resample_s=[3]", "resample_s.1: must be given, which it is not in [3]"),
         (GO2W, "env.randomizations.wheel_friction.params.friction_range=[0.3,9]", "must lie within 0.01 to 5"),
         (GO2W, "env.randomizations.gains.params.factor_range=[-1,1]", "must begin above 0"),

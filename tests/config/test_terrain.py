@@ -45,18 +45,14 @@ def test_a_slope_may_fall_but_not_flatten_or_turn():
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"rows": 0}, "rows = 0: Input should be greater than 0"),
-        ({"columns": []}, "columns = []: Tuple should have at least 1 item after validation, not 0"),
         ({"cell_size": 8.05}, "cell_size = 8.05: must be a multiple of horizontal_scale 0.1"),
         ({"border": 0.04}, "border = 0.04: must be a multiple of horizontal_scale 0.1"),
-        ({"seed": -1}, "seed = -1: Input should be greater than or equal to 0"),
         (
             {"columns": [{"kind": "moat"}]},
             "columns.0.kind = 'moat': must be one of 'pyramid_stairs', 'discrete_obstacles', 'random_rough', 'slope', "
             "'flat'",
         ),
         ({"columns": [{}]}, "columns.0.kind = '': must be one of 'pyramid_stairs'"),
-        ({"columns": [STAIRS | {"height": 1}]}, "columns.0.height = 1: Extra inputs are not permitted"),
         # The published stairs of 0.3 m were 0.2 m wide, without a word.
         (
             {"horizontal_scale": 0.2, "cell_size": 8.0, "border": 10.0},
@@ -71,10 +67,6 @@ def test_a_slope_may_fall_but_not_flatten_or_turn():
             "columns.0.step_height = [0.2, 0.1]: must be [low, high] with low not above high",
         ),
         (
-            {"columns": [STAIRS | {"step_height": [-0.2, 0.1]}]},
-            "columns.0.step_height.0 = -0.2: Input should be greater than or equal to 0",
-        ),
-        (
             {"columns": [STAIRS | {"platform": 8.0}]},
             "columns.0.platform = 8.0: must leave a rim of horizontal_scale in a cell of 8.0 m",
         ),
@@ -86,7 +78,6 @@ def test_a_slope_may_fall_but_not_flatten_or_turn():
             {"columns": [BLOCKS | {"size": [0.4, 9.0]}]},
             "columns.0.size.1 = 9.0: must leave a rim of horizontal_scale in a cell of 8.0 m",
         ),
-        ({"columns": [BLOCKS | {"count": 0}]}, "columns.0.count = 0: Input should be greater than 0"),
         (
             {"columns": [ROUGH | {"spacing": 0.25}]},
             "columns.0.spacing = 0.25: must be a multiple of horizontal_scale 0.1",

@@ -1,6 +1,5 @@
 """`genelab export`: what it writes, and one line for each kind of bad input."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,6 @@ import pytest
 import torch
 
 from genelab.cli import run
-from genelab.errors import GenelabError
-from genelab.export.export import export_policy
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.runs.run_dir import RunDir
 
@@ -19,7 +16,6 @@ from .conftest import TASK, Exported, MakeRun, make_checkpoint, save_round_trip
 pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
 
 Refused = Callable[..., str]
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -67,15 +63,6 @@ def test_an_earlier_export_is_replaced_with_its_contract(run_dir: RunDir, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == [out.name, metadata.name]
     assert "genelab/export/2" in metadata.read_text()
     assert len(out.read_bytes()) > 1000
-
-
-def test_format_and_file_are_required(run_dir: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    base, out = ["export", TASK, str(run_dir.final_checkpoint)], ["--out", str(tmp_path / "p")]
-    assert run([*base, *out]) == 2
-    assert run([*base, "--format", "onnx"]) == 2
-    assert run([*base, *out, "--format", "tflite"]) == 2
-    assert "'tflite' is not one of 'torchscript', 'onnx'" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_or_unknown_task(refused: Refused, run_dir: RunDir):
@@ -136,35 +123,3 @@ def test_out_in_the_wrong_place(refused: Refused, run_dir: RunDir, tmp_path: Pat
     assert "it is a directory" in refused(model, out=tmp_path)
     (tmp_path / "p.pt.metadata.json").mkdir()
     assert "it is a directory" in refused(model, out=tmp_path / "p.pt")
-
-
-def test_out_in_a_read_only_directory(run_dir: RunDir, tmp_path: Path):
-    frozen = tmp_path / "frozen"
-    frozen.mkdir(mode=0o555)
-    for parent in frozen.parents:
-        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    checkpoint = run_dir.final_checkpoint
-    told = unprivileged(lambda: export_policy(run_dir, checkpoint, "onnx", frozen / "p.onnx"))
-    assert told == f"InputError: cannot write to '{frozen}': '{frozen}' is read-only"
-    assert not list(frozen.iterdir())
-
-
-def unprivileged(function: Callable[[], object]) -> str:
-    """The error of `function` without root's right to write anywhere, as `Type: message`."""
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        told = ""
-        if os.getuid() == 0:
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-        try:
-            function()
-        except GenelabError as error:
-            told = f"{type(error).__name__}: {error}"
-        finally:
-            os.write(writer, told.encode())
-            os._exit(0)
-    os.close(writer)
-    os.wait()
-    with os.fdopen(reader) as pipe:
-        return pipe.read()

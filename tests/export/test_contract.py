@@ -100,12 +100,6 @@ def test_parity_and_versions(file_format: ExportFormat, exported: Exported):
     assert found.versions["torch"] == version("torch")
 
 
-def test_a_run_without_normaliser_says_so(make_run: MakeRun, tmp_path: Path):
-    run_dir = make_run(tmp_path / "seed_5", normalization="none")
-    found = export_policy(run_dir, run_dir.final_checkpoint, "torchscript", tmp_path / "policy.pt")
-    assert found.observation.normalization == "none"
-
-
 def test_default_pose_and_scale_come_from_the_snapshot_not_the_registry(
     make_run: MakeRun, observations: torch.Tensor, tmp_path: Path
 ):

@@ -97,12 +97,6 @@ def test_a_record_cannot_be_written_over_a_directory(said: Said, run_dir: RunDir
         (["--out", "nowhere/clip.mp4"], "'nowhere' is not a directory"),
         (["--out", "folder.mp4"], "--out folder.mp4: it is a directory"),
         (["--out", "clip.mp4", "--seconds", "inf"], "--seconds"),
-        (["--out", "clip.mp4", "--seconds", "nan"], "--seconds"),
-        (["--out", "clip.mp4", "--seconds", "0"], "--seconds"),
-        (["--out", "clip.mp4", "--seconds", "1e300"], "--seconds"),
-        (["--out", "clip.mp4", "--episode", "-1"], "--episode"),
-        (["--out", "clip.mp4", "--episode", "4294967296"], "--episode"),
-        (["--out", "clip.mp4", "--fps", "0"], "--fps"),
     ],
 )
 def test_a_film_that_cannot_be(

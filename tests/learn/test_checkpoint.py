@@ -31,12 +31,6 @@ def test_reload_gives_equal_weights_normaliser_and_hash(trained: Checkpoint, tmp
     assert loaded.actor["obs_normalizer.count"] == 500
 
 
-def test_equal_weights_give_equal_bytes_under_any_name(trained: Checkpoint, tmp_path: Path):
-    files.save(tmp_path / "a.pt", trained)
-    files.save(tmp_path / "some_other_name.pt", trained)
-    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "some_other_name.pt").read_bytes()
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tmp_path: Path, value: float):
     path = tmp_path / "model.pt"
@@ -51,16 +45,6 @@ def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tm
     path.write_bytes(encode(files.SCHEMA, bad.header, bad.arrays))
     with pytest.raises(InputError, match="critic tensor 'mlp.2.weight' holds non-finite"):
         checkpoints.load(path)
-
-
-def test_a_torn_file_is_refused_at_every_length(trained: Checkpoint, tmp_path: Path):
-    files.save(tmp_path / "whole.pt", trained)
-    data = (tmp_path / "whole.pt").read_bytes()
-    torn = tmp_path / "torn.pt"
-    for length in (0, 1, 100, len(data) // 2, len(data) - 1):
-        torn.write_bytes(data[:length])
-        with pytest.raises(InputError, match="torn or no safetensors file"):
-            checkpoints.load(torn)
 
 
 class _Payload:
@@ -94,12 +78,8 @@ def test_missing_and_foreign_files(tmp_path: Path):
     ("header", "arrays", "told"),
     [
         ({"config_sha256": 7}, {}, "config_sha256 = 7: "),
-        ({"config_sha256": "abc"}, {}, "config_sha256 = 'abc': "),
-        ({"iteration": "3"}, {}, "iteration = '3': "),
         ({"iteration": -1}, {}, "iteration = -1: "),
-        ({"iteration": True}, {}, "iteration = True: "),
         ({"more": 1}, {}, "more = 1: "),
-        ({"layout": "{}"}, {}, "layout = '{}': "),
         ({"layout": {"policy": [{"stop": 8}]}}, {}, "its layout has no group 'critic'"),
         ({"layout": {"policy": [], "critic": []}}, {}, "layout.policy = []: "),
         ({"layout": {"policy": [{"stop": 0}], "critic": [{"stop": 8}]}}, {}, "layout.policy.0.stop = 0: "),

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-from genelab.mdp import commands, events, observations, terminations
-from genelab.mdp.state import EventContext, Names, StateView
+from genelab.mdp import commands, events
+from genelab.mdp.state import EventContext, StateView
 from genelab.rng import Stream
 
 ROWS = 100_000
@@ -69,24 +69,3 @@ def test_an_object_is_put_upright_around_a_centre() -> None:
     _uniform(pose[:, 1], -0.15, -0.05)
     assert (pose[:, 2] == 0.02).all()
     assert torch.equal(pose[:, 3:], torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(ROWS, 4))
-
-
-def test_time_left_runs_from_one_to_zero() -> None:
-    state = _state(joint_pos=torch.zeros(3, 1), episode_step=torch.tensor([0, 25, 100]), max_episode_steps=100)
-    left = observations.time_left(state)
-    assert left.dtype == torch.float32
-    assert left.tolist() == [[1.0], [0.75], [0.0]]
-
-
-def test_positions_and_terminations_are_those_of_the_named_body() -> None:
-    state = _state(
-        names=Names((), ("base", "hand"), ("ball", "cube")),
-        link_pos_w=torch.arange(12.0).reshape(2, 2, 3),
-        object_pos_w=torch.tensor([[[0.0, 0.0, -9.0], [1.0, 2.0, -0.05]], [[0.0, 0.0, 9.0], [3.0, 4.0, -0.15]]]),
-    )
-    assert observations.link_pos(state, "hand").tolist() == [[3.0, 4.0, 5.0], [9.0, 10.0, 11.0]]
-    assert observations.object_pos(state, "cube")[1].tolist() == pytest.approx([3.0, 4.0, -0.15])
-    assert terminations.object_below(state, "cube", -0.1).tolist() == [False, True]
-    assert terminations.object_below(state, "ball", -0.1).tolist() == [True, False]
-    with pytest.raises(ValueError, match=r"unknown object \['box'\]; known: \['ball', 'cube'\]"):
-        observations.object_pos(state, "box")

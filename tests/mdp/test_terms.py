@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from genelab.mdp import events, observations, rewards, terminations
-from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.state import EventContext, Names, StateView
 
 
@@ -79,10 +78,3 @@ def test_events_use_their_whole_range_and_leave_other_joints_alone(state: StateV
     assert push.joint_pos is None
     assert push.joint_vel is not None
     assert push.joint_vel.tolist() == [[0.25, 2.0, -1.0], [0.25, 0.0, 3.0]]
-
-
-def test_inverse_rotation_undoes_a_rotation():
-    angle = 0.7
-    quat = torch.tensor([math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2)])
-    rotated = torch.tensor([math.cos(angle), math.sin(angle), 2.0])
-    assert quat_apply_inverse(quat, rotated).tolist() == pytest.approx([1.0, 0.0, 2.0], abs=1e-6)

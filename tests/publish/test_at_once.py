@@ -14,7 +14,7 @@ import pytest
 
 from genelab.cli import run
 from genelab.errors import InputError
-from genelab.publish import render, store
+from genelab.publish import store
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
 from genelab.runs.lock import locked
@@ -79,15 +79,6 @@ def test_after_a_clock_jumped_back_the_newest_entry_still_comes_first(
         assert ids == ["first", "second", "third", "fourth", "fifth"][k::-1]
     assert [entry.record.supersedes for entry in load_store(reference)] == ["fourth", "third", "second", "first", None]
     assert check_path(reference).findings == []
-
-
-def test_a_picture_that_another_rendering_removed_is_no_trouble(
-    sweep: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_entry(sweep, "first", reference)
-    rendering = render.compose(reference, tmp_path / "docs")
-    monkeypatch.setattr(render, "_orphans", lambda _: [tmp_path / "docs" / "curves" / "gone.svg"])
-    render.write(rendering)
 
 
 def test_rendered_twice_at_once_page_and_pictures_are_as_rendered_once(

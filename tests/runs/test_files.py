@@ -112,11 +112,6 @@ def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
         write_atomic(tmp_path / "file" / "a", "x")
 
 
-def test_checking_touches_nothing(tmp_path: Path) -> None:
-    require_writable(tmp_path / "a" / "b")
-    assert names(tmp_path) == []
-
-
 def test_nan_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "record.json", {"a": float("nan")})

@@ -68,14 +68,6 @@ def test_an_unreadable_cpuinfo_is_an_unknown_processor(make: Callable[[Path], An
     assert hardware_stamp("cpu").cpu.model == "unknown (aarch64)"
 
 
-def test_a_refused_read_is_an_unknown_processor(cpu_info: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> str:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "read_text", refuse)
-    assert hardware_stamp("cpu").cpu.model == "unknown (aarch64)"
-
-
 def test_a_system_like_macos_has_no_affinity(cpu_info: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("os.cpu_count", lambda: 8)

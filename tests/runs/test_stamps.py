@@ -8,7 +8,6 @@ from genelab.records.stamps import REQUIRED_PACKAGES, CodeStamp
 from genelab.runs import code
 from genelab.runs.code import code_stamp, package_versions
 from genelab.runs.gpu import visible_gpus
-from genelab.runs.hardware import hardware_stamp
 from genelab.runs.stamps import environment_flags
 
 
@@ -175,25 +174,8 @@ def test_flags_in_force_without_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PATH" not in flags
 
 
-def test_the_machine_is_told_without_its_name() -> None:
-    stamp = hardware_stamp("cpu")
-    assert stamp.gpu is None
-    assert stamp.cpu.usable_cores >= 1
-    assert stamp.ram_bytes > 0
-    assert stamp == hardware_stamp("cpu")
-
-
 def test_gpus_are_those_left_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0, 2")
     assert visible_gpus() == ["0", "2"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_gpus() == []
-
-
-def test_collecting_imports_no_torch() -> None:
-    script = (
-        "import sys; from genelab.runs.hardware import hardware_stamp; from genelab.runs.run_dir import RunDir\n"
-        "import genelab.sweep.launcher, genelab.cli.train; hardware_stamp('cpu')\n"
-        "print(sorted({'torch', 'genesis'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout == "[]\n"

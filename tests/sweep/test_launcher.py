@@ -1,6 +1,5 @@
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import psutil
 import pytest
 
 from genelab.config.run import ExecutionCfg
-from genelab.errors import InputError, RunError
+from genelab.errors import InputError
 from genelab.records.check import check_sweep
 from genelab.runs.run_dir import RunDir
 
@@ -170,17 +169,6 @@ def test_several_gpus_are_shared_out(sweep: Sweep, monkeypatch: pytest.MonkeyPat
     sweep.behave(s1="meet", s2="meet")
     assert sweep.run(seeds=(1, 2), parallel=2, evaluate=False) == 0
     assert {re.findall(r"gpu (\S+)", sweep.log(seed))[0] for seed in (1, 2)} == {"4", "6"}
-
-
-def test_a_full_disk_is_one_error_and_leaves_no_half_record(sweep: Sweep) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
-    try:
-        with pytest.raises(RunError, match="file size limit exceeded"):
-            sweep.run(seeds=(1,))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [path.name for path in sweep.log_dir.iterdir()] == [".lock"]
 
 
 def test_a_disk_that_fills_up_stops_the_children(sweep: Sweep) -> None:

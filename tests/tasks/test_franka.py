@@ -3,8 +3,6 @@ import math
 import pytest
 import torch
 
-from genelab.config.agent import SacCfg
-from genelab.config.snapshot import dump_task, load_task
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import EventContext
 from genelab.mdp.term import bind
@@ -13,29 +11,7 @@ from genelab.rng import Stream
 
 TASK = get_task("GeneLab-Franka-Pick-And-Place-v0")
 ENV = TASK.env
-ARM = [f"joint{k}" for k in range(1, 8)]
 DRAWS = 400_000
-
-
-def test_snapshot_round_trip() -> None:
-    assert load_task(dump_task(TASK), "test") == TASK
-
-
-def test_timing_action_and_budget() -> None:
-    assert (ENV.control_dt, ENV.max_episode_steps, TASK.train.num_envs) == (0.05, 100, 64)
-    assert ENV.action_columns == ("hand_x", "hand_y", "hand_z", "gripper")
-    assert ENV.driven == (*ARM, "finger_joint1", "finger_joint2")
-    assert isinstance(TASK.agent, SacCfg)
-    # The published two million environment steps.
-    assert TASK.train.iterations * TASK.agent.num_steps_per_env * TASK.train.num_envs == 2_000_000
-    assert TASK.agent.demo_path is not None
-    assert ENV.objects["cube"].mass == pytest.approx(0.0384)
-
-
-def test_the_ceiling_is_a_lifted_cube_at_the_goal_in_every_step() -> None:
-    assert ENV.reward_per == "step"
-    best = ENV.rewards["lifted"].weight * ENV.max_episode_steps
-    assert TASK.return_ceiling == pytest.approx(best)
 
 
 def _first_distances() -> tuple[torch.Tensor, torch.Tensor]:

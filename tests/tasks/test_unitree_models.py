@@ -3,7 +3,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 import zipfile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
@@ -15,199 +15,25 @@ if TYPE_CHECKING:
     from genelab.sim.session import Session
 
 GO1, GO2W = "go1", "go2w"
-FREE_JOINT = "floating_base_joint"
 WHEEL_JOINTS = [f"{leg}_wheel_joint" for leg in ("FL", "FR", "RL", "RR")]
-UNLIMITED = (0.0, 0.0)
 
 
-class Body(NamedTuple):
-    mass: float
-    com: tuple[float, float, float]
-    inertia: tuple[float, float, float]
-
-
-class Joint(NamedTuple):
-    axis: tuple[float, float, float]
-    range: tuple[float, float]
-    damping: float
-
-
-X, Y = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
-
-# Per robot: base, legs in file order, parts of a leg in file order, total mass.
+# Per robot: legs and parts of a leg in file order.
 LAYOUT = {
-    GO1: ("trunk", ("FR", "FL", "RR", "RL"), ("hip", "thigh", "calf"), 12.743448),
-    GO2W: ("base_link", ("FL", "FR", "RL", "RR"), ("hip", "thigh", "calf", "wheel"), 19.126408),
+    GO1: (("FR", "FL", "RR", "RL"), ("hip", "thigh", "calf")),
+    GO2W: (("FL", "FR", "RL", "RR"), ("hip", "thigh", "calf", "wheel")),
 }
-
-# Key values, from the published description of each robot.
-BODIES = {
-    (GO1, "trunk"): Body(5.204, (0.0223, 0.002, -0.0005), (0.0716565, 0.0630105, 0.0168101)),
-    (GO1, "FR_hip"): Body(0.68, (-0.0049166, 0.00762615, -8.865e-05), (0.000734064, 0.000468438, 0.000398719)),
-    (GO1, "RL_hip"): Body(0.68, (0.0049166, -0.00762615, -8.865e-05), (0.000734064, 0.000468438, 0.000398719)),
-    (GO1, "RR_thigh"): Body(1.009, (-0.00304722, 0.019315, -0.0305004), (0.00478717, 0.00460903, 0.000709268)),
-    (GO1, "FL_calf"): Body(0.195862, (0.00429862, 0.000976676, -0.146197), (0.00149767, 0.00148468, 3.58427e-05)),
-    (GO2W, "base_link"): Body(6.921, (0.021112, 0.0, -0.005366), (0.107027, 0.0980771, 0.0244531)),
-    (GO2W, "RL_hip"): Body(0.678, (0.0054, 0.00194, -0.000105), (0.00088403, 0.000596003, 0.000479967)),
-    (GO2W, "FL_thigh"): Body(1.152, (-0.00374, -0.0223, -0.0327), (0.00594973, 0.00584149, 0.000878787)),
-    (GO2W, "RR_calf"): Body(0.241352, (0.00629595, 0.000622121, -0.141417), (0.0014901, 0.00146356, 5.31397e-05)),
-    (GO2W, "FR_wheel_link"): Body(0.98, (0.0, -0.04, 0.0), (0.003, 0.0016, 0.0016)),
-}
-
-JOINTS = {
-    (GO1, "hip"): Joint(X, (-0.863, 0.863), 1.0),
-    (GO1, "thigh"): Joint(Y, (-0.686, 4.501), 2.0),
-    (GO1, "calf"): Joint(Y, (-2.818, -0.888), 2.0),
-    (GO2W, "hip"): Joint(X, (-1.0472, 1.0472), 0.1),
-    (GO2W, "thigh"): Joint(Y, (-1.5708, 3.4907), 0.1),
-    (GO2W, "rear thigh"): Joint(Y, (-0.5236, 4.5379), 0.1),
-    (GO2W, "calf"): Joint(Y, (-2.7227, -0.83776), 0.1),
-    (GO2W, "wheel"): Joint(Y, UNLIMITED, 0.1),
-}
-
-# Joint origins in the parent's frame, for the leg in front on the left. The others mirror it.
-ORIGINS = {
-    GO1: [(0.1881, 0.04675, 0.0), (0.0, 0.08, 0.0), (0.0, 0.0, -0.213)],
-    GO2W: [(0.1934, 0.0465, 0.0), (0.0, 0.0955, 0.0), (0.0, 0.0, -0.213), (0.0, 0.0, -0.2264)],
-}
-
-ARMATURE, FRICTIONLOSS = 0.01, 0.2
 DEFAULT_POS = {"hip": 0.0, "thigh": 0.9, "calf": -1.8}
 DROP = {GO1: 0.42, GO2W: 0.45}
 
 
 def joint_names(robot: str) -> list[str]:
-    _, legs, parts, _ = LAYOUT[robot]
+    legs, parts = LAYOUT[robot]
     return [f"{leg}_{part}_joint" for leg in legs for part in parts]
-
-
-def link_names(robot: str) -> list[str]:
-    base, legs, parts, _ = LAYOUT[robot]
-    return [base, *(f"{leg}_{part}{'_link' if part == 'wheel' else ''}" for leg in legs for part in parts)]
-
-
-def joint_facts(robot: str, joint: str) -> Joint:
-    leg, part, _ = joint.split("_")
-    rear = JOINTS.get((robot, f"rear {part}"))
-    return rear if rear is not None and leg[0] == "R" else JOINTS[robot, part]
 
 
 def compiled(robot: str) -> mujoco.MjModel:
     return mujoco.MjModel.from_xml_path(str(resolve_asset(f"genelab_unitree:models/{robot}.xml")))
-
-
-@pytest.fixture(params=[GO1, GO2W])
-def robot(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-def test_bodies_in_depth_first_order(robot: str):
-    model = compiled(robot)
-    names = [model.body(k).name for k in range(1, model.nbody)]
-    assert names == link_names(robot)
-    parts = len(LAYOUT[robot][2])
-    for k, name in enumerate(names):
-        body = model.body(name)
-        if k == 0:
-            # The start height belongs to the task, and Genesis adds it to what the file says.
-            assert (body.pos.tolist(), model.body(body.parentid[0]).name) == ([0.0, 0.0, 0.0], "world")
-            continue
-        place = (k - 1) % parts
-        assert model.body(body.parentid[0]).name == names[0 if place == 0 else k - 1]
-        x, y, z = ORIGINS[robot][place]
-        front, left = name[0] == "F", name[1] == "L"
-        assert body.pos.tolist() == [x if front else -x, y if left else -y, z]
-        assert body.quat.tolist() == [1.0, 0.0, 0.0, 0.0]
-
-
-def test_masses_and_inertias(robot: str):
-    model = compiled(robot)
-    assert model.body_mass.sum() == pytest.approx(LAYOUT[robot][3], rel=1e-9)
-    checked = {name: facts for (owner, name), facts in BODIES.items() if owner == robot}
-    assert len(checked) == 5
-    for name, facts in checked.items():
-        body = model.body(name)
-        assert body.mass[0] == pytest.approx(facts.mass, rel=1e-9)
-        assert body.ipos.tolist() == pytest.approx(facts.com, rel=1e-9, abs=1e-12)
-        assert body.inertia.tolist() == pytest.approx(facts.inertia, rel=1e-9)
-    # What one kind of body weighs, it weighs on each leg.
-    for part in LAYOUT[robot][2]:
-        masses = {model.body(name).mass[0] for name in link_names(robot) if f"_{part}" in name}
-        assert len(masses) == 1
-
-
-def test_joints(robot: str):
-    model = compiled(robot)
-    names = joint_names(robot)
-    assert [model.joint(k).name for k in range(model.njnt)] == [FREE_JOINT, *names]
-    assert (model.nq, model.nv, model.nu) == (7 + len(names), 6 + len(names), 0)
-    assert model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE
-    # The base moves freely: passive terms are for the joints alone.
-    for terms in (model.dof_damping, model.dof_armature, model.dof_frictionloss):
-        assert terms[:6].tolist() == [0.0] * 6
-    for name in names:
-        joint, facts = model.joint(name), joint_facts(robot, name)
-        assert joint.type[0] == mujoco.mjtJoint.mjJNT_HINGE
-        assert joint.pos.tolist() == [0.0, 0.0, 0.0]
-        assert joint.axis.tolist() == list(facts.axis)
-        assert joint.range.tolist() == list(facts.range)
-        assert bool(joint.limited[0]) == (facts.range != UNLIMITED)
-        dof = joint.dofadr[0]
-        assert model.dof_damping[dof] == facts.damping
-        assert (model.dof_armature[dof], model.dof_frictionloss[dof]) == (ARMATURE, FRICTIONLOSS)
-
-
-def test_what_collides_and_what_is_seen(robot: str):
-    model = compiled(robot)
-    geoms = [model.geom(k) for k in range(model.ngeom)]
-    assert all(geom.name for geom in geoms)
-    assert model.nmesh == 0
-    # Genesis draws groups 0 to 2 and takes the others for collision alone.
-    colliding = [geom for geom in geoms if "_collision" in geom.name]
-    for geom in geoms:
-        expected = (3, 1, 1) if geom in colliding else (2, 0, 0)
-        assert (geom.group[0], geom.contype[0], geom.conaffinity[0]) == expected
-        assert geom.friction.tolist() == [1.0, 0.005, 0.0001]
-    assert len(colliding) == {GO1: 2 + 4 * 7, GO2W: 3 + 4 * 5}[robot]
-    # Every body is seen.
-    assert {geom.bodyid[0] for geom in geoms if geom not in colliding} == set(range(1, model.nbody))
-
-
-def test_feet_of_the_go1():
-    model = compiled(GO1)
-    for leg in LAYOUT[GO1][1]:
-        foot, site = model.geom(f"{leg}_foot_collision"), model.site(leg)
-        assert foot.type[0] == mujoco.mjtGeom.mjGEOM_SPHERE
-        assert foot.size[0] == 0.023
-        assert foot.pos.tolist() == site.pos.tolist() == [0.0, 0.0, -0.213]
-        assert model.body(foot.bodyid[0]).name == model.body(site.bodyid[0]).name == f"{leg}_calf"
-
-
-def test_wheels_of_the_go2w():
-    model = compiled(GO2W)
-    data = mujoco.MjData(model)
-    mujoco.mj_kinematics(model, data)
-    for leg in LAYOUT[GO2W][1]:
-        (wheel,) = [k for k in range(model.ngeom) if model.geom(k).name == f"{leg}_wheel_collision"]
-        assert model.geom_type[wheel] == mujoco.mjtGeom.mjGEOM_CYLINDER
-        assert model.geom_size[wheel][:2].tolist() == pytest.approx([0.086, 0.026])
-        outboard = 0.0508 if leg[1] == "L" else -0.0508
-        assert model.geom_pos[wheel].tolist() == pytest.approx([0.0, outboard, 0.0])
-        # The axis of the cylinder is that of the joint.
-        assert abs(data.geom_xmat[wheel].reshape(3, 3)[:, 2]).tolist() == pytest.approx([0.0, 1.0, 0.0])
-
-
-def test_rigid_stance():
-    """Height of the base over the ground in the default pose, from the geometry alone."""
-    for robot, height in ((GO1, 0.288), (GO2W, 0.359)):
-        model = compiled(robot)
-        data = mujoco.MjData(model)
-        for name in joint_names(robot):
-            data.qpos[model.joint(name).qposadr[0]] = DEFAULT_POS.get(name.split("_")[1], 0.0)
-        mujoco.mj_kinematics(model, data)
-        end, radius = ("foot", 0.023) if robot == GO1 else ("wheel", 0.086)
-        lowest = min(data.geom(f"{name}_{end}_collision").xpos[2] for name in LAYOUT[robot][1]) - radius
-        assert -lowest == pytest.approx(height, abs=0.001)
 
 
 # The official Go1.

@@ -272,30 +272,3 @@ def test_weights_that_do_not_fit_the_config_are_told(trainer: SacTrainer, sac_cf
     extra = dataclasses.replace(checkpoint, actor={**checkpoint.actor, "more": torch.zeros(1)})
     with pytest.raises(InputError, match="here: actor tensor 'more'"):
         backend.load_actor(extra, sac_cfg, 3, "here")
-
-
-def test_the_deployable_policy_can_be_scripted_and_exported(trainer: SacTrainer, tmp_path: Path):
-    import onnxruntime
-
-    policy = backend.deployable(trainer.actor())
-    observations = _observations(7)
-    with torch.no_grad():
-        expected = policy(**observations)
-        scripted = torch.jit.script(policy)(**observations)
-    torch.testing.assert_close(scripted, expected)
-    names = ("observation", "achieved_goal", "desired_goal")
-    rows = torch.export.Dim("rows")
-    program = torch.onnx.export(
-        policy,
-        tuple(observations[name] for name in names),
-        input_names=names,
-        output_names=("action",),
-        dynamic_shapes={name: {0: rows} for name in names},
-        dynamo=True,
-    )
-    program.save(tmp_path / "policy.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "policy.onnx")
-    assert [item.name for item in session.get_inputs()] == list(names)
-    for count in (1, 7):
-        (actions,) = session.run(None, {name: observations[name][:count].numpy() for name in names})
-        np.testing.assert_allclose(actions, expected[:count].numpy(), atol=1e-5)

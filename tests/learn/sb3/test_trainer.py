@@ -279,17 +279,6 @@ def _prefilled(cfg: SacCfg) -> SacTrainer:
     return trainer
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"buffer_size": 79}, "agent.buffer_size: 79 keeps 19"),
-    ],
-)
-def test_settings_that_cannot_be_met_are_refused(sac_cfg: SacCfg, change: dict[str, Any], told: str):
-    with pytest.raises(InputError, match=told):
-        _trainer(sac_cfg.model_copy(update=change))
-
-
 def test_a_reward_without_bounds_is_refused(sac_cfg: SacCfg):
     env: Any = PointMass()
     env.reward_range = None
