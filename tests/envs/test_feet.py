@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from genelab.envs.parts.feet import Feet
-from genelab.mdp.state import BaseState, Names, StateView
+from genelab.mdp.state import BaseState, Names
 from genelab.registry import get_task
 from tests.envs.world import world
+from tests.states import base_state, state_view
 
 GO1 = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
 NAMES = Names(GO1.robot.joints, GO1.robot.links)
@@ -50,45 +51,10 @@ def test_a_foot_moves_with_its_shank() -> None:
     pos[1, shank] = torch.tensor([1.0, 2.0, 3.0])
     vel[1, shank] = torch.tensor([0.1, 0.0, 0.0])
     ang_vel[1, shank] = torch.tensor([0.0, 2.0, 1.0])
-    shown = feet.view(_state(pos, quat, vel, ang_vel))
+    moving = {"link_pos_w": pos, "link_quat_w": quat, "link_ang_vel_w": ang_vel}
+    base = base_state(NAMES, 2, link_lin_vel_w=vel)
+    shown = feet.view(state_view(NAMES, 2, **moving, views={BaseState: base}))
     assert shown.pos_w[0, column].tolist() == pytest.approx([0.0, 0.0, -0.213])
     assert shown.pos_w[1, column].tolist() == pytest.approx([0.787, 2.0, 3.0], abs=1e-6)
     # (0, 2, 1) x (-0.213, 0, 0) = (0, -0.213, 0.426).
     assert shown.vel_w[1, column].tolist() == pytest.approx([0.1, -0.213, 0.426], abs=1e-6)
-
-
-def _state(pos: Tensor, quat: Tensor, vel: Tensor, ang_vel: Tensor) -> StateView:
-    one = torch.zeros(2, 12)
-    nothing = torch.zeros(2, 3)
-    base = BaseState(
-        pos_w=nothing,
-        quat_w=quat[:, 0],
-        lin_vel_w=nothing,
-        ang_vel_w=nothing,
-        link_lin_vel_w=vel,
-        default_pos=nothing[0],
-        joint_range=one,
-        origin_w=nothing,
-        ground=None,  # type: ignore[arg-type]
-        contact_force_w=pos,
-        joint_torque=one,
-        previous_joint_vel=one,
-        control_dt=0.02,
-    )
-    return StateView(
-        names=NAMES,
-        joint_pos=one,
-        joint_vel=one,
-        default_joint_pos=one[0],
-        link_pos_w=pos,
-        link_quat_w=quat,
-        link_ang_vel_w=ang_vel,
-        object_pos_w=torch.empty(2, 0, 3),
-        object_lin_vel_w=torch.empty(2, 0, 3),
-        commands={},
-        action=one,
-        previous_action=one,
-        episode_step=torch.zeros(2, dtype=torch.int64),
-        max_episode_steps=10,
-        views={BaseState: base},
-    )

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from genelab.config.env import EnvCfg
-from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256
 from genelab.config.task import TaskSpec
 from genelab.envs.goal import Goal
@@ -20,6 +19,8 @@ from genelab.mdp.state import Names, StateView
 from genelab.records.export import ExportFormat
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
+from tests.records.factory import planned_run
+from tests.states import state_view
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
 ROWS = 120
@@ -38,22 +39,13 @@ def observations() -> torch.Tensor:
 def state_of(env: EnvCfg) -> StateView:
     """A state of one environment, without a simulator. Its numbers mean nothing."""
     names = Names(env.robot.joints, env.robot.links, tuple(env.objects))
-    joints, links = torch.zeros(1, len(names.joints)), torch.zeros(1, len(names.links), 3)
-    objects, action = torch.zeros(1, len(names.objects), 3), torch.zeros(1, len(env.action_columns))
-    return StateView(
-        names=names,
-        joint_pos=joints,
-        joint_vel=joints,
-        default_joint_pos=joints[0],
-        link_pos_w=links,
-        link_quat_w=torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, len(names.links), 4),
-        link_ang_vel_w=links,
-        object_pos_w=objects,
-        object_lin_vel_w=objects,
+    action = torch.zeros(1, len(env.action_columns))
+    return state_view(
+        names,
+        1,
         commands=dict.fromkeys(env.commands, torch.zeros(1, 3)),
         action=action,
         previous_action=action,
-        episode_step=torch.zeros(1, dtype=torch.int64),
         max_episode_steps=env.max_episode_steps,
     )
 
@@ -83,15 +75,7 @@ def make_checkpoint(
 
 def create_run(folder: Path, task: TaskSpec) -> RunDir:
     """The directory of seed 5, as a launch leaves it."""
-    return RunDir.create(
-        folder,
-        task,
-        seed=5,
-        seeds_planned=(5,),
-        command=("genelab", "train"),
-        overrides=(),
-        execution=ExecutionCfg(),
-    )
+    return planned_run(folder, task, seed=5)
 
 
 def save_round_trip(run_dir: RunDir, observations: dict[str, torch.Tensor]) -> None:

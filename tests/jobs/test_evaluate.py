@@ -8,7 +8,7 @@ from genelab.errors import RunError
 from genelab.jobs import evaluate as assessment
 from genelab.learn import checkpoint
 from genelab.registry import get_task
-from genelab.runs.run_dir import RunDir
+from tests.records.factory import planned_run
 
 TASK = get_task("GeneLab-Inverted-Pendulum-v1")
 
@@ -17,9 +17,7 @@ def test_a_checkpoint_that_is_replaced_meanwhile_gives_no_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the record would hold the digest of one policy and the returns of another."""
-    run_dir = RunDir.create(
-        tmp_path / "seed_1", TASK, seed=1, seeds_planned=(1,), command=(), overrides=(), execution=ExecutionCfg()
-    )
+    run_dir = planned_run(tmp_path / "seed_1", TASK)
     run_dir.final_checkpoint.write_bytes(b"first")
 
     def replace(*_: object) -> None:

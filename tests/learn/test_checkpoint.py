@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from genelab.config.agent import PpoCfg
-from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError, RunError
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.checkpoint import Checkpoint
@@ -15,7 +14,7 @@ from genelab.learn.rsl_rl import checkpoint as files
 from genelab.learn.rsl_rl.backend import load_actor
 from genelab.records.arrays import encode
 from genelab.registry import get_task
-from genelab.runs.run_dir import RunDir
+from tests.records.factory import planned_run
 
 
 def test_reload_gives_equal_weights_normaliser_and_hash(trained: Checkpoint, tmp_path: Path):
@@ -100,15 +99,7 @@ def test_a_malformed_checkpoint_is_refused(
 
 
 def test_a_checkpoint_of_another_trainer_than_the_runs_is_one_line(trained: Checkpoint, tmp_path: Path):
-    run_dir = RunDir.create(
-        tmp_path / "seed_1",
-        get_task("GeneLab-Inverted-Pendulum-v1"),
-        seed=1,
-        seeds_planned=(1,),
-        command=(),
-        overrides=(),
-        execution=ExecutionCfg(),
-    )
+    run_dir = planned_run(tmp_path / "seed_1", get_task("GeneLab-Inverted-Pendulum-v1"))
     path = run_dir.final_checkpoint
     files.save(path, trained)
     agent = run_dir.params / "agent.json"

@@ -9,6 +9,7 @@ from genelab.families.velocity import terms as velocity
 from genelab.mdp import events, locomotion, observations, randomizations, terminations
 from genelab.mdp.state import BaseState, EventContext, FeetState, Names, StateView
 from genelab.mdp.terrain import HeightMap
+from tests.states import base_state, state_view
 
 HALF = math.sqrt(0.5)
 UPRIGHT, LEFT = [1.0, 0.0, 0.0, 0.0], [HALF, 0.0, 0.0, HALF]
@@ -22,17 +23,14 @@ def _state(**changes: object) -> StateView:
         "quat_w": torch.tensor([UPRIGHT, LEFT]),
         "lin_vel_w": torch.tensor([[0.6, -0.1, 0.2], [0.6, -0.1, 0.2]]),
         "ang_vel_w": torch.tensor([[0.1, 0.2, 0.5], [0.1, 0.2, 0.5]]),
-        "link_lin_vel_w": torch.zeros(2, 2, 3),
         "default_pos": torch.tensor([0.0, 0.0, 0.42]),
         "joint_range": torch.tensor([[-0.8, -math.inf], [0.8, math.inf]]),
         "origin_w": torch.tensor([[0.0, 0.0, 0.0], [8.0, -4.0, 0.5]]),
-        "ground": HeightMap.flat(),
         "contact_force_w": torch.tensor([[[0.0, 0, 0], [0, 3.0, 4.0]], [[0.0, 0, 0], [0.0, 0, 0.5]]]),
         "joint_torque": torch.tensor([[2.0, -1.0], [0.5, 0.0]]),
         "previous_joint_vel": torch.tensor([[1.0, 0.0], [0.0, 0.0]]),
-        "control_dt": 0.02,
     }
-    base |= {name: value for name, value in changes.items() if name in base}
+    base |= {name: changes.pop(name) for name in ("pos_w", "quat_w", "ground") if name in changes}
     feet = FeetState(
         pos_w=torch.zeros(2, 1, 3),
         vel_w=torch.tensor([[[0.3, 0.4, 9.0]], [[0.3, 0.4, 9.0]]]),
@@ -40,25 +38,13 @@ def _state(**changes: object) -> StateView:
         air_s=torch.tensor([[0.0], [0.2]]),
     )
     view: dict[str, object] = {
-        "names": Names(("hip", "wheel"), ("trunk", "shank")),
         "joint_pos": torch.tensor([[0.9, 50.0], [-1.0, -50.0]]),
         "joint_vel": torch.tensor([[1.1, 0.0], [0.0, 0.4]]),
-        "default_joint_pos": torch.zeros(2),
-        "link_pos_w": torch.zeros(2, 2, 3),
-        "link_quat_w": torch.zeros(2, 2, 4),
-        "link_ang_vel_w": torch.zeros(2, 2, 3),
-        "object_pos_w": torch.zeros(2, 0, 3),
-        "object_lin_vel_w": torch.zeros(2, 0, 3),
         "commands": {"velocity": torch.tensor([[1.0, 0.0, 0.5], [0.0, 0.0, 0.0]])},
-        "action": torch.zeros(2, 2),
-        "previous_action": torch.zeros(2, 2),
-        "episode_step": torch.zeros(2, dtype=torch.int64),
-        "max_episode_steps": 8,
-        "terrain": HeightMap.flat(),
+        **changes,
     }
-    view |= {name: value for name, value in changes.items() if name in view}
-    views = {BaseState: BaseState(**base), FeetState: feet}  # type: ignore[arg-type]
-    return StateView(**view, views=views)  # type: ignore[arg-type]
+    names = Names(("hip", "wheel"), ("trunk", "shank"))
+    return state_view(names, 2, **view, views={BaseState: base_state(names, 2, **base), FeetState: feet})
 
 
 def _context(draws: list[list[float]], state: StateView) -> EventContext:

@@ -5,14 +5,16 @@ import torch
 
 from genelab.mdp import events, observations, rewards, terminations
 from genelab.mdp.state import EventContext, Names, StateView
+from tests.states import state_view
 
 
 @pytest.fixture
 def state() -> StateView:
     """Two environments, joints (slider, hinge_1, hinge_2), one link rotated by 90 degrees about y."""
     half = math.sqrt(0.5)
-    return StateView(
-        names=Names(("slider", "hinge_1", "hinge_2"), ("pole",), ("cube", "lid")),
+    return state_view(
+        Names(("slider", "hinge_1", "hinge_2"), ("pole",), ("cube", "lid")),
+        2,
         joint_pos=torch.tensor([[1.0, 0.3, -0.2], [-2.0, 0.0, 0.8]]),
         joint_vel=torch.tensor([[0.5, 2.0, -1.0], [0.0, 0.0, 3.0]]),
         default_joint_pos=torch.tensor([0.25, 0.0, 0.0]),
@@ -20,8 +22,6 @@ def state() -> StateView:
         link_quat_w=torch.tensor([[[half, 0.0, half, 0.0]]]).expand(2, 1, 4),
         link_ang_vel_w=torch.tensor([[[1.0, 2.0, 3.0]]]).expand(2, 1, 3),
         object_pos_w=torch.tensor([[[0.5, 0.0, 0.02], [1.0, 1.0, 1.0]], [[0.6, 0.1, -0.2], [1.0, 1.0, 1.0]]]),
-        object_lin_vel_w=torch.zeros(2, 2, 3),
-        commands={},
         action=torch.tensor([[0.7], [-0.1]]),
         previous_action=torch.tensor([[0.2], [0.0]]),
         episode_step=torch.tensor([3, 4]),

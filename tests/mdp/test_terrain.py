@@ -7,6 +7,7 @@ from torch import Tensor
 from genelab.mdp.observations import height_scan
 from genelab.mdp.state import Names, StateView
 from genelab.mdp.terrain import HeightMap
+from tests.states import state_view
 
 HEIGHTS = torch.tensor([[0.0, 1.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 0.0]])
 
@@ -18,24 +19,8 @@ def ground() -> HeightMap:
 
 
 def _state(pos: list[float], quat: list[float], terrain: HeightMap) -> StateView:
-    one = torch.zeros(1, 1)
-    return StateView(
-        names=Names(("hinge",), ("trunk",)),
-        joint_pos=one,
-        joint_vel=one,
-        default_joint_pos=one[0],
-        link_pos_w=torch.tensor([[pos]]),
-        link_quat_w=torch.tensor([[quat]]),
-        link_ang_vel_w=torch.zeros(1, 1, 3),
-        object_pos_w=torch.empty(1, 0, 3),
-        object_lin_vel_w=torch.empty(1, 0, 3),
-        commands={},
-        action=one,
-        previous_action=one,
-        episode_step=torch.zeros(1, dtype=torch.int64),
-        max_episode_steps=10,
-        terrain=terrain,
-    )
+    names = Names(("hinge",), ("trunk",))
+    return state_view(names, 1, link_pos_w=torch.tensor([[pos]]), link_quat_w=torch.tensor([[quat]]), terrain=terrain)
 
 
 def test_grid_points_have_their_heights(ground: HeightMap):

@@ -44,6 +44,7 @@ from genelab.records.run import Attempt, ExecutionRecord, RunRecord, StageRecord
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EPISODES = 8
@@ -237,6 +238,12 @@ def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Pat
     return path
 
 
+def planned_run(path: Path, task: TaskSpec, seed: int = 1, **told: Any) -> RunDir:
+    """The directory of a seed, as a launch leaves it."""
+    fields = {"seeds_planned": (seed,), "command": (), "overrides": (), "execution": ExecutionCfg(), **told}
+    return RunDir.create(path, task, seed=seed, **fields)
+
+
 def cpu_machine() -> HardwareStamp:
     """A machine without a GPU."""
     cpu = CpuStamp(model="Toy CPU", physical_cores=2, logical_cores=4, usable_cores=2)
@@ -333,8 +340,8 @@ def _run_record(
             ),
         ),
         stages=tuple(_stages(task, seed, wall)),
-        timing=_timing(task, iterations, wall),
-        checkpoint=_checkpoint("model_final.pt", weights, iterations),
+        timing=train_timing(task, iterations, wall),
+        checkpoint=trained_checkpoint("model_final.pt", weights, iterations),
     )
 
 
@@ -343,24 +350,26 @@ def _stages(task: TaskSpec, seed: int, wall: float) -> Iterator[StageRecord]:
     done = 0
     for name, stage in task.stages.items():
         done += stage.train.iterations
-        checkpoint = _checkpoint(f"stage_{name}.pt", f"{name} of seed {seed}".encode(), done)
-        timing = _timing(task, done, wall * done / task.all_iterations)
+        checkpoint = trained_checkpoint(f"stage_{name}.pt", f"{name} of seed {seed}".encode(), done)
+        timing = train_timing(task, done, wall * done / task.all_iterations)
         yield StageRecord(name=name, checkpoint=checkpoint, timing=timing, guards={})
 
 
-def _timing(task: TaskSpec, iterations: int, wall: float) -> TrainTiming:
+def train_timing(task: TaskSpec, iterations: int, wall_s: float) -> TrainTiming:
+    """What so many iterations of a training took."""
     steps = task.env_steps(iterations)
     return TrainTiming(
-        train_wall_s=wall,
+        train_wall_s=wall_s,
         compile_s=12.5,
         env_steps=steps,
         iterations=iterations,
-        steps_per_s=steps / wall,
+        steps_per_s=steps / wall_s,
         peak_memory_bytes=2**30,
     )
 
 
-def _checkpoint(name: str, weights: bytes, iteration: int) -> TrainedCheckpoint:
+def trained_checkpoint(name: str, weights: bytes, iteration: int) -> TrainedCheckpoint:
+    """What is told of a file with this content."""
     return TrainedCheckpoint(
         path=name,
         sha256=hashlib.sha256(weights).hexdigest(),

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from genelab.config.agent import NetworkCfg, PpoCfg
-from genelab.config.run import ExecutionCfg
 from genelab.config.scene import ActuatorCfg
 from genelab.config.task import TaskSpec
 from genelab.learn.rsl_rl.trainer import PpoTrainer
@@ -18,7 +17,7 @@ from genelab.registry import get_task
 from genelab.runs.files import write_record
 from genelab.runs.run_dir import RunDir
 from tests.learn.sb3.point_mass import PointMass
-from tests.records.factory import make_task
+from tests.records.factory import make_task, planned_run
 
 NETWORK = NetworkCfg(hidden_dims=(4,), activation="relu")
 PPO = PpoCfg(actor=NETWORK, critic=NETWORK, num_steps_per_env=4, save_interval=1)
@@ -53,8 +52,7 @@ def _task() -> TaskSpec:
 
 def make_run(folder: Path, seed: int) -> RunDir:
     """The directory of a seed, as a launch leaves it."""
-    planned: Any = {"seeds_planned": (1, 2), "command": (), "overrides": (), "execution": ExecutionCfg()}
-    return RunDir.create(folder / f"seed_{seed}", _task(), seed=seed, **planned)
+    return planned_run(folder / f"seed_{seed}", _task(), seed)
 
 
 def make_guard(run: RunDir) -> Path:

@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 import genelab
-from genelab.config.run import ExecutionCfg
 from genelab.records.check import check_path
-from genelab.records.stamps import BackendStamp, TorchStamp
 from genelab.registry import get_task
 from genelab.runs import run_dir as run_dir_module
 from genelab.runs import stamps as stamps_module
-from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import collect
-from tests.records.factory import edit, make_sweep
+from tests.records.factory import backend_stamp, edit, make_sweep, planned_run
 
 TASK = get_task("GeneLab-Inverted-Pendulum-v1")
 WALL = {"time.time", "time.time_ns", "datetime.utcnow", "datetime.today", "datetime.timestamp"}
@@ -56,15 +53,8 @@ def falling_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("falling_clock")
 def test_a_clock_that_runs_backwards_gives_a_valid_record_and_no_negative_duration(tmp_path: Path) -> None:
-    run_dir = RunDir.create(
-        tmp_path / "seed_1", TASK, seed=1, seeds_planned=(1,), command=(), overrides=(), execution=ExecutionCfg()
-    )
-    torch = TorchStamp(
-        deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1, instruction_set="AVX2"
-    )
-    stamps = collect(
-        TASK.package, "cpu", BackendStamp(engine="genesis", runs_on="cpu", precision="32", env={}, torch=torch)
-    )
+    run_dir = planned_run(tmp_path / "seed_1", TASK)
+    stamps = collect(TASK.package, "cpu", backend_stamp())
     run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=stamps)
     run_dir.note_progress(to_iteration=5, wall_s=1.0)
     run_dir.begin_attempt(from_iteration=5, device="cpu", stamps=stamps)

@@ -9,21 +9,17 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records.run import Failure, RunRecord
-from genelab.records.stamps import BackendStamp, TorchStamp
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps, collect
+from tests.records.factory import backend_stamp, planned_run
 
 TASK, OVERRIDES = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ["train.num_envs=8"])
 
 
 @pytest.fixture(scope="module")
 def stamps() -> Stamps:
-    torch = TorchStamp(
-        deterministic=True, allow_tf32=False, cudnn_benchmark=False, num_threads=1, instruction_set="AVX2"
-    )
-    backend = BackendStamp(engine="genesis", runs_on="cpu", precision="32", env={}, torch=torch)
-    return collect(TASK.package, "cpu", backend)
+    return collect(TASK.package, "cpu", backend_stamp())
 
 
 @pytest.fixture
@@ -32,15 +28,8 @@ def run_dir(tmp_path: Path) -> RunDir:
 
 
 def create(path: Path) -> RunDir:
-    return RunDir.create(
-        path,
-        TASK,
-        seed=2,
-        seeds_planned=(1, 2),
-        command=("genelab", "train"),
-        overrides=OVERRIDES,
-        execution=ExecutionCfg(device="cpu"),
-    )
+    cpu = ExecutionCfg(device="cpu")
+    return planned_run(path, TASK, seed=2, seeds_planned=(1, 2), overrides=OVERRIDES, execution=cpu)
 
 
 def test_a_new_run_holds_its_snapshot(run_dir: RunDir) -> None:
@@ -153,8 +142,7 @@ def test_a_relaunch_takes_a_chosen_file_from_where_it_lies_now(tmp_path: Path) -
     old, new = tmp_path / "old.npz", tmp_path / "new.npz"
     old.write_bytes(b"demonstrations")
     task, overrides = apply_overrides(franka, [f"agent.demo_path={old}"])
-    told = {"seed": 2, "seeds_planned": (2,), "command": ("genelab",), "execution": ExecutionCfg()}
-    run_dir = RunDir.create(tmp_path / "seed_2", task, overrides=overrides, **told)
+    run_dir = planned_run(tmp_path / "seed_2", task, seed=2, overrides=overrides)
     before = run_dir.load()
     old.rename(new)
     record = relaunched(run_dir, *apply_overrides(franka, [f"agent.demo_path={new}"]))

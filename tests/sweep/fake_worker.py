@@ -4,7 +4,6 @@ It reads its behaviour by seed from GENELAB_TEST_BEHAVIOUR, a JSON object; the d
 """
 
 # ruff: noqa: T201 (what a worker prints is its log)
-import hashlib
 import json
 import os
 import signal
@@ -17,9 +16,7 @@ from typing import Any
 # As a program it is found by its path.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from genelab.records.eval import Episodes
-from genelab.records.files import sha256_file
-from genelab.records.run import Failure, StageRecord, TrainedCheckpoint, TrainTiming
+from genelab.records.run import Failure, StageRecord
 from genelab.records.stamps import CodeStamp
 from genelab.runs.code import package_versions
 from genelab.runs.files import write_atomic, write_record
@@ -27,7 +24,7 @@ from genelab.runs.hardware import hardware_stamp
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps
 from genelab.worker.stop import STOPPED, StopFlag
-from tests.records.factory import backend_stamp, eval_record
+from tests.records.factory import backend_stamp, episodes_of, eval_record, train_timing, trained_checkpoint
 
 SAVED = 3
 """Iterations that a run has saved when it starts to wait."""
@@ -60,23 +57,9 @@ def train(run_dir: RunDir, behaviour: str) -> int:
         print("deaf", flush=True)
         time.sleep(300)
     path = run_dir.stage_checkpoint(stage) if stage else run_dir.final_checkpoint
-    write_atomic(path, f"weights of {record.seed}, {stage}")
-    checkpoint = TrainedCheckpoint(
-        path=path.name,
-        sha256=sha256_file(path),
-        bytes=path.stat().st_size,
-        weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        iteration=total,
-    )
-    steps = task.env_steps(total)
-    timing = TrainTiming(
-        train_wall_s=1.0,
-        compile_s=None,
-        env_steps=steps,
-        iterations=total,
-        steps_per_s=steps / 1.0,
-        peak_memory_bytes=None,
-    )
+    weights = f"weights of {record.seed}, {stage}"
+    write_atomic(path, weights)
+    checkpoint, timing = trained_checkpoint(path.name, weights.encode(), total), train_timing(task, total, 1.0)
     changes: dict[str, Any] = {"status": "trained", "checkpoint": checkpoint, "timing": timing}
     if stage:
         done = StageRecord(name=stage, checkpoint=checkpoint, timing=timing, guards={})
@@ -113,10 +96,9 @@ def wait(run_dir: RunDir) -> int:
 def evaluate(run_dir: RunDir) -> int:
     task, run = run_dir.task(), run_dir.update(status="evaluating")
     count = task.protocol.episodes
-    columns = {"index": tuple(range(count)), "length": (100,) * count, "end": ("truncated",) * count}
-    episodes = Episodes.model_validate({**columns, "return": (39.5, 38.5) * (count // 2)})
+    episodes = episodes_of((39.5, 38.5) * (count // 2))
     # Seed 2 earns what doing nothing earns.
-    idle = episodes if run.seed == 2 else Episodes.model_validate({**columns, "return": (1.0,) * count})
+    idle = episodes if run.seed == 2 else episodes_of((1.0,) * count)
     write_record(run_dir.eval_file, eval_record(task, run, episodes, idle))
     run_dir.update(status="finished")
     return 0

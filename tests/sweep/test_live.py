@@ -10,9 +10,9 @@ from rich.console import Console
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.registry import get_task
-from genelab.runs.run_dir import RunDir
 from genelab.sweep.live import LineView, TableView, read_progress
 from genelab.sweep.plan import SweepPlan, make_plan
+from tests.records.factory import planned_run
 
 
 def row(iteration: int, **changes: object) -> str:
@@ -73,15 +73,7 @@ def test_lines_tell_changes_and_tenths_once(plan: SweepPlan, capsys: pytest.Capt
 
 
 def test_only_running_seeds_tell_their_device(plan: SweepPlan, capsys: pytest.CaptureFixture[str]) -> None:
-    run = RunDir.create(
-        plan.log_dir / "seed_1",
-        plan.task,
-        seed=1,
-        seeds_planned=(1, 2),
-        command=("genelab",),
-        overrides=(),
-        execution=plan.execution,
-    )
+    run = planned_run(plan.log_dir / "seed_1", plan.task)
     run.update(execution=run.load().execution.replace(resolved_device="cpu"))
     LineView(plan).refresh(record(plan, state="finished"))
     assert "chose" not in capsys.readouterr().out

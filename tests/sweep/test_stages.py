@@ -1,6 +1,5 @@
 """Tasks that are trained in stages, and trainings that start from the policy of another one, without a simulator."""
 
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -13,13 +12,13 @@ from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.records.run import TrainedCheckpoint
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors.local import LocalExecutor
 from genelab.sweep.launcher import launch
 from genelab.sweep.live import LineView
 from genelab.sweep.plan import SweepPlan, make_plan
+from tests.records.factory import planned_run, trained_checkpoint
 
 from .harness import Sweep
 from .launch import WORKER
@@ -39,12 +38,9 @@ def pendulum(tmp_path: Path) -> Path:
 
 
 def _trained(path: Path, task: TaskSpec) -> RunDir:
-    told = {"seeds_planned": (1,), "command": ("genelab",), "overrides": (), "execution": ExecutionCfg()}
-    run = RunDir.create(path, task, seed=1, **told)  # type: ignore[arg-type]
+    run = planned_run(path, task)
     run.final_checkpoint.write_bytes(b"weights")
-    digest = hashlib.sha256(b"weights").hexdigest()
-    told = {"path": run.final_checkpoint.name, "bytes": 7, "sha256": digest, "weights_sha256": digest}
-    run.update(checkpoint=TrainedCheckpoint(**told, iteration=5))  # type: ignore[arg-type]
+    run.update(checkpoint=trained_checkpoint(run.final_checkpoint.name, b"weights", 5))
     return run
 
 

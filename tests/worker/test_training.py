@@ -5,21 +5,19 @@ from typing import Any
 import pytest
 import torch
 
-from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError
 from genelab.learn.state import save_state
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.worker.training import RESUME, restore
+from tests.records.factory import planned_run
 
 TASK = get_task("GeneLab-Inverted-Pendulum-v1")
 
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> RunDir:
-    run = RunDir.create(
-        tmp_path / "seed_1", TASK, seed=1, seeds_planned=(1,), command=(), overrides=(), execution=ExecutionCfg()
-    )
+    run = planned_run(tmp_path / "seed_1", TASK)
     run.resume.mkdir()
     return run
 
