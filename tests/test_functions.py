@@ -87,13 +87,6 @@ def test_the_package_of_an_entry_point_is_allowed(stranger: Path, monkeypatch: p
         functions._of_entry_points.cache_clear()  # pyright: ignore[reportPrivateUsage]
 
 
-def test_every_function_of_the_registered_tasks_is_found() -> None:
-    task = get_task("GeneLab-Franka-Pick-And-Place-v0")
-    assert resolve_function(str(task.demonstrator)).__name__ == "Controller"
-    for name, term in task.env.rewards.items():
-        bind(f"env.rewards.{name}", term, task.env)
-
-
 def test_a_missing_function_or_module_is_one_line() -> None:
     with pytest.raises(InputError, match=r"module 'genelab\.mdp\.rewards' has no function 'nothing'"):
         resolve_function("genelab.mdp.rewards:nothing")

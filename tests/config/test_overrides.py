@@ -196,10 +196,6 @@ def test_a_variable_makes_a_choice() -> None:
     assert found == {VARIABLE: ("agent.demo_path", "demos.safetensors")}
 
 
-def test_a_variable_that_says_the_same_as_set_has_no_effect() -> None:
-    assert from_environment(FRANKA, ["agent.demo_path=demos.safetensors"], {VARIABLE: "demos.safetensors"}) == {}
-
-
 def test_two_spellings_of_a_file_are_no_contradiction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("demos.safetensors").write_bytes(b"steps")

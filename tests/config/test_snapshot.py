@@ -94,25 +94,6 @@ def test_differences_name_the_leaves() -> None:
     ]
 
 
-def test_a_spoilt_snapshot_is_one_clear_line() -> None:
-    snapshot = dump_task(TASK)
-    snapshot["task"]["train"]["num_envs"] = -1
-    with pytest.raises(InputError, match=r"^'params': train.num_envs = -1: Input should be greater than 0$"):
-        load_task(snapshot, "params")
-
-
-@pytest.mark.parametrize(("missing", "left"), [("policy", "critic"), ("critic", "policy")])
-def test_both_observation_groups_are_required(missing: str, left: str) -> None:
-    snapshot = dump_task(TASK)
-    del snapshot["env"]["observations"][missing]
-    with pytest.raises(InputError) as caught:
-        load_task(snapshot, "params")
-    assert (
-        str(caught.value)
-        == f"'params': env.observations = ['{left}']: must hold the group '{missing}', which ppo needs"
-    )
-
-
 def test_a_rule_over_several_fields_names_the_path_from_the_model_that_is_built() -> None:
     env = dump_task(TASK)["env"]
     env["action"]["joints"] = ["wheel"]

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 def test_the_same_evaluation_gives_the_same_episodes_for_any_number_of_environments(sweep: Path, tmp_path: Path):
     checkpoint = sweep / "seed_1" / "model_final.pt"
     records = []
-    for k, num_envs in enumerate(("16", "5", "64")):
+    for k, num_envs in enumerate(("5", "64")):
         out = tmp_path / f"{k}.json"
         done = genelab("eval", TASK, str(checkpoint), "--num-envs", num_envs, "--out", str(out))
         assert done.returncode == 0, done.stderr
@@ -24,7 +24,7 @@ def test_the_same_evaluation_gives_the_same_episodes_for_any_number_of_environme
     for record in records[1:]:
         assert record["episodes"] == records[0]["episodes"]
         assert record["baselines"] == records[0]["baselines"]
-    assert records[1]["protocol"]["num_envs"] == 5
+    assert [record["protocol"]["num_envs"] for record in records] == [5, 64, 16]
 
 
 def test_another_evaluation_seed_gives_other_episodes(sweep: Path, tmp_path: Path):

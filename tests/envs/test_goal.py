@@ -26,11 +26,6 @@ def _observation(env: EnvCfg, group: str, **terms: ObservationTermCfg) -> EnvCfg
     return env.model_copy(update={"observations": {**env.observations, group: changed}})
 
 
-def test_registered_tasks_keep_the_rules() -> None:
-    check_goal_terms(FRANKA)
-    check_goal_terms(POLE)
-
-
 def test_a_function_of_the_goal_is_told_by_its_first_argument() -> None:
     assert takes_goal("genelab.mdp.goals:lifted")
     assert not takes_goal("genelab.mdp.observations:object_pos")

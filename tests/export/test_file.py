@@ -6,14 +6,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
-from torch import nn
 
 from genelab.export import onnx, torchscript
 from genelab.export.export import FORMATS
-from genelab.export.parity import measure
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.rsl_rl.backend import deployable, input_names, load_actor
 from genelab.records.export import ExportFormat
@@ -119,25 +116,3 @@ def test_equal_weights_give_equal_onnx_bytes(exported: Exported, run_dir: RunDir
     other = load_actor(make_checkpoint(task, observations, weights_seed=2), task.agent, 1, "x")
     data, others = (onnx.serialise(deployable(each), WIDTHS) for each in (actor, other))
     assert data == exported("onnx").read_bytes() != others
-
-
-class _TwoInputs(nn.Module):
-    """Reads its inputs in different ways, so that their order shows."""
-
-    def forward(self, goal: torch.Tensor, obs: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(obs[:, :2] - 3.0 * goal)
-
-
-@pytest.mark.parametrize("file_format", [*FORMATS])
-def test_a_policy_of_several_inputs_takes_them_in_order_in_any_batch(file_format: ExportFormat, tmp_path: Path):
-    module, path = _TwoInputs().eval(), tmp_path / "policy"
-    # Names in an order that is not the alphabet's.
-    path.write_bytes(FORMATS[file_format].serialise(module, {"z_goal": 2, "obs": 3}))
-    policy = FORMATS[file_format].load(path)
-    goal, obs = torch.randn(7, 2), torch.randn(7, 3)
-    parity = measure(module, policy, (goal, obs))
-    assert parity.passed
-    assert (parity.recorded_rows, parity.random_rows, parity.batch_sizes) == (7, 64, (1, 7, 71))
-    assert policy(goal, obs).shape == (7, 2)
-    if file_format == "onnx":
-        assert [given.name for given in onnxruntime.InferenceSession(path).get_inputs()] == ["z_goal", "obs"]

@@ -61,10 +61,6 @@ def running() -> TaskSpec:
     return task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": "running"})})
 
 
-def quiet(task: TaskSpec) -> TaskSpec:
-    return task.model_copy(update={"protocol": task.protocol.model_copy(update={"observation_noise": False})})
-
-
 def test_two_components_of_the_pole_are_noise_alone(build: Build):
     policy, critic, actions = inspected(build, running())
     noisy, clean = by_name(policy), by_name(critic)
@@ -85,40 +81,6 @@ def test_two_components_of_the_pole_are_noise_alone(build: Build):
     assert (slider.name, slider.bound, slider.flags) == ("slider", (-3.0, 3.0), ())
     assert slider.std == pytest.approx(1.0, abs=0.1)
     assert (policy.normalization, policy.seen) == ("running", "predicted")
-
-
-def test_without_noise_they_are_constant(build: Build):
-    policy, critic, _ = inspected(build, quiet(get_task(TASK)))
-    assert policy.columns == critic.columns
-    flags = {name: column.flags for name, column in by_name(policy).items() if "pole" in name}
-    assert flags["pole_ang_vel[x]"] == flags["pole_ang_vel[z]"] == ("constant",)
-
-
-def test_bounds_that_are_too_tight(build: Build):
-    loose, tight = ((-3.0, 3.0), (-1.2, 1.2)), ((-3.0, 3.0), (-0.05, 0.05))
-    task = quiet(get_task(TASK))
-    hinge = by_name(inspected(build, with_bounds(task, "joint_pos", loose))[1])["joint_pos[hinge]"]
-    assert (hinge.share_outside, hinge.flags) == (0.0, ())
-    found = by_name(inspected(build, with_bounds(task, "joint_pos", tight))[1])
-    hinge = found["joint_pos[hinge]"]
-    assert hinge.bound == (-0.05, 0.05)
-    assert "outside_bounds" in hinge.flags
-    assert found["joint_pos[slider]"].share_outside == 0.0
-    # The same rollout, counted by hand.
-    env_rows = torch.cat(_hinge_positions(build, task))
-    assert hinge.share_outside == pytest.approx((env_rows.abs() > 0.05).double().mean().item(), abs=1e-9)
-    assert hinge.share_outside > 0.3
-
-
-def _hinge_positions(build: Build, task: TaskSpec) -> list[torch.Tensor]:
-    from genelab.evaluation.evaluate import RandomPolicy
-
-    env = environment(build, task)
-    policy, observations, rows = RandomPolicy(env), env.reset(), []
-    for _ in range(CFG.steps):
-        rows.append(observations["critic"][:, 1].clone())
-        observations = env.step(policy(observations)).observations
-    return rows
 
 
 def test_a_saturated_policy_and_what_its_normaliser_makes_of_the_observations(build: Build):

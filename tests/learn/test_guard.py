@@ -141,12 +141,6 @@ def test_what_was_let_pass_leaves_the_normaliser_alone(build: Build):
     torch.testing.assert_close(spreads[1], spreads[0], rtol=0.5, atol=0.05)
 
 
-def test_a_first_observation_that_is_not_finite_names_its_term(build: Build):
-    change = _bad_observation("policy", "not_a_number", step=0, environment=CULPRIT)
-    fault = _fault_of(_trainer(build, _task(change))).fault
-    assert (fault.phase, fault.tensor, fault.environments) == ("start", "observation/policy/injected", [CULPRIT])
-
-
 def test_a_first_observation_that_is_not_finite_is_not_let_pass(build: Build, monkeypatch: pytest.MonkeyPatch):
     """A new episode that begins broken would only begin so again; `reset-env` is about those that break."""
     change = _bad_observation("policy", "not_a_number", step=0, environment=CULPRIT)

@@ -40,13 +40,6 @@ def test_joints_change_sides_and_hips_change_their_sign() -> None:
     assert found["FL_calf_joint"] == (names.index("FR_calf_joint"), 1.0)
 
 
-def test_the_published_map_of_the_go2w() -> None:
-    # Legs FL, FR, RL, RR by hip, thigh, calf, then the wheels.
-    columns = action_images(_env(GO2W))
-    assert [source for source, _ in columns] == [3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8, 13, 12, 15, 14]
-    assert [k for k, (_, sign) in enumerate(columns) if sign < 0] == [0, 3, 6, 9]
-
-
 def test_an_observation_is_mirrored_term_by_term_and_frame_by_frame() -> None:
     env = _env(GO2W)
     columns = group_images(env, "policy")

@@ -1,11 +1,6 @@
 import errno
-import json
 import os
 import resource
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,23 +118,3 @@ def test_temporaries_of_killed_writers_are_removed(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     remove_temporaries(tmp_path, tmp_path / "missing")
     assert names(tmp_path) == ["run.json"]
-
-
-def test_a_killed_writer_never_leaves_a_torn_file(tmp_path: Path) -> None:
-    path = tmp_path / "record.json"
-    write_json(path, list(range(20000)))
-    script = (
-        "import pathlib, sys; from genelab.runs.files import write_json\n"
-        "value = list(range(20000)); print('ready', flush=True)\n"
-        "while True: write_json(pathlib.Path(sys.argv[1]), value)"
-    )
-    for _ in range(3):
-        writer = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
-        assert writer.stdout is not None
-        writer.stdout.readline()
-        end = time.monotonic() + 0.15
-        while time.monotonic() < end:
-            assert len(json.loads(path.read_text())) == 20000
-        writer.send_signal(signal.SIGKILL)
-        writer.communicate()
-        assert len(json.loads(path.read_text())) == 20000

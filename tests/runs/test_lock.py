@@ -43,17 +43,6 @@ def test_children_do_not_inherit_it(tmp_path: Path) -> None:
         child.wait()
 
 
-def test_it_is_free_again_after_an_error(tmp_path: Path) -> None:
-    def fail() -> None:
-        with locked(tmp_path):
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    with locked(tmp_path):
-        assert str(os.getpid()) in (tmp_path / ".lock").read_text()
-
-
 def refused(folder: Path) -> str:
     """What is said if another process holds the lock, of which the file tells what it tells."""
     with (folder / ".lock").open("a") as held:

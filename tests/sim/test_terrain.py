@@ -16,7 +16,7 @@ from genelab.config.terrain import (
     TerrainCfg,
 )
 from genelab.mdp.terrain import HeightMap
-from genelab.sim.genesis.terrain import FLOOR_M, add_terrain
+from genelab.sim.genesis.terrain import add_terrain
 from genelab.sim.session import Session
 from genelab.sim.terrain import Heightfield, generate
 
@@ -271,10 +271,6 @@ def test_a_ball_rolls_off_the_map_and_finds_the_floor(scene: Scene):
     pos = scene.rest(xy, velocity)
     assert (pos[:, 1] > 7.2).all()
     assert (pos[:, 2] - RADIUS).abs().max() < 0.001
-
-
-def test_the_floor_is_wider_than_a_robot_runs_in_an_episode():
-    assert FLOOR_M >= 20.0 * 2.0
 
 
 def _within(middle: float, reach: int) -> slice:

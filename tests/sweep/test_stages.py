@@ -62,12 +62,6 @@ def test_a_line_ends_with_the_task_itself() -> None:
     assert [task.at(iteration).train.iterations for iteration in (0, 1499, 1500, 2639)] == [1500, 1500, 800, 20]
 
 
-def test_the_line_of_the_rough_task_begins_on_flat_ground() -> None:
-    line = get_task(ROUGH, "cpu").line()
-    assert [name for name, _ in line] == ["gait", "smooth", "terrain", None]
-    assert [stage.env.terrain is None for _, stage in line] == [True, True, False, False]
-
-
 def test_the_plan_tells_every_stage(tmp_path: Path) -> None:
     plan = _plan(tmp_path, GO2W, None, "stages.locked.train.iterations=3")
     lines = plan.lines()

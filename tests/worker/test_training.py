@@ -43,10 +43,8 @@ def _trainer() -> Any:
         ({"trainer": _state(1, None)}, "state.env.num_steps: is NoneType, must be torch.int64 ()"),
         ({"trainer": _state("x")}, "iteration = 'x': must be one of 0 to 150, the budget"),
         ({"trainer": _state(True)}, "iteration = True: must be one of 0 to 150, the budget"),
-        ({"trainer": _state(-1)}, "iteration = -1: must be one of 0 to 150, the budget"),
         ({"trainer": _state(10**6)}, "iteration = 1000000: must be one of 0 to 150, the budget"),
         ({"trainer": None}, "no whole training state: AttributeError"),
-        ({"train_wall_s": "long"}, "train_wall_s = 'long': must be a time in s"),
         ({"train_wall_s": -1.0}, "train_wall_s = -1.0: must be a time in s"),
     ],
 )

@@ -5,11 +5,13 @@ import torch
 
 from genelab.config.agent import NetworkCfg, SacCfg
 from genelab.errors import InputError
+from genelab.jobs.trainer import load_training_state
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.backend import backend_of
 from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.protocol import Backend
 from genelab.learn.sb3.trainer import SacTrainer
+from genelab.learn.state import load_state, save_state
 from tests.learn.sb3.point_mass import GROUPS, PointMass
 
 
@@ -47,6 +49,19 @@ def test_networks_are_those_of_the_checkpoint_and_normalise_nothing(
     torch.testing.assert_close(backend.deployable(loaded.actor)(*inputs), first(observations))
     fresh = backend.networks(sac_cfg, checkpoint.layout, 3, None, "here").actor
     assert not torch.equal(fresh(observations), loaded.actor(observations))
+
+
+def test_the_state_of_a_training_whose_buffer_has_grown_is_taken_up(
+    trainer: SacTrainer, sac_cfg: SacCfg, tmp_path: Path
+):
+    """As a worker does: from a file, with a trainer that has collected nothing."""
+    path = tmp_path / "state"
+    trainer.iterate()
+    save_state(path, "x", trainer.state_dict())
+    resumed = SacTrainer(sac_cfg, "b" * 64, PointMass())
+    load_training_state(resumed, load_state(path, "x"), path)
+    assert (resumed.iteration, resumed.buffer.drawable) == (1, trainer.buffer.drawable)
+    assert resumed.checkpoint().weights_sha256 == trainer.checkpoint().weights_sha256
 
 
 def test_critics_of_another_shape_are_told(backend: Backend, trainer: SacTrainer, sac_cfg: SacCfg):
