@@ -64,11 +64,3 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(
     ):
         assert shown in told
     assert list(tmp_path.iterdir()) == []
-
-
-def test_help_takes_defaults_and_words_from_the_config(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["train", "--help"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "Seeds trained at the same time. [default: 1]" in told
-    assert "[default: 1, 2, 3]" in told
-    assert "Learning iterations." in told

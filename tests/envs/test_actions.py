@@ -107,17 +107,6 @@ def test_the_fingers_share_a_target_around_their_mean(action: float, target: flo
     assert _targets([0.0, 0.0, 0.0, action], pos=sensed)[6:] == pytest.approx([target] * 2, abs=1e-7)
 
 
-def test_targets_of_an_environment_do_not_depend_on_the_others() -> None:
-    generator = torch.Generator().manual_seed(0)
-    pos, action = 0.3 * torch.randn(64, 8, generator=generator), torch.randn(64, 4, generator=generator)
-    quat = torch.nn.functional.normalize(torch.randn(64, 4, generator=generator), dim=1)
-    whole = make_action(CFG, Robot(pos, quat)).targets(action)
-    assert whole.shape == (64, 8)
-    for count in (1, 7):
-        few = make_action(CFG, Robot(pos[:count], quat[:count])).targets(action[:count])
-        assert torch.equal(few, whole[:count])
-
-
 def test_columns_and_joints_have_names() -> None:
     assert CFG.columns(Robot.names.joints) == ("hand_x", "hand_y", "hand_z", "gripper")
     assert CFG.driven(Robot.names.joints) == (*AXES, *FINGERS)

@@ -153,19 +153,6 @@ def test_without_a_curriculum_every_level_is_drawn():
         assert places.level.tolist() == [level] * N
 
 
-def test_what_it_remembers_is_all_it_needs():
-    places, other = (_places(0) for _ in range(2))
-    places.begin_there(ALL, NUMBERS, _draw(0.7))
-    for _ in range(3):
-        places.account(_state(places, [5.0, 0.0, 5.0, 0.0], 1.0), NOWHERE)
-    for mine, theirs in ((places.memory, other.memory), (places.way, other.way)):
-        theirs.update({name: value.clone() for name, value in mine.items()})
-    for each in (places, other):
-        each.begin_there(ALL, NUMBERS, _draw(0.2))
-    assert places.level.tolist() == [1, 0, 1, 0]
-    assert all(torch.equal(value, other.memory[name]) for name, value in places.memory.items())
-
-
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -81,11 +81,3 @@ def test_a_difference_leads_from_one_orientation_to_the_other(
     found = rotation_vector(quat_multiply(wanted, quat_conjugate(sensed)))
     assert found.tolist() == pytest.approx(rotation_vector(step).tolist(), abs=1e-5)
     assert quat_multiply(sensed, quat_conjugate(sensed)).tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
-
-
-def test_products_broadcast_and_do_not_depend_on_the_number_of_rows() -> None:
-    rows = torch.nn.functional.normalize(torch.randn(64, 4, generator=torch.Generator().manual_seed(0)), dim=1)
-    whole = rotation_vector(quat_multiply(rows[0], quat_conjugate(rows)))
-    assert whole.shape == (64, 3)
-    for count in (1, 7):
-        assert torch.equal(rotation_vector(quat_multiply(rows[0], quat_conjugate(rows[:count]))), whole[:count])

@@ -15,8 +15,7 @@ from genelab.errors import InputError, RunError
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
 from genelab.records.eval import protocol_as_used
-from genelab.runs.lock import LOCK_NAME
-from tests.records.factory import edit, make_sweep
+from tests.records.factory import edit, everything, make_sweep
 
 SEED_FILES = {
     "curve.jsonl",
@@ -31,14 +30,6 @@ SEED_FILES = {
 
 def entry_json(path: Path) -> dict[str, Any]:
     return json.loads((path / "entry.json").read_text())
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes()
-        for p in folder.rglob("*")
-        if p.is_file() and p.name != LOCK_NAME
-    }
 
 
 def test_entry_holds_the_files_and_their_hashes(sweep: Path, store: Path) -> None:

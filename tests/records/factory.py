@@ -44,6 +44,7 @@ from genelab.records.run import Attempt, ExecutionRecord, RunRecord, StageRecord
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.registry import get_task
+from genelab.runs.lock import LOCK_NAME
 from genelab.runs.run_dir import RunDir
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -254,6 +255,12 @@ def write(path: Path, record: Record) -> None:
     """Write a record, making directories."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record.model_dump(mode="json"), indent=2) + "\n")
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Contents of all files but locks, which say who holds them and since when."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != LOCK_NAME)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from genelab.errors import FileError
-from genelab.records.files import parse_json, read_json, read_record, read_rows
+from genelab.records.files import parse_json, read_json, read_record
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SeedEntry
 from tests.records.factory import edit, make_sweep
@@ -73,13 +73,3 @@ def test_a_record_of_an_earlier_version_is_told_from_a_broken_one(tmp_path: Path
     told = f"'{path}': is genelab/run/1, of an earlier version of genelab: train it again"
     assert (str(caught.value) == told) == (version == "genelab/run/1")
     assert "schema = " in str(caught.value) or version == "genelab/run/1"
-
-
-def test_rows_name_the_bad_line(tmp_path: Path) -> None:
-    path = tmp_path / "curve.jsonl"
-    path.write_text('{"iteration": 0}\n{"iteration": 1, "episode_return": NaN}\n')
-    with pytest.raises(FileError, match="line 2"):
-        read_rows(path)
-    path.write_text('{"iteration": 0}\n[1]\n')
-    with pytest.raises(FileError, match="line 2"):
-        read_rows(path)

@@ -26,7 +26,7 @@ from genelab.runs.lock import LOCK_NAME, locked
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors.local import LocalExecutor
 from genelab.worker.guard_report import TENSORS, write_report
-from tests.records.factory import make_sweep
+from tests.records.factory import everything, make_sweep
 from tests.robust.disk import SmallDisk, small_disk
 from tests.robust.trainers import make_run, ppo_trainer
 
@@ -40,12 +40,6 @@ def disk(tmp_path: Path) -> Generator[SmallDisk]:
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     return make_sweep(tmp_path / "sweep", seeds=(1, 2))
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    """Contents of all files but locks, which say who holds them and since when."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != LOCK_NAME)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def fails_on_a_full_disk(disk: SmallDisk, named: str, write: Callable[[], object], leave_pages: int = 0) -> None:
