@@ -60,7 +60,7 @@ def test_a_variant_has_a_learner_and_a_budget_of_its_own() -> None:
 def test_a_variant_of_another_environment_is_refused() -> None:
     task = TASK.model_copy(update={"id": "Test-v0"})
     other = task.model_copy(update={"variant": "other", "env": task.env.model_copy(update={"decimation": 1})})
-    rule = "variant = 'other': may differ .* in agent, train, start and stages alone"
+    rule = "variant = 'other': may differ .* in agent, train, start, stages and env.sim.engine alone"
     with pytest.raises(InputError, match=rule):
         register_task(task, variants=[other])
     assert "Test-v0" not in task_ids()
