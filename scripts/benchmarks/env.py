@@ -1,6 +1,7 @@
 """Environment overhead: `env.step` against the simulator steps inside it, for few and for many environments."""
 
 from argparse import Namespace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +42,11 @@ def measure(task: TaskSpec, num_envs: int, session: Session, args: Namespace) ->
     targets: list[Tensor] = []
     states: list[dict[str, Tensor]] = []
     set_targets = sim.set_targets
+    if args.engine == "mujoco":
+        from mujoco.batch import Batch
+
+        # Bare: nothing is bound but the state, and nothing derived is copied out.
+        alone: Any = Batch(sim._model, num_envs, args.threads)
 
     def listening(values: Tensor) -> None:
         targets.append(values.clone())
@@ -67,6 +73,12 @@ def measure(task: TaskSpec, num_envs: int, session: Session, args: Namespace) ->
         return spent
 
     def physics() -> None:
+        if args.engine == "mujoco":
+            alone.state[:] = sim._batch.state
+            for values in targets:
+                alone.ctrl[:] = values.numpy()
+                alone.step(nstep=task.env.decimation * task.env.sim.substeps)
+            return
         for values in targets:
             set_targets(values)
             for _ in range(task.env.decimation):
@@ -82,10 +94,13 @@ def main() -> None:
     options.add_argument(
         "--num-envs", type=int, nargs="*", help="numbers of environments; those of the task unless told"
     )
+    options.add_argument("--engine", default="genesis", choices=("genesis", "mujoco"), help="simulator")
     args = options.parse_args()
-    task = get_task(args.task)
-    session = start(SEED, args.device, args.threads)
-    print(f"{args.task}, {args.device}, {args.threads} thread(s), {args.repeats} blocks of {BLOCK} control steps")
+    task = get_task(args.task).on(args.engine)
+    session = start(SEED, args.device, args.threads, args.engine)
+    print(
+        f"{args.task}, {args.engine}, {args.device}, {args.threads} thread(s), {args.repeats} blocks of {BLOCK} steps"
+    )
     print_head("env.step", "physics")
     for num_envs in args.num_envs or NUM_ENVS.get(args.task, FEW_AND_MANY):
         medians = measure(task, num_envs, session, args)
