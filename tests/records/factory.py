@@ -26,7 +26,7 @@ from genelab.config.terms import (
 )
 from genelab.config.terrain import FlatCfg, TerrainCfg
 from genelab.records.base import Record
-from genelab.records.contract import action_of, observation_of, timing_of
+from genelab.records.contract import action_of, observation_of, robot_of, timing_of
 from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -222,6 +222,7 @@ def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Pat
         },
         "observation": observation,
         "action": action_of(task.env),
+        "robot": robot_of(task.env),
         "timing": timing_of(task.env),
         "parity": Parity(
             recorded_rows=9,
