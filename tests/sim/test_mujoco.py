@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -278,7 +279,10 @@ def test_properties_are_those_of_each_environment_until_they_are_restored() -> N
         sim.properties.write(lighter, everywhere(sim))
 
 
-def test_an_environment_that_breaks_is_told_and_the_others_go_on() -> None:
+def test_an_environment_that_breaks_is_told_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     sim, whole = simulation(GO1, 3), simulation(GO1, 3)
     for each in (sim, whole):
         stand(each, 0.33)
@@ -293,6 +297,7 @@ def test_an_environment_that_breaks_is_told_and_the_others_go_on() -> None:
     sim.set_targets(sim.default_targets.expand(3, -1))
     assert sim.advance(10).tolist() == [False] * 3
     assert bool(torch.isfinite(sim.joint_pos()).all())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bodies_touch_the_terrain_where_its_map_says() -> None:

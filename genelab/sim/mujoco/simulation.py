@@ -50,6 +50,10 @@ class Simulation(SceneFacts):
         """
         begin = time.perf_counter()
         super().__init__(cfg, num_envs, session)
+        # Its warnings go to the console as well; otherwise MUJOCO_LOG.TXT would grow in whatever folder one works.
+        log = mj.MjLogConfig.get()
+        log.logto_file = False
+        mj.MjLogConfig.set(log)
         self._substeps = cfg.sim.substeps
         self._model: Any = compile_scene(cfg, self)
         self._batch: Any = Batch(self._model, num_envs, session.threads, persistent=True)
