@@ -9,7 +9,7 @@ import numpy as np
 from genelab.config.overrides import apply_overrides
 from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
-from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
+from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, encode_demos
 from genelab.registry import get_task
 
 TASK = get_task("GeneLab-Franka-Pick-And-Place-v0")
@@ -47,11 +47,14 @@ def demos(num_envs: int = NUM_ENVS, task: TaskSpec = TASK, **header: Any) -> Dem
         actions=tuple(ActionColumn(name=name) for name in task.env.action_columns),
         collection=made,
     )
-    before, following = groups(), groups()
-    rewards = reward(following["achieved_goal"], before["desired_goal"])
-    after = Transitions(following, rewards, np.zeros(rows, np.bool_), ends)
-    actions = rng.uniform(-1.0, 1.0, (rows, 4)).astype(np.float32)
-    return Demos(told.model_copy(update=header), before, actions, after)
+    arrays = {f"{when}/{group}": a for when in ("observations", "next_observations") for group, a in groups().items()}
+    arrays |= {
+        "actions": rng.uniform(-1.0, 1.0, (rows, 4)).astype(np.float32),
+        "rewards": reward(arrays["next_observations/achieved_goal"], arrays["observations/desired_goal"]),
+        "terminated": np.zeros(rows, np.bool_),
+        "truncated": ends,
+    }
+    return Demos(told.model_copy(update=header), arrays)
 
 
 def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
@@ -77,7 +80,6 @@ def chosen(path: Path, what: Demos) -> TaskSpec:
     return apply_overrides(TASK, [f"agent.demo_path={path}"])[0]
 
 
-def changed(what: Demos, **transitions: Any) -> Demos:
-    """Demonstrations with other transitions."""
-    assert what.transitions is not None
-    return replace(what, transitions=replace(what.transitions, **transitions))
+def changed(what: Demos, **arrays: Any) -> Demos:
+    """Demonstrations with other arrays."""
+    return replace(what, arrays={**what.arrays, **arrays})

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from genelab.cli.inspect import DEMOS
-from genelab.cli.options import field_option, require_place
+from genelab.cli.options import EXECUTION, cfg_options, require_place
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
@@ -18,32 +18,19 @@ from genelab.registry import get_task
 
 @click.command
 @click.argument("task_id", metavar="TASK")
-@field_option("--num-envs", CollectCfg, "num_envs")
-@field_option("--steps", CollectCfg, "steps")
-@field_option("--seed", CollectCfg, "seed")
-@field_option("--device", ExecutionCfg, "device")
-@field_option("--threads", ExecutionCfg, "threads")
+@cfg_options("cfg", CollectCfg, "num_envs", "steps", "seed")
+@EXECUTION
 @click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the environment. Repeatable."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help=f"File to write, {DEMOS}.")
-def command(
-    task_id: str,
-    num_envs: int,
-    steps: int,
-    seed: int,
-    device: str,
-    threads: int,
-    assignments: tuple[str, ...],
-    out: Path,
-) -> None:
+def command(task_id: str, cfg: CollectCfg, execution: ExecutionCfg, assignments: tuple[str, ...], out: Path) -> None:
     """Collect demonstrations of a task by its scripted controller.
 
     Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
     stopped, and does nothing once the file is there.
     """
     task, overrides = apply_overrides(get_task(task_id), assignments)
-    cfg = CollectCfg(num_envs=num_envs, steps=steps, seed=seed)
     for path in (override.path for override in overrides):
         if not path.startswith("env."):
             raise InputError(f"--set {path}: must be a path in env; the rest is no part of what is demonstrated")
@@ -56,8 +43,8 @@ def command(
     from genelab.jobs.session import start_session
 
     controller_of(task, cfg)
-    session, _ = start_session(seed, ExecutionCfg(device=device, threads=threads), task)
-    with click.progressbar(length=steps, label="control steps") as bar:
+    session, _ = start_session(cfg.seed, execution, task)
+    with click.progressbar(length=cfg.steps, label="control steps") as bar:
         header = collect(task, cfg, session, out, lambda done: bar.update(done - bar.pos))
     _report(header, out, "wrote")
 

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.checkpoint import run_of
-from genelab.cli.options import ENGINE, changed_protocol, field_option, protocol_options, require_place
+from genelab.cli.options import ENGINE, EXECUTION, field_option, protocol_options, require_place, run_of
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.config.terrain import TerrainCfg
 from genelab.errors import RunError
-from genelab.records.derived import LevelResult, by_level, no_better_than_idle, reload_told, success_above_idle
+from genelab.records.derived import LevelResult, by_level, reload_told, unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
 from genelab.registry import get_task
@@ -24,19 +23,15 @@ from genelab.runs.files import write_record
 @click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
 @protocol_options
 @ENGINE
-@field_option("--device", ExecutionCfg, "device")
-@field_option("--threads", ExecutionCfg, "threads")
+@EXECUTION
 @field_option("--config", EvalCfg, "config")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the record here.")
 def command(
     task_id: str,
     checkpoint: Path,
-    num_envs: int | None,
-    episodes: int | None,
-    seed: int | None,
     engine: EngineName | None,
-    device: str,
-    threads: int,
+    execution: ExecutionCfg,
+    changes: dict[str, int],
     config: ConfigSource,
     out: Path | None,
 ) -> None:
@@ -47,11 +42,11 @@ def command(
     """
     run_dir = run_of(task_id, checkpoint)
     require_place("--out", out)
-    protocol = changed_protocol(run_dir.task().protocol, num_envs=num_envs, episodes=episodes, seed=seed)
+    protocol = run_dir.task().protocol.model_copy(update=changes)
 
     from genelab.jobs.evaluate import assess
 
-    record = assess(run_dir, checkpoint, protocol, ExecutionCfg(device=device, threads=threads), config, engine)
+    record = assess(run_dir, checkpoint, protocol, execution, config, engine)
 
     within = f", in {engine}" if engine else ""
     click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}{within}")
@@ -66,8 +61,8 @@ def command(
     evaluated = run_dir.task() if config == "run" else get_task(task_id, record.run.variant)
     for line in level_lines(record, evaluated.env.terrain):
         click.echo(line)
-    for flag in flag_lines(record):
-        click.echo(flag)
+    for text in unproven(record):
+        click.echo(f"FLAG: {text}")
     for difference in record.differences_from_registry:
         click.echo(
             f"differs from the registry: {difference.path}: run {difference.run}, registry {difference.registry}"
@@ -115,16 +110,6 @@ def level_lines(record: EvalRecord, terrain: TerrainCfg | None) -> list[str]:
 def share(result: LevelResult) -> str:
     """Share of the commanded way."""
     return "-" if result.share_of_the_way is None else f"{result.share_of_the_way:.0%}"
-
-
-def flag_lines(record: EvalRecord) -> list[str]:
-    """What the numbers do not prove."""
-    found = [] if record.above_idle.passed else ["FLAG: not clearly above doing nothing"]
-    if success_above_idle(record.episodes, record.baselines.idle.episodes) is False:
-        found.append("FLAG: success not clearly above that of doing nothing")
-    worse = no_better_than_idle(record.episodes, record.baselines.idle.episodes) or ()
-    found += [f"FLAG: {name} not clearly below that of doing nothing" for name in worse]
-    return found
 
 
 def _rate(column: Sequence[bool]) -> str:

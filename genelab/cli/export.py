@@ -5,7 +5,7 @@ from typing import get_args
 
 import click
 
-from genelab.cli.checkpoint import run_of
+from genelab.cli.options import run_of
 from genelab.records.export import ExportFormat
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from genelab.cli.checkpoint import run_around
-from genelab.cli.options import field_option
+from genelab.cli.options import EXECUTION, cfg_options, run_around
 from genelab.config.inspection import InspectCfg
 from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError
@@ -23,21 +22,15 @@ OF_A_ROLLOUT = ("num_envs", "steps", "seed", "device", "threads")
 
 @click.command
 @click.argument("target", metavar="TARGET")
-@field_option("--num-envs", InspectCfg, "num_envs")
-@field_option("--steps", InspectCfg, "steps")
-@field_option("--seed", InspectCfg, "seed")
-@field_option("--device", ExecutionCfg, "device")
-@field_option("--threads", ExecutionCfg, "threads")
+@cfg_options("cfg", InspectCfg, "num_envs", "steps", "seed")
+@EXECUTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="DIR", help="Draw one picture per group into DIR.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything is flagged.")
 def command(
     target: str,
-    num_envs: int,
-    steps: int,
-    seed: int,
-    device: str,
-    threads: int,
+    cfg: InspectCfg,
+    execution: ExecutionCfg,
     as_json: bool,
     plot: Path | None,
     strict: bool,
@@ -49,8 +42,7 @@ def command(
     """
     if plot is not None:
         require_writable(plot)
-    cfg = InspectCfg(num_envs=num_envs, steps=steps, seed=seed)
-    inspection = _inspect(target, cfg, ExecutionCfg(device=device, threads=threads))
+    inspection = _inspect(target, cfg, execution)
     if as_json:
         click.echo(json.dumps(inspection.model_dump(mode="json"), indent=2))
     else:

@@ -1,18 +1,22 @@
-"""Command options whose type, range, default and help are those of a config field."""
+"""What commands share: options whose type, range, default and help are those of a config field; a checkpoint's run."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import click
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from genelab.config.base import Cfg
 from genelab.config.commands import StoreCfg
+from genelab.config.run import ExecutionCfg
 from genelab.config.scene import SimCfg
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import InputError
+from genelab.registry import get_task
 from genelab.runs.files import require_writable
+from genelab.runs.run_dir import RunDir
 
 F = TypeVar("F", bound=Callable[..., Any])
 PROTOCOL = ("num_envs", "episodes", "seed")
@@ -70,16 +74,43 @@ def field_option(
     return click.option(name, cls=FieldOption, home=(model, field), use_default=use_default, metavar=metavar)
 
 
+def cfg_options(argument: str, model: type[Cfg], *fields: str) -> Callable[[F], F]:
+    """Options for some fields of a config model, handed to the command as one object.
+
+    Args:
+        argument: what the command calls it.
+        model: the config model; fields without an option keep their default.
+        fields: each has an option of its name.
+    """
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def gathered(**given: Any) -> Any:
+            own = {field: given.pop(field) for field in fields}
+            return command(**given, **{argument: model(**own)})
+
+        for field in reversed(fields):
+            gathered = field_option(f"--{field.replace('_', '-')}", model, field)(gathered)
+        return cast(F, gathered)
+
+    return decorate
+
+
+EXECUTION = cfg_options("execution", ExecutionCfg, "device", "threads")
+"""What a command runs on."""
+
+
 def protocol_options(command: F) -> F:
-    """Options that change an evaluation's protocol, each left as the task has it if not given."""
-    for name in reversed(PROTOCOL):
-        command = field_option(f"--{name.replace('_', '-')}", ProtocolCfg, name, use_default=False)(command)
-    return command
+    """Options that change an evaluation's protocol, handed to the command as `changes` of what was given."""
 
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        own = {field: given.pop(field) for field in PROTOCOL}
+        return command(**given, changes={field: value for field, value in own.items() if value is not None})
 
-def changed_protocol(protocol: ProtocolCfg, **given: int | None) -> ProtocolCfg:
-    """A protocol with what was given of `protocol_options`."""
-    return protocol.model_copy(update={name: value for name, value in given.items() if value is not None})
+    for field in reversed(PROTOCOL):
+        gathered = field_option(f"--{field.replace('_', '-')}", ProtocolCfg, field, use_default=False)(gathered)
+    return cast(F, gathered)
 
 
 def require_place(option: str, path: Path | None, suffix: str = "") -> None:
@@ -98,6 +129,34 @@ def require_place(option: str, path: Path | None, suffix: str = "") -> None:
     if not path.parent.is_dir():
         raise InputError(f"{option} {path}: '{path.parent}' is not a directory")
     require_writable(path.parent)
+
+
+def run_of(task_id: str, checkpoint: Path) -> RunDir:
+    """The run directory that a checkpoint lies in.
+
+    Raises:
+        InputError: if there is no such task or checkpoint, no run around it, or the run is of another task.
+    """
+    get_task(task_id)
+    run_dir = run_around(checkpoint)
+    found = run_dir.load().task
+    if found != task_id:
+        raise InputError(f"checkpoint '{checkpoint}' was trained on '{found}', not on '{task_id}'")
+    return run_dir
+
+
+def run_around(checkpoint: Path) -> RunDir:
+    """The run directory that a checkpoint lies in, whatever its task.
+
+    Raises:
+        InputError: if there is no such checkpoint, or no run around it.
+    """
+    if not checkpoint.is_file():
+        raise InputError(f"checkpoint '{checkpoint}' {'is no file' if checkpoint.exists() else 'does not exist'}")
+    run_dir = RunDir(checkpoint.parent)
+    if not run_dir.exists():
+        raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")
+    return run_dir
 
 
 VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")

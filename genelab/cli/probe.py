@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.checkpoint import run_of
-from genelab.cli.options import ENGINE, field_option, require_place
+from genelab.cli.options import ENGINE, EXECUTION, require_place, run_of
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.runs.files import write_atomic, write_record
@@ -16,16 +15,14 @@ from genelab.show.probe import draw, lines
 @click.argument("task_id", metavar="TASK")
 @click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
 @ENGINE
-@field_option("--device", ExecutionCfg, "device")
-@field_option("--threads", ExecutionCfg, "threads")
+@EXECUTION
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it here, as SVG.")
 def command(
     task_id: str,
     checkpoint: Path,
     engine: EngineName | None,
-    device: str,
-    threads: int,
+    execution: ExecutionCfg,
     out: Path | None,
     plot: Path | None,
 ) -> None:
@@ -40,7 +37,7 @@ def command(
 
     from genelab.jobs.probe import probe
 
-    record = probe(run_dir, checkpoint, ExecutionCfg(device=device, threads=threads), engine)
+    record = probe(run_dir, checkpoint, execution, engine)
     click.echo(f"{task_id} seed {record.seed}, {record.num_envs} environments a case")
     for line in lines(record):
         click.echo(line)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import changed_protocol, field_option, protocol_options, require_place
+from genelab.cli.options import field_option, protocol_options, require_place
 from genelab.config.commands import Sim2SimCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
@@ -22,12 +22,10 @@ from genelab.runs.files import write_record
 def command(
     task_id: str,
     policy: Path,
-    num_envs: int | None,
-    episodes: int | None,
-    seed: int | None,
     engine: EngineName,
     threads: int,
     out: Path | None,
+    changes: dict[str, int],
 ) -> None:
     """Judge an exported policy in another simulator.
 
@@ -43,7 +41,7 @@ def command(
         task_id,
         policy,
         ExecutionCfg(device="cpu", threads=threads),
-        lambda protocol: changed_protocol(protocol, num_envs=num_envs, episodes=episodes, seed=seed),
+        lambda protocol: protocol.model_copy(update=changes),
         engine,
     )
     count = len(record.episodes.index)

@@ -8,9 +8,9 @@ import click
 from click.core import ParameterSource
 from pydantic import JsonValue
 
-from genelab.cli.options import ENGINE, VARIANT, FieldType, field_option
+from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option
 from genelab.config.overrides import apply_overrides, from_environment
-from genelab.config.run import ExecutionCfg, LaunchCfg, NanPolicy
+from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
 from genelab.registry import get_task
@@ -25,10 +25,7 @@ from genelab.sweep.plan import make_plan
 @field_option("--parallel", LaunchCfg, "parallel")
 @field_option("--log-dir", LaunchCfg, "log_dir", metavar="DIR")
 @ENGINE
-@field_option("--device", ExecutionCfg, "device")
-@field_option("--threads", ExecutionCfg, "threads")
-@field_option("--nan-policy", ExecutionCfg, "nan_policy", metavar="stop|reset-env")
-@field_option("--max-env-resets", ExecutionCfg, "max_env_resets")
+@cfg_options("execution", ExecutionCfg, "device", "threads", "nan_policy", "max_env_resets")
 @field_option("--iterations", TrainCfg, "iterations")
 @field_option("--num-envs", TrainCfg, "num_envs")
 @click.option(
@@ -50,10 +47,7 @@ def command(
     parallel: int,
     log_dir: str,
     engine: EngineName | None,
-    device: str,
-    threads: int,
-    nan_policy: NanPolicy,
-    max_env_resets: int,
+    execution: ExecutionCfg,
     iterations: int | None,
     num_envs: int | None,
     assignments: tuple[str, ...],
@@ -82,7 +76,6 @@ def command(
             options[f"--engine, of stage {stage},"] = (f"stages.{stage}.env.sim.engine", engine)
     task, overrides = apply_overrides(registered, assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
-    execution = ExecutionCfg(device=device, threads=threads, nan_policy=nan_policy, max_env_resets=max_env_resets)
     plan = make_plan(task, overrides, execution, cfg, checkpoint)
     if plan.trains:
         from genelab.jobs.demonstrations import checked_demonstrations

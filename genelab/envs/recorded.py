@@ -56,15 +56,14 @@ def require_rewards(cfg: EnvCfg, demos: Demos, where: str) -> None:
         InputError: names the first row whose reward differs by more than rounding.
     """
     assert cfg.goal is not None
-    assert demos.transitions is not None
     goal, scale = Goal(cfg), cfg.control_dt if cfg.reward_per == "second" else 1.0
     terms = [(bind(f"env.rewards.{name}", term, cfg), scale * term.weight) for name, term in cfg.rewards.items()]
-    reached, wanted = demos.transitions.next_observations["achieved_goal"], demos.observations["desired_goal"]
+    reached, wanted = (demos.arrays[name] for name in ("next_observations/achieved_goal", "observations/desired_goal"))
     for start in range(0, len(reached), ROWS):
         rows = slice(start, start + ROWS)
         view = goal.view(torch.from_numpy(reached[rows]), torch.from_numpy(wanted[rows]))
         expected = added((weight * term(view) for term, weight in terms), view.achieved[:, 0]).numpy()
-        found = demos.transitions.rewards[rows]
+        found = demos.arrays["rewards"][rows]
         # NaN fits nothing.
         wrong = np.flatnonzero(~(np.abs(expected - found) <= REWARD_TOLERANCE))
         if wrong.size:

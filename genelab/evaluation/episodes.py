@@ -1,7 +1,7 @@
 """Numbered episodes: each of 0..N-1 runs to its end and counts once, so that short episodes are not over-counted."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -9,32 +9,15 @@ from torch import Tensor
 from genelab.envs.protocol import Env
 from genelab.envs.step import Observations
 from genelab.errors import DivergedError
+from genelab.records.eval import EpisodeEnd, Episodes
 
 Policy = Callable[[Observations], Tensor]
 """Actions for observations. Shape of the result: (num_envs, num_actions)."""
 
 
-@dataclass(frozen=True)
-class EpisodeTable:
-    """Episodes 0..N-1 as columns."""
-
-    returns: list[float]
-    """Undiscounted reward sums."""
-    lengths: list[int]
-    """Control steps."""
-    terminated: list[bool]
-    """Whether the task ended it, not the time limit."""
-    success: list[bool] | None = None
-    """Whether the goal was reached at any step of it; None where the task has no goal."""
-    success_at_end: list[bool] | None = None
-    """Whether the goal was reached in its final state; None where the task has no goal."""
-    measures: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    """Mean over its steps of what the task measures, by name."""
-
-
 def run_episodes(
     env: Env, policy: Policy, count: int, observe: Callable[[Observations], None] | None = None
-) -> EpisodeTable:
+) -> Episodes:
     """Run episodes 0..count-1 to their ends.
 
     Args:
@@ -75,16 +58,20 @@ def run_episodes(
         # A broken episode may end before its return shows it.
         broken[torch.where(step.broken & (step.finished.number < count), step.finished.number, count)] = True
         pending &= ~torch.isin(torch.arange(count, device=device), row)
-    table = EpisodeTable(
-        returns[:count].tolist(),
-        lengths[:count].tolist(),
-        terminated[:count].tolist(),
-        **{name: column[:count].tolist() for name, column in success.items()},
-        measures={name: column[:count].tolist() for name, column in measures.items()},
-    )
-    bad = next((k for k, value in enumerate(table.returns) if value != value or abs(value) == float("inf")), None)
-    if bad is not None:
-        raise DivergedError(f"evaluation episode {bad}: the return is {table.returns[bad]}")
+    bad = torch.nonzero(~returns[:count].isfinite()).flatten().tolist()
+    if bad:
+        raise DivergedError(f"evaluation episode {bad[0]}: the return is {float(returns[bad[0]])}")
     if bool(broken[:count].any()):
         raise DivergedError(f"evaluation episode {int(torch.nonzero(broken)[0])}: its state or reward broke on the way")
-    return table
+    # By the number of their name in `EpisodeEnd`.
+    ends = torch.where(terminated, 0, torch.where(lengths == env.max_steps, 1, 2))[:count].tolist()
+    return Episodes.model_validate(
+        {
+            "index": tuple(range(count)),
+            "return": tuple(returns[:count].tolist()),
+            "length": tuple(lengths[:count].tolist()),
+            "end": tuple(get_args(EpisodeEnd)[end] for end in ends),
+            **{name: tuple(column[:count].tolist()) for name, column in success.items()},
+            "measures": {name: tuple(column[:count].tolist()) for name, column in measures.items()},
+        }
+    )

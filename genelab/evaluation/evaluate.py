@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.envs.make import make_env
 from genelab.envs.protocol import Env
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
 from genelab.errors import InputError
-from genelab.evaluation.episodes import EpisodeTable, Policy, run_episodes
-from genelab.evaluation.reload import reloaded_policy, require_layout
+from genelab.evaluation.episodes import Policy, run_episodes
+from genelab.evaluation.reload import reloaded
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.round_trip import RECORDED_ROWS
 from genelab.mdp.normal import standard_normal
+from genelab.records.eval import Episodes
 from genelab.sim.session import Session
 
 
@@ -26,9 +26,9 @@ from genelab.sim.session import Session
 class Evaluation:
     """Episodes of the policy and of the two baselines, on the same episode numbers."""
 
-    policy: EpisodeTable
-    idle: EpisodeTable
-    random: EpisodeTable
+    policy: Episodes
+    idle: Episodes
+    random: Episodes
     wall_s: float
     """Wall-clock of the policy's episodes, s."""
     max_steps: int
@@ -51,10 +51,9 @@ def evaluate(
         raise InputError(
             f"{source}: its action noise depends on the observation; only its mean action can be evaluated"
         )
-    reloaded = reloaded_policy(task, checkpoint, session, source)
-    env = make_env(task, Purpose.evaluation(task, protocol), protocol.num_envs, session)
-    require_layout(env, checkpoint, source)
-    policy: Policy = reloaded if std is None else SampledPolicy(env, reloaded, std)
+    purpose = Purpose.evaluation(task, protocol)
+    env, mean = reloaded(task, checkpoint, purpose, protocol.num_envs, session, source)
+    policy: Policy = mean if std is None else SampledPolicy(env, mean, std)
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from genelab.config.task import ProbeCfg, TaskSpec
-from genelab.envs.make import make_env
 from genelab.envs.protocol import SceneEnv
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
 from genelab.errors import DivergedError
-from genelab.evaluation.reload import reloaded_policy, require_layout
+from genelab.evaluation.reload import reloaded
 from genelab.learn.checkpoint import Checkpoint
 from genelab.mdp.state import StateView
 from genelab.mdp.term import bind_function
@@ -38,10 +37,8 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
         InputError: if weights or layout do not fit the task; names `source`.
         DivergedError: if a state broke.
     """
-    policy = reloaded_policy(task, checkpoint, session, source)
     fixed, purpose = fixed_commands(task, cfg, session.device)
-    env = make_env(task, purpose, len(fixed), session)
-    require_layout(env, checkpoint, source)
+    env, policy = reloaded(task, checkpoint, purpose, len(fixed), session, source)
     found = bind_function("probe", cfg.achieved, {}, task.env)
     achieved, fell = measure(env, policy, fixed, cfg, found)
     shape = len(cfg.cases), cfg.num_envs

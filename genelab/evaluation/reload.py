@@ -1,7 +1,9 @@
 """What every use of a reloaded checkpoint begins with."""
 
 from genelab.config.task import TaskSpec
-from genelab.envs.protocol import Env
+from genelab.envs.make import make_env
+from genelab.envs.protocol import Env, SceneEnv
+from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
@@ -9,10 +11,18 @@ from genelab.learn.policy import DeterministicPolicy
 from genelab.sim.session import Session
 
 
-def reloaded_policy(task: TaskSpec, checkpoint: Checkpoint, session: Session, source: str) -> DeterministicPolicy:
-    """The mean action of a checkpoint. Raises InputError if its weights do not fit the task; names `source`."""
+def reloaded(
+    task: TaskSpec, checkpoint: Checkpoint, purpose: Purpose, num_envs: int, session: Session, source: str
+) -> tuple[SceneEnv, DeterministicPolicy]:
+    """An environment, and the mean action of a checkpoint in it.
+
+    Raises:
+        InputError: if weights or layout of the checkpoint do not fit the task; names `source`.
+    """
     actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action_columns), source)
-    return DeterministicPolicy(actor, session.device, task.agent.actor_groups)
+    env = make_env(task, purpose, num_envs, session)
+    require_layout(env, checkpoint, source)
+    return env, DeterministicPolicy(actor, session.device, task.agent.actor_groups)
 
 
 def require_layout(env: Env, checkpoint: Checkpoint, source: str) -> None:

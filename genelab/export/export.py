@@ -18,7 +18,6 @@ from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.round_trip import recorded_observations
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.files import sha256_file
-from genelab.records.run import TrainedCheckpoint
 from genelab.records.stamps import TRAINER_PACKAGES
 from genelab.runs.files import atomic_path, require_writable, write_record
 from genelab.runs.run_dir import RunDir
@@ -64,13 +63,7 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     actor = learner.load_actor(loaded, task.agent, len(task.env.action_columns), source)
     widths = [each.input.shape[1] for each in expected]
     recorded = _recorded_observations(run_dir.round_trip_file, task, dict(zip(groups, widths, strict=True)))
-    trained = TrainedCheckpoint(
-        path=checkpoint.resolve().relative_to(run_dir.path.resolve()).as_posix(),
-        sha256=sha256_file(checkpoint),
-        bytes=checkpoint.stat().st_size,
-        weights_sha256=loaded.weights_sha256,
-        iteration=loaded.iteration,
-    )
+    trained = checkpoints.claim_of(checkpoint, loaded)
     chosen = FORMATS[file_format]
     data = chosen.serialise(learner.deployable(actor), dict(zip(names, widths, strict=True)))
     policy = DeterministicPolicy(actor, torch.device("cpu"), groups)

@@ -31,12 +31,8 @@ class ExportedPolicy:
         if (found := sha256_file(path)) != self.contract.file.sha256:
             raise InputError(f"policy '{path}' has sha256 {found}, its contract {self.contract.file.sha256}")
         self._run = FORMATS[self.contract.file.format].load(path)
-        self._stacks = [Stack(each, str(path)) for each in (self.contract.observation, *self.contract.goals)]
-
-    @property
-    def stacks(self) -> "list[Stack]":
+        self.stacks = [Stack(each, str(path)) for each in (self.contract.observation, *self.contract.goals)]
         """The inputs, in order."""
-        return self._stacks
 
     def inputs(self, frames: Mapping[str, Tensor], first: Tensor) -> list[Tensor]:
         """Every input with its history. Call once a control step.
@@ -48,7 +44,7 @@ class ExportedPolicy:
         Returns:
             Shape of each: (rows, width).
         """
-        return [stack.push(frames[stack.name], first) for stack in self._stacks]
+        return [stack.push(frames[stack.name], first) for stack in self.stacks]
 
     def __call__(self, inputs: list[Tensor]) -> Tensor:
         """Actions, the same however many rows there are. Shapes: (rows, width) of each input -> (rows, num_actions)."""

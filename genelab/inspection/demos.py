@@ -11,7 +11,7 @@ from genelab.config.snapshot import one_line
 from genelab.inspection.columns import Column, demo_action_columns, observation_columns
 from genelab.inspection.groups import ACTIONS, inspect_group
 from genelab.inspection.statistics import GroupStatistics
-from genelab.records.demos import read_demos
+from genelab.records.demos import OBSERVATIONS, read_demos
 from genelab.records.files import MAX_LINE
 from genelab.records.inspection import InspectedEpisodes, InspectedGroup, Inspection
 
@@ -30,11 +30,12 @@ def inspect_demos(path: Path) -> Inspection:
     groups: list[InspectedGroup] = []
     for group, rows in header.layout.items():
         columns = observation_columns(rows, normalized=header.normalized)
-        statistics = _added_up(columns, demos.observations[group])
+        statistics = _added_up(columns, demos.arrays[f"{OBSERVATIONS}{group}"])
         # Raw data meets a normaliser that this file does not know.
         seen = "declared" if header.normalized else None
         groups.append(inspect_group(group, statistics, seen=seen, declared=header.normalized))
-    actions = _added_up(demo_action_columns(header.actions, demos.actions.shape[1]), demos.actions)
+    taken = demos.arrays["actions"]
+    actions = _added_up(demo_action_columns(header.actions, taken.shape[1]), taken)
     return Inspection(
         schema="genelab/inspect/1",
         kind="demos",

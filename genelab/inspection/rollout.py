@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from genelab.config.inspection import InspectCfg
 from genelab.config.run import ExecutionCfg
-from genelab.config.snapshot import config_sha256
+from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
 from genelab.envs.protocol import Env
@@ -29,7 +29,6 @@ from genelab.records.demos import LayoutRow
 from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
 from genelab.runs.run_dir import RunDir
 from genelab.sim.make import start
-from genelab.sim.session import Session
 
 
 def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
@@ -38,10 +37,7 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     Raises:
         InputError: if the device does not exist, or a term is wrong.
     """
-    check_terms(task)
-    session = start(cfg.seed, execution.device, execution.threads, task.env.sim.engine)
-    groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps)
-    return _inspection("task", task.id, task, config_sha256(task), cfg, session, groups)
+    return _inspect(task.id, task, cfg, execution, None)
 
 
 def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
@@ -50,11 +46,28 @@ def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: 
     Raises:
         InputError: if the checkpoint is torn or of another config, or the device does not exist.
     """
-    loaded, task = checkpoints.load_of_run(path, run_dir), run_dir.task()
+    return _inspect(str(path), run_dir.task(), cfg, execution, checkpoints.load_of_run(path, run_dir))
+
+
+def _inspect(
+    target: str, task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg, checkpoint: Checkpoint | None
+) -> Inspection:
     check_terms(task)
     session = start(cfg.seed, execution.device, execution.threads, task.env.sim.engine)
-    groups = inspect_rollout(task, _environment(task, session, cfg), cfg.steps, loaded, f"checkpoint '{path}'")
-    return _inspection("checkpoint", str(path), task, loaded.config_sha256, cfg, session, groups)
+    # The episodes of the task's protocol under another seed: observation noise and disturbances as there.
+    protocol = task.protocol.model_copy(update={"seed": cfg.seed})
+    env = make_env(task, Purpose.evaluation(task, protocol), cfg.num_envs, session)
+    kind, policy = ("task", "random") if checkpoint is None else ("checkpoint", "checkpoint")
+    return Inspection(
+        schema="genelab/inspect/1",
+        kind=kind,
+        target=target,
+        task=task.id,
+        config_sha256=config_sha256(task),
+        normalized=None,
+        rollout=Rollout(policy=policy, device=str(session.device), **dump(cfg)),
+        groups=inspect_rollout(task, env, cfg.steps, checkpoint, f"checkpoint '{target}'"),
+    )
 
 
 def inspect_rollout(
@@ -97,12 +110,6 @@ def inspect_rollout(
     _run(env, policy, readers, actions, steps)
     found = [reader.judge(name, task) for name, reader in readers.items()]
     return (*found, inspect_group(ACTIONS, actions, seen="action"))
-
-
-def _environment(task: TaskSpec, session: Session, cfg: InspectCfg) -> Env:
-    """The episodes of the task's protocol under another seed: observation noise and disturbances as there."""
-    protocol = task.protocol.model_copy(update={"seed": cfg.seed})
-    return make_env(task, Purpose.evaluation(task, protocol), cfg.num_envs, session)
 
 
 @dataclass
@@ -150,30 +157,3 @@ def _run(env: Env, policy: Policy, readers: dict[str, _Reader], actions: GroupSt
         action = policy(observations)
         actions.add(action.cpu().numpy())
         observations = env.step(action).observations
-
-
-def _inspection(
-    kind: Literal["task", "checkpoint"],
-    target: str,
-    task: TaskSpec,
-    digest: str,
-    cfg: InspectCfg,
-    session: Session,
-    groups: tuple[InspectedGroup, ...],
-) -> Inspection:
-    return Inspection(
-        schema="genelab/inspect/1",
-        kind=kind,
-        target=target,
-        task=task.id,
-        config_sha256=digest,
-        normalized=None,
-        rollout=Rollout(
-            policy="random" if kind == "task" else "checkpoint",
-            num_envs=cfg.num_envs,
-            steps=cfg.steps,
-            seed=cfg.seed,
-            device=str(session.device),
-        ),
-        groups=groups,
-    )

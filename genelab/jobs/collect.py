@@ -19,7 +19,7 @@ from genelab.errors import DivergedError, InputError
 from genelab.functions import resolve_function
 from genelab.learn.state import load_state, save_state, whole_state
 from genelab.mdp.state import StateView
-from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, Transitions, encode_demos
+from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, encode_demos
 from genelab.runs.files import write_atomic
 from genelab.sim.session import Session
 
@@ -29,6 +29,8 @@ PARTIAL = ".partial"
 """Ending of an unfinished collection, after the name of the file."""
 UNFINISHED = "genelab/collection/2"
 """Its schema."""
+OF_EPISODES = ("return", "success", "success_at_end")
+"""Columns that the header sums up."""
 
 
 class Demonstrator(Protocol):
@@ -196,15 +198,9 @@ class Collector:
             actions=tuple(ActionColumn(name=name, bounds=(-1.0, 1.0)) for name in task.env.action_columns),
             collection=collection,
         )
-        groups = list(layout)
-        after = Transitions(
-            {group: arrays[f"next_observations/{group}"] for group in groups},
-            arrays["rewards"].astype(np.float32),
-            arrays["terminated"],
-            arrays["truncated"],
-        )
-        own = {group: arrays[f"observations/{group}"] for group in groups}
-        return Demos(header, own, arrays["actions"], after)
+        arrays["rewards"] = arrays["rewards"].astype(np.float32)
+        own = {name: array for name, array in arrays.items() if name not in OF_EPISODES}
+        return Demos(header, own)
 
     def _keep(self, name: str, value: Tensor) -> None:
         # A copy: the environment may write into what it handed out.

@@ -1,16 +1,11 @@
 """Demonstrations that a task chose: checked against its terms, and handed to a trainer."""
 
-from typing import Any
-
-from numpy.typing import NDArray
-
 from genelab.config.agent import SacCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.recorded import require_columns, require_rewards
 from genelab.learn.backend import backend_of
 from genelab.learn.protocol import Trainer
 from genelab.records.demo_check import demonstrations_of, file_told
-from genelab.records.demo_source import collected
 from genelab.records.demos import Demos
 from genelab.records.run import CollectedDemos
 
@@ -27,22 +22,15 @@ def prefill(trainer: Trainer, task: TaskSpec) -> tuple[int, CollectedDemos | Non
     demos = checked_demonstrations(task)
     if demos is None:
         return 0, None
-    collection, after = demos.header.collection, demos.transitions
-    assert collection is not None
-    assert after is not None
-
-    def by_step(array: NDArray[Any]) -> NDArray[Any]:
-        return array.reshape(collection.steps, collection.num_envs, *array.shape[1:])
-
-    arrays = {f"obs_{group}": by_step(array) for group, array in demos.observations.items()}
-    arrays |= {f"next_obs_{group}": by_step(array) for group, array in after.next_observations.items()}
-    flags = {"terminated": after.terminated, "truncated": after.truncated}
-    rest = {"actions": demos.actions, "rewards": after.rewards, **flags}
-    arrays |= {name: by_step(array) for name, array in rest.items()}
+    made = demos.header.collection
+    assert made is not None
+    arrays = {n: array.reshape(made.steps, made.num_envs, *array.shape[1:]) for n, array in demos.arrays.items()}
     assert isinstance(task.agent, SacCfg)
     assert task.agent.demo_path is not None
     assert task.agent.demo_path.sha256 is not None
-    source = collected(demos.header, task.agent.demo_path.sha256)
+    source = CollectedDemos(
+        sha256=task.agent.demo_path.sha256, num_envs=made.num_envs, steps=made.steps, seed=made.seed
+    )
     return backend_of(task.agent).prefill(trainer, arrays), source
 
 

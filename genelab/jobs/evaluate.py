@@ -10,13 +10,12 @@ from genelab.config.scene import EngineName
 from genelab.config.snapshot import config_sha256, differences, dump_task
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import RunError
-from genelab.evaluation.episodes import EpisodeTable
 from genelab.evaluation.evaluate import evaluate
 from genelab.jobs.session import Started, start_session
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.checkpoint import Checkpoint as LoadedCheckpoint
 from genelab.learn.round_trip import read_round_trip
-from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
+from genelab.records.derived import baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
     Checkpoint,
@@ -31,6 +30,7 @@ from genelab.records.eval import (
 )
 from genelab.records.files import sha256_file
 from genelab.records.stamps import other_sums
+from genelab.records.statistics import above_idle
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps
@@ -66,7 +66,8 @@ def assess(
     """
     record, trained = run_dir.load(), run_dir.task()
     loaded = checkpoints.load_of_run(path, run_dir)
-    checkpoint = _checkpoint(path, loaded, trained)
+    selection = "last" if loaded.iteration == trained.all_iterations else "chosen"
+    checkpoint = Checkpoint(**checkpoints.claim_of(path, loaded).model_dump(), selection=selection)
     # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
     registered = with_choices_of(get_task(record.task, trained.variant), trained)
     task = (trained if config_source == "run" else registered).on(engine)
@@ -76,7 +77,7 @@ def assess(
     found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
     if sha256_file(path) != checkpoint.sha256:
         raise RunError(f"checkpoint '{path}' was replaced while it was evaluated")
-    episodes, idle, random = (episodes_of(table, found.max_steps) for table in (found.policy, found.idle, found.random))
+    episodes = found.policy
     return EvalRecord(
         schema="genelab/eval/2",
         run=RunRef(
@@ -100,8 +101,8 @@ def assess(
         protocol=protocol_as_used(protocol, found.max_steps),
         episodes=episodes,
         metrics=metrics_of(episodes),
-        baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
-        above_idle=above_idle_of(episodes, idle),
+        baselines=Baselines(idle=baseline_of(found.idle), random=baseline_of(found.random)),
+        above_idle=above_idle(episodes.return_, found.idle.return_),
         round_trip=_round_trip(run_dir, trained, task, protocol, loaded, episodes, stamps, config_source),
         return_ceiling=task.return_ceiling,
         guards=record.guards,
@@ -115,17 +116,6 @@ def assess(
             for path, old, new in differences(dump_task(trained), dump_task(registered))
         ),
         finished_at=datetime.now(UTC),
-    )
-
-
-def _checkpoint(path: Path, loaded: LoadedCheckpoint, task: TaskSpec) -> Checkpoint:
-    return Checkpoint(
-        path=path.name,
-        sha256=sha256_file(path),
-        bytes=path.stat().st_size,
-        weights_sha256=loaded.weights_sha256,
-        iteration=loaded.iteration,
-        selection="last" if loaded.iteration == task.all_iterations else "chosen",
     )
 
 
@@ -144,9 +134,7 @@ def _round_trip(
     same = {"num_envs": 1, "episodes": 1, "round_trip_episodes": 1}
     if protocol.model_copy(update=same) != task.protocol.model_copy(update=same) or config_source != "run":
         return None
-    if task.env != trained.env:
-        return None
-    if not path.is_file():
+    if task.env != trained.env or not path.is_file():
         return None
     memory = read_round_trip(path, task.protocol)
     if memory.weights_sha256 != loaded.weights_sha256:
@@ -154,22 +142,3 @@ def _round_trip(
     returns = memory.returns[: len(episodes.return_)]
     tolerance = 0.0 if stamps.hardware.gpu is None else GPU_TOLERANCE * max(abs(value) for value in returns)
     return round_trip_of(returns, episodes, tolerance, other_sums(run_dir.load(), stamps, run_dir.trainer))
-
-
-def episodes_of(table: EpisodeTable, max_steps: int) -> Episodes:
-    """Episodes as a record has them. max_steps: control steps after which an episode is truncated."""
-
-    def end(terminated: bool, length: int) -> str:
-        return "terminated" if terminated else "truncated" if length == max_steps else "cut_short"
-
-    return Episodes.model_validate(
-        {
-            "index": tuple(range(len(table.returns))),
-            "return": tuple(table.returns),
-            "length": tuple(table.lengths),
-            "end": tuple(map(end, table.terminated, table.lengths)),
-            "success": table.success,
-            "success_at_end": table.success_at_end,
-            "measures": table.measures,
-        }
-    )

@@ -1,31 +1,68 @@
-"""Films a checkpoint of a run directory."""
+"""Films a checkpoint of a run directory, with the numbers of each moment drawn in."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Protocol
 
+import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
-from genelab.evaluation.film import Shot, film
+from genelab.config.task import TaskSpec
+from genelab.envs.protocol import SceneEnv
+from genelab.envs.purpose import Purpose
+from genelab.errors import DivergedError
+from genelab.evaluation.episodes import Policy
+from genelab.evaluation.reload import reloaded
+from genelab.functions import resolve_function
 from genelab.jobs.session import start_session
 from genelab.learn import checkpoint as checkpoints
+from genelab.mdp.state import StateView
 from genelab.runs.files import atomic_path
 from genelab.runs.run_dir import RunDir
-from genelab.show.film import drawn, write_mp4
 
 SIZE = (960, 540)
 """Width and height, pixels."""
+BESIDE_M = (1.5, -1.5, 0.6)
+"""Where the camera stands from what it looks at, m, world axes. It follows a floating base."""
+Canvas = Any
+"""A `PIL.ImageDraw.ImageDraw`."""
+Picture = NDArray[np.uint8]
+"""Shape: (height, width, 3), RGB."""
+
+
+class Overlay(Protocol):
+    """Draws beside a film what a task is about: a class that is called with the task."""
+
+    def observe(self, state: StateView) -> None:
+        """Look at the state at the beginning of a control step; the film shows its first environment."""
+        ...
+
+    def restart(self) -> None:
+        """Forget what was seen: the next state is of another episode."""
+        ...
+
+    def lines(self) -> list[str]:
+        """Text of the moment."""
+        ...
+
+    def draw(self, canvas: Canvas, size: tuple[int, int]) -> None:
+        """Draw into a picture. `size`: its width and height, pixels."""
+        ...
 
 
 def write_film(
     run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionCfg, out: Path, engine: EngineName | None = None
 ) -> tuple[int, Fraction]:
-    """Film episodes into an MP4 file. Starts the simulator: call once per process.
+    """Film episodes of the task's evaluation, one after the other until the time is filled, into an MP4 file.
+
+    Starts the simulator: call once per process.
 
     Args:
         run_dir: the run.
@@ -41,31 +78,65 @@ def write_film(
 
     Raises:
         InputError: if the checkpoint does not belong to the run.
+        RunError: if the scene cannot be drawn on this machine.
+        DivergedError: if a state broke.
     """
     task = run_dir.task().on(engine)
     loaded = checkpoints.load_of_run(path, run_dir)
     session, _ = start_session(task.protocol.seed, execution, task)
-
+    purpose = Purpose.evaluation(task, task.protocol, episodes=[cfg.episode], camera=SIZE)
+    env, policy = reloaded(task, loaded, purpose, 1, session, f"checkpoint '{path}'")
     # As many as fit, but not more often than the policy acts.
     every = max(math.ceil(round(1.0 / (cfg.fps * task.env.control_dt), 6)), 1)
-    shots = film(
-        task,
-        loaded,
-        session,
-        f"checkpoint '{path}'",
-        seconds=cfg.seconds,
-        episode=cfg.episode,
-        every=every,
-        size=SIZE,
-    )
     # Of the simulated time, so that the film is as fast as the robot.
     rate = 1 / (every * Fraction(task.env.control_dt).limit_denominator(10**6))
     with atomic_path(out) as part:
-        return write_mp4(part, _pictures(shots, task.id), rate), rate
+        return _encode(part, _pictures(task, env, policy, cfg.seconds, every), rate), rate
 
 
-def _pictures(shots: Iterator[Shot], task_id: str) -> Iterator[NDArray[np.uint8]]:
-    for shot in shots:
-        lines = [task_id, f"{shot.time_s:5.1f} s   return {shot.earned:.2f}"]
-        lines += shot.overlay.lines() if shot.overlay else []
-        yield drawn(shot.image, lines, shot.overlay.draw if shot.overlay else None)
+def _pictures(task: TaskSpec, env: SceneEnv, policy: Policy, seconds: float, every: int) -> Iterator[Picture]:
+    """A picture of every so many control steps, with what it shows in text."""
+    observations, earned = env.reset(), 0.0
+    overlay: Overlay | None = resolve_function(task.overlay)(task) if task.overlay else None
+    for number in range(task.env.control_steps(seconds)):
+        time_s, state = number * task.env.control_dt, env.state()
+        if overlay is not None:
+            overlay.observe(state)
+        if number % every == 0:
+            base = state.base
+            target = (base.pos_w[0] if base else state.link_pos_w[0].mean(dim=0)).tolist()
+            image = env.picture(tuple(a + b for a, b in zip(target, BESIDE_M, strict=True)), tuple(target))
+            yield _drawn(image, [task.id, f"{time_s:5.1f} s   return {earned:.2f}"], overlay)
+        step = env.step(policy(observations))
+        if bool(step.broken[0]):
+            raise DivergedError(f"the state broke {(number + 1) * task.env.control_dt:g} s after the film began")
+        observations, earned = step.observations, earned + float(step.reward[0])
+        if bool((step.terminated | step.truncated)[0]):
+            earned = 0.0
+            if overlay is not None:
+                overlay.restart()
+
+
+def _drawn(image: Picture, lines: Sequence[str], overlay: Overlay | None) -> Picture:
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    canvas: Canvas = ImageDraw.Draw(picture)
+    font: Any = ImageFont.load_default(size=15)
+    for row, line in enumerate([*lines, *(overlay.lines() if overlay else ())]):
+        canvas.text((12, 10 + 20 * row), line, font=font, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
+    if overlay is not None:
+        overlay.draw(canvas, picture.size)
+    return np.asarray(picture)
+
+
+def _encode(path: Path, pictures: Iterator[Picture], rate: Fraction) -> int:
+    """Encode pictures with even numbers of pixels as H.264; returns how many. rate: pictures a second."""
+    count = 0
+    with av.open(str(path), mode="w", format="mp4") as container:
+        stream: Any = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            count += 1
+        container.mux(stream.encode())
+    return count

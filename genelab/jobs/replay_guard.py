@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import first_problem
-from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.jobs.session import start_session
 from genelab.jobs.trainer import load_training_state, make_trainer
@@ -17,7 +16,6 @@ from genelab.records import names
 from genelab.records.files import read_record
 from genelab.records.guard import SCHEMA, STATE, GuardRecord
 from genelab.runs.run_dir import RunDir
-from genelab.sim.session import Session
 
 
 def replay(folder: Path, device: str | None) -> tuple[GuardRecord, Fault | None]:
@@ -34,15 +32,24 @@ def replay(folder: Path, device: str | None) -> tuple[GuardRecord, Fault | None]
         InputError: if the directory is none of a guard, or belongs to another run than it lies in.
     """
     told, run_dir = read_guard(folder)
-    threads = run_dir.load().execution.requested.threads
-    execution, task = _execution(folder, device or told.device, threads), run_dir.task().at(told.iteration)
+    task, asked = run_dir.task().at(told.iteration), run_dir.load().execution.requested
+    try:
+        execution = ExecutionCfg(device=device or told.device, threads=asked.threads)
+    except ValidationError as error:
+        raise InputError(f"'{folder / names.FAULT}': {first_problem(error)}") from error
     # Before the simulator starts, which takes long.
     saved = read_state(folder, told)
     session, _ = start_session(told.seed, execution, task)
-    found = _iterate(saved, folder, task, session, told)
-    if found is not None:
-        found.iteration = told.iteration
-    return told, found
+    trainer = make_trainer(
+        task, told.config_sha256, session, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
+    )
+    load_training_state(trainer, saved, folder / STATE)
+    try:
+        trainer.iterate()
+    except FaultError as error:
+        error.fault.iteration = told.iteration
+        return told, error.fault
+    return told, None
 
 
 def read_guard(folder: Path) -> tuple[GuardRecord, RunDir]:
@@ -70,23 +77,3 @@ def read_state(folder: Path, told: GuardRecord) -> Any:
     if not isinstance(saved.get("trainer"), dict):
         raise InputError(f"'{path}' holds no whole training state")
     return saved["trainer"]
-
-
-def _iterate(state: Any, folder: Path, task: TaskSpec, session: Session, told: GuardRecord) -> Fault | None:
-    """Repeat the whole iteration."""
-    trainer = make_trainer(
-        task, told.config_sha256, session, told.seed, nan_policy=told.nan_policy, max_env_resets=told.max_env_resets
-    )
-    load_training_state(trainer, state, folder / STATE)
-    try:
-        trainer.iterate()
-    except FaultError as error:
-        return error.fault
-    return None
-
-
-def _execution(folder: Path, device: str, threads: int) -> ExecutionCfg:
-    try:
-        return ExecutionCfg(device=device, threads=threads)
-    except ValidationError as error:
-        raise InputError(f"'{folder / names.FAULT}': {first_problem(error)}") from error

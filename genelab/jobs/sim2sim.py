@@ -20,7 +20,6 @@ from genelab.evaluation.episodes import run_episodes
 from genelab.evaluation.evaluate import IdlePolicy
 from genelab.evaluation.probe import fixed_commands, measure
 from genelab.export.runner import ExportedPolicy
-from genelab.jobs.evaluate import episodes_of
 from genelab.jobs.session import start_session
 from genelab.mdp.term import bind_function
 from genelab.records.contract import action_of, robot_of, timing_of
@@ -61,9 +60,9 @@ def judge(
     env = make_env(task, Purpose.evaluation(task, used), used.num_envs, session)
     driver = Driver(env, policy, task.agent.actor_groups, str(policy_file))
     begin = time.perf_counter()
-    episodes = episodes_of(run_episodes(env, driver, used.episodes), env.max_steps)
+    episodes = run_episodes(env, driver, used.episodes)
     wall_s = time.perf_counter() - begin
-    idle = episodes_of(run_episodes(env, IdlePolicy(env), used.episodes), env.max_steps)
+    idle = run_episodes(env, IdlePolicy(env), used.episodes)
     return Sim2SimRecord(
         schema="genelab/sim2sim/1",
         task=task.id,
@@ -93,7 +92,7 @@ class Driver:
     """
 
     def __init__(self, env: Env, policy: ExportedPolicy, groups: tuple[str, ...], source: str) -> None:
-        """Find the columns of the newest frames.
+        """Compare the observations.
 
         Args:
             env: the environment.
@@ -104,8 +103,7 @@ class Driver:
         Raises:
             InputError: if the environment shows other terms than the contract has.
         """
-        self._env, self._policy = env, policy
-        self._newest: dict[str, list[int]] = {}
+        self._env, self._policy, self._groups = env, policy, groups
         layout = env.layout()
         claimed = (policy.contract.observation, *policy.contract.goals)
         for group, each in zip(groups, claimed, strict=True):
@@ -116,8 +114,6 @@ class Driver:
             ]
             if told != found:
                 raise InputError(f"policy '{source}': input '{each.input.name}' is laid out otherwise than the task's")
-            newest = [row for row in rows if row.get("age", 0) == 0]
-            self._newest[group] = [column for row in newest for column in range(row["start"], row["stop"])]
 
     def __call__(self, observations: Observations) -> Tensor:
         """Actions. Call once a control step. Shape: (num_envs, num_actions).
@@ -125,13 +121,10 @@ class Driver:
         Raises:
             RunError: if an input is not the observation.
         """
-        rows = {group: observations[group].cpu() for group in self._newest}
-        frames = {
-            stack.name: rows[group][:, columns]
-            for stack, (group, columns) in zip(self._policy.stacks, self._newest.items(), strict=True)
-        }
+        rows = [observations[group].cpu() for group in self._groups]
+        frames = {stack.name: row[:, stack.columns] for stack, row in zip(self._policy.stacks, rows, strict=True)}
         inputs = self._policy.inputs(frames, (self._env.episode_step == 0).cpu())
-        for built, (group, whole) in zip(inputs, rows.items(), strict=True):
+        for group, built, whole in zip(self._groups, inputs, rows, strict=True):
             if not torch.equal(built, whole):
                 raise RunError(f"'{group}' as put together from frames by the policy's contract is another observation")
         return self._policy(inputs).to(self._env.device)

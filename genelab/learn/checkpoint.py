@@ -17,7 +17,8 @@ from genelab.config.base import Sha256
 from genelab.errors import DivergedError, InputError
 from genelab.records.arrays import Arrays, arrays_sha256
 from genelab.records.base import Record
-from genelab.records.files import short_problem
+from genelab.records.files import sha256_file, short_problem
+from genelab.records.run import TrainedCheckpoint
 from genelab.runs.run_dir import RunDir
 
 Tensors = dict[str, Tensor]
@@ -131,6 +132,17 @@ def require_finite(path: Path, checkpoint: Checkpoint) -> None:
         bad = non_finite(getattr(checkpoint, part))
         if bad:
             raise DivergedError(f"refusing to save '{path.name}': {part} tensor '{bad}' holds non-finite values")
+
+
+def claim_of(path: Path, checkpoint: Checkpoint) -> TrainedCheckpoint:
+    """What a record says about a checkpoint file, which lies in the directory of its run."""
+    return TrainedCheckpoint(
+        path=path.name,
+        sha256=sha256_file(path),
+        bytes=path.stat().st_size,
+        weights_sha256=checkpoint.weights_sha256,
+        iteration=checkpoint.iteration,
+    )
 
 
 def load_of_run(path: Path, run_dir: RunDir) -> Checkpoint:

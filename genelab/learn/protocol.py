@@ -110,9 +110,8 @@ class Backend(Protocol):
 
         Args:
             trainer: of this library.
-            demos: `obs_<group>` and `next_obs_<group>` for each group, shape (T, E, dim); `actions`, shape
-                (T, E, num_actions); `rewards`, `terminated` and `truncated`, shape (T, E). T control steps of E
-                environments.
+            demos: the arrays of a demonstration file by their names there, of T control steps of E environments:
+                shape (T, E, ...).
 
         Returns:
             How many transitions were added: none if the trainer has them already.

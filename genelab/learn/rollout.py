@@ -11,8 +11,7 @@ from torch import Tensor
 from genelab.envs.protocol import Env
 from genelab.envs.step import Observations, Step
 from genelab.errors import DivergedError
-from genelab.learn.diagnosis import first_culprit
-from genelab.learn.guard import FINITE, START, Fault, FaultError, Watch, all_finite
+from genelab.learn.guard import FINITE, START, Fault, FaultError, Watch, all_finite, clone_tree
 
 RETURN_WINDOW = 100
 """Finished episodes behind `episode_return` of the learning curve, as in rsl_rl."""
@@ -90,7 +89,7 @@ class RolloutGuard:
         error.actions = self.actions
         if error.fault.phase != "rollout":
             return
-        watch = first_culprit(self._env, start, error.actions)
+        watch = _first_culprit(self._env, start, error.actions)
         if watch.fault is not None:
             error.fault, error.tensors = watch.fault, {watch.fault.tensor: watch.tensor}
         error.fault.reproduced = watch.fault is not None
@@ -111,6 +110,42 @@ class RolloutGuard:
             fault = Fault("resets", "resets of broken environments", count, rule, START)
             fault.environments = torch.nonzero(self._env.broken_count).flatten().tolist()
             raise FaultError(fault, {"broken_count": self._env.broken_count.clone()})
+
+
+def _first_culprit(env: Env, state: dict[str, Tensor], actions: Sequence[Tensor]) -> Watch:
+    """Step an environment from a state until something is not normal that it does not reset by itself.
+
+    Draws depend on environment and step alone, so that the same actions lead to the same place.
+
+    Args:
+        env: an environment of the config and size that the state was taken from. Is left where it stops.
+        state: as `Env.state_dict` returned it.
+        actions: raw actions. Shape of each: (num_envs, num_actions).
+
+    Returns:
+        A watch, without a fault if nothing was wrong.
+    """
+    watch = Watch()
+    env.load_state_dict(clone_tree(state))
+    env.tap = watch
+    try:
+        with torch.inference_mode():
+            for watch.step, action in enumerate(actions):
+                broken = env.step(action).broken
+                if watch.fault is not None and not (env.resets_broken and _within(watch.fault, broken)):
+                    break
+                watch.fault = None
+    except DivergedError as error:
+        if watch.fault is None:
+            watch.give_up(str(error), error.environments)
+    finally:
+        env.tap = None
+    return watch
+
+
+def _within(fault: Fault, broken: Tensor) -> bool:
+    """Whether a fault shows in environments alone that were reset for it."""
+    return bool(broken[fault.environments].all())
 
 
 class EpisodeWindow:

@@ -1,19 +1,21 @@
 """The named lines below an entry's table."""
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from genelab.config.choices import choices
 from genelab.config.overrides import Override
 from genelab.config.snapshot import canonical_json
 from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
-from genelab.records.demo_source import chosen_file, collect_command
 from genelab.records.derived import LevelResult, by_level, metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
+from genelab.records.run import CollectedDemos
 from genelab.records.seed_files import SeedFiles
 from genelab.records.stamps import CodeStamp, HardwareStamp
 from genelab.show.text import cell, number, seconds, single
@@ -64,13 +66,13 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
 
 
 def _chosen(seed: SeedFiles, override: Override) -> str:
-    file = chosen_file(seed, override.path)
+    file = _chosen_file(seed, override.path)
     return f"{override.path} = {canonical_json(override.new)}" + (f" (sha256 `{file[1]}`)" if file else "")
 
 
 def _config(entry: CheckedEntry) -> str:
     digest = f"`{entry.record.config_sha256}`"
-    if not any(chosen_file(entry.seeds[0], override.path) for override in entry.record.overrides):
+    if not any(_chosen_file(entry.seeds[0], override.path) for override in entry.record.overrides):
         return digest
     return f"{digest}; the digest of a chosen file is part of it, so that another file makes another config"
 
@@ -79,10 +81,27 @@ def _demonstrations(entry: CheckedEntry) -> list[tuple[str, str]]:
     """How to get the demonstrations; nothing for a task that needs none."""
     if entry.record.demonstrations is None:
         return []
-    command = collect_command(entry.seeds[0], entry.record.demonstrations)
+    command = _collect_command(entry.seeds[0], entry.record.demonstrations)
     return [
         ("Demonstrations", f"`{cell(command)}` collects them again, to the same sha256 on the same kind of machine")
     ]
+
+
+def _chosen_file(seed: SeedFiles, path: str) -> tuple[str, str] | None:
+    """Place and SHA-256 of the file that a run chose under a dotted path; None if that is no chosen file."""
+    choice = dict(choices(seed.task)).get(path)
+    return (str(choice.value), choice.sha256) if choice and choice.sha256 else None
+
+
+def _collect_command(seed: SeedFiles, source: CollectedDemos) -> str:
+    """The command that collects the demonstrations of a run again."""
+    words = ["genelab", "collect-demos", seed.run.task, "--num-envs", str(source.num_envs)]
+    words += ["--steps", str(source.steps), "--seed", str(source.seed)]
+    for override in seed.run.overrides:
+        if override.path.startswith("env."):
+            words += ["--set", f"{override.path}={canonical_json(override.new)}"]
+    chosen = _chosen_file(seed, names.DEMO_PATH)
+    return shlex.join([*words, "--out", chosen[0] if chosen else "demos.safetensors"])
 
 
 def _over_seeds(record: EntryRecord) -> str:

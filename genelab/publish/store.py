@@ -1,11 +1,9 @@
 """The reference store: checked sweeps copied to `<store>/<task>/<entry>/`, append-only."""
 
-import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from genelab.records.check import CheckedEntry, Finding, check_entry, check_poli
 from genelab.records.entry import EntryHeader, EntryRecord
 from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
-from genelab.runs.files import disk_errors, try_lock, write_record
+from genelab.runs.files import disk_errors, write_record
 from genelab.runs.lock import locked
 
 UPSTREAM = "upstream"
@@ -88,8 +86,11 @@ def _publish(
 ) -> None:
     """Copy, check and record the files in a draft, and rename it. The caller holds the lock."""
     with disk_errors(target):
-        _remove_drafts(target.parent)
-        with _draft(target.parent) as draft:
+        # Of killed processes: the lock is ours.
+        for leftover in target.parent.glob(f"{names.DRAFT}*"):
+            shutil.rmtree(leftover)
+        draft = Path(tempfile.mkdtemp(prefix=names.DRAFT, dir=target.parent))
+        try:
             _copy(sources, draft)
             _require_portable(draft)
             sweep, seeds, findings = check_sweep(draft, None)
@@ -99,6 +100,8 @@ def _publish(
             write_record(draft / names.ENTRY, build_entry(header, sweep, seeds, draft))
             draft.chmod(0o755)
             draft.rename(target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def load_store(store: Path) -> list[CheckedEntry]:
@@ -155,33 +158,6 @@ def _require_clean(path: Path, findings: Sequence[Finding], *, allow_missing: bo
     if serious:
         more = f" (and {len(serious) - 1} more: genelab check {path})" if len(serious) > 1 else ""
         raise RunError(f"{serious[0]}{more}")
-
-
-@contextmanager
-def _draft(folder: Path) -> Generator[Path]:
-    """A directory of its own, removed unless it was renamed. Its sweep.json is locked from the start."""
-    draft = Path(tempfile.mkdtemp(prefix=names.DRAFT, dir=folder))
-    descriptor = os.open(draft / names.SWEEP, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        if not try_lock(descriptor):
-            raise RunError(f"'{draft}' is held by another process")
-        yield draft
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        os.close(descriptor)
-
-
-def _remove_drafts(folder: Path) -> None:
-    """Remove what killed processes left."""
-    for draft in folder.glob(f"{names.DRAFT}*"):
-        # One that its owner has renamed meanwhile is not there any more.
-        with suppress(FileNotFoundError):
-            descriptor = os.open(draft / names.SWEEP, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                if try_lock(descriptor):
-                    shutil.rmtree(draft, ignore_errors=True)
-            finally:
-                os.close(descriptor)
 
 
 def _is_same(record: EntryRecord, header: EntryHeader, sources: dict[str, Path]) -> bool:

@@ -27,7 +27,7 @@ from genelab.records.entry import (
 )
 from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
-from genelab.records.statistics import seed_interval, wilson
+from genelab.records.statistics import mean, sample_std, seed_interval, wilson
 from genelab.records.sweep import SweepRecord
 
 T = TypeVar("T")
@@ -164,16 +164,16 @@ def _option(command: Sequence[str], *spellings: str) -> list[str]:
 
 
 def _aggregate(runs: Sequence[SeedResult], seeds: Sequence[SeedFiles]) -> Aggregate:
-    over = seed_interval([run.metrics.return_mean for run in runs])
+    returns = [run.metrics.return_mean for run in runs]
     strengths = [run.curve.strength for run in runs if run.curve.strength is not None]
     return Aggregate(
         metric="return_mean",
-        n_seeds=over.n,
-        mean=over.mean,
-        std=over.std,
-        ci95=over.ci95,
-        min=over.minimum,
-        max=over.maximum,
+        n_seeds=len(returns),
+        mean=mean(returns),
+        std=sample_std(returns),
+        ci95=seed_interval(returns),
+        min=min(returns),
+        max=max(returns),
         consistency=consistency(strengths) if len(strengths) == len(runs) else None,
         success_wilson95=_wilson_of([seed.eval.episodes.success for seed in seeds]),
         success_at_end_wilson95=_wilson_of([seed.eval.episodes.success_at_end for seed in seeds]),

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genelab.config.agent import SacCfg
 from genelab.config.snapshot import canonical_json, differences, dump, one_line
@@ -44,12 +43,13 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
         how = "collect it again, with the --set env.* of the training"
         raise InputError(f"{where} was collected in another environment: {told}; {how}")
     _check_columns(where, demos, task)
-    for name, array in _floats(demos).items():
+    for name, array in demos.arrays.items():
         if not np.isfinite(array).all():
             raise InputError(f"{where} holds values in '{name}' that are not finite")
-    if (largest := float(np.abs(demos.actions).max())) > 1.0:
+    actions = demos.arrays["actions"]
+    if (largest := float(np.abs(actions).max())) > 1.0:
         raise InputError(f"{where} holds actions up to {largest:g}, they must lie between -1 and 1")
-    rows, room = len(demos.actions), task.agent.buffer_size
+    rows, room = len(actions), task.agent.buffer_size
     if rows > room:
         raise InputError(f"{where} holds {rows} transitions, agent.buffer_size = {room} has no room for them")
     return demos
@@ -73,9 +73,9 @@ def _check_columns(where: str, demos: Demos, task: TaskSpec) -> None:
     for group, rows in demos.header.layout.items():
         for row in rows:
             _check_term(where, f"'{row.name}' in '{group}'", row, dump(task.env.observations[group].terms[row.name]))
-    columns = len(task.env.action_columns)
-    if demos.actions.shape[1] != columns:
-        raise InputError(f"{where} has actions of {demos.actions.shape[1]} columns, the task {columns}")
+    columns, width = len(task.env.action_columns), demos.arrays["actions"].shape[1]
+    if width != columns:
+        raise InputError(f"{where} has actions of {width} columns, the task {columns}")
 
 
 def _check_term(where: str, name: str, row: LayoutRow, term: dict[str, Any]) -> None:
@@ -85,14 +85,6 @@ def _check_term(where: str, name: str, row: LayoutRow, term: dict[str, Any]) -> 
         if value != term[field]:
             told = f"{field} = {_short(value)} of {name}, the task has {_short(term[field])}"
             raise InputError(f"{where} has {told}")
-
-
-def _floats(demos: Demos) -> dict[str, NDArray[Any]]:
-    after = demos.transitions
-    assert after is not None
-    following = {f"next_observations/{group}": array for group, array in after.next_observations.items()}
-    own = {f"observations/{group}": array for group, array in demos.observations.items()}
-    return {**own, **following, "actions": demos.actions, "rewards": after.rewards}
 
 
 def _told(text: str) -> str:

@@ -14,7 +14,6 @@ A later writer may add fields to the header under the same schema; readers keep 
 meaning of a field or an array that stands here takes a new schema.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -156,41 +155,18 @@ class DemoHeader(_Open):
 
 
 @dataclass(frozen=True)
-class Transitions:
-    """What followed each row."""
-
-    next_observations: dict[str, NDArray[np.float32]]
-    """Observations after the step and before a reset, by group. Shape of each: (rows, width of the group)."""
-    rewards: NDArray[np.float32]
-    """Shape: (rows,)."""
-    terminated: NDArray[np.bool_]
-    """Whether the task ended the episode. Shape: (rows,)."""
-    truncated: NDArray[np.bool_]
-    """Whether the time limit alone ended it. Shape: (rows,)."""
-
-
-@dataclass(frozen=True)
 class Demos:
     """What a demonstration file holds."""
 
     header: DemoHeader
-    observations: dict[str, NDArray[np.float32]]
-    """Observations by group. Shape of each: (rows, width of the group)."""
-    actions: NDArray[np.float32]
-    """Shape: (rows, actions)."""
-    transitions: Transitions | None = None
-    """What followed each row; given exactly with the header's `collection`."""
+    arrays: Arrays
+    """Arrays by their names in the file; those of whole transitions exactly with the header's `collection`."""
 
 
 def encode_demos(demos: Demos) -> bytes:
     """Bytes of a demonstration file. Equal demonstrations give equal bytes."""
-    arrays: Arrays = {"actions": demos.actions}
-    arrays |= {f"{OBSERVATIONS}{group}": array for group, array in demos.observations.items()}
-    if (after := demos.transitions) is not None:
-        arrays |= {f"{NEXT_OBSERVATIONS}{group}": array for group, array in after.next_observations.items()}
-        arrays |= {"rewards": after.rewards, "terminated": after.terminated, "truncated": after.truncated}
     header = demos.header.model_dump(mode="json")
-    return encode(header.pop("schema"), header, arrays)
+    return encode(header.pop("schema"), header, demos.arrays)
 
 
 def read_demos(path: Path) -> Demos:
@@ -203,7 +179,8 @@ def read_demos(path: Path) -> Demos:
     document, arrays = read(path, SCHEMA)
     try:
         header = DemoHeader.model_validate_json(canonical_json(document), strict=True)
-        return _checked(header, arrays)
+        _require_arrays(header, arrays)
+        return Demos(header, arrays)
     except ValidationError as error:
         told = f"has a wrong header: {short_problem(error)}"
     except ValueError as error:
@@ -211,8 +188,8 @@ def read_demos(path: Path) -> Demos:
     raise InputError(f"demonstration file '{path}' {told}")
 
 
-def _checked(header: DemoHeader, arrays: Arrays) -> Demos:
-    """Put header and arrays together. Raises ValueError if they do not agree."""
+def _require_arrays(header: DemoHeader, arrays: Arrays) -> None:
+    """Raises ValueError if header and arrays do not agree."""
     rows, columns = actions.shape if (actions := arrays.get("actions", np.empty(0))).ndim == 2 else (0, 0)
     if 0 in (rows, columns):
         raise ValueError("has no 'actions' of one row and column or more")
@@ -224,24 +201,18 @@ def _checked(header: DemoHeader, arrays: Arrays) -> Demos:
         if rows != made.num_envs * made.steps:
             raise ValueError(f"has {rows} rows, its header tells of {made.steps} steps of {made.num_envs} environments")
         wanted |= {f"{NEXT_OBSERVATIONS}{n}": (np.float32, (rows, width)) for n, width in header.widths().items()}
-        wanted |= {
-            "rewards": (np.float32, (rows,)),
-            "terminated": (np.bool_, (rows,)),
-            "truncated": (np.bool_, (rows,)),
-        }
+        wanted |= {"rewards": (np.float32, (rows,)), **dict.fromkeys(("terminated", "truncated"), (np.bool_, (rows,)))}
     for name in sorted(wanted.keys() ^ arrays.keys()):
         raise ValueError(f"has no array '{name}'" if name in wanted else f"has an array '{name}' too many")
     for name, (dtype, shape) in wanted.items():
         if arrays[name].dtype != dtype or arrays[name].shape != shape:
             told = f"{arrays[name].dtype} of shape {arrays[name].shape}"
             raise ValueError(f"has '{name}' as {told}, must be {np.dtype(dtype)} of shape {shape}")
-    observations = {group: arrays[f"{OBSERVATIONS}{group}"] for group in header.layout}
-    after = None if made is None else _transitions(header.layout, made, arrays)
-    return Demos(header, observations, arrays["actions"], after)
+    if made is not None:
+        _require_episodes(made, arrays["terminated"], arrays["truncated"])
 
 
-def _transitions(groups: Iterable[str], collection: Collection, arrays: Arrays) -> Transitions:
-    terminated, truncated = arrays["terminated"], arrays["truncated"]
+def _require_episodes(collection: Collection, terminated: NDArray[np.bool_], truncated: NDArray[np.bool_]) -> None:
     if bool((terminated & truncated).any()):
         raise ValueError("has a row that is both 'terminated' and 'truncated'")
     ended = terminated | truncated
@@ -249,5 +220,3 @@ def _transitions(groups: Iterable[str], collection: Collection, arrays: Arrays) 
         raise ValueError("ends in the middle of an episode: its last step must end one in every environment")
     if collection.episodes != int(ended.sum()):
         raise ValueError(f"has {int(ended.sum())} ends of episodes, its header tells of {collection.episodes}")
-    following = {group: arrays[f"{NEXT_OBSERVATIONS}{group}"] for group in groups}
-    return Transitions(following, arrays["rewards"], terminated, truncated)

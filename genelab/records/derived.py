@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from genelab.records.eval import AboveIdle, Baseline, Episodes, Metrics, RoundTrip
+from genelab.records.eval import Baseline, Episodes, EvalRecord, Metrics, RoundTrip
 from genelab.records.statistics import above_idle, mean, population_std, wilson
 
 
@@ -83,11 +83,6 @@ def baseline_of(episodes: Episodes) -> Baseline:
     return Baseline(episodes=episodes, metrics=metrics_of(episodes))
 
 
-def above_idle_of(episodes: Episodes, idle: Episodes) -> AboveIdle:
-    """Verdict on a policy's episodes against the idle ones."""
-    return AboveIdle.model_validate(above_idle(episodes.return_, idle.return_)._asdict())
-
-
 def success_above_idle(episodes: Episodes, idle: Episodes) -> bool | None:
     """Whether the success rate is clearly above idle's, which is luck: their 95 % Wilson intervals do not meet.
 
@@ -113,6 +108,16 @@ def no_better_than_idle(episodes: Episodes, idle: Episodes) -> tuple[str, ...] |
         if not above_idle([-v for v in episodes.measures[name]], [-v for v in idle.measures[name]]).passed
     ]
     return tuple(worse) if names else None
+
+
+def unproven(record: EvalRecord) -> list[str]:
+    """What the numbers of a record do not prove: what is not clearly better than doing nothing."""
+    idle = record.baselines.idle.episodes
+    found = [] if record.above_idle.passed else ["not clearly above doing nothing"]
+    if success_above_idle(record.episodes, idle) is False:
+        found.append("success not clearly above that of doing nothing")
+    worse = no_better_than_idle(record.episodes, idle) or ()
+    return found + [f"{name} not clearly below that of doing nothing" for name in worse]
 
 
 def round_trip_of(

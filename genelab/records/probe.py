@@ -38,20 +38,12 @@ class ProbeCase(Record):
 
     @model_validator(mode="after")
     def _follows_from_its_columns(self) -> Self:
-        if self.derived != (self.share_median, self.share_p10, self.falls, self.following):
-            raise ValueError(f"case '{self.name}': its numbers do not follow from its columns")
-        return self
-
-    @property
-    def derived(self) -> tuple[float, float, int, int]:
-        """Median and 10th percentile of the share, falls and following, from the columns.
-
-        Raises:
-            ValueError: if the columns are not of one length.
-        """
         if len(self.achieved) != len(self.fell):
             raise ValueError(f"case '{self.name}': {len(self.achieved)} values for {len(self.fell)} environments")
-        return _derived(self.command, self.achieved, self.fell)
+        derived = _derived(self.command, self.achieved, self.fell)
+        if derived != (self.share_median, self.share_p10, self.falls, self.following):
+            raise ValueError(f"case '{self.name}': its numbers do not follow from its columns")
+        return self
 
 
 class ProbeRecord(Record):

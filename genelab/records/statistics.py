@@ -1,31 +1,16 @@
-"""Statistics over episodes and over seeds: plain numbers in, plain numbers out. Formulas: docs/statistics.md."""
+"""Statistics over episodes and over seeds. Formulas: docs/statistics.md."""
 
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
+from genelab.records.eval import AboveIdle
+
 IDLE_MARGIN = 0.05
 """Share of the larger absolute mean by which a return must exceed idle to count as clearly above it."""
 LEVEL = 0.95
 """Confidence level of every interval and bound."""
-
-
-class SeedInterval(NamedTuple):
-    """A quantity over seeds."""
-
-    n: int
-    """Seeds."""
-    mean: float
-    """Mean over seeds."""
-    std: float | None
-    """Sample standard deviation over seeds (ddof = 1); None for n < 2."""
-    ci95: tuple[float, float] | None
-    """95 % Student-t interval of the mean; None for n < 2."""
-    minimum: float
-    """Smallest seed."""
-    maximum: float
-    """Largest seed."""
 
 
 class Sample(NamedTuple):
@@ -37,19 +22,6 @@ class Sample(NamedTuple):
     """Mean."""
     population_std: float
     """Population standard deviation (ddof = 0)."""
-
-
-class Excess(NamedTuple):
-    """A return against the idle baseline."""
-
-    passed: bool
-    """Whether the lower bound exceeds the threshold."""
-    difference: float
-    """Mean minus idle mean."""
-    lower_bound: float | None
-    """One-sided 95 % lower bound of the difference; None if either side has fewer than two episodes."""
-    threshold: float
-    """5 % of the larger absolute mean."""
 
 
 def mean(values: Sequence[float]) -> float:
@@ -69,8 +41,8 @@ def sample_std(values: Sequence[float]) -> float | None:
     return spread * math.sqrt(n / (n - 1)) if n > 1 else None
 
 
-def seed_interval(values: Sequence[float]) -> SeedInterval:
-    """Student-t interval of the mean over seeds: mean ± t(0.975, n - 1) s / sqrt(n).
+def seed_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95 % Student-t interval of the mean over seeds: mean ± t(0.975, n - 1) s / sqrt(n); None for n < 2.
 
     A percentile bootstrap under-covers at n = 3..5, which is why there is none.
 
@@ -78,11 +50,10 @@ def seed_interval(values: Sequence[float]) -> SeedInterval:
         ValueError: if there is no value or a non-finite one.
     """
     n, center, std = len(values), mean(values), sample_std(values)
-    interval = None
-    if std is not None:
-        half = _t_quantile(n - 1, 0.5 + LEVEL / 2) * std / math.sqrt(n)
-        interval = (center - half, center + half)
-    return SeedInterval(n, center, std, interval, min(values), max(values))
+    if std is None:
+        return None
+    half = _t_quantile(n - 1, 0.5 + LEVEL / 2) * std / math.sqrt(n)
+    return center - half, center + half
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -105,12 +76,12 @@ def sample(returns: Sequence[float]) -> Sample:
     return Sample(len(returns), mean(returns), population_std(returns))
 
 
-def above_idle(returns: Sequence[float], idle_returns: Sequence[float]) -> Excess:
+def above_idle(returns: Sequence[float], idle_returns: Sequence[float]) -> AboveIdle:
     """Whether returns are clearly above those of an idle policy: see `excess`."""
     return excess(sample(returns), sample(idle_returns))
 
 
-def excess(policy: Sample, idle: Sample) -> Excess:
+def excess(policy: Sample, idle: Sample) -> AboveIdle:
     """Whether the Welch 95 % one-sided lower bound of the difference exceeds 5 % of the larger absolute mean.
 
     The margin is what counts: 39.994 against an idle 39.991 is significant, and worth nothing.
@@ -118,7 +89,7 @@ def excess(policy: Sample, idle: Sample) -> Excess:
     difference = policy.mean - idle.mean
     threshold = IDLE_MARGIN * max(abs(policy.mean), abs(idle.mean))
     if min(policy.n, idle.n) < 2:
-        return Excess(False, difference, None, threshold)
+        return AboveIdle(passed=False, difference=difference, lower_bound=None, threshold=threshold)
     # Squared standard errors of the two means; population variance / (n - 1) = sample variance / n.
     a, b = (part.population_std**2 / (part.n - 1) for part in (policy, idle))
     bound = difference
@@ -127,7 +98,7 @@ def excess(policy: Sample, idle: Sample) -> Excess:
         share = a / (a + b)
         degrees = 1.0 / (share**2 / (policy.n - 1) + (1.0 - share) ** 2 / (idle.n - 1))
         bound -= _t_quantile(degrees, LEVEL) * math.sqrt(a + b)
-    return Excess(bound > threshold, difference, bound, threshold)
+    return AboveIdle(passed=bound > threshold, difference=difference, lower_bound=bound, threshold=threshold)
 
 
 def _t_quantile(degrees: float, probability: float) -> float:

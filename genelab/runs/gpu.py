@@ -8,6 +8,8 @@ from typing import Any
 
 from genelab.records.stamps import GpuStamp
 
+nvml: Any = importlib.import_module("pynvml")
+"""NVIDIA's binding, which ships no types. It loads the driver's library at `nvmlInit`."""
 _log = logging.getLogger(__name__)
 
 
@@ -19,9 +21,6 @@ def visible_gpus() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
-    nvml = _nvml()
-    if nvml is None:
-        return []
     try:
         nvml.nvmlInit()
         handles = (nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount()))
@@ -32,27 +31,26 @@ def visible_gpus() -> list[str]:
         _log.warning("warning: the NVIDIA driver does not say which GPUs there are (%s); seeds share the first", error)
         return []
     finally:
-        _shutdown(nvml)
+        _shutdown()
 
 
 def gpu_stamp(index: int) -> GpuStamp:
     """The CUDA device `index` of this process; what the driver does not tell is null. Imports torch."""
     torch: Any = importlib.import_module("torch")
     properties = torch.cuda.get_device_properties(index)
-    driver = cuda_driver = power_mw = mig = ecc = None
-    if nvml := _nvml():
-        try:
-            _readable("nvmlInit")
-            driver = _readable("nvmlSystemGetDriverVersion")
-            cuda_driver = _readable("nvmlSystemGetCudaDriverVersion")
-            # By UUID, since CUDA_VISIBLE_DEVICES renumbers what torch sees but not what NVML does.
-            handle = _readable("nvmlDeviceGetHandleByUUID", f"GPU-{getattr(properties, 'uuid', None)}")
-            if handle is not None:
-                power_mw = _readable("nvmlDeviceGetEnforcedPowerLimit", handle)
-                mig = _readable("nvmlDeviceGetMigMode", handle)
-                ecc = _readable("nvmlDeviceGetEccMode", handle)
-        finally:
-            _shutdown(nvml)
+    power_mw = mig = ecc = None
+    try:
+        _readable("nvmlInit")
+        driver = _readable("nvmlSystemGetDriverVersion")
+        cuda_driver = _readable("nvmlSystemGetCudaDriverVersion")
+        # By UUID, since CUDA_VISIBLE_DEVICES renumbers what torch sees but not what NVML does.
+        handle = _readable("nvmlDeviceGetHandleByUUID", f"GPU-{getattr(properties, 'uuid', None)}")
+        if handle is not None:
+            power_mw = _readable("nvmlDeviceGetEnforcedPowerLimit", handle)
+            mig = _readable("nvmlDeviceGetMigMode", handle)
+            ecc = _readable("nvmlDeviceGetEccMode", handle)
+    finally:
+        _shutdown()
     return GpuStamp(
         name=properties.name,
         count_visible=torch.cuda.device_count(),
@@ -67,24 +65,15 @@ def gpu_stamp(index: int) -> GpuStamp:
     )
 
 
-def _nvml() -> Any:
-    """NVIDIA's binding, which ships no types; None without it."""
-    try:
-        return importlib.import_module("pynvml")
-    except ImportError:
-        return None
-
-
 def _readable(query: str, *arguments: Any) -> Any:
     """Result of an NVML query; None where this driver, this device or this user cannot answer it."""
-    nvml = _nvml()
     try:
         return getattr(nvml, query)(*arguments)
     except nvml.NVMLError:
         return None
 
 
-def _shutdown(nvml: Any) -> None:
+def _shutdown() -> None:
     # One that never came up cannot be shut down.
     with suppress(nvml.NVMLError):
         nvml.nvmlShutdown()

@@ -7,7 +7,6 @@ data is not drawn again.
 """
 
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from genelab.config.snapshot import sha256_json
 from genelab.config.task import TaskSpec
 from genelab.records.check import CheckedEntry
+from genelab.show.svg import svg
 from genelab.show.text import single
 
 STYLE_VERSION = 2
@@ -49,7 +49,7 @@ def _stages(task: TaskSpec) -> list[tuple[str | None, int, int]]:
 def draw(entry: CheckedEntry) -> str:
     """SVG text of an entry's picture. Equal entries give equal text on one machine."""
     data = curve_data(entry)
-    head, _, body = _svg(data).partition("\n")
+    head, _, body = svg(7.0, 3.6, lambda figure: _fill(figure, data)).partition("\n")
     mark = f"<!-- genelab curves: data {sha256_json(data)} drawing {_digest(head, body)} -->"
     return f"{head}\n{mark}\n{body}"
 
@@ -82,37 +82,23 @@ def _digest(head: str, body: str) -> str:
     return hashlib.sha256(f"{head}\n{body}".encode()).hexdigest()
 
 
-def _svg(data: dict[str, Any]) -> str:
-    import matplotlib.style
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    # Defaults first: a user's matplotlibrc must not show. Text stays text, so that no font goes into the file.
-    style: Any = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
-    with matplotlib.style.context("default"), rc_context(style):
-        figure: Any = Figure(figsize=(7.0, 3.6), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes: Any = figure.add_subplot()
-        for number, (seed, iterations, returns) in enumerate(data["seeds"]):
-            rows = list(zip(iterations, returns, strict=True))
-            for _, begin, end in data["stages"]:
-                # Each stage has rewards of its own: no line leads from one to the next.
-                own = [(i + 1, value) for i, value in rows if begin <= i < end]
-                label = f"seed {seed}" if end == data["budget"] else None
-                axes.plot(*zip(*own, strict=True), linewidth=1.4, color=f"C{number % 10}", label=label) if own else None
-        _stage_lines(axes, data["stages"])
-        _idle_line(axes, data["idle"], data["stages"][-1][1], data["budget"])
-        axes.set_xlim(0, data["budget"])
-        axes.set_xlabel("iterations done")
-        axes.set_ylabel("return of the last 100 training episodes")
-        axes.set_title(f"{data['task']} ({data['entry']})", fontsize=10)
-        axes.grid(visible=True, alpha=0.3)
-        axes.legend(fontsize=8, loc="best")
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    # Trailing blanks would make editors and hooks change the file.
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+def _fill(figure: Any, data: dict[str, Any]) -> None:
+    axes: Any = figure.add_subplot()
+    for number, (seed, iterations, returns) in enumerate(data["seeds"]):
+        rows = list(zip(iterations, returns, strict=True))
+        for _, begin, end in data["stages"]:
+            # Each stage has rewards of its own: no line leads from one to the next.
+            own = [(i + 1, value) for i, value in rows if begin <= i < end]
+            label = f"seed {seed}" if end == data["budget"] else None
+            axes.plot(*zip(*own, strict=True), linewidth=1.4, color=f"C{number % 10}", label=label) if own else None
+    _stage_lines(axes, data["stages"])
+    _idle_line(axes, data["idle"], data["stages"][-1][1], data["budget"])
+    axes.set_xlim(0, data["budget"])
+    axes.set_xlabel("iterations done")
+    axes.set_ylabel("return of the last 100 training episodes")
+    axes.set_title(f"{data['task']} ({data['entry']})", fontsize=10)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize=8, loc="best")
 
 
 def _stage_lines(axes: Any, stages: Sequence[tuple[str, int, int]]) -> None:

@@ -1,12 +1,12 @@
 """One picture per group: range, spread and bound of every column, and where flags are."""
 
-import io
 import re
 from pathlib import Path
 from typing import Any
 
 from genelab.records.inspection import InspectedColumn, InspectedGroup, Inspection
 from genelab.runs.files import disk_errors, write_atomic
+from genelab.show.svg import svg
 
 SOUND, FLAGGED = "#1f77b4", "#d62728"
 
@@ -31,23 +31,14 @@ def write_pictures(inspection: Inspection, folder: Path) -> list[Path]:
 
 def draw(group: InspectedGroup, title: str) -> str:
     """SVG text of a group. Every column has an axis of its own, as units differ."""
-    import matplotlib.style
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
 
-    style: Any = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
-    with matplotlib.style.context("default"), rc_context(style):
-        height = 0.55 * len(group.columns) + 0.9
-        figure: Any = Figure(figsize=(8.0, height), layout="constrained")
-        FigureCanvasSVG(figure)
+    def fill(figure: Any) -> None:
         figure.suptitle(f"{title}\nline: range, bar: mean ± std, dashes: bound, red: flagged", fontsize=9)
         all_axes = figure.subplots(len(group.columns), 1, squeeze=False)[:, 0]
         for axes, column in zip(all_axes, group.columns, strict=True):
             _draw_column(axes, column)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+    return svg(8.0, 0.55 * len(group.columns) + 0.9, fill)
 
 
 def _draw_column(axes: Any, column: InspectedColumn) -> None:

@@ -1,11 +1,11 @@
 """Table and picture of a probe."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from genelab.records.probe import ProbeCase, ProbeRecord
 from genelab.records.seed_files import SeedFiles
+from genelab.show.svg import svg
 from genelab.show.table import table_lines
 
 FELL, STANDING = "#d62728", "#1f77b4"
@@ -59,15 +59,8 @@ def _whole(values: Sequence[int]) -> str:
 
 def draw(record: ProbeRecord) -> str:
     """SVG text: every environment's share of each command; the median as a bar, red whoever fell."""
-    import matplotlib.style
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
 
-    style: Any = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
-    with matplotlib.style.context("default"), rc_context(style):
-        figure: Any = Figure(figsize=(8.0, 0.45 * len(record.cases) + 1.2), layout="constrained")
-        FigureCanvasSVG(figure)
+    def fill(figure: Any) -> None:
         axes = figure.subplots()
         axes.set_title(f"{record.task}, seed {record.seed}: share of the command achieved", fontsize=9)
         for row, case in enumerate(record.cases):
@@ -81,6 +74,5 @@ def draw(record: ProbeRecord) -> str:
         axes.set_yticks(range(len(record.cases)), [case.name for case in record.cases], fontsize=8)
         axes.invert_yaxis()
         axes.tick_params(labelsize=7)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+    return svg(8.0, 0.45 * len(record.cases) + 1.2, fill)

@@ -16,7 +16,7 @@ from genelab.runs.files import disk_errors
 from genelab.runs.lock import locked, wait_until_free
 from genelab.sweep.book import Book
 from genelab.sweep.executors import Executor, Job, Phase
-from genelab.sweep.live import View, only_shown
+from genelab.sweep.live import LineView, only_shown
 from genelab.sweep.plan import SeedPlan, SweepPlan
 from genelab.sweep.stop import StopRequest, stop_requests
 from genelab.worker.stop import STOPPED
@@ -27,7 +27,7 @@ _RUNNING: dict[Phase, SeedState] = {"train": "training", "evaluate": "evaluating
 _DONE: dict[Phase, RunStatus] = {"train": "trained", "evaluate": "finished"}
 
 
-def launch(plan: SweepPlan, argv: Sequence[str], view: View, executor: Executor) -> int:
+def launch(plan: SweepPlan, argv: Sequence[str], view: LineView, executor: Executor) -> int:
     """Run a plan to its end and return the exit code: 0, 1 if a seed failed, 128 + signal if stopped.
 
     Args:
@@ -68,7 +68,7 @@ class _Running:
 
 
 class _Launcher:
-    def __init__(self, plan: SweepPlan, argv: tuple[str, ...], view: View, executor: Executor) -> None:
+    def __init__(self, plan: SweepPlan, argv: tuple[str, ...], view: LineView, executor: Executor) -> None:
         self._plan = plan
         self._view = view
         self._executor = executor
@@ -176,7 +176,7 @@ class _Launcher:
         self._view.refresh(self._book.record)
 
 
-def _wait_for_orphans(plan: SweepPlan, view: View) -> None:
+def _wait_for_orphans(plan: SweepPlan, view: LineView) -> None:
     """A launcher that was killed leaves children that still save their state: it is theirs to finish."""
     for seed in plan.seeds:
         if seed.action != "skip" and seed.path.is_dir():

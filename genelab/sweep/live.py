@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import click
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, ValidationError
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
-from genelab.records.derived import no_better_than_idle, success_above_idle
+from genelab.records.derived import unproven
 from genelab.records.eval import EvalRecord, Metrics
 from genelab.records.files import read_record
 from genelab.records.sweep import SeedEntry, SeedState, SweepRecord
@@ -81,11 +81,7 @@ def describe_evaluation(eval_file: Path) -> str:
     """One line on a seed's record: return beside what doing nothing earns."""
     record = read_record(eval_file, EvalRecord)
     metrics, idle = record.metrics, record.baselines.idle.metrics
-    verdict = "" if record.above_idle.passed else "  ** not clearly above idle **"
-    if success_above_idle(record.episodes, record.baselines.idle.episodes) is False:
-        verdict += "  ** success not clearly above idle's **"
-    if worse := no_better_than_idle(record.episodes, record.baselines.idle.episodes):
-        verdict += f"  ** {' and '.join(worse)} not clearly below idle's **"
+    verdict = "".join(f"  ** {text} **" for text in unproven(record))
     return (
         f"return {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
         f"{_success(metrics)}, idle {idle.return_mean:.3f}{_success(idle)}{verdict}"
@@ -99,28 +95,8 @@ def _success(metrics: Metrics) -> str:
     return f", success {metrics.success_rate:.1%}" + ("" if at_end is None else f" (at the end {at_end:.1%})")
 
 
-class View(Protocol):
-    """Shows a sweep."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def refresh(self, record: SweepRecord) -> None:
-        """Show what is new. Called many times a second."""
-        ...
-
-    def say(self, line: str) -> None:
-        """Show a line that stays."""
-        ...
-
-    def describe(self, entry: SeedEntry) -> str:
-        """One line on where a seed stands."""
-        ...
-
-
 class LineView:
-    """One line per change of state and per tenth of the budget."""
+    """Shows a sweep by one line per change of state and per tenth of the budget."""
 
     interval_s = LINE_INTERVAL_S
 
@@ -144,7 +120,7 @@ class LineView:
 
     @only_shown()
     def refresh(self, record: SweepRecord) -> None:
-        """Print the changes of state, and now and then the progress."""
+        """Print the changes of state, and now and then the progress. Called many times a second."""
         changed = [entry for entry in record.seeds if entry.state != self._states.get(entry.seed, "planned")]
         for entry in changed:
             self._states[entry.seed] = entry.state
@@ -231,7 +207,7 @@ class TableView(LineView):
         self._live.update(table, refresh=True)
 
 
-def view_for(plan: SweepPlan) -> View:
+def view_for(plan: SweepPlan) -> LineView:
     """The table on a terminal that can draw it, lines elsewhere."""
     console = Console()
     drawn = sys.stdout.isatty() and not console.is_dumb_terminal and console.width >= TABLE_WIDTH

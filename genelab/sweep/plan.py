@@ -1,6 +1,7 @@
 """What a launch will do to each seed, decided before anything is written."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Literal
 
 from genelab.config.base import Choice
 from genelab.config.choices import choices, require_made
-from genelab.config.fit import taken_over
+from genelab.config.fit import misfit, taken_over
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.snapshot import canonical_json, config_sha256, differences, dump
@@ -17,13 +18,12 @@ from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.eval import EvalRecord
-from genelab.records.files import read_record
-from genelab.records.run import ParentRef, RunRecord
+from genelab.records.files import read_record, sha256_file
+from genelab.records.run import ParentRef, RunRecord, TrainedCheckpoint
 from genelab.records.sweep import SweepRecord
 from genelab.runs.files import TEMPORARIES, require_writable
 from genelab.runs.hardware import usable_cores
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.parents import parent_of
 
 Action = Literal["train", "resume", "retry", "evaluate", "skip"]
 
@@ -149,9 +149,51 @@ def make_plan(
     log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)
     sha256 = config_sha256(task)
-    parent = None if checkpoint is None else parent_of(checkpoint, log_dir, task)
+    parent = None if checkpoint is None else _parent_of(checkpoint, log_dir, task)
     seeds, planned = _stand(task, sha256, log_dir, execution, cfg, parent)
     return SweepPlan(task, tuple(overrides), sha256, log_dir, execution, cfg, parent, seeds, planned)
+
+
+def _parent_of(checkpoint: Path, log_dir: Path, task: TaskSpec) -> ParentRef:
+    """What seeds of `task` start from, given as a checkpoint that lies in its run directory.
+
+    Args:
+        checkpoint: policy at the end of that training, or of one of its stages.
+        log_dir: directory of the sweep of those seeds.
+        task: what they are trained on.
+
+    Raises:
+        InputError: if there is no such file of a training around it, or its policy does not fit.
+    """
+    run_dir = RunDir(checkpoint.parent)
+    if not checkpoint.is_file() or not run_dir.exists():
+        raise InputError(f"parent checkpoint '{checkpoint}': there is no such file with a run.json beside it")
+    record, trained_on = run_dir.load(), run_dir.task()
+    left: dict[str | None, TrainedCheckpoint | None] = {stage.name: stage.checkpoint for stage in record.stages}
+    left[None] = record.checkpoint
+    found = [(name, left_by) for name, left_by in left.items() if left_by and left_by.path == checkpoint.name]
+    if not found:
+        raise InputError(f"parent checkpoint '{checkpoint}' is not what a finished training or one of its stages left")
+    stage, trained = found[0]
+    if stage not in (name for name, _ in trained_on.line()):
+        raise InputError(f"parent checkpoint '{checkpoint}': its run.json names the stage '{stage}', its task has none")
+    if told := misfit(trained_on.stage(stage), task.line()[0][1]):
+        raise InputError(f"parent checkpoint '{checkpoint}' of '{record.task}': there, {told}")
+    if (sha256 := sha256_file(checkpoint)) != trained.sha256:
+        raise InputError(f"parent checkpoint '{checkpoint}' was changed: sha256 {trained.sha256} -> {sha256}")
+    return ParentRef(
+        task=record.task,
+        task_version=record.task_version,
+        variant=trained_on.variant,
+        stage=stage,
+        seed=record.seed,
+        config_sha256=record.config_sha256,
+        # The same from every seed's directory.
+        path=os.path.relpath(checkpoint, log_dir / "seed"),
+        sha256=trained.sha256,
+        weights_sha256=trained.weights_sha256,
+        iteration=trained.iteration,
+    )
 
 
 def _stand(

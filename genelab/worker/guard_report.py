@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from genelab.records.run import RunRecord
 from genelab.runs.files import disk_errors, write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 
-_OLD = "old-"
 SUMMARY = "summary.txt"
 LAST_GOOD, TENSORS = "last_good", "tensors.safetensors"
 
@@ -48,34 +48,24 @@ def write_report(run_dir: RunDir, trainer: Trainer, error: FaultError) -> Path:
     """
     folder = run_dir.path / names.GUARD / str(error.fault.iteration)
     draft = folder.with_name(f"{names.DRAFT}{folder.name}")
+    old = folder.with_name(f"{names.DRAFT}old-{folder.name}")
     try:
         with disk_errors(folder):
-            # What a killed writer left. One that was killed between its last two steps had the old report aside.
-            aside = folder.with_name(f"{names.DRAFT}{_OLD}{folder.name}")
-            if aside.is_dir() and not folder.exists():
-                aside.rename(folder)
+            # What a killed writer left.
             for leftover in folder.parent.glob(f"{names.DRAFT}*"):
                 shutil.rmtree(leftover)
             draft.mkdir(parents=True)
         _write_files(draft, folder, run_dir, trainer, error)
         with disk_errors(folder):
-            _replace(folder, draft)
-    except BaseException:
-        # The report of before is intact, and what there is of this one only takes space.
+            # What an earlier attempt found here may be another fault, with other files.
+            if folder.exists():
+                folder.rename(old)
+            draft.rename(folder)
+    finally:
+        # The report of before is intact after an error, and what there is of this one only takes space.
         shutil.rmtree(draft, ignore_errors=True)
-        raise
+    shutil.rmtree(old, ignore_errors=True)
     return folder
-
-
-def _replace(folder: Path, draft: Path) -> None:
-    """Put a complete report in its place. What an earlier attempt found here may be another fault, with other files."""
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    old = folder.with_name(f"{names.DRAFT}{_OLD}{folder.name}")
-    folder.rename(old)
-    draft.rename(folder)
-    shutil.rmtree(old)
 
 
 def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: Trainer, error: FaultError) -> None:
@@ -85,24 +75,16 @@ def _write_files(draft: Path, folder: Path, run_dir: RunDir, trainer: Trainer, e
     last_good = draft / f"{LAST_GOOD}{run_dir.final_checkpoint.suffix}"
     trainer.save(last_good)
     save_state(draft / STATE, SCHEMA, {"config_sha256": run.config_sha256, "trainer": error.start})
+    told: dict[str, Any] = asdict(fault) | {"value": str(fault.value), "environments": tuple(fault.environments)}
     record = GuardRecord(
         schema="genelab/guard/2",
         task=run.task,
         seed=run.seed,
         config_sha256=run.config_sha256,
-        phase=fault.phase,
-        iteration=fault.iteration,
-        step=fault.step,
-        mini_batch=fault.mini_batch,
-        tensor=fault.tensor,
-        value=str(fault.value),
-        rule=fault.rule,
-        environments=tuple(fault.environments),
-        last_normal=fault.last_normal,
+        **told,
         nan_policy=run.execution.requested.nan_policy,
         max_env_resets=resets_left(run),
         device=str(trainer.env.device),
-        reproduced=fault.reproduced,
         found_at=datetime.now(UTC),
     )
     write_atomic(draft / SUMMARY, _summary(folder, fault, last_good.name))

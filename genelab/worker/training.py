@@ -17,14 +17,14 @@ from genelab.jobs.demonstrations import prefill
 from genelab.jobs.session import start_session
 from genelab.jobs.trainer import load_training_state, make_trainer
 from genelab.learn.backend import backend_of
-from genelab.learn.checkpoint import load
+from genelab.learn.checkpoint import claim_of, load
 from genelab.learn.guard import FaultError
 from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.protocol import Trainer
 from genelab.learn.round_trip import write_round_trip
 from genelab.learn.state import load_state, save_state
 from genelab.records.files import sha256_file
-from genelab.records.run import RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
+from genelab.records.run import RunRecord, StageRecord, TrainTiming
 from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
@@ -207,20 +207,13 @@ def _finish(
     """Save the policy and close the attempt. Of the last stage, note what it earns before it leaves memory."""
     record = run_dir.load()
     path = run_dir.stage_checkpoint(stage) if stage else run_dir.final_checkpoint
-    final = trainer.save(path)
-    checkpoint = TrainedCheckpoint(
-        path=path.name,
-        sha256=sha256_file(path),
-        bytes=path.stat().st_size,
-        weights_sha256=final.weights_sha256,
-        iteration=trainer.iteration,
-    )
+    checkpoint = claim_of(path, trainer.save(path))
     guards = _counters(record, trainer)
     if stage:
         done = StageRecord(name=stage, checkpoint=checkpoint, timing=timing, guards=guards)
         changes: dict[str, Any] = {"status": "stage_done", "stages": (*record.stages, done)}
     else:
-        _write_round_trip(run_dir.round_trip_file, task, trainer, session, final.weights_sha256)
+        _write_round_trip(run_dir.round_trip_file, task, trainer, session, checkpoint.weights_sha256)
         changes = {"status": "trained", "checkpoint": checkpoint, "timing": timing}
     run_dir.end_attempt("finished", to_iteration=trainer.iteration, wall_s=wall_s, guards=guards, **changes)
     if stage:
@@ -236,7 +229,7 @@ def _write_round_trip(path: Path, task: TaskSpec, trainer: Trainer, session: Ses
     recorder = Recorder(groups)
     policy = DeterministicPolicy(trainer.actor(), session.device, groups)
     table = run_episodes(env, policy, count, recorder)
-    write_round_trip(path, weights, table.returns, recorder.rows())
+    write_round_trip(path, weights, table.return_, recorder.rows())
 
 
 def _counters(record: RunRecord, trainer: Trainer) -> dict[str, int]:

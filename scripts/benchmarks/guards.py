@@ -32,9 +32,9 @@ PPO = (
 )
 SAC = (
     "learn/sb3/trainer.py:_state_but_buffer",
-    "learn/sb3/store.py:mark",
+    "learn/sb3/buffer.py:mark",
+    "learn/sb3/buffer.py:_keep",
     "learn/sb3/sac.py:_require_normal",
-    "learn/sb3/journal.py:keep",
 )
 """Functions of the guards, by file and name. None is called within another."""
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3 import HerReplayBuffer
 
 from benchmarks.common import in_turns, print_head, print_ratio, seconds
-from genelab.learn.sb3.replay import GoalReplayBuffer
-from genelab.learn.sb3.vec_env import GoalVecEnv
+from genelab.learn.sb3.buffer import GoalReplayBuffer
 
 STEPS = 100
 """Control steps of an episode."""
@@ -34,6 +34,10 @@ class Goals:
         far = (achieved - desired).norm(dim=1) > 0.05
         return 0.2 * ((achieved[:, 2] - 0.02) / 0.1).clamp(0.0, 1.0) - far.float()
 
+    def env_method(self, name: str, achieved: Any, desired: Any, *_: Any, **__: Any) -> list[Any]:
+        """Judge goals as the library asks for it."""
+        return [self.compute_reward(torch.as_tensor(achieved), torch.as_tensor(desired)).numpy()]
+
     def relabel(self, observation: torch.Tensor, achieved: torch.Tensor, desired: torch.Tensor) -> torch.Tensor:
         """Write the goal and the way to it."""
         return torch.cat([observation[:, :24], desired, desired - achieved, observation[:, 30:]], 1)
@@ -55,23 +59,26 @@ def main() -> None:
     args = options.parse_args()
     torch.set_num_threads(args.threads)
     rng = np.random.default_rng(0)
-    env = GoalVecEnv(Goals(args.num_envs))  # pyright: ignore[reportArgumentType]
-    buffers: list[Any] = [
-        cls(args.transitions, env.observation_space, env.action_space, env, device="cpu", n_envs=args.num_envs)
-        for cls in (GoalReplayBuffer, HerReplayBuffer)
-    ]
-    groups = {
-        name: rng.random((args.num_envs, *space.shape), np.float32) for name, space in env.observation_space.items()
-    }
+    env: Any = Goals(args.num_envs)
+    seen = spaces.Dict({name: spaces.Box(-np.inf, np.inf, (dim,)) for name, dim in WIDTHS.items()})
+    moved = spaces.Box(-1.0, 1.0, (env.num_actions,))
+    ours = GoalReplayBuffer(env, args.transitions)
+    theirs = HerReplayBuffer(args.transitions, seen, moved, env, device="cpu", n_envs=args.num_envs)
+    groups = {name: rng.random((args.num_envs, dim), np.float32) for name, dim in WIDTHS.items()}
     action, reward = rng.random((args.num_envs, 4), np.float32), rng.random(args.num_envs, np.float32)
     infos = [{"TimeLimit.truncated": True} for _ in range(args.num_envs)]
     step = 0
 
-    def add(buffer: Any) -> None:
+    def add(buffer: GoalReplayBuffer | HerReplayBuffer) -> None:
         nonlocal step
         step += 1
-        buffer.add(groups, groups, action, reward, np.full(args.num_envs, step % STEPS == 0), infos)
+        done = np.full(args.num_envs, step % STEPS == 0)
+        if isinstance(buffer, GoalReplayBuffer):
+            buffer.append(groups, groups, action, reward, done, done)
+        else:
+            buffer.add(groups, groups, action, reward, done, infos)
 
+    buffers = (ours, theirs)
     for buffer in buffers:
         # Full and beyond, so that old episodes are overwritten.
         for _ in range(args.transitions // args.num_envs + 50):
@@ -84,5 +91,5 @@ def main() -> None:
     sides = {str(k): partial(ms, partial(add, each), CALLS * STEPS) for k, each in enumerate(buffers)}
     print_ratio("add", *in_turns(sides, 3).values(), "ms")
     # As in a training, whose iterations may be rolled back.
-    buffers[0].mark()
+    ours.mark()
     print_ratio("add, with a journal", *in_turns(sides, 1, warm_up=0).values(), "ms")

@@ -22,9 +22,7 @@ def test_what_the_environment_would_have_written_passes() -> None:
 
 @pytest.mark.parametrize("off", [0.001, np.nan])
 def test_another_reward_is_named(off: float) -> None:
-    good = demos().transitions
-    assert good is not None
-    rewards = good.rewards.copy()
+    rewards = demos().arrays["rewards"].copy()
     rewards[17] += off
     told = rf"^the file holds other rewards than those of the task: row 17 has {rewards[17]:g}, its goals give "
     with pytest.raises(InputError, match=told):
@@ -53,8 +51,7 @@ def test_training_refuses_them_before_anything_is_written(
 ) -> None:
     what = demos(layout=_narrowed().layout) if bad == "columns" else demos()
     if bad == "rewards":
-        assert what.transitions is not None
-        what = changed(what, rewards=what.transitions.rewards + np.float32(0.5))
+        what = changed(what, rewards=what.arrays["rewards"] + np.float32(0.5))
     path = tmp_path / "demos.safetensors"
     path.write_bytes(encode_demos(what))
     command = ["train", TASK.id, "--set", f"agent.demo_path={path}", "--log_dir", str(tmp_path / "runs")]

@@ -17,7 +17,7 @@ class TwoSpeedEnv:
     def __init__(
         self, num_envs: int, short: set[int], bad: int | None = None, lucky: frozenset[int] = frozenset()
     ) -> None:
-        self.num_envs = num_envs
+        self.num_envs, self.max_steps = num_envs, 50
         self.device = torch.device("cpu")
         self._short = short
         self._bad = bad
@@ -60,18 +60,18 @@ SHORT = {k for k in range(1000) if k % 5 == 0}
 def test_mean_is_unbiased_whatever_the_number_of_environments(num_envs: int):
     table = run_episodes(TwoSpeedEnv(num_envs, SHORT), _idle, 100)
     truth = [3.0 if k in SHORT else 50.0 for k in range(100)]
-    assert table.returns == truth
-    assert table.lengths == [int(value) for value in truth]
-    assert table.terminated == [k in SHORT for k in range(100)]
+    assert [*table.return_] == truth
+    assert [*table.length] == [int(value) for value in truth]
+    assert [end == "terminated" for end in table.end] == [k in SHORT for k in range(100)]
 
 
 @pytest.mark.parametrize("num_envs", [1, 16, 150])
 def test_success_is_told_by_episode_number_ever_and_at_the_end(num_envs: int):
     lucky = frozenset(range(0, 200, 3))
     table = run_episodes(TwoSpeedEnv(num_envs, SHORT, lucky=lucky), _idle, 100)
-    assert table.success == [k in lucky for k in range(100)]
+    assert [*table.success] == [k in lucky for k in range(100)]
     # Short episodes end on an odd step.
-    assert table.success_at_end == [k in lucky and k not in SHORT for k in range(100)]
+    assert [*table.success_at_end] == [k in lucky and k not in SHORT for k in range(100)]
 
 
 def test_without_a_goal_no_success_is_told():
@@ -87,7 +87,7 @@ def test_first_to_finish_counting_would_be_biased():
         step = env.step(torch.zeros(64, 1))
         first += step.finished.episode_return[step.terminated | step.truncated].tolist()
     biased = sum(first[:100]) / 100
-    unbiased = sum(run_episodes(TwoSpeedEnv(64, SHORT), _idle, 100).returns) / 100
+    unbiased = sum(run_episodes(TwoSpeedEnv(64, SHORT), _idle, 100).return_) / 100
     assert unbiased == pytest.approx(0.2 * 3 + 0.8 * 50)
     assert biased < unbiased - 2.0
 

@@ -7,8 +7,9 @@ import torch
 
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
-from genelab.evaluation.episodes import EpisodeTable, run_episodes
+from genelab.evaluation.episodes import run_episodes
 from genelab.evaluation.evaluate import IdlePolicy
+from genelab.records.eval import Episodes
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
 
@@ -18,7 +19,7 @@ FRANKA = get_task("GeneLab-Franka-Pick-And-Place-v0")
 COUNT = 64
 
 
-def idle(sim: Engine) -> tuple[EpisodeTable, torch.Tensor]:
+def idle(sim: Engine) -> tuple[Episodes, torch.Tensor]:
     """Two control steps of doing nothing, and the distance of cube and goal at the start of each episode."""
     protocol = FRANKA.protocol.model_copy(update={"max_episode_s": 0.1, "num_envs": sim.num_envs, "seed": 3})
     env = Environment(
@@ -39,5 +40,5 @@ def test_who_does_nothing_succeeds_where_the_cube_lies_at_its_goal(build: Callab
     lucky = (distance <= 0.05).tolist()
     assert 0 < sum(lucky) < COUNT / 4
     # The cube stays where it lies, so what was reached is reached still.
-    assert table.success == table.success_at_end == lucky
-    assert table.lengths == [2] * COUNT
+    assert [*table.success] == [*table.success_at_end] == lucky
+    assert table.length == (2,) * COUNT

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from genelab.cli.eval import flag_lines, result_lines
+from genelab.cli.eval import result_lines
+from genelab.records.derived import unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from genelab.sweep.live import describe_evaluation
@@ -24,7 +25,7 @@ def test_success_of_the_policy_stands_above_that_of_the_baselines(tmp_path: Path
         "  idle   1/8 (2.2% to 47.1%) ever, 0/8 (0.0% to 32.4%) at the end",
         "  random 1/8 (2.2% to 47.1%) ever, 1/8 (2.2% to 47.1%) at the end",
     ]
-    assert flag_lines(record) == []
+    assert unproven(record) == []
     assert describe_evaluation(path) == (
         "return 39.100 ± 0.010, length 100.0, success 100.0% (at the end 87.5%), "
         "idle 3.750, success 12.5% (at the end 0.0%)"
@@ -33,12 +34,12 @@ def test_success_of_the_policy_stands_above_that_of_the_baselines(tmp_path: Path
 
 def test_success_that_luck_explains_is_flagged(tmp_path: Path) -> None:
     path = evaluated(tmp_path, (4, 4))
-    assert flag_lines(read_record(path, EvalRecord)) == ["FLAG: success not clearly above that of doing nothing"]
-    assert describe_evaluation(path).endswith("  ** success not clearly above idle's **")
+    assert unproven(read_record(path, EvalRecord)) == ["success not clearly above that of doing nothing"]
+    assert describe_evaluation(path).endswith("  ** success not clearly above that of doing nothing **")
 
 
 def test_without_a_goal_nothing_is_said_of_success(tmp_path: Path) -> None:
     path = evaluated(tmp_path, None)
     assert len(result_lines(read_record(path, EvalRecord))) == 3
-    assert flag_lines(read_record(path, EvalRecord)) == []
+    assert unproven(read_record(path, EvalRecord)) == []
     assert describe_evaluation(path) == "return 39.100 ± 0.010, length 100.0, idle 3.750"

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
-from genelab.evaluation.episodes import EpisodeTable, run_episodes
+from genelab.evaluation.episodes import run_episodes
 from genelab.evaluation.evaluate import RandomPolicy
+from genelab.records.eval import Episodes
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
 
@@ -21,7 +22,7 @@ Seen = dict[tuple[int, int], dict[str, Tensor]]
 """Observations by episode and control step."""
 
 
-def rolled(task_id: str, sim: Engine) -> tuple[EpisodeTable, Seen]:
+def rolled(task_id: str, sim: Engine) -> tuple[Episodes, Seen]:
     """A few short episodes of random actions, so that one environment runs several of them in turn."""
     task = get_task(task_id)
     protocol = task.protocol.model_copy(update={"max_episode_s": 0.6, "num_envs": sim.num_envs, "disturbances": True})
@@ -42,7 +43,7 @@ def test_episodes_are_the_same_one_after_the_other_and_side_by_side(
 ) -> None:
     (alone, seen_alone), (beside, seen_beside) = (rolled(task_id, build(task_id, width)) for width in (1, 3))
     assert alone == beside
-    assert len(alone.returns) == EPISODES
+    assert len(alone.return_) == EPISODES
     for key, observations in seen_alone.items():
         for group, row in observations.items():
             assert torch.equal(row, seen_beside[key][group]), (key, group)

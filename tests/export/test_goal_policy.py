@@ -19,7 +19,7 @@ from genelab.export.export import FORMATS
 from genelab.export.parity import measure
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
-from genelab.learn.sb3.policy import GoalActor, deployable, load_actor
+from genelab.learn.sb3.policy import GoalActor, build_actor, deployable
 from genelab.mdp.state import Names
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.run import TrainedCheckpoint
@@ -54,7 +54,9 @@ def checkpoint(task: TaskSpec) -> Checkpoint:
 @pytest.fixture(scope="module")
 def actor(task: TaskSpec, checkpoint: Checkpoint) -> GoalActor:
     assert isinstance(task.agent, SacCfg)
-    return load_actor(checkpoint, task.agent, 4, "x.zip")
+    actor = build_actor(task.agent, checkpoint.layout, 4)
+    actor.load_state_dict(checkpoint.actor)
+    return actor.eval()
 
 
 @pytest.fixture(scope="module")

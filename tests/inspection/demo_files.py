@@ -40,4 +40,4 @@ def standardised(rows: np.ndarray) -> np.ndarray:
 def demos(observations: np.ndarray, **changes: Any) -> Demos:
     rows = len(observations)
     actions = np.stack([np.linspace(-0.9, 0.9, rows), np.clip(np.linspace(-2, 2, rows), -1, 1)], axis=1)
-    return Demos(header(**changes), {"policy": observations}, actions.astype(np.float32))
+    return Demos(header(**changes), {"observations/policy": observations, "actions": actions.astype(np.float32)})

@@ -27,7 +27,7 @@ from genelab.config.terms import (
 from genelab.config.terrain import FlatCfg, TerrainCfg
 from genelab.records.base import Record
 from genelab.records.contract import action_of, observation_of, robot_of, timing_of
-from genelab.records.derived import above_idle_of, baseline_of, metrics_of, round_trip_of
+from genelab.records.derived import baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
     Checkpoint,
@@ -42,6 +42,7 @@ from genelab.records.export import ExportRecord, Parity
 from genelab.records.probe import ProbeRecord, case_of
 from genelab.records.run import Attempt, ExecutionRecord, RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
+from genelab.records.statistics import above_idle
 from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.registry import get_task
 from genelab.runs.lock import LOCK_NAME
@@ -437,7 +438,7 @@ def eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episod
         episodes=episodes,
         metrics=metrics_of(episodes),
         baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
-        above_idle=above_idle_of(episodes, idle),
+        above_idle=above_idle(episodes.return_, idle.return_),
         round_trip=round_trip_of(episodes.return_[:3], episodes, 0.0, ()),
         return_ceiling=task.return_ceiling,
         guards={},

@@ -27,19 +27,15 @@ def test_transitions_are_read_as_they_were_written(tmp_path: Path) -> None:
     path.write_bytes(encode_demos(written))
     read = read_demos(path)
     assert read.header == written.header
-    assert read.transitions is not None
-    assert written.transitions is not None
-    for name in ("rewards", "terminated", "truncated"):
-        assert np.array_equal(getattr(read.transitions, name), getattr(written.transitions, name))
-    for group, array in written.transitions.next_observations.items():
-        assert np.array_equal(read.transitions.next_observations[group], array)
+    assert read.arrays.keys() == written.arrays.keys()
+    assert all(np.array_equal(read.arrays[name], array) for name, array in written.arrays.items())
     assert encode_demos(read) == path.read_bytes()
 
 
 def test_fitting_demonstrations_are_returned(tmp_path: Path) -> None:
     found = demonstrations_of(chosen(tmp_path / "demos.safetensors", demos()))
     assert found is not None
-    assert len(found.actions) == 2 * NUM_ENVS
+    assert len(found.arrays["actions"]) == 2 * NUM_ENVS
 
 
 ROWS = 2 * NUM_ENVS
@@ -53,8 +49,13 @@ def told_of_the_collection(**told: Any) -> Demos:
 
 def with_a_value(group: str, value: float) -> Demos:
     what = demos()
-    (what.actions if group == "actions" else what.observations[group])[3, 2] = value
+    what.arrays[group if group == "actions" else f"observations/{group}"][3, 2] = value
     return what
+
+
+def without_transitions() -> Demos:
+    what = demos(collection=None)
+    return replace(what, arrays={n: a for n, a in what.arrays.items() if n.startswith(("observations/", "actions"))})
 
 
 def with_another_goal_column() -> Demos:
@@ -74,14 +75,14 @@ def with_another_goal_column() -> Demos:
         (with_a_value("observation", np.nan), "values in 'observations/observation' that are not finite"),
         (changed(demos(), rewards=np.full(ROWS, np.inf, np.float32)), "'rewards' that are not finite"),
         (with_a_value("actions", 1.5), "actions up to 1.5, they must lie between -1 and 1"),
-        (replace(demos(actions=None), actions=np.zeros((ROWS, 3), np.float32)), "has actions of 3 columns, the task 4"),
+        (changed(demos(actions=None), actions=np.zeros((ROWS, 3), np.float32)), "has actions of 3 columns, the task 4"),
         (with_another_goal_column(), "has the columns ['target'] in 'desired_goal', the task ['goal_position']"),
         (changed(demos(), truncated=np.zeros(ROWS, np.bool_)), "ends in the middle of an episode"),
         (
             changed(demos(), terminated=np.ones(ROWS, np.bool_), truncated=np.ones(ROWS, np.bool_)),
             "both 'terminated' and 'truncated'",
         ),
-        (replace(demos(collection=None), transitions=None), "a replay buffer needs whole transitions"),
+        (without_transitions(), "a replay buffer needs whole transitions"),
         (told_of_the_collection(steps=3), "has 128 rows, its header tells of 3 steps of 64 environments"),
         (told_of_the_collection(episodes=7), f"has {NUM_ENVS} ends of episodes, its header tells of 7"),
     ],

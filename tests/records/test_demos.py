@@ -15,7 +15,7 @@ def refused(path: Path, header: dict[str, Any], arrays: dict[str, Any]) -> str:
     good = demos(raw_observations())
     data = good.header.model_dump(mode="json") | header
     data.pop("schema")
-    whole = {"actions": good.actions, "observations/policy": good.observations["policy"], **arrays}
+    whole = {**good.arrays, **arrays}
     path.write_bytes(encode(SCHEMA, data, {name: array for name, array in whole.items() if array is not None}))
     with pytest.raises(InputError) as error:
         read_demos(path)
@@ -29,8 +29,7 @@ def refused(path: Path, header: dict[str, Any], arrays: dict[str, Any]) -> str:
 def test_later_fields_are_left_alone(tmp_path: Path):
     good, path = demos(raw_observations()), tmp_path / "later.safetensors"
     data = good.header.model_dump(mode="json") | {"recorder": "teleoperation", "cameras": [{"name": "wrist"}]}
-    arrays = {"actions": good.actions, "observations/policy": good.observations["policy"]}
-    path.write_bytes(encode(data.pop("schema"), data, arrays))
+    path.write_bytes(encode(data.pop("schema"), data, good.arrays))
     assert read_demos(path).header == header()
 
 

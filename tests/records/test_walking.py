@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from genelab.cli.eval import flag_lines, level_lines
+from genelab.cli.eval import level_lines
 from genelab.publish.render import compose
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
-from genelab.records.derived import by_level, no_better_than_idle
+from genelab.records.derived import by_level, no_better_than_idle, unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from genelab.sweep.live import describe_evaluation
@@ -70,9 +70,9 @@ def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -
         flagged = "| clearly above, **no better in** lin vel error |" in text
         assert flagged == (name == "stands")
         assert ("| clearly above |" in text) == (name == "walks")
-        told = ["FLAG: lin_vel_error not clearly below that of doing nothing"] if flagged else []
-        assert flag_lines(record) == told
-        assert describe_evaluation(path).endswith("lin_vel_error not clearly below idle's **") == flagged
+        told = ["lin_vel_error not clearly below that of doing nothing"] if flagged else []
+        assert unproven(record) == told
+        assert describe_evaluation(path).endswith("lin_vel_error not clearly below that of doing nothing **") == flagged
         assert "By level of the terrain on which an episode began: level 0 return 39.103 to 39.303" in text
         assert "(doing nothing return 3.833, falls 0.000, way 0.005)" in text
 

@@ -24,7 +24,7 @@ from genelab.publish.render import compose
 from genelab.publish.store import add_entry, load_store
 from genelab.records import names
 from genelab.records.check import check_path
-from genelab.records.check.compare import changed
+from genelab.records.check.finding import changed
 from genelab.records.files import parse_json
 from genelab.records.seed_files import read_task
 from genelab.runs.curve import read_whole_rows

@@ -104,9 +104,3 @@ def test_what_the_driver_does_not_tell_is_null(errors: dict[str, Exception], nul
     stamp = gpu_stamp(0)
     assert {name for name in GpuStamp.model_fields if getattr(stamp, name) is None} == nulls
     assert (stamp.name, stamp.memory_bytes, stamp.compute_capability) == ("H100", 80, "9.0")
-
-
-def test_without_the_binding_torch_alone_tells(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert visible_gpus() == []
-    assert (gpu_stamp(0).name, gpu_stamp(0).driver) == ("H100", None)

@@ -29,7 +29,10 @@ def test_so_many_at_a_time_until_all_are_finished(sweep: Sweep, capsys: pytest.C
     assert "threads 3" in sweep.log(1)
     told = capsys.readouterr().out
     assert "seed 1: finished, return 39.000 ± 0.500, length 100.0, idle 1.000\n" in told
-    assert "seed 2: finished, return 39.000 ± 0.500, length 100.0, idle 39.000  ** not clearly above idle **" in told
+    assert (
+        "seed 2: finished, return 39.000 ± 0.500, length 100.0, idle 39.000  ** not clearly above doing nothing **"
+        in told
+    )
 
 
 def test_failures_are_named_and_retried_while_the_rest_goes_on(

@@ -1,7 +1,6 @@
 """Hindsight over steps of the real environment: every relabelled goal was achieved in the same episode, and later."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +8,9 @@ import torch
 
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
-from genelab.learn.sb3.collector import Collector
-from genelab.learn.sb3.groups import GROUPS
-from genelab.learn.sb3.replay import GoalReplayBuffer
-from genelab.learn.sb3.vec_env import GoalVecEnv
+from genelab.learn.sb3.buffer import GoalReplayBuffer
+from genelab.learn.sb3.policy import GROUPS
+from genelab.learn.sb3.trainer import SacTrainer
 from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
@@ -32,21 +30,18 @@ def filled(build: Callable[[str, int], Engine]) -> tuple[Environment, GoalReplay
         sim,
         Purpose(3, numbered=False, max_steps=LENGTH, final_observations=True),
     )
-    adapter = GoalVecEnv(env)
-    seen: Any = adapter.observation_space
-    moved: Any = adapter.action_space
-    buffer = GoalReplayBuffer(ROWS * NUM_ENVS, seen, moved, adapter, device="cpu", n_envs=NUM_ENVS)
-    collector = Collector(env, buffer, max_env_resets=0)
+    agent = get_task(TASK).agent.model_copy(update={"buffer_size": ROWS * NUM_ENVS})
+    trainer = SacTrainer(agent, "0" * 64, env)
     generator = torch.Generator().manual_seed(0)
-    collector.begin()
+    trainer.guard.begin(trainer.observations)
     everywhere = torch.ones(NUM_ENVS, dtype=torch.bool)
     for _ in range(ROWS * 3 // 2):
         # Each step has a place of its own, so that a goal tells where it is from.
         place = torch.rand(NUM_ENVS, 2, generator=generator)
         pose = torch.cat([0.3 * place + 0.35, torch.tensor([[0.03, 1.0, 0.0, 0.0, 0.0]]).expand(NUM_ENVS, -1)], 1)
         sim.write(StateWrite(object_pose_w={"cube": pose}), everywhere)
-        collector.step(2.0 * torch.rand(NUM_ENVS, 4, generator=generator) - 1.0)
-    return env, buffer
+        trainer.step(2.0 * torch.rand(NUM_ENVS, 4, generator=generator) - 1.0)
+    return env, trainer.buffer
 
 
 def _where(buffer: GoalReplayBuffer, rows: np.ndarray, stored: np.ndarray) -> list[tuple[int, int]]:

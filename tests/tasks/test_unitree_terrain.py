@@ -142,7 +142,7 @@ def test_episodes_on_a_terrain_do_not_depend_on_how_many_run_at_once(cfg: EnvCfg
     for each in (sim, make_engine(cfg, 3, sim_session)):
         env = Environment(cfg, each, Purpose(0, numbered=True, max_steps=30, disturbances=False))
         table = run_episodes(env, _swing(env), 8)
-        found.append((table.returns, table.lengths))
+        found.append((table.return_, table.length))
     assert found[0] == found[1]
     assert len(set(found[0][0])) == 8
 

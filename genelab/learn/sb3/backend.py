@@ -50,10 +50,7 @@ def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source
         InputError: if the weights do not fit the config, those of the critics included; names the first tensor that
             differs.
     """
-    cfg = _sac(agent)
-    actor = policy.load_actor(checkpoint, cfg, num_actions, source)
-    policy.require_critics(checkpoint, cfg, num_actions, source)
-    return actor
+    return policy.load_actor(checkpoint, _sac(agent), num_actions, source)
 
 
 def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Checkpoint | None, source: str) -> Networks:

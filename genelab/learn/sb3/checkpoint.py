@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from stable_baselines3 import HerReplayBuffer
 
 from genelab.config.snapshot import one_line
 from genelab.errors import InputError
 from genelab.learn.checkpoint import Checkpoint, Tensors, parse, require_finite
 from genelab.learn.policy import Layout
-from genelab.learn.sb3.groups import GROUPS
+from genelab.learn.sb3.policy import GROUPS
 from genelab.learn.sb3.sac import GuardedSac
 from genelab.records.files import MAX_LINE, parse_json
 from genelab.runs.files import write_atomic
@@ -55,8 +54,9 @@ def save(path: Path, model: GuardedSac, checkpoint: Checkpoint) -> None:
     """
     require_finite(path, checkpoint)
     told = {"format": FORMAT, **checkpoint.header}
-    packed = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(_native(model))) as native, zipfile.ZipFile(packed, "w") as archive:
+    saved, packed = io.BytesIO(), io.BytesIO()
+    model.save(saved)
+    with zipfile.ZipFile(saved) as native, zipfile.ZipFile(packed, "w") as archive:
         members = [(name, native.read(name)) for name in native.namelist()]
         for name, data in [(MEMBER, json.dumps(told, indent=2).encode()), *members]:
             archive.writestr(zipfile.ZipInfo(name, _DATE), data)
@@ -73,19 +73,6 @@ def load(path: Path) -> Checkpoint:
     told, weights = _read(path)
     actor, critic = _parts(_weights(path, weights))
     return parse(path, _told(path, told), actor, critic, GROUPS, TRAINER)
-
-
-def _native(model: GuardedSac) -> bytes:
-    """The file that Stable-Baselines3 writes, of a run that any of its users can open."""
-    buffer_class, start_time = model.replay_buffer_class, model.start_time
-    # Ours is not needed to use the policy, and would have to be installed.
-    model.replay_buffer_class, model.start_time = HerReplayBuffer, 0.0
-    stream = io.BytesIO()
-    try:
-        model.save(stream)
-    finally:
-        model.replay_buffer_class, model.start_time = buffer_class, start_time
-    return stream.getvalue()
 
 
 def _parts(tensors: Tensors) -> tuple[Tensors, Tensors]:

@@ -1,23 +1,33 @@
-"""Stable-Baselines3's soft actor-critic with an update that is watched, and faster on a CPU."""
+"""Stable-Baselines3's soft actor-critic, as a config describes it: watched updates, and faster ones on a CPU."""
 
 import math
 import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from stable_baselines3 import SAC
-from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
+from gymnasium import spaces
+from stable_baselines3 import SAC, HerReplayBuffer
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
 from torch import Tensor, nn
 
+from genelab.config.agent import SacCfg
+from genelab.envs.protocol import GoalEnv
+from genelab.errors import InputError
 from genelab.learn.guard import UpdateGuard
-from genelab.learn.sb3.networks import concatenated, dead, frozen_q_values, q_values, sample_action
+from genelab.learn.sb3.buffer import GoalReplayBuffer
+from genelab.learn.sb3.policy import ACTIVATIONS, concatenated, widths
 
 METRICS = ("loss/critic", "loss/actor", "q_value", "log_prob")
 MIDDLE = (LOG_STD_MIN + LOG_STD_MAX) / 2.0
 """Between the bounds of the logarithm of the action's standard deviation."""
 ADAM: dict[str, Any] = {"fused": True}
 """Options of both optimisers: one pass over the weights instead of a dozen."""
+EPSILON = 1e-6
+"""Keeps the logarithm in the density of a squashed action finite, as in Stable-Baselines3."""
 
 
 class BoundedGuard(UpdateGuard):
@@ -41,6 +51,8 @@ class GuardedSac(SAC):
 
     reward_range: tuple[float, float]
     """Least and largest reward of one step, which bound the Q-values. Set it before the first update."""
+    replay_buffer: Any
+    """Where batches come from: a GoalReplayBuffer, which is none of the library's."""
     guard: BoundedGuard
     """Watches the updates. The caller replaces it and counts on, as an iteration has several calls."""
     metrics: Tensor
@@ -49,6 +61,16 @@ class GuardedSac(SAC):
     """Every trained weight by the part that it belongs to and its name."""
     sample_s: float
     """Time spent in drawing batches since the caller emptied it, s."""
+
+    def set_up(self, env: GoalEnv, buffer: GoalReplayBuffer) -> None:
+        """Make networks and optimisers for an environment, which the caller steps, and learn from a buffer."""
+        boxes: dict[str, spaces.Space[Any]] = {
+            name: spaces.Box(-np.inf, np.inf, (dim,), np.float32) for name, dim in widths(env.layout()).items()
+        }
+        self.observation_space, self.n_envs = spaces.Dict(boxes), env.num_envs
+        self.action_space = spaces.Box(-1.0, 1.0, (env.num_actions,), np.float32)
+        self.replay_buffer = buffer
+        self._setup_model()
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -69,7 +91,6 @@ class GuardedSac(SAC):
         Raises:
             FaultError: on the first loss, Q-value, gradient or weight that is not normal. Weights have changed then.
         """
-        assert self.replay_buffer is not None
         self.policy.set_training_mode(True)
         self._update_learning_rate([self.actor.optimizer, self.critic.optimizer])
         for _ in range(gradient_steps):
@@ -173,3 +194,91 @@ class GuardedSac(SAC):
             named = {name: weight for name, weight in self.weights.items() if name.startswith(part)}
             guard.finite([(f"gradient/{n}", w.grad) for n, w in named.items() if w.grad is not None])
             guard.finite([(f"weight/{n}", weight) for n, weight in named.items()])
+
+
+def build_model(cfg: SacCfg, env: GoalEnv) -> GuardedSac:
+    """Networks, optimisers and an empty buffer. Seed the global generators before.
+
+    Raises:
+        InputError: if a setting cannot be met by the library or the environment.
+    """
+    if env.reward_range is None:
+        raise InputError("env.rewards: every term needs bounds, with which the guard of SAC compares its values")
+    model = GuardedSac(
+        "MultiInputPolicy",
+        None,  # pyright: ignore[reportArgumentType] it is stepped by the trainer
+        learning_rate=cfg.learning_rate,
+        buffer_size=cfg.buffer_size,
+        learning_starts=cfg.learning_starts,
+        batch_size=cfg.batch_size,
+        tau=cfg.tau,
+        gamma=cfg.gamma,
+        gradient_steps=cfg.gradient_steps,
+        # What a saved model names, so that any user of the library can open it.
+        replay_buffer_class=HerReplayBuffer,
+        replay_buffer_kwargs=cfg.her.model_dump(),
+        ent_coef=cfg.ent_coef,
+        # Of no use to a fixed coefficient. By default the library asks its environment for it.
+        target_entropy=float(-env.num_actions),
+        policy_kwargs={
+            "net_arch": {"pi": list(cfg.actor.hidden_dims), "qf": list(cfg.critic.hidden_dims)},
+            "activation_fn": ACTIVATIONS[cfg.actor.activation],
+            "optimizer_kwargs": ADAM,
+        },
+        device=env.device,
+        _init_setup_model=False,
+    )
+    model.set_up(env, GoalReplayBuffer(env, cfg.buffer_size, n_sampled_goal=cfg.her.n_sampled_goal))
+    # The library logs to a folder of its own choice otherwise.
+    model.set_logger(Logger(None, []))
+    model.reward_range = env.reward_range
+    return model
+
+
+def sample_action(actor: Actor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A squashed Gaussian action, its log-density, and the logarithm of its standard deviation before it is clamped.
+
+    Shapes: (rows, inputs) -> (rows, num_actions), (rows,), (rows, num_actions).
+
+    Uses that the noise is known: the library recovers it by a division that cancels out.
+    """
+    latent: Tensor = actor.latent_pi(rows)
+    mean = actor.mu(latent)
+    assert isinstance(actor.log_std, nn.Linear)
+    raw: Tensor = actor.log_std(latent)
+    log_std = raw.clamp(LOG_STD_MIN, LOG_STD_MAX)
+    noise = torch.randn_like(mean)
+    action = torch.tanh(mean + log_std.exp() * noise)
+    normal = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
+    return action, (normal - torch.log(1.0 - action.square() + EPSILON)).sum(1), raw
+
+
+def dead(log_std: Tensor) -> Tensor:
+    """Which actions have a standard deviation on or beyond a bound in every row, where its gradient is exactly 0.
+
+    Shapes: (rows, num_actions) -> (num_actions,) bool.
+    """
+    return ((log_std <= LOG_STD_MIN) | (log_std >= LOG_STD_MAX)).all(0)
+
+
+def q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
+    """Values of all critics. Shapes: (rows, inputs with action) -> (critics, rows)."""
+    return torch.stack([network(rows).squeeze(1) for network in _networks(critic)])
+
+
+def frozen_q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
+    """As `q_values`, with a gradient for `rows` alone: none is computed for the weights."""
+    return torch.stack([_frozen(network, rows).squeeze(1) for network in _networks(critic)])
+
+
+def _networks(critic: ContinuousCritic) -> list[nn.Sequential]:
+    return critic.q_networks  # pyright: ignore[reportReturnType]
+
+
+def _frozen(mlp: nn.Sequential, rows: Tensor) -> Tensor:
+    for layer in mlp:
+        if isinstance(layer, nn.Linear):
+            rows = nn.functional.linear(rows, layer.weight.detach(), layer.bias.detach())
+        else:
+            rows = layer(rows)
+    return rows

@@ -11,19 +11,16 @@ from torch import Tensor
 
 from genelab.config.agent import SacCfg
 from genelab.envs.protocol import GoalEnv
+from genelab.envs.step import Step
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.guard import FaultError, clone_tree
 from genelab.learn.protocol import Metrics
+from genelab.learn.rollout import EpisodeWindow, RolloutGuard
+from genelab.learn.sb3.buffer import GoalReplayBuffer
 from genelab.learn.sb3.checkpoint import checkpoint_of, save
-from genelab.learn.sb3.collector import Collector
-from genelab.learn.sb3.demos import add_demonstrations
-from genelab.learn.sb3.model import build_model
-from genelab.learn.sb3.networks import concatenated, sample_action
-from genelab.learn.sb3.policy import GoalActor, load_actor
-from genelab.learn.sb3.replay import GoalReplayBuffer
-from genelab.learn.sb3.sac import METRICS
-from genelab.learn.sb3.vec_env import GoalVecEnv
+from genelab.learn.sb3.policy import GROUPS, GoalActor, concatenated, load_actor
+from genelab.learn.sb3.sac import METRICS, build_model, sample_action
 
 
 class SacTrainer:
@@ -47,16 +44,21 @@ class SacTrainer:
         self._cfg = cfg
         self._config_sha256 = config_sha256
         self._layout = env.layout()
-        self.model = build_model(cfg, GoalVecEnv(env))
+        self.model = build_model(cfg, env)
         """Policy, optimisers and settings."""
-        assert isinstance(self.model.replay_buffer, GoalReplayBuffer)
-        self.buffer = self.model.replay_buffer
+        self.buffer: GoalReplayBuffer = self.model.replay_buffer
         """Transitions of training and of demonstrations."""
-        self._collector = Collector(env, self.buffer, max_env_resets=max_env_resets)
+        self.guard = RolloutGuard(env, max_env_resets=max_env_resets)
+        """Looks at what the environment returns."""
+        # On a GPU too: the next thing after a step is an update, which would learn from it.
+        self.guard.checks_each_step = True
+        self._episodes = EpisodeWindow()
+        self.observations = env.reset()
+        """What the next action follows from."""
         self._prefilled = False
 
     def prefill(self, demos: Mapping[str, NDArray[Any]]) -> int:
-        """Add demonstrations, as `add_demonstrations` describes them, before the first iteration.
+        """Add demonstrations, as `GoalReplayBuffer.add_demonstrations` describes them, before the first iteration.
 
         They count in no step number, and do not shorten the warm-up.
 
@@ -65,7 +67,7 @@ class SacTrainer:
         """
         if self._prefilled or self.iteration > 0:
             return 0
-        added = add_demonstrations(self.buffer, demos)
+        added = self.buffer.add_demonstrations(demos)
         self._prefilled = True
         return added
 
@@ -90,7 +92,7 @@ class SacTrainer:
             return self._iterate()
         except FaultError as error:
             error.start = start
-            self._collector.guard.complete(error, start["env"])
+            self.guard.complete(error, start["env"])
             error.fault.iteration = start["iteration"]
             self.buffer.rollback()
             self._load_all_but_buffer(clone_tree(start))
@@ -101,29 +103,30 @@ class SacTrainer:
 
     def _iterate(self) -> Metrics:
         begin, update_s, updates = time.perf_counter(), 0.0, 0
-        cfg, model, collector = self._cfg, self.model, self._collector
+        cfg, model = self._cfg, self.model
         model.start_counting()
-        collector.begin()
+        self.guard.begin(self.observations)
         reward_sum = torch.zeros((), dtype=torch.float64, device=self.env.device)
         for _ in range(cfg.num_steps_per_env):
             with torch.inference_mode():
-                reward_sum += collector.step(self._act()).sum(dtype=torch.float64)
+                reward_sum += self.step(self._act()).sum(dtype=torch.float64)
             model.num_timesteps += self.env.num_envs
             if model.num_timesteps > cfg.learning_starts:
                 began = time.perf_counter()
                 model.train(cfg.gradient_steps, cfg.batch_size)
                 update_s += time.perf_counter() - began
                 updates += cfg.gradient_steps
-        finished = collector.end()
+        self.guard.end()
+        finished = self._episodes.count()
         means = (model.metrics / updates).tolist() if updates else [None] * len(METRICS)
         spent = time.perf_counter() - begin
         transitions = cfg.num_steps_per_env * self.env.num_envs
         row: Metrics = {
             "iteration": self.iteration,
-            "episode_return": collector.episodes.mean_return,
-            "episode_length": collector.episodes.mean_length,
+            "episode_return": self._episodes.mean_return,
+            "episode_length": self._episodes.mean_length,
             "episodes_finished": finished,
-            "success_rate": collector.episodes.success_rate,
+            "success_rate": self._episodes.success_rate,
             "step_reward": float(reward_sum) / transitions,
             **dict(zip(METRICS, means, strict=True)),
             "learning_rate": cfg.learning_rate,
@@ -142,12 +145,46 @@ class SacTrainer:
         env = self.env
         if self.model.num_timesteps < self._cfg.learning_starts:
             return 2.0 * torch.rand(env.num_envs, env.num_actions, device=env.device) - 1.0
-        return sample_action(self.model.actor, concatenated(self._collector.observations))[0]  # pyright: ignore
+        return sample_action(self.model.actor, concatenated(self.observations))[0]  # pyright: ignore
+
+    def step(self, action: Tensor) -> Tensor:
+        """Do one control step and store it.
+
+        Args:
+            action: in [-1, 1]. Shape: (num_envs, num_actions).
+
+        Returns:
+            The rewards. Shape: (num_envs,).
+
+        Raises:
+            FaultError: if something broke; nothing is stored then.
+        """
+        step = self.guard.step(action)
+        done, timeout = step.terminated | step.truncated, step.truncated & ~step.terminated
+        # The buffer copies what it keeps.
+        groups = (self.observations, self._following(step))
+        now, after = ({group: _array(rows[group]) for group in GROUPS} for rows in groups)
+        flags = (_array(flag) for flag in (done, timeout, step.broken))
+        self.buffer.append(now, after, _array(action), _array(step.reward.float()), *flags)
+        self._episodes.note(step)
+        self.observations = step.observations
+        return step.reward
+
+    def _following(self, step: Step) -> dict[str, Tensor]:
+        """Observations after the step and before the resets.
+
+        A broken state is no place to learn from, and its row is never drawn: it holds what was there before.
+        """
+        # None where no episode ended, and none is needed.
+        final = step.finished.observations or step.observations
+        done, broken = (step.terminated | step.truncated)[:, None], step.broken[:, None]
+        after = {group: torch.where(done, final[group], step.observations[group]) for group in GROUPS}
+        return {group: torch.where(broken, self.observations[group], after[group]) for group in GROUPS}
 
     @property
     def env_resets(self) -> int:
         """Broken environments that were reset so far."""
-        return self._collector.guard.env_resets
+        return self.guard.env_resets
 
     def checkpoint(self) -> Checkpoint:
         """The policy as it stands."""
@@ -193,7 +230,11 @@ class SacTrainer:
             "policy": model.policy.state_dict(),
             "actor_optimizer": model.actor.optimizer.state_dict(),
             "critic_optimizer": model.critic.optimizer.state_dict(),
-            **self._collector.state_dict(),
+            "env": self.env.state_dict(),
+            "observations": dict(self.observations),
+            "returns": list(self._episodes.returns),
+            "lengths": list(self._episodes.lengths),
+            "successes": list(self._episodes.successes),
             "rng": generator_states(self.env.device),
         }
 
@@ -205,5 +246,11 @@ class SacTrainer:
         # An optimiser takes the tensors over as they are, and would write into the state.
         model.actor.optimizer.load_state_dict(clone_tree(state["actor_optimizer"]))
         model.critic.optimizer.load_state_dict(clone_tree(state["critic_optimizer"]))
-        self._collector.load_state_dict(state)
+        self.env.load_state_dict(state["env"])
+        self.observations = {group: rows.to(self.env.device) for group, rows in state["observations"].items()}
+        self._episodes = EpisodeWindow(state["returns"], state["lengths"], state["successes"])
         restore_generators(state["rng"], self.env.device)
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    return tensor.detach().cpu().numpy()

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from genelab.records import names
 from genelab.records.build_entry import build_entry, list_files
-from genelab.records.check.compare import unequal
-from genelab.records.check.finding import Finding, attempt
+from genelab.records.check.finding import Finding, attempt, unequal
 from genelab.records.check.policy import check_policy
 from genelab.records.check.run import WeightsHash
 from genelab.records.check.seeds import check_sweep

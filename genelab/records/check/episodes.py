@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from genelab.records.check.compare import unequal
-from genelab.records.derived import above_idle_of, metrics_of, round_trip_of
+from genelab.records.check.finding import unequal
+from genelab.records.derived import metrics_of, round_trip_of
 from genelab.records.eval import Episodes, EvalRecord, Protocol, protocol_sha256
+from genelab.records.statistics import above_idle
 
 CEILING_SLACK = 1e-4
 """Share of the ceiling by which float32 reward sums may exceed it."""
@@ -28,7 +29,7 @@ def check_eval(record: EvalRecord) -> list[str]:
         found.append("episodes.success: told of the policy or a baseline, and not of all three")
     if len({tuple(episodes.measures) for episodes, _ in sets.values()}) > 1:
         found.append("episodes.measures: not the same of the policy and both baselines")
-    verdict = above_idle_of(record.episodes, record.baselines.idle.episodes)
+    verdict = above_idle(record.episodes.return_, record.baselines.idle.episodes.return_)
     found += unequal(record.above_idle, verdict, "above_idle")
     found += _check_round_trip(record)
     if record.run.seed not in record.run.seeds_planned:

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from genelab.config.task import TaskSpec
-from genelab.records.check.compare import changed, shown
-from genelab.records.check.finding import Finding, attempt
+from genelab.records.check.finding import Finding, attempt, mismatches
 from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, robot_of, timing_of, tolerance_of
 from genelab.records.export import ExportRecord, Observation
 from genelab.records.files import read_record, sha256_file
@@ -67,16 +66,14 @@ def _of_parity(record: ExportRecord) -> Iterator[str]:
 
 def _of_seed(record: ExportRecord, seed: SeedFiles) -> Iterator[str]:
     """Compare with the records of the seed."""
-    trained, claimed = seed.eval.checkpoint.model_dump(), record.checkpoint.model_dump()
+    trained = TrainedCheckpoint(**seed.eval.checkpoint.model_dump(exclude={"selection"}))
     pairs: dict[str, tuple[Any, Any]] = {
         "task": (record.task, seed.run.task),
         "task_version": (record.task_version, seed.run.task_version),
         "config_sha256": (record.config_sha256, seed.run.config_sha256),
-        **{f"checkpoint.{name}": (claimed[name], trained[name]) for name in TrainedCheckpoint.model_fields},
+        "checkpoint": (record.checkpoint, trained),
     }
-    for name, (told, stored) in pairs.items():
-        if told != stored:
-            yield f"{name}: {shown(told)}, seed {record.seed} has {shown(stored)}"
+    return mismatches(pairs, f"seed {record.seed}")
 
 
 def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
@@ -94,21 +91,17 @@ def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
     for group, name, each in zip(groups, INPUTS[task.agent.trainer], claimed, strict=True):
         columns = [(term.columns, term.unit) for term in each.terms]
         expected.append(observation_of(task, group, name, columns, _unknown))
-    first, *goals = (each.model_dump(mode="json") for each in expected)
-    action, goal = action_of(env), goal_of(env, _unknown)
-    told = record.model_dump(mode="json")
-    snapshot: dict[str, Any] = {
-        "observation": first,
-        "goals": goals,
-        "goal": None if goal is None else goal.model_dump(mode="json"),
-        "action": action.model_dump(mode="json"),
-        "robot": robot_of(env).model_dump(mode="json"),
-        "timing": timing_of(env).model_dump(mode="json"),
-    }
-    for part, stored in snapshot.items():
-        ours = _without_meaning(told.get(part, [] if part == "goals" else None))
-        for path, old, new in changed(ours, _without_meaning(stored), part):
-            yield f"{path}: {shown(old)}, the snapshot of seed {record.seed} has {shown(new)}"
+    first, *goals = expected
+    derived = record.replace(
+        observation=first,
+        goals=tuple(goals),
+        goal=goal_of(env, _unknown),
+        action=action_of(env),
+        timing=timing_of(env),
+        robot=robot_of(env),
+    )
+    told, stored = (_without_meaning(each.model_dump(mode="json")) for each in (record, derived))
+    yield from mismatches({"": (told, stored)}, f"the snapshot of seed {record.seed}")
 
 
 def _unknown(_: str) -> None:

@@ -9,9 +9,8 @@ from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
 from genelab.records import names
-from genelab.records.check.compare import changed, shown
 from genelab.records.check.episodes import check_eval
-from genelab.records.check.finding import Finding, attempt
+from genelab.records.check.finding import Finding, attempt, mismatches
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record, sha256_file
 from genelab.records.probe import ProbeRecord
@@ -99,8 +98,7 @@ def _stamps_of(_: Path, run: RunRecord) -> TrainStamps:
 def _check_snapshot(task: TaskSpec, run: RunRecord) -> Iterator[str]:
     if (sha256 := config_sha256(task)) != run.config_sha256:
         yield f"config_sha256 is {sha256}, run.json has {run.config_sha256}"
-    pairs = {"id": (task.id, run.task), "task_version": (task.task_version, run.task_version)}
-    for field, (stored, claimed) in pairs.items():
+    for field, stored, claimed in (("id", task.id, run.task), ("task_version", task.task_version, run.task_version)):
         if stored != claimed:
             yield f"task.{field} is {stored!r}, run.json has {claimed!r}"
 
@@ -141,9 +139,7 @@ def _check_against_snapshot(record: EvalRecord, task: TaskSpec) -> Iterator[str]
         "run.trainer": (record.run.trainer, task.agent.trainer),
         "return_ceiling": (record.return_ceiling, task.return_ceiling),
     }
-    for where, (claimed, stored) in pairs.items():
-        for path, old, new in changed(claimed, stored, where):
-            yield f"{path}: {shown(old)}, the snapshot has {shown(new)}"
+    return mismatches(pairs, "the snapshot")
 
 
 def _check_probe(probe: ProbeRecord, run: RunRecord, task: TaskSpec) -> Iterator[str]:
@@ -154,11 +150,8 @@ def _check_probe(probe: ProbeRecord, run: RunRecord, task: TaskSpec) -> Iterator
         "weights_sha256": (probe.weights_sha256, run.checkpoint and run.checkpoint.weights_sha256),
         "iteration": (probe.iteration, run.checkpoint and run.checkpoint.iteration),
     }
-    for where, (claimed, stored) in pairs.items():
-        if claimed != stored:
-            yield f"{where}: {shown(claimed)}, run.json has {shown(stored)}"
-    for path, old, new in changed(dump(probe.probe), task.probe and dump(task.probe), "probe"):
-        yield f"{path}: {shown(old)}, the snapshot has {shown(new)}"
+    yield from mismatches(pairs, "run.json")
+    yield from mismatches({"probe": (dump(probe.probe), task.probe and dump(task.probe))}, "the snapshot")
 
 
 def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:
@@ -166,24 +159,13 @@ def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:
         "run.task": (record.run.task, run.task),
         "run.task_version": (record.run.task_version, run.task_version),
         "run.seed": (record.run.seed, run.seed),
-        "timing.train": (_plain(record.timing.train), _plain(run.timing)),
-        "run.parent": (_plain(record.run.parent), _plain(run.parent)),
+        "timing.train": (record.timing.train, run.timing),
+        "run.parent": (record.run.parent, run.parent),
         "guards": (record.guards, run.guards),
-        "checkpoint": (_checkpoint(record.checkpoint), _checkpoint(run.checkpoint)),
+        "checkpoint": (TrainedCheckpoint(**record.checkpoint.model_dump(exclude={"selection"})), run.checkpoint),
     }
     if record.config.source == "run":
         pairs["config.sha256"] = (record.config.sha256, run.config_sha256)
     if record.round_trip is not None and record.run.trainer in TRAINER_PACKAGES:
         pairs["round_trip.differs"] = ([*record.round_trip.differs], [*other_sums(run, record, record.run.trainer)])
-    for where, (claimed, stored) in pairs.items():
-        for path, old, new in changed(claimed, stored, where):
-            yield f"{path}: {shown(old)}, run.json has {shown(new)}"
-
-
-def _checkpoint(record: TrainedCheckpoint | None) -> dict[str, Any] | None:
-    plain = _plain(record)
-    return None if plain is None else {name: plain[name] for name in TrainedCheckpoint.model_fields}
-
-
-def _plain(record: Any) -> dict[str, Any] | None:
-    return None if record is None else record.model_dump(mode="json")
+    return mismatches(pairs, "run.json")

@@ -1,13 +1,14 @@
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from stable_baselines3 import HerReplayBuffer
 
 from genelab.config.agent import NetworkCfg, SacCfg
-from genelab.learn.sb3.replay import GoalReplayBuffer
-from genelab.learn.sb3.vec_env import GoalVecEnv
+from genelab.learn.sb3.buffer import GoalReplayBuffer
 from tests.learn.sb3.point_mass import PointMass
+from tests.learn.sb3.vec_env import GoalVecEnv
 
 
 @pytest.fixture(autouse=True)
@@ -34,14 +35,15 @@ def sac_cfg() -> SacCfg:
     )
 
 
-def make_buffer(cls: Callable[..., Any], env: PointMass, rows: int, **kwargs: Any) -> Any:
-    vec_env = GoalVecEnv(env)
+def their_buffer(env: PointMass, rows: int) -> HerReplayBuffer:
+    """The buffer of Stable-Baselines3 with as many rows."""
+    vec_env: Any = GoalVecEnv(env)
     spaces = vec_env.observation_space, vec_env.action_space
-    return cls(rows * env.num_envs, *spaces, vec_env, device="cpu", n_envs=env.num_envs, **kwargs)
+    return HerReplayBuffer(rows * env.num_envs, *spaces, vec_env, device="cpu", n_envs=env.num_envs)
 
 
 def fill(buffers: list[Any], env: PointMass, steps: int, *, first: bool = True, action: float = 2.0) -> None:
-    """Step at random and add every transition to all buffers, in the way in which SB3 does."""
+    """Step at random and add every transition to all buffers, to those of SB3 in its own way."""
     vec_env = GoalVecEnv(env)
     now = vec_env.reset() if first else {n: t.numpy() for n, t in env._observe().items()}
     for _ in range(steps):
@@ -51,8 +53,12 @@ def fill(buffers: list[Any], env: PointMass, steps: int, *, first: bool = True, 
         for i in range(env.num_envs):
             for name, value in infos[i].get("terminal_observation", {}).items():
                 following[name][i] = value
+        timeout = np.array([info.get("TimeLimit.truncated", False) for info in infos])
         for buffer in buffers:
-            buffer.add(now, following, actions, reward, done, infos)
+            if isinstance(buffer, GoalReplayBuffer):
+                buffer.append(now, following, actions, reward, done, timeout)
+            else:
+                buffer.add(now, following, actions, reward, done, infos)
         now = after
 
 
@@ -60,6 +66,6 @@ def fill(buffers: list[Any], env: PointMass, steps: int, *, first: bool = True, 
 def filled() -> GoalReplayBuffer:
     """Episodes of different lengths of 4 environments, the last ones open."""
     env = PointMass(wall=0.6)
-    buffer = make_buffer(GoalReplayBuffer, env, 100)
+    buffer = GoalReplayBuffer(env, 100 * env.num_envs)
     fill([buffer], env, 70)
     return buffer

@@ -19,8 +19,8 @@ from genelab.learn import checkpoint as checkpoints
 from genelab.learn.sb3 import backend
 from genelab.learn.sb3 import checkpoint as files
 from genelab.learn.sb3.trainer import SacTrainer
-from genelab.learn.sb3.vec_env import GoalVecEnv
 from tests.learn.sb3.point_mass import GROUPS, PointMass
+from tests.learn.sb3.vec_env import GoalVecEnv
 
 
 def _trained(cfg: SacCfg, iterations: int = 2) -> SacTrainer:

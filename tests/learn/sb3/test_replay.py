@@ -4,12 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import HerReplayBuffer
 
 from genelab.errors import InputError
-from genelab.learn.sb3.replay import GoalReplayBuffer
+from genelab.learn.sb3.buffer import GoalReplayBuffer
 from genelab.learn.state import load_state, save_state
-from tests.learn.sb3.conftest import fill, make_buffer
+from tests.learn.sb3.conftest import fill, their_buffer
 from tests.learn.sb3.point_mass import PointMass
 
 STORED = ("actions", "rewards", "dones", "timeouts", "ep_start", "ep_length", "_current_ep_start")
@@ -28,7 +27,7 @@ def _arrays(buffer: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("wall", [2.0, 0.5])
 def test_stores_what_stable_baselines3_stores(steps: int, wall: float):
     env = PointMass(wall=wall)
-    ours, theirs = make_buffer(GoalReplayBuffer, env, 50), make_buffer(HerReplayBuffer, env, 50)
+    ours, theirs = GoalReplayBuffer(env, 4 * 50), their_buffer(env, 50)
     fill([ours, theirs], env, steps)
     assert (ours.pos, ours.full) == (theirs.pos, theirs.full)
     for name, values in _arrays(theirs).items():
@@ -44,7 +43,7 @@ def _keys(rows: torch.Tensor) -> list[bytes]:
 @pytest.mark.parametrize("steps", [70, 333])
 def test_draws_what_stable_baselines3_draws_with_the_same_probabilities(steps: int):
     env = PointMass(wall=0.6)
-    ours, theirs = make_buffer(GoalReplayBuffer, env, 100), make_buffer(HerReplayBuffer, env, 100)
+    ours, theirs = GoalReplayBuffer(env, 4 * 100), their_buffer(env, 100)
     fill([ours, theirs], env, steps)
     valid = [tuple(where) for where in np.argwhere(theirs.ep_length > 0)]
     index = {theirs.actions[where].tobytes(): i for i, where in enumerate(valid)}
@@ -74,7 +73,7 @@ def test_draws_what_stable_baselines3_draws_with_the_same_probabilities(steps: i
 
 def test_open_and_overwritten_episodes_are_never_drawn():
     env = PointMass(wall=0.6)
-    buffer = make_buffer(GoalReplayBuffer, env, 50)
+    buffer = GoalReplayBuffer(env, 4 * 50)
     fill([buffer], env, 173)
     invalid = {buffer.actions[tuple(where)].tobytes() for where in np.argwhere(buffer.ep_length == 0)}
     assert len(invalid) > 20
@@ -83,7 +82,7 @@ def test_open_and_overwritten_episodes_are_never_drawn():
 
 def test_a_few_drawable_among_many_are_all_drawn():
     env = PointMass(64, wall=0.66, max_steps=100)
-    buffer = make_buffer(GoalReplayBuffer, env, 100)
+    buffer = GoalReplayBuffer(env, 64 * 100)
     fill([buffer], env, 4, action=1.0)
     assert 0 < buffer.drawable < 0.125 * 64 * 4
     drawn = set(_keys(buffer.sample(2000).actions))
@@ -110,7 +109,7 @@ def test_a_relabelled_transition_holds_its_goal_everywhere(filled: GoalReplayBuf
 
 def test_a_time_out_is_no_terminal_state():
     env = PointMass(wall=0.5)
-    buffer = make_buffer(GoalReplayBuffer, env, 100)
+    buffer = GoalReplayBuffer(env, 4 * 100)
     fill([buffer], env, 100)
     ended = buffer.dones.sum()
     assert 0 < buffer.timeouts.sum() < ended
@@ -136,7 +135,7 @@ def test_samples_depend_on_torchs_generator_alone_and_share_no_memory(filled: Go
 @pytest.mark.parametrize("after", [1, 30, 170])
 def test_rollback_restores_the_mark_exactly(before: int, after: int):
     env = PointMass(wall=0.6)
-    buffer = make_buffer(GoalReplayBuffer, env, 100)
+    buffer = GoalReplayBuffer(env, 4 * 100)
     fill([buffer], env, before)
     buffer.mark()
     marked, drawable = copy.deepcopy(buffer.state_dict()), buffer.drawable
@@ -155,7 +154,7 @@ def test_rollback_restores_the_mark_exactly(before: int, after: int):
 @pytest.mark.parametrize("steps", [33, 145])
 def test_state_is_exact_and_only_as_large_as_what_is_stored(steps: int, tmp_path):
     env, other = PointMass(wall=0.6), PointMass(wall=0.6)
-    buffer, loaded = make_buffer(GoalReplayBuffer, env, 100), make_buffer(GoalReplayBuffer, env, 100)
+    buffer, loaded = GoalReplayBuffer(env, 4 * 100), GoalReplayBuffer(env, 4 * 100)
     fill([buffer], env, steps)
     fill([loaded], other, 60)
     path = tmp_path / "buffer.pt"
@@ -173,16 +172,16 @@ def test_state_is_exact_and_only_as_large_as_what_is_stored(steps: int, tmp_path
 
 
 def test_a_state_of_another_size_and_a_small_buffer_are_refused(filled: GoalReplayBuffer):
-    other = make_buffer(GoalReplayBuffer, PointMass(), 50)
+    other = GoalReplayBuffer(PointMass(), 4 * 50)
     with pytest.raises(InputError, match=r"replay buffer: its state has shape \(100, 4, .*needs \(50, 4"):
         other.load_state_dict(filled.state_dict())
     with pytest.raises(InputError, match=r"agent.buffer_size: 76 keeps 19 transitions .* up to 20"):
-        make_buffer(GoalReplayBuffer, PointMass(), 19)
+        GoalReplayBuffer(PointMass(), 4 * 19)
 
 
 def test_nothing_can_be_drawn_before_an_episode_ends():
     env = PointMass()
-    buffer = make_buffer(GoalReplayBuffer, env, 50)
+    buffer = GoalReplayBuffer(env, 4 * 50)
     fill([buffer], env, 19)
     with pytest.raises(RuntimeError, match="no episode has ended yet"):
         buffer.sample(8)
@@ -190,7 +189,7 @@ def test_nothing_can_be_drawn_before_an_episode_ends():
 
 def test_an_episode_as_long_as_the_buffer_fits():
     env = PointMass()
-    buffer = make_buffer(GoalReplayBuffer, env, 20)
+    buffer = GoalReplayBuffer(env, 4 * 20)
     for steps in (20, 7, 13, 40):
         fill([buffer], env, steps, first=False)
         assert (buffer.ep_length[:, 0] > 0).sum() in (0, 20)

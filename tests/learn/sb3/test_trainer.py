@@ -233,9 +233,9 @@ def _demos(num_envs: int = 4, steps: int = 40) -> dict[str, Any]:
         done = (step.terminated | step.truncated)[:, None]
         row = {"actions": action, "rewards": step.reward, "terminated": step.terminated, "truncated": step.truncated}
         for name in GROUPS:
-            row[f"obs_{name}"] = now[name]
+            row[f"observations/{name}"] = now[name]
             final = step.finished.observations or step.observations
-            row[f"next_obs_{name}"] = torch.where(done, final[name], step.observations[name])
+            row[f"next_observations/{name}"] = torch.where(done, final[name], step.observations[name])
         for name, value in row.items():
             columns.setdefault(name, []).append(value.numpy())
         now = step.observations
