@@ -17,7 +17,6 @@ def command() -> None:
 @click.option(
     "--entry", "entry_id", required=True, help="Name of the entry: lower-case letters, digits, '.', '_', '-'."
 )
-@click.option("--policy", type=click.Path(path_type=Path), help="Directory of exported policy files to publish too.")
 @click.option(
     "--allow-missing", is_flag=True, help="Publish though seeds failed. They are declared, and there is no mean."
 )
@@ -27,7 +26,6 @@ def command() -> None:
 def add(
     sweep_dir: Path,
     entry_id: str,
-    policy: Path | None,
     allow_missing: bool,
     reason: str | None,
     publisher: str | None,
@@ -40,7 +38,6 @@ def add(
         sweep_dir,
         entry_id,
         store,
-        policy=policy,
         allow_missing=allow_missing,
         reason=reason,
         publisher=publisher,

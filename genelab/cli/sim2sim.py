@@ -37,8 +37,9 @@ def command(
     from genelab.jobs.sim2sim import judge
     from genelab.show.probe import case_lines
 
+    task = get_task(task_id)
     record = judge(
-        task_id,
+        task,
         policy,
         ExecutionCfg(device="cpu", threads=threads),
         lambda protocol: protocol.model_copy(update=changes),
@@ -51,8 +52,7 @@ def command(
             f"{name:<7} {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
             + ("" if metrics.success_rate is None else f", success {metrics.success_rate:.0%}")
         )
-    probe = get_task(task_id).probe
-    for line in case_lines(record.probe, probe.columns) if probe else ():
+    for line in case_lines(record.probe, task.probe.columns) if task.probe else ():
         click.echo(line)
     if out is not None:
         write_record(out, record)

@@ -27,12 +27,11 @@ from genelab.records.derived import baseline_of, metrics_of
 from genelab.records.eval import protocol_as_used
 from genelab.records.probe import ProbeCase, case_of
 from genelab.records.sim2sim import Sim2SimRecord
-from genelab.registry import get_task
 from genelab.sim.session import Session
 
 
 def judge(
-    task_id: str,
+    task: TaskSpec,
     policy_file: Path,
     execution: ExecutionCfg,
     protocol: Callable[[ProtocolCfg], ProtocolCfg] = lambda protocol: protocol,
@@ -43,7 +42,7 @@ def judge(
     Needs no checkpoint: inputs are put together as the contract says. Starts the simulator: call once per process.
 
     Args:
-        task_id: a registered task, which says what is rewarded and how an episode begins.
+        task: says what is rewarded and how an episode begins.
         policy_file: the policy, its contract beside it.
         execution: device and threads.
         protocol: changes that of the task.
@@ -53,7 +52,7 @@ def judge(
         InputError: if the policy is one of another task, or its contract of another robot, action or timing.
         DivergedError: if a return is not finite, or a state broke.
     """
-    policy, task = ExportedPolicy(policy_file), get_task(task_id).on(engine)
+    policy, task = ExportedPolicy(policy_file), task.on(engine)
     _require_contract_of(task, policy, policy_file)
     used = protocol(task.protocol)
     session, stamps = start_session(used.seed, execution, task)

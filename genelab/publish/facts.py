@@ -273,8 +273,11 @@ def _records(entry: CheckedEntry, page: Path) -> str:
         if (seed.path / names.PROBE_PLOT).is_file()
     ]
     links.append(f"[entry]({link(entry.path / names.ENTRY, page)})")
-    if (entry.path / "policy").is_dir():
-        links.append(f"[exported policy]({link(entry.path / 'policy', page)})")
+    links += [
+        f"[policy of seed {seed.run.seed}]({link(seed.path / names.POLICY, page)})"
+        for seed in entry.seeds
+        if seed.sim2sim
+    ]
     return ", ".join(links)
 
 

@@ -13,7 +13,7 @@ from genelab.config.snapshot import first_problem
 from genelab.errors import InputError, RunError
 from genelab.records import names
 from genelab.records.build_entry import build_entry
-from genelab.records.check import CheckedEntry, Finding, check_entry, check_policy, check_sweep
+from genelab.records.check import CheckedEntry, Finding, check_entry, check_sweep
 from genelab.records.entry import EntryHeader, EntryRecord
 from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
@@ -31,7 +31,6 @@ def add_entry(
     entry_id: str,
     store: Path,
     *,
-    policy: Path | None = None,
     allow_missing: bool = False,
     reason: str | None = None,
     publisher: str | None = None,
@@ -44,7 +43,6 @@ def add_entry(
         sweep_dir: directory with a sweep.json.
         entry_id: name of the entry.
         store: root of the store.
-        policy: directory of exported policy files to publish too.
         allow_missing: publish a set whose failed seeds are declared; it gets no mean.
         reason: why it was added.
         publisher: who added it.
@@ -52,22 +50,18 @@ def add_entry(
     Raises:
         InputError: if another process adds to this task, there is no sweep, the name is no entry name, or there is
             another entry of this name.
-        RunError: if the check of the sweep or the policy has findings, no seed finished, or a file names a path of this
+        RunError: if the check of the sweep has findings, no seed finished, or a file names a path of this
             machine.
     """
     if not (sweep_dir / names.SWEEP).is_file():
         raise InputError(f"'{sweep_dir}' is no sweep directory: it has no {names.SWEEP}")
-    if policy and not any(path.is_file() for path in policy.rglob("*")):
-        raise InputError(f"policy directory '{policy}' holds no file")
     header = _header(entry_id, reason, publisher)
     sweep, seeds, findings = check_sweep(sweep_dir, None)
     _require_clean(sweep_dir, findings, allow_missing=allow_missing)
     if sweep is None or not seeds:
         raise RunError(f"'{sweep_dir}': no seed finished")
-    if policy:
-        _require_clean(policy, check_policy(policy, seeds), allow_missing=False)
     target = store / sweep.task / entry_id
-    sources = _sources(sweep_dir, seeds, policy)
+    sources = _sources(sweep_dir, seeds)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     # Two at a time would both supersede the same entry.
@@ -168,20 +162,18 @@ def _is_same(record: EntryRecord, header: EntryHeader, sources: dict[str, Path])
     return {file.path: file.sha256 for file in record.files} == {n: sha256_file(p) for n, p in sources.items()}
 
 
-def _sources(sweep_dir: Path, seeds: Sequence[SeedFiles], policy: Path | None) -> dict[str, Path]:
+def _sources(sweep_dir: Path, seeds: Sequence[SeedFiles]) -> dict[str, Path]:
     """The files to publish, by their path in the entry."""
     copied = [names.SWEEP]
     for seed in seeds:
         copied += [f"{seed.path.name}/{name}" for name in (*SEED_FILES, seed.eval.checkpoint.path)]
         copied += [f"{seed.path.name}/{names.PROBE}"] * (seed.probe is not None)
+        judged = (names.SIM2SIM, names.POLICY, f"{names.POLICY}.metadata.json") if seed.sim2sim else ()
+        copied += [f"{seed.path.name}/{name}" for name in judged]
         copied += [f"{seed.path.name}/{names.PROBE_PLOT}"] * (sweep_dir / seed.path.name / names.PROBE_PLOT).is_file()
         # A run from elsewhere may have none; then its policy cannot be exported.
         copied += [f"{seed.path.name}/{names.ROUND_TRIP}"] * (sweep_dir / seed.path.name / names.ROUND_TRIP).is_file()
-    sources = {name: sweep_dir / name for name in copied}
-    if policy:
-        found = (path for path in policy.rglob("*") if path.is_file())
-        sources |= {f"policy/{path.relative_to(policy).as_posix()}": path for path in found}
-    return sources
+    return {name: sweep_dir / name for name in copied}
 
 
 def _copy(sources: dict[str, Path], draft: Path) -> None:

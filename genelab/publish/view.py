@@ -8,6 +8,7 @@ from genelab.publish.facts import facts_of, link
 from genelab.publish.published import Difference, PublishedRow
 from genelab.records.build_entry import changes
 from genelab.records.check import CheckedEntry
+from genelab.records.entry import SecondOpinion
 from genelab.records.statistics import Sample, sample
 from genelab.show.probe import probe_rows
 from genelab.show.text import NONE, cell, number, seconds
@@ -20,7 +21,7 @@ NOT_ABOVE_IDLE = f" {NOT_ABOVE} idle's"
 """Beside a success rate that luck may explain."""
 HEAD = (
     *("seed", "return mean", "return std", "length", "success"),
-    *("convergence iteration", "train wall", "eval wall", "against idle"),
+    *("convergence iteration", "train wall", "eval wall", "against idle", "in MuJoCo"),
 )
 """Columns of an entry's table, of a task without a goal."""
 
@@ -83,6 +84,7 @@ def _entry_view(entry: CheckedEntry, page: Path) -> dict[str, Any]:
                 seconds(run.train_wall_s),
                 seconds(run.eval_wall_s),
                 (ABOVE if run.above_idle else NOT_ABOVE) + _no_better(run.no_better_than_idle),
+                _second_opinion(run.sim2sim),
             )
         )
         curve_rows.append((str(run.seed), number(curve.final_average), number(curve.strength), number(curve.stability)))
@@ -96,6 +98,16 @@ def _entry_view(entry: CheckedEntry, page: Path) -> dict[str, Any]:
         "probe_columns": [*probe.columns] if probe else [],
         "probe_rows": probe_rows(entry.seeds),
     }
+
+
+def _second_opinion(found: SecondOpinion | None) -> str:
+    """Return in the other simulator, success where there is a goal, and a flag for what the policy loses there."""
+    if found is None:
+        return NONE
+    success = "" if found.success_rate is None else f", success {number(found.success_rate)}"
+    kept = "" if found.kept_return is None else f" ({found.kept_return:.0%})"
+    lost = f", **keeps {', '.join(found.lost)}**" if found.lost else ""
+    return f"{number(found.return_mean)}{kept}{success}{lost}"
 
 
 def _no_better(errors: Sequence[str] | None) -> str:

@@ -22,11 +22,13 @@ from genelab.records.entry import (
     EntryRecord,
     FailedSeed,
     FileRef,
+    SecondOpinion,
     SeedResult,
     Seeds,
 )
 from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
+from genelab.records.sim2sim import kept_return, lost
 from genelab.records.statistics import mean, sample_std, seed_interval, wilson
 from genelab.records.sweep import SweepRecord
 
@@ -125,6 +127,7 @@ def _result(seed: SeedFiles) -> SeedResult:
         no_better_than_idle=no_better_than_idle(record.episodes, record.baselines.idle.episodes),
         random_return_mean=record.baselines.random.metrics.return_mean,
         above_idle=record.above_idle.passed,
+        sim2sim=_second_opinion(seed),
         curve=CurveMetrics(
             convergence_iteration=None if convergence is None else first + convergence,
             final_average=final_average(curve),
@@ -134,6 +137,20 @@ def _result(seed: SeedFiles) -> SeedResult:
         machine_hash=seed.train.hardware.machine_hash,
         train_wall_s=seed.train.timing.train_wall_s,
         eval_wall_s=record.timing.eval_wall_s,
+    )
+
+
+def _second_opinion(seed: SeedFiles) -> SecondOpinion | None:
+    found = seed.sim2sim
+    if found is None:
+        return None
+    return SecondOpinion(
+        engine=found.backend.engine,
+        return_mean=found.metrics.return_mean,
+        idle_return_mean=found.idle.metrics.return_mean,
+        success_rate=found.metrics.success_rate,
+        kept_return=kept_return(seed.eval, found),
+        lost=lost(seed.eval, seed.probe, found),
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import (
 
 from genelab.config.base import Sha256
 from genelab.config.overrides import Override
+from genelab.config.scene import EngineName
 from genelab.records.base import Record
 from genelab.records.eval import Metrics, Protocol
 from genelab.records.run import CollectedDemos
@@ -81,6 +82,23 @@ class CurveMetrics(Record):
     """1 - largest fall / range of the curve."""
 
 
+class SecondOpinion(Record):
+    """What the exported policy of a seed earns in another simulator, under the same protocol."""
+
+    engine: EngineName
+    """The simulator."""
+    return_mean: float
+    """Mean return."""
+    idle_return_mean: float
+    """What doing nothing earns there."""
+    success_rate: float | None = Field(ge=0.0, le=1.0)
+    """Share of the episodes that reached the goal; null where the task has none."""
+    kept_return: float | None
+    """Return above idle, as a share of that in the first simulator; null where there was none."""
+    lost: tuple[str, ...]
+    """What it does not keep at least 80 % of, in words."""
+
+
 class SeedResult(Record):
     """One row of the table."""
 
@@ -104,6 +122,8 @@ class SeedResult(Record):
     """What random actions earn under the same protocol."""
     above_idle: bool
     """Whether the return is clearly above idle."""
+    sim2sim: SecondOpinion | None = None
+    """What it earns in another simulator; null for a task that is judged in one alone."""
     curve: CurveMetrics
     """Statistics of the learning curve."""
     machine_hash: str

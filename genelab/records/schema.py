@@ -12,6 +12,7 @@ from genelab.records.export import ExportRecord
 from genelab.records.guard import GuardRecord
 from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord
+from genelab.records.sim2sim import Sim2SimRecord
 from genelab.records.sweep import SweepRecord
 
 MODELS: dict[str, type[Record]] = {
@@ -22,6 +23,7 @@ MODELS: dict[str, type[Record]] = {
     "export": ExportRecord,
     "guard": GuardRecord,
     "probe": ProbeRecord,
+    "sim2sim": Sim2SimRecord,
 }
 """Record models by file stem."""
 

@@ -12,6 +12,7 @@ from genelab.records.eval import EvalRecord
 from genelab.records.files import read_json, read_rows
 from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainTiming
+from genelab.records.sim2sim import Sim2SimRecord
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
 
 
@@ -44,6 +45,8 @@ class SeedFiles:
     """curve.jsonl."""
     probe: ProbeRecord | None = None
     """probe.json, of a task with a probe."""
+    sim2sim: Sim2SimRecord | None = None
+    """sim2sim.json, of a task that is judged in Genesis."""
 
 
 def train_stamps(run: RunRecord) -> TrainStamps:

@@ -5,6 +5,8 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, model_validator
 
 from genelab.config.base import Sha256
+from genelab.config.scene import EngineName
+from genelab.config.task import TaskSpec
 from genelab.records.base import Record
 from genelab.records.eval import Baseline, Episodes, EvalRecord, Metrics, Protocol
 from genelab.records.probe import ProbeCase, ProbeRecord
@@ -12,6 +14,11 @@ from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp, Packa
 
 KEPT = 0.8
 """Share of what it earned that a policy must keep in the other simulator."""
+
+
+def second_engine(task: TaskSpec) -> EngineName | None:
+    """The other simulator that every seed of a task is judged in; None for a task that is judged in MuJoCo already."""
+    return "mujoco" if task.env.sim.engine == "genesis" else None
 
 
 class Sim2SimRecord(Record):

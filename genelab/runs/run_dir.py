@@ -33,6 +33,8 @@ class RunDir:
         self.resume = path / "resume"
         self.eval_file = path / names.EVAL
         self.probe_file = path / names.PROBE
+        self.policy_file = path / names.POLICY
+        self.sim2sim_file = path / names.SIM2SIM
         self.round_trip_file = path / names.ROUND_TRIP
 
     @property

@@ -7,6 +7,7 @@ from genelab.records.probe import ProbeCase, ProbeRecord
 from genelab.records.seed_files import SeedFiles
 from genelab.show.svg import svg
 from genelab.show.table import table_lines
+from genelab.show.text import NONE
 
 FELL, STANDING = "#d62728", "#1f77b4"
 
@@ -32,8 +33,10 @@ def case_lines(cases: Sequence[ProbeCase], components: Sequence[str]) -> list[st
 def probe_rows(seeds: Sequence[SeedFiles]) -> list[tuple[str, ...]]:
     """The table of an entry: one row for each case, ranges over seeds; none for a task without a probe."""
     records = [seed.probe for seed in seeds if seed.probe is not None]
+    others = [seed.sim2sim.probe for seed in seeds if seed.sim2sim is not None]
+    elsewhere = [_percent([case.share_median for case in cases]) for cases in zip(*others, strict=True)]
     rows: list[tuple[str, ...]] = []
-    for cases in zip(*(record.cases for record in records), strict=True):
+    for k, cases in enumerate(zip(*(record.cases for record in records), strict=True)):
         first, count = cases[0], records[0].num_envs
         rows.append(
             (
@@ -43,6 +46,7 @@ def probe_rows(seeds: Sequence[SeedFiles]) -> list[tuple[str, ...]]:
                 _percent([case.share_p10 for case in cases]),
                 f"{_whole([case.falls for case in cases])} of {count}",
                 f"{_whole([case.following for case in cases])} of {count}",
+                elsewhere[k] if elsewhere else NONE,
             )
         )
     return rows

@@ -1,11 +1,15 @@
 """Evaluates what a seed's training left, under the task's own protocol."""
 
+from genelab.config.run import ExecutionCfg
 from genelab.errors import RunError
+from genelab.export.export import export_policy
 from genelab.jobs.evaluate import assess
 from genelab.jobs.probe import probe
 from genelab.jobs.session import start_session
+from genelab.jobs.sim2sim import judge
 from genelab.records import names
 from genelab.records.derived import reload_told
+from genelab.records.sim2sim import second_engine
 from genelab.runs.files import write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.show.probe import draw
@@ -14,7 +18,7 @@ from genelab.show.probe import draw
 def evaluate_run(run_dir: RunDir) -> None:
     """Evaluate the final checkpoint under the task's own protocol, probe it if the task says how, and finish the run.
 
-    In this process.
+    In this process. What was judged in Genesis is exported and judged in MuJoCo too.
 
     Raises:
         RunError: if the reloaded policy does not reproduce the in-memory one.
@@ -37,4 +41,18 @@ def evaluate_run(run_dir: RunDir) -> None:
         found = probe(run_dir, run_dir.final_checkpoint, record.execution.requested, started=started)
         write_record(run_dir.probe_file, found)
         write_atomic(run_dir.path / names.PROBE_PLOT, draw(found))
+    if second_engine(task) is not None:
+        _second_opinion(run_dir, record.execution.requested.threads)
     run_dir.update(status="finished")
+
+
+def _second_opinion(run_dir: RunDir, threads: int) -> None:
+    """Export the policy, and judge it in the other simulator."""
+    print("exporting", flush=True)
+    export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
+    task = run_dir.task()
+    engine = second_engine(task)
+    assert engine is not None
+    print(f"judging in {engine}", flush=True)
+    found = judge(task, run_dir.policy_file, ExecutionCfg(device="cpu", threads=threads), engine=engine)
+    write_record(run_dir.sim2sim_file, found)

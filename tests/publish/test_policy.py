@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -5,28 +6,80 @@ from typing import Any
 import pytest
 
 from genelab.errors import RunError
+from genelab.publish.render import compose
 from genelab.publish.store import add_entry
-from genelab.records.check import check_path, check_policy
-from genelab.records.check.seeds import check_sweep
-from tests.records.factory import edit, make_contract, set_at
+from genelab.records.check import check_path
+from genelab.records.derived import metrics_of
+from genelab.records.sim2sim import Sim2SimRecord
+from tests.records.factory import edit, make_sweep, make_task, make_walker, set_at
 
 FUNCTION = {"func": "a:b", "params": {}, "meaning": None}
 
 
 @pytest.fixture
-def contract(sweep: Path, tmp_path: Path) -> Path:
-    """The contract of a policy of seed 1, beside its file."""
-    policy = tmp_path / "export" / "policy.onnx"
-    policy.parent.mkdir()
-    policy.write_bytes(b"onnx")
-    return make_contract(sweep / "seed_1", policy)
+def contract(sweep: Path) -> Path:
+    """The contract of the policy of seed 1, beside its file."""
+    return sweep / "seed_1" / "policy.onnx.metadata.json"
 
 
-def test_an_exported_policy_is_published_with_its_contract(sweep: Path, store: Path, contract: Path) -> None:
-    path = add_entry(sweep, "first", store, policy=contract.parent)
+def test_a_policy_is_published_with_its_contract_and_its_second_opinion(sweep: Path, store: Path) -> None:
+    path = add_entry(sweep, "first", store)
     assert check_path(path).findings == []
-    edit(path / "policy" / contract.name, lambda data: data.update(config_sha256="0" * 64))
-    assert any("config_sha256: '000" in str(finding) for finding in check_path(path).findings)
+    (found, *_) = json.loads((path / "entry.json").read_text())["runs"]
+    # Idle earns the same in the toy's other simulator, the policy nine tenths.
+    kept = (0.9 * found["metrics"]["return_mean"] - found["idle_return_mean"]) / (
+        found["metrics"]["return_mean"] - found["idle_return_mean"]
+    )
+    assert found["sim2sim"]["kept_return"] == pytest.approx(kept)
+    assert found["sim2sim"]["lost"] == []
+    (path / "seed_1" / "policy.onnx").write_bytes(b"ONNX")
+    told = [str(finding) for finding in check_path(path).findings]
+    assert any("policy.onnx: is not the recorded file" in line for line in told)
+    assert any("sim2sim.json: policy_sha256: " in line for line in told)
+
+
+def test_a_seed_without_its_second_opinion_is_not_published(sweep: Path, store: Path) -> None:
+    (sweep / "seed_2" / "sim2sim.json").unlink()
+    with pytest.raises(
+        RunError, match=r"sim2sim\.json: missing; `genelab export Toy-v1 .* and `genelab sim2sim Toy-v1"
+    ):
+        add_entry(sweep, "first", store)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "told"),
+    [
+        ("seed", 2, "seed: 2, run.json has 1"),
+        ("config_sha256", "0" * 64, "config_sha256: '000"),
+        ("weights_sha256", "0" * 64, "weights_sha256: '000"),
+        ("policy_sha256", "0" * 64, "policy_sha256: '000"),
+        ("backend.engine", "genesis", "backend.engine: 'genesis', run.json has 'mujoco'"),
+        ("metrics.return_mean", 1e3, "metrics.return_mean: 1000.0 stored"),
+        ("idle.metrics.length_mean", 1.0, "idle.metrics.length_mean: 1.0 stored"),
+        ("episodes.return.0", 1e3, "exceeds the ceiling"),
+        ("protocol.seed", 7, "protocol.sha256: "),
+        ("probe", [], "forward"),
+    ],
+)
+def test_a_changed_second_opinion_is_found(tmp_path: Path, where: str, value: object, told: str) -> None:
+    task = make_walker() if where == "probe" else make_task()
+    sweep = make_sweep(tmp_path / "sweep", task=task)
+    assert check_path(sweep).findings == []
+    set_at(sweep / "seed_1" / "sim2sim.json", where, value)
+    assert any(f"sim2sim.json: {told}" in line or told in line for line in map(str, check_path(sweep).findings))
+
+
+def test_a_policy_that_loses_much_elsewhere_is_flagged(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path / "sweep")
+    for seed in (1, 2, 3):
+        path = sweep / f"seed_{seed}" / "sim2sim.json"
+        record = json.loads(path.read_text())
+        record["episodes"]["return"] = [0.5 * value for value in record["episodes"]["return"]]
+        found = Sim2SimRecord.model_validate_json(json.dumps(record))
+        path.write_text(found.replace(metrics=metrics_of(found.episodes)).model_dump_json())
+    add_entry(sweep, "first", tmp_path / "reference")
+    page = compose(tmp_path / "reference", tmp_path / "docs").text
+    assert len(re.findall(r"\*\*keeps \d\d% of the return above idle\*\*", page)) == 3
 
 
 @pytest.mark.parametrize(
@@ -86,7 +139,7 @@ def test_a_changed_contract_is_not_published(
     told = "parity.tolerance" if where == "parity.largest_action" else re.sub(r"\.0\b", "[0]", where)
     told = {"parity.max_abs_difference": "parity.passed", "seed": "(seed|checkpoint)"}.get(where, re.escape(told))
     with pytest.raises(RunError, match=rf"metadata\.json: .*{told}"):
-        add_entry(sweep, "first", store, policy=contract.parent)
+        add_entry(sweep, "first", store)
 
 
 def test_a_contract_with_other_terms_than_the_snapshot_is_found(sweep: Path, contract: Path) -> None:
@@ -96,5 +149,4 @@ def test_a_contract_with_other_terms_than_the_snapshot_is_found(sweep: Path, con
         data["observation"]["input"]["shape"][1] = 2
 
     edit(contract, add_a_term)
-    _, seeds, _ = check_sweep(sweep, None)
-    assert ["has not the terms of the groups policy" in str(f) for f in check_policy(contract.parent, seeds)] == [True]
+    assert ["has not the terms of the groups policy" in str(f) for f in check_path(sweep).findings] == [True]

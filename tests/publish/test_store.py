@@ -23,7 +23,10 @@ SEED_FILES = {
     "params/agent.json",
     "params/env.json",
     "params/task.json",
+    "policy.onnx",
+    "policy.onnx.metadata.json",
     "run.json",
+    "sim2sim.json",
 }
 
 
@@ -128,19 +131,9 @@ def test_changed_task_or_protocol_is_a_preview(sweep: Path, store: Path, change:
         if change == "override":
             edit(sweep / f"seed_{seed}" / "run.json", lambda record: record.update(overrides=[override]))
         else:
-            edit(sweep / f"seed_{seed}" / "eval.json", lambda record: record.update(protocol=protocol))
+            for name in ("eval.json", "sim2sim.json"):
+                edit(sweep / f"seed_{seed}" / name, lambda record: record.update(protocol=protocol))
     assert entry_json(add_entry(sweep, "first", store))["status"] == "preview"
-
-
-def test_policy_files_are_kept_and_hashed(sweep: Path, store: Path, tmp_path: Path) -> None:
-    (tmp_path / "export" / "deep").mkdir(parents=True)
-    (tmp_path / "export" / "policy.onnx").write_bytes(b"onnx")
-    (tmp_path / "export" / "deep" / "policy.onnx.json").write_text("{}")
-    path = add_entry(sweep, "first", store, policy=tmp_path / "export")
-    listed = {file["path"] for file in entry_json(path)["files"]}
-    assert {"policy/policy.onnx", "policy/deep/policy.onnx.json"} <= listed
-    (path / "policy" / "policy.onnx").write_bytes(b"ONNX")
-    assert any("policy.onnx: is not the recorded file" in str(finding) for finding in check_path(path).findings)
 
 
 def test_reproduce_names_every_seed_and_override(sweep: Path, store: Path) -> None:
@@ -162,11 +155,9 @@ def test_bad_entry_names_are_refused(sweep: Path, store: Path, name: str) -> Non
     assert not store.exists()
 
 
-def test_no_sweep_and_no_policy_are_input_errors(sweep: Path, store: Path, tmp_path: Path) -> None:
+def test_no_sweep_is_an_input_error(store: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no sweep\.json"):
         add_entry(tmp_path, "first", store)
-    with pytest.raises(InputError, match="holds no file"):
-        add_entry(sweep, "first", store, policy=tmp_path / "nowhere")
 
 
 def test_paths_of_this_machine_are_refused(sweep: Path, store: Path) -> None:

@@ -26,7 +26,7 @@ from genelab.config.terms import (
 )
 from genelab.config.terrain import FlatCfg, TerrainCfg
 from genelab.records.base import Record
-from genelab.records.contract import action_of, observation_of, robot_of, timing_of
+from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, robot_of, timing_of
 from genelab.records.derived import baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -41,6 +41,7 @@ from genelab.records.eval import (
 from genelab.records.export import ExportRecord, Parity
 from genelab.records.probe import ProbeRecord, case_of
 from genelab.records.run import Attempt, ExecutionRecord, RunRecord, StageRecord, TrainedCheckpoint, TrainTiming
+from genelab.records.sim2sim import Sim2SimRecord
 from genelab.records.stamps import BackendStamp, CodeStamp, CpuStamp, HardwareStamp, TorchStamp
 from genelab.records.statistics import above_idle
 from genelab.records.sweep import SeedEntry, SweepRecord
@@ -210,7 +211,10 @@ def make_sweep(
 def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Path:
     """Write the contract of a policy file beside it, as if exported from the finished seed in a directory."""
     task, run = task or make_task(), json.loads((seed / "run.json").read_text())
-    observation = observation_of(task, "policy", "obs", [(("x",), "m")], lambda _: "Position of the toy, m.")
+    observation, *goals = (
+        observation_of(task, group, name, [(("x",), "m")] * len(task.env.observations[group].terms), _meaning)
+        for group, name in zip(task.agent.actor_groups, INPUTS[task.agent.trainer], strict=True)
+    )
     fields = ("task", "task_version", "seed", "config_sha256", "checkpoint")
     record = {
         "schema": "genelab/export/2",
@@ -222,6 +226,8 @@ def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Pat
             "bytes": policy.stat().st_size,
         },
         "observation": observation,
+        "goals": goals,
+        "goal": goal_of(task.env, _meaning),
         "action": action_of(task.env),
         "robot": robot_of(task.env),
         "timing": timing_of(task.env),
@@ -239,6 +245,10 @@ def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Pat
     path = policy.with_name(f"{policy.name}.metadata.json")
     write(path, ExportRecord.model_validate(record))
     return path
+
+
+def _meaning(_: str) -> str:
+    return "Position of the toy, m."
 
 
 def planned_run(path: Path, task: TaskSpec, seed: int = 1, **told: Any) -> RunDir:
@@ -313,7 +323,11 @@ def _write_seed(
     write(folder / "run.json", run)
     if task.probe is not None:
         write(folder / "probe.json", _probe_record(task, run, task.probe))
-    write(folder / "eval.json", eval_record(task, run, episodes, idle))
+    record = eval_record(task, run, episodes, idle)
+    write(folder / "eval.json", record)
+    (folder / "policy.onnx").write_bytes(f"policy of seed {seed}".encode())
+    make_contract(folder, folder / "policy.onnx", task)
+    write(folder / "sim2sim.json", _sim2sim_record(task, run, record, folder / "policy.onnx"))
 
 
 def _run_record(
@@ -410,6 +424,32 @@ def _probe_record(task: TaskSpec, run: RunRecord, cfg: ProbeCfg) -> ProbeRecord:
         packages=PACKAGES,
         hardware=cpu_machine(),
         finished_at=START + timedelta(minutes=6),
+    )
+
+
+def _sim2sim_record(task: TaskSpec, run: RunRecord, first: EvalRecord, policy: Path) -> Sim2SimRecord:
+    """In MuJoCo nine tenths of the return, the same of doing nothing, and 0.72 of every command."""
+    assert run.checkpoint
+    episodes = first.episodes.replace(**{"return": tuple(0.9 * value for value in first.episodes.return_)})
+    cases = task.probe.cases if task.probe else {}
+    return Sim2SimRecord(
+        schema="genelab/sim2sim/1",
+        task=task.id,
+        seed=run.seed,
+        config_sha256=run.config_sha256,
+        policy_sha256=hashlib.sha256(policy.read_bytes()).hexdigest(),
+        weights_sha256=run.checkpoint.weights_sha256,
+        code=run.code,
+        packages=PACKAGES,
+        hardware=cpu_machine(),
+        backend=backend_stamp().replace(engine="mujoco", precision="64"),
+        protocol=first.protocol,
+        episodes=episodes,
+        metrics=metrics_of(episodes),
+        idle=first.baselines.idle,
+        probe=tuple(case_of(name, command, [0.72 * sum(command)] * 4, [False] * 4) for name, command in cases.items()),
+        wall_s=3.0,
+        finished_at=START + timedelta(minutes=7),
     )
 
 

@@ -169,7 +169,8 @@ def test_mixed_configs_are_found(sweep: Path, tmp_path: Path) -> None:
 
 def test_mixed_protocols_are_found(sweep: Path) -> None:
     changed = protocol_as_used(ProtocolCfg(episodes=EPISODES, num_envs=4, round_trip_episodes=3, seed=9), 100)
-    edit(sweep / "seed_3" / "eval.json", lambda record: record.update(protocol=changed.model_dump(mode="json")))
+    for name in ("eval.json", "sim2sim.json"):
+        edit(sweep / "seed_3" / name, lambda record: record.update(protocol=changed.model_dump(mode="json")))
     found = messages(sweep)
     assert len(found) == 1
     assert "mixed protocols" in found[0]

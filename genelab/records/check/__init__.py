@@ -10,7 +10,6 @@ from genelab.records import names
 from genelab.records.check.entry import CheckedEntry, check_entry
 from genelab.records.check.episodes import check_eval
 from genelab.records.check.finding import Finding, attempt
-from genelab.records.check.policy import check_policy
 from genelab.records.check.run import WeightsHash, check_checkpoint, check_run
 from genelab.records.check.seeds import check_sweep
 from genelab.records.eval import EvalRecord
@@ -23,7 +22,6 @@ __all__ = [
     "WeightsHash",
     "check_entry",
     "check_path",
-    "check_policy",
     "check_run",
     "check_sweep",
 ]

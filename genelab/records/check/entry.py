@@ -6,7 +6,6 @@ from pathlib import Path
 from genelab.records import names
 from genelab.records.build_entry import build_entry, list_files
 from genelab.records.check.finding import Finding, attempt, unequal
-from genelab.records.check.policy import check_policy
 from genelab.records.check.run import WeightsHash
 from genelab.records.check.seeds import check_sweep
 from genelab.records.entry import EntryHeader, EntryRecord
@@ -38,7 +37,6 @@ def check_entry(path: Path, weights_hash: WeightsHash | None) -> tuple[CheckedEn
     if path.resolve().name != entry.entry_id or path.resolve().parent.name != entry.task:
         findings.append(Finding(entry_file, f"belongs in {entry.task}/{entry.entry_id}"))
     findings += _check_files(path, entry)
-    findings += check_policy(path / "policy", seeds)
     if sweep and seeds:
         header = EntryHeader(**{name: getattr(entry, name) for name in EntryHeader.model_fields})
         recomputed = build_entry(header, sweep, seeds, path)

@@ -1,10 +1,16 @@
 """Check of one eval.json by itself: everything that follows from its episodes is recomputed."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from genelab.records.check.finding import unequal
+from genelab.config.task import TaskSpec
+from genelab.records.check.finding import mismatches, unequal
 from genelab.records.derived import metrics_of, round_trip_of
 from genelab.records.eval import Episodes, EvalRecord, Protocol, protocol_sha256
+from genelab.records.files import sha256_file
+from genelab.records.run import RunRecord
+from genelab.records.sim2sim import Sim2SimRecord, second_engine
 from genelab.records.statistics import above_idle
 
 CEILING_SLACK = 1e-4
@@ -35,6 +41,35 @@ def check_eval(record: EvalRecord) -> list[str]:
     if record.run.seed not in record.run.seeds_planned:
         found.append(f"run.seed: {record.run.seed} is not among the planned seeds {list(record.run.seeds_planned)}")
     return found
+
+
+def check_sim2sim(
+    record: Sim2SimRecord, run: RunRecord, first: EvalRecord, task: TaskSpec, policy: Path
+) -> Iterator[str]:
+    """Problems of what an exported policy earned in the other simulator. `first`: what it earned in its own."""
+    if record.protocol.sha256 != protocol_sha256(record.protocol):
+        yield f"protocol.sha256: {record.protocol.sha256} stored, {protocol_sha256(record.protocol)} recomputed"
+    for where, episodes, metrics in (
+        ("", record.episodes, record.metrics),
+        ("idle.", record.idle.episodes, record.idle.metrics),
+    ):
+        yield from (f"{where}{problem}" for problem in _check_episodes(episodes, record.protocol, first.return_ceiling))
+        yield from unequal(metrics, metrics_of(episodes), f"{where}metrics")
+    pairs: dict[str, tuple[Any, Any]] = {
+        "task": (record.task, run.task),
+        "seed": (record.seed, run.seed),
+        "config_sha256": (record.config_sha256, run.config_sha256),
+        "weights_sha256": (record.weights_sha256, run.checkpoint and run.checkpoint.weights_sha256),
+        "backend.engine": (record.backend.engine, second_engine(task)),
+    }
+    yield from mismatches(pairs, "run.json")
+    cases = {case.name: list(case.command) for case in record.probe}
+    wanted = {} if task.probe is None else {name: list(command) for name, command in task.probe.cases.items()}
+    own = {"protocol.sha256": (record.protocol.sha256, first.protocol.sha256)}
+    yield from mismatches({"probe": (cases, wanted)}, "the snapshot")
+    yield from mismatches(own, "eval.json")
+    if policy.is_file():
+        yield from mismatches({"policy_sha256": (record.policy_sha256, sha256_file(policy))}, policy.name)
 
 
 def _check_episodes(episodes: Episodes, protocol: Protocol, ceiling: float | None) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """Check of exported policies: each contract against the seed that it names, and against the file beside it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from genelab.config.task import TaskSpec
+from genelab.records import names
 from genelab.records.check.finding import Finding, attempt, mismatches
 from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, robot_of, timing_of, tolerance_of
 from genelab.records.export import ExportRecord, Observation
@@ -17,19 +18,16 @@ _ZIP = b"PK\x03\x04"
 """How a TorchScript file begins, and no ONNX file."""
 
 
-def check_policy(folder: Path, seeds: Sequence[SeedFiles]) -> list[Finding]:
-    """Check every `<policy>.metadata.json` below `folder`. seeds: those that the policies may come from."""
+def check_policy(folder: Path, seed: SeedFiles) -> list[Finding]:
+    """Check every `<policy>.metadata.json` in the directory of a seed, and that a policy judged elsewhere is there."""
     findings: list[Finding] = []
-    for path in sorted(folder.rglob(f"*{_SUFFIX}")):
+    contracts = sorted(folder.glob(f"*{_SUFFIX}"))
+    if seed.sim2sim is not None and folder / f"{names.POLICY}{_SUFFIX}" not in contracts:
+        findings.append(Finding(folder / f"{names.POLICY}{_SUFFIX}", "missing, beside a sim2sim.json"))
+    for path in contracts:
         if record := attempt(findings, path, read_record, ExportRecord):
-            seed = next((seed for seed in seeds if seed.run.seed == record.seed), None)
-            problems = [*_of_file(path, record), *_of_parity(record)]
-            if seed is None:
-                problems.append(f"seed: {record.seed} is no finished seed here")
-            else:
-                problems += _of_seed(record, seed)
-                problems += _of_task(record, seed.task)
-            findings += [Finding(path, problem) for problem in problems]
+            problems = (*_of_file(path, record), *_of_parity(record), *_of_seed(record, seed))
+            findings += [Finding(path, problem) for problem in (*problems, *_of_task(record, seed.task))]
     return findings
 
 
@@ -69,6 +67,7 @@ def _of_seed(record: ExportRecord, seed: SeedFiles) -> Iterator[str]:
     trained = TrainedCheckpoint(**seed.eval.checkpoint.model_dump(exclude={"selection"}))
     pairs: dict[str, tuple[Any, Any]] = {
         "task": (record.task, seed.run.task),
+        "seed": (record.seed, seed.run.seed),
         "task_version": (record.task_version, seed.run.task_version),
         "config_sha256": (record.config_sha256, seed.run.config_sha256),
         "checkpoint": (record.checkpoint, trained),

@@ -9,13 +9,15 @@ from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
 from genelab.records import names
-from genelab.records.check.episodes import check_eval
+from genelab.records.check.episodes import check_eval, check_sim2sim
 from genelab.records.check.finding import Finding, attempt, mismatches
+from genelab.records.check.policy import check_policy
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record, sha256_file
 from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainedCheckpoint
 from genelab.records.seed_files import SeedFiles, TrainStamps, read_curve, read_task, train_stamps
+from genelab.records.sim2sim import Sim2SimRecord, second_engine
 from genelab.records.stamps import TRAINER_PACKAGES, other_sums
 
 WeightsHash = Callable[[Path], str]
@@ -65,9 +67,21 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
             probe = attempt(findings, probe_file, read_record, ProbeRecord)
         if probe:
             findings += [Finding(probe_file, problem) for problem in _check_probe(probe, run, task)]
+    sim2sim = None
+    if task and run.checkpoint and second_engine(task) is not None:
+        file, policy = path / names.SIM2SIM, path / names.POLICY
+        if not file.is_file():
+            export = f"genelab export {run.task} {path / run.checkpoint.path} --format onnx --out {policy}"
+            judge = f"genelab sim2sim {run.task} {policy} --out {file}"
+            findings.append(Finding(file, f"missing; `{export}` and `{judge}` make it"))
+        else:
+            sim2sim = attempt(findings, file, read_record, Sim2SimRecord)
+        if sim2sim and record:
+            findings += [Finding(file, problem) for problem in check_sim2sim(sim2sim, run, record, task, policy)]
     if not (task and record and train and curve):
         return None, findings
-    return SeedFiles(path, run, train, record, task, curve, probe), findings
+    seed = SeedFiles(path, run, train, record, task, curve, probe, sim2sim)
+    return seed, [*findings, *check_policy(path, seed)]
 
 
 def check_checkpoint(
