@@ -24,8 +24,10 @@ def command(*args: str) -> list[str]:
     return [sys.executable, "-P", "-m", "genelab", *args]
 
 
-def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,)) -> list[str]:
-    return ["train", TASK, "--seeds", ",".join(map(str, seeds)), *SMALL, "--log_dir", str(log_dir), *more]
+def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,), engine: str = "mujoco") -> list[str]:
+    """In MuJoCo, which starts in a second. What must hold in Genesis takes `genesis_sweep`."""
+    words = ["train", TASK, "--seeds", ",".join(map(str, seeds)), *SMALL, "--log_dir", str(log_dir)]
+    return [*words, *(("--engine", engine) if engine != "genesis" else ()), *more]
 
 
 def genelab(
@@ -51,6 +53,15 @@ def curve(seed_dir: Path) -> list[dict[str, Any]]:
 
 def weights(seed_dir: Path) -> str:
     return read(seed_dir / "run.json")["checkpoint"]["weights_sha256"]
+
+
+@pytest.fixture(scope="session")
+def genesis_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep of seed 1 in Genesis, judged in MuJoCo as well."""
+    log_dir = tmp_path_factory.mktemp("genesis") / "runs"
+    done = genelab(*train_args(log_dir, engine="genesis"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return log_dir
 
 
 @pytest.fixture(scope="session")

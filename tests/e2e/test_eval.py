@@ -12,15 +12,17 @@ from tests.records.factory import edit
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
 
-def test_the_same_evaluation_gives_the_same_episodes_for_any_number_of_environments(sweep: Path, tmp_path: Path):
-    checkpoint = sweep / "seed_1" / "model_final.pt"
+def test_the_same_evaluation_gives_the_same_episodes_for_any_number_of_environments(
+    genesis_sweep: Path, tmp_path: Path
+):
+    checkpoint = genesis_sweep / "seed_1" / "model_final.pt"
     records = []
     for k, num_envs in enumerate(("5", "64")):
         out = tmp_path / f"{k}.json"
         done = genelab("eval", TASK, str(checkpoint), "--num-envs", num_envs, "--out", str(out))
         assert done.returncode == 0, done.stderr
         records.append(read(out))
-    records.append(read(sweep / "seed_1" / "eval.json"))
+    records.append(read(genesis_sweep / "seed_1" / "eval.json"))
     for record in records[1:]:
         assert record["episodes"] == records[0]["episodes"]
         assert record["baselines"] == records[0]["baselines"]

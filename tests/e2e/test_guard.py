@@ -14,7 +14,7 @@ from tests.e2e.conftest import TASK, genelab, read, train_args
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
 FAULTY = (
-    *("train", TASK, "--seeds", "1", "--num-envs", "64", "--iterations", "7"),
+    *("train", TASK, "--seeds", "1", "--num-envs", "64", "--iterations", "7", "--engine", "mujoco"),
     *("--set", "protocol.episodes=20", "--set", "protocol.num_envs=16", "--set", "agent.save_interval=1"),
     *("--set", "env.rewards.alive.func=faults:alive_but_once"),
 )

@@ -12,9 +12,9 @@ from tests.e2e.conftest import command, curve, genelab, read, train_args, weight
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
 
-def _start(log_dir: Path, *more: str) -> subprocess.Popen[str]:
+def _start(log_dir: Path, *more: str, engine: str = "mujoco") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(*train_args(log_dir, *more)),
+        command(*train_args(log_dir, *more, engine=engine)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -98,25 +98,25 @@ def test_another_seed_gives_other_weights(sweep: Path):
     assert curve(sweep / "seed_1") != curve(sweep / "seed_2")
 
 
-def test_the_same_seed_alone_and_killed_on_the_way_gives_equal_weights(sweep: Path, tmp_path: Path):
+def test_the_same_seed_alone_and_killed_on_the_way_gives_equal_weights(genesis_sweep: Path, tmp_path: Path):
     """Alone, not beside another seed; its process killed once while training and once while it ends."""
     log_dir = tmp_path / "runs"
     for rows in (5, 7):
-        process = _start(log_dir)
+        process = _start(log_dir, engine="genesis")
         _wait_for(log_dir / "seed_1" / "curve.jsonl", rows, process)
         _kill_workers(log_dir, process)
         assert process.wait(timeout=60) == 1
         assert read(log_dir / "sweep.json")["seeds"][0]["state"] == "crashed"
-    done = genelab(*train_args(log_dir))
+    done = genelab(*train_args(log_dir, engine="genesis"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert weights(log_dir / "seed_1") == weights(sweep / "seed_1")
-    assert curve(log_dir / "seed_1") == curve(sweep / "seed_1")
+    assert weights(log_dir / "seed_1") == weights(genesis_sweep / "seed_1")
+    assert curve(log_dir / "seed_1") == curve(genesis_sweep / "seed_1")
     run = read(log_dir / "seed_1" / "run.json")
     first, second, *_ = run["attempts"]
     assert (first["end"], first["from_iteration"]) == ("killed", 0)
     assert second["from_iteration"] in (4, 6)
     assert _logged_iterations(log_dir / "seed_1") == list(range(7))
-    theirs, ours = (read(d / "seed_1" / "eval.json") for d in (sweep, log_dir))
+    theirs, ours = (read(d / "seed_1" / "eval.json") for d in (genesis_sweep, log_dir))
     assert ours["episodes"] == theirs["episodes"]
     assert ours["baselines"] == theirs["baselines"]
 

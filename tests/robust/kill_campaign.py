@@ -20,7 +20,7 @@ ITERATIONS = 6
 TRAIN = (
     *("train", TASK, "--seed", "1", "--device", "cpu", "--log_dir", "runs", "--num-envs", "64"),
     *("--iterations", str(ITERATIONS), "--set", "agent.save_interval=2"),
-    *("--set", "protocol.episodes=8", "--set", "protocol.num_envs=8"),
+    *("--set", "protocol.episodes=8", "--set", "protocol.num_envs=8", "--engine", "mujoco"),
 )
 ADD = ("reference", "add", "runs", "--entry", "campaign", "--store", "reference")
 RENDER = ("render", "--store", "reference", "--docs", "docs")
