@@ -48,7 +48,10 @@ class DifferentialIk:
 
     def __init__(self, cfg: DifferentialIkCfg, sim: Engine) -> None:
         self._cfg, self._sim = cfg, sim
-        self._arm, self._fingers = (sim.names.joint_ids(part(sim.names.joints)) for part in (cfg.arm, cfg.fingers))
+        # Tensors: a list as an index would be copied to the device in every step, and a GPU would wait for that.
+        self._arm, self._fingers = (
+            sim.names.joint_columns(part(sim.names.joints), sim.device) for part in (cfg.arm, cfg.fingers)
+        )
         self._link = sim.names.link_id(cfg.link)
         self._quat_w = sim.default_link_quat_w[self._link]
         self._low, self._high = sim.joint_range[:, self._arm]

@@ -87,8 +87,8 @@ class Properties:
         where = mask.reshape(-1, *(1 for _ in value.shape[1:]))
         before = self._of_the_model(name)
         value = torch.where(where, value, self._held.get(name, before))
-        if name.startswith("mass/") and bool((value <= 0.0).any()):
-            raise RunError(f"robot: {name} = {float(value.min()):g} kg: must stay above 0")
+        if name.startswith("mass/"):
+            _require_positive(name, value)
         self._held[name] = value
         self._store.set(name, value)
         if name not in self._checked:
@@ -99,3 +99,11 @@ class Properties:
         found = self._store.read(name)
         if not torch.allclose(found, value, rtol=1e-5, atol=1e-7):
             raise RunError(f"robot: the simulator holds {name} = {found[0].tolist()}, not {value[0].tolist()}")
+
+
+def _require_positive(name: str, masses: Tensor) -> None:
+    if masses.device.type != "cpu":
+        # To ask here would make the GPU wait at every reset; so it stops by itself, with the next thing it is asked.
+        torch._assert_async((masses > 0.0).all(), f"robot: {name}: must stay above 0 kg")  # pyright: ignore
+    elif bool((masses <= 0.0).any()):
+        raise RunError(f"robot: {name} = {float(masses.min()):g} kg: must stay above 0")

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -251,30 +249,6 @@ def test_a_part_of_a_stranger_counts_is_seen_and_is_saved(build: Build):
 def test_parts_that_do_not_fit_are_refused(build: Build, parts: dict[str, str], told: str):
     with pytest.raises((InputError, ValueError), match=told):
         Environment(_with_parts(get_task(V1).env, **parts), build(V1, 16), Purpose(1, numbered=True))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="watches a GPU")
-def test_a_step_never_waits_for_the_gpu():
-    """Run in a process of its own: the session of the other tests is on the CPU."""
-    script = """
-import torch
-from genelab.envs.environment import Environment
-from genelab.envs.purpose import Purpose
-from genelab.registry import get_task
-from genelab.sim.make import start
-from genelab.sim.engine import Engine
-from genelab.sim.make import make_engine
-session = start(1, "cuda:0", 1)
-cfg = get_task("GeneLab-Double-Inverted-Pendulum-v1").env
-env = Environment(cfg, make_engine(cfg, 64, session), Purpose(1, numbered=False))
-env.reset()
-action = torch.zeros(64, 1, device="cuda")
-env.step(action)
-torch.cuda.set_sync_debug_mode("error")
-for _ in range(20):
-    env.step(action)
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_as_many_bounds_as_dimensions_or_one(build: Build):
