@@ -10,6 +10,7 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.registry import get_task
 from genelab.runs.files import write_record
+from genelab.runs.run_dir import RunDir
 
 
 @click.command
@@ -30,14 +31,18 @@ def command(
     """Judge an exported policy in another simulator.
 
     POLICY has its contract beside it, FILE.metadata.json. Neither the checkpoint nor the run is needed: the inputs are
-    put together as the contract says. Episodes and commands are those of the task's evaluation and probe.
+    put together as the contract says. Episodes and commands are those of the evaluation and the probe of the task, or
+    of the run directory that POLICY lies in.
     """
     require_place("--out", out)
 
     from genelab.jobs.sim2sim import judge
     from genelab.show.probe import case_lines
 
-    task = get_task(task_id)
+    task, around = get_task(task_id), RunDir(policy.parent)
+    if around.exists():
+        # As it was trained, with what the command line changed.
+        task = around.task()
     record = judge(
         task,
         policy,

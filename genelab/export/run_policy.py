@@ -5,7 +5,9 @@ python run_policy.py --view                              # watch it
 """
 
 import argparse
+import hashlib
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,33 +21,13 @@ HERE = Path(__file__).parent
 mj: Any = mujoco
 
 
-def build(contract: dict[str, Any]) -> Any:
-    """The model: robot, ground, and an actuator for each driven joint."""
-    robot, timing = contract["robot"], contract["timing"]
-    spec = mj.MjSpec.from_file(str(HERE / "robot.xml"))
-    for element in (*spec.actuators, *spec.sensors, *spec.keys):
-        spec.delete(element)
-    spec.option.timestep = timing["physics_dt"] / timing["substeps"]
-    spec.option.integrator = mj.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.option.gravity = robot["gravity"]
-    for body in spec.worldbody.bodies:
-        body.pos = np.asarray(body.pos) + robot["pos"]
-    for joint in spec.joints:
-        if joint.name in robot["passive"]:
-            joint.armature = robot["passive"][joint.name]["armature"]
-    if robot["ground_friction"] is not None:
-        friction = [robot["ground_friction"], 0.005, 0.0001]
-        spec.worldbody.add_geom(type=mj.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], friction=friction, solref=[0.01, 1])
-    for joint in contract["action"]["joints"]:
-        actuator = spec.add_actuator(name=joint["name"], target=joint["name"], trntype=mj.mjtTrn.mjTRN_JOINT)
-        if joint["effort_limit"] is not None:
-            actuator.forcelimited, actuator.forcerange = True, [-joint["effort_limit"], joint["effort_limit"]]
-        actuator.biastype = mj.mjtBias.mjBIAS_AFFINE
-        actuator.gainprm[0] = joint["kv"] if joint["law"] == "velocity" else joint["kp"]
-        actuator.biasprm[:3] = 0, -joint["kp"], -joint["kv"]
-    model = spec.compile()
-    model.body_gravcomp[1:] = contract["action"]["gravity_compensation"]
-    return model
+def require_whole() -> None:
+    """Stop if a file is another than the one that was written here."""
+    for line in (HERE / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        if hashlib.sha256((HERE / name).read_bytes()).hexdigest() != digest:
+            print(f"error: '{name}' was changed: its sha256 is not the one in SHA256SUMS", file=sys.stderr)
+            sys.exit(2)
 
 
 def sensed(term: dict[str, Any], data: Any, last: Any, command: Any, default: dict[str, float]) -> Any:
@@ -66,8 +48,9 @@ def sensed(term: dict[str, Any], data: Any, last: Any, command: Any, default: di
             body = data.body(term["params"]["link"])
             return body.xmat.reshape(3, 3).T @ body.cvel[:3]
         case "height_scan":
-            height = data.body(term["params"]["link"]).xpos[2] - term["params"]["offset"]
-            return np.full(len(term["columns"]), np.clip(height, *term["params"]["clip"]))
+            # On flat ground.
+            height = data.body(term["params"]["link"]).xpos[2] - term["params"].get("offset", 0.0)
+            return np.full(len(term["columns"]), np.clip(height, *(term["params"].get("clip") or (None, None))))
         case "last_action":
             return last
         case "command":
@@ -80,14 +63,15 @@ def main() -> None:
     """Run it, and print how it moves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--command", type=float, nargs="*", default=[0.5, 0.0, 0.0])
+    parser.add_argument("--command", type=float, nargs=3, default=[0.5, 0.0, 0.0])
     parser.add_argument("--view", action="store_true")
     args = parser.parse_args()
+    require_whole()
     contract = json.loads((HERE / "policy.onnx.metadata.json").read_text())
     policy: Any = onnxruntime.InferenceSession(str(HERE / "policy.onnx"), providers=["CPUExecutionProvider"])
     action, timing, default = contract["action"], contract["timing"], contract["robot"]["default_pos"]
     terms, width = contract["observation"]["terms"], contract["observation"]["input"]["shape"][1]
-    model = build(contract)
+    model = mj.MjModel.from_xml_path(str(HERE / "scene.xml"))
     data = mj.MjData(model)
     for name, pos in default.items():
         data.joint(name).qpos[0] = pos
@@ -116,9 +100,9 @@ def main() -> None:
         if viewer is not None:
             viewer.sync()
             time.sleep(timing["control_dt"])
-    if floating:
-        # Without the second in which it gets going.
-        mean = np.mean(moved[round(1.0 / timing["control_dt"]) :], axis=0)
+    # Without the second in which it gets going.
+    if rest := moved[round(1.0 / timing["control_dt"]) :]:
+        mean = np.mean(rest, axis=0)
         print(
             f"mean velocity: {mean[0]:.3f} m/s forward, {mean[1]:.3f} m/s to the left, {mean[2]:.3f} rad/s to the left"
         )

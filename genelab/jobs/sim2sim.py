@@ -105,6 +105,8 @@ class Driver:
         self._env, self._policy, self._groups = env, policy, groups
         layout = env.layout()
         claimed = (policy.contract.observation, *policy.contract.goals)
+        if len(groups) != len(claimed):
+            raise InputError(f"policy '{source}': has {len(claimed)} inputs, the task shows {', '.join(groups)}")
         for group, each in zip(groups, claimed, strict=True):
             rows = layout[group]
             told = [(term.name, term.start, term.stop, term.age, term.scale, term.func) for term in each.terms]

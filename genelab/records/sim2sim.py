@@ -77,8 +77,9 @@ def kept_return(first: EvalRecord, second: Sim2SimRecord) -> float | None:
 
 def kept_commands(first: ProbeRecord, second: Sim2SimRecord) -> dict[str, float]:
     """Median share of every command in the other simulator, as a share of that in the first."""
-    pairs = zip(first.cases, second.probe, strict=True)
-    return {a.name: b.share_median / a.share_median for a, b in pairs if a.share_median > 0.0}
+    elsewhere = {case.name: case.share_median for case in second.probe}
+    known = (case for case in first.cases if case.share_median > 0.0 and case.name in elsewhere)
+    return {case.name: elsewhere[case.name] / case.share_median for case in known}
 
 
 def lost(first: EvalRecord, probe: ProbeRecord | None, second: Sim2SimRecord) -> tuple[str, ...]:

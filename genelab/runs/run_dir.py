@@ -186,11 +186,13 @@ class RunDir:
         """Start training on resolved `device` after `from_iteration` iterations; clean up behind a killed attempt.
 
         Raises:
-            InputError: if a resume would continue on another device, processor or backend, or with other
+            InputError: if a resume would continue a stage on another device, processor or backend, or with other
                 package versions.
         """
         record = self.load()
-        if from_iteration > 0:
+        begun = record.stages[-1].checkpoint.iteration if record.stages else 0
+        # A stage begins anew, maybe in another simulator: only its own sums must stay what they were.
+        if from_iteration > begun:
             _require_same(record, self.trainer, device, stamps)
         remove_temporaries(self.path, self.params, self.resume)
         attempts = [a.replace(end="killed") if a.end == "running" else a for a in record.attempts]

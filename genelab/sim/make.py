@@ -6,7 +6,9 @@ import torch
 
 from genelab.config.env import EnvCfg
 from genelab.config.scene import EngineName
+from genelab.errors import InputError
 from genelab.sim.engine import Engine
+from genelab.sim.facts import SceneFacts
 from genelab.sim.session import Session, resolve_device, seed_everything
 
 
@@ -34,9 +36,10 @@ def start(seed: int, device: str, threads: int, engine: EngineName = "genesis") 
         case "mujoco":
             from genelab.sim.mujoco import runtime as mujoco_runtime
 
-            device = "cpu" if device == "auto" else resolve_device(device)
+            mujoco_runtime.require(device)
+            device = "cpu"
             seed_everything(seed, device, threads)
-            stamp, packages = mujoco_runtime.start(device), mujoco_runtime.PACKAGES
+            stamp, packages = mujoco_runtime.start(), mujoco_runtime.PACKAGES
     return Session(
         engine=engine,
         device=torch.device(device),
@@ -46,6 +49,21 @@ def start(seed: int, device: str, threads: int, engine: EngineName = "genesis") 
         packages=packages,
         start_s=time.perf_counter() - begin,
     )
+
+
+def scene_xml(cfg: EnvCfg, facts: SceneFacts) -> str:
+    """The scene of an environment as one MJCF file, as MuJoCo simulates it.
+
+    Raises:
+        InputError: if the robot has meshes, which lie in files of their own.
+    """
+    from genelab.sim.mujoco.model import scene_of
+
+    scene = scene_of(cfg, facts)
+    if scene.meshes:
+        raise InputError(f"model = '{cfg.robot.model}': has meshes, which do not fit in one file")
+    scene.compile()
+    return scene.to_xml()
 
 
 def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[int, int] | None = None) -> Engine:

@@ -143,8 +143,11 @@ def make_plan(
             started from another checkpoint.
     """
     require_made(task)
-    for _, stage in task.line():
+    for name, stage in task.line():
         _require_terms(stage)
+        if stage.env.sim.engine == "mujoco" and execution.device.startswith("cuda"):
+            what = f"stage {name} of '{task.id}'" if name else f"'{task.id}'"
+            raise InputError(f"--device {execution.device}: {what} is trained in MuJoCo, which runs on the CPU alone")
     demonstrations_of(task)
     log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)

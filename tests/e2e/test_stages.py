@@ -17,7 +17,13 @@ GO1, GO2W = "Genelab-Velocity-Flat-Unitree-Go1-v0", "Genelab-Velocity-Flat-Unitr
 # As many environments everywhere as in the other tests of this robot: the simulator compiles for each number anew.
 STAGE = ("train.num_envs=8", "train.iterations=2", "agent.save_interval=1")
 OWN = [
-    *(*STAGE, *(f"stages.locked.{change}" for change in STAGE), "protocol.max_episode_s=0.4", "protocol.episodes=10"),
+    # The first stage in the other simulator.
+    *(
+        *STAGE,
+        *(f"stages.locked.{change}" for change in (*STAGE, "env.sim.engine=mujoco")),
+        "protocol.max_episode_s=0.4",
+        "protocol.episodes=10",
+    ),
     *("protocol.num_envs=8", "protocol.round_trip_episodes=8"),
     *("probe.num_envs=1", "probe.warm_up_steps=2", "probe.measured_steps=3"),
 ]

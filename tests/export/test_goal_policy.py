@@ -149,6 +149,7 @@ def test_the_targets_follow_from_the_contract_alone(record: ExportRecord, task: 
     now[:25] = held + 0.02 * rng.standard_normal((25, 4))
     now /= np.linalg.norm(now, axis=1, keepdims=True)
     sim: Any = SimpleNamespace(
+        device=torch.device("cpu"),
         names=Names(joints, ("hand",)),
         default_link_quat_w=torch.tensor(held),
         joint_range=torch.tensor(ranges.T),

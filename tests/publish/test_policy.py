@@ -11,7 +11,7 @@ from genelab.publish.store import add_entry
 from genelab.records.check import check_path
 from genelab.records.derived import metrics_of
 from genelab.records.sim2sim import Sim2SimRecord
-from tests.records.factory import edit, make_sweep, make_task, make_walker, set_at
+from tests.records.factory import EPISODES, edit, make_sweep, make_task, make_walker, set_at
 
 FUNCTION = {"func": "a:b", "params": {}, "meaning": None}
 
@@ -58,11 +58,13 @@ def test_a_seed_without_its_second_opinion_is_not_published(sweep: Path, store: 
         ("idle.metrics.length_mean", 1.0, "idle.metrics.length_mean: 1.0 stored"),
         ("episodes.return.0", 1e3, "exceeds the ceiling"),
         ("protocol.seed", 7, "protocol.sha256: "),
-        ("probe", [], "forward"),
+        ("probe", [], "probe: "),
+        ("probe.0.name", "sideways", "probe[0][0]: 'sideways', the snapshot has"),
+        ("episodes.success", [True] * EPISODES, "success and measures"),
     ],
 )
 def test_a_changed_second_opinion_is_found(tmp_path: Path, where: str, value: object, told: str) -> None:
-    task = make_walker() if where == "probe" else make_task()
+    task = make_walker() if where.startswith("probe") else make_task()
     sweep = make_sweep(tmp_path / "sweep", task=task)
     assert check_path(sweep).findings == []
     set_at(sweep / "seed_1" / "sim2sim.json", where, value)

@@ -431,7 +431,7 @@ def _sim2sim_record(task: TaskSpec, run: RunRecord, first: EvalRecord, policy: P
     """In MuJoCo nine tenths of the return, the same of doing nothing, and 0.72 of every command."""
     assert run.checkpoint
     episodes = first.episodes.replace(**{"return": tuple(0.9 * value for value in first.episodes.return_)})
-    cases = task.probe.cases if task.probe else {}
+    cases, count = (task.probe.cases, task.probe.num_envs) if task.probe else ({}, 0)
     return Sim2SimRecord(
         schema="genelab/sim2sim/1",
         task=task.id,
@@ -447,7 +447,9 @@ def _sim2sim_record(task: TaskSpec, run: RunRecord, first: EvalRecord, policy: P
         episodes=episodes,
         metrics=metrics_of(episodes),
         idle=first.baselines.idle,
-        probe=tuple(case_of(name, command, [0.72 * sum(command)] * 4, [False] * 4) for name, command in cases.items()),
+        probe=tuple(
+            case_of(name, command, [0.72 * sum(command)] * count, [False] * count) for name, command in cases.items()
+        ),
         wall_s=3.0,
         finished_at=START + timedelta(minutes=7),
     )

@@ -8,11 +8,11 @@ from genelab.config.overrides import Override, apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.records.run import Failure, RunRecord
+from genelab.records.run import Failure, RunRecord, StageRecord
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.runs.stamps import Stamps, collect
-from tests.records.factory import backend_stamp, planned_run
+from tests.records.factory import backend_stamp, planned_run, train_timing, trained_checkpoint
 
 TASK, OVERRIDES = apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), ["train.num_envs=8"])
 
@@ -109,6 +109,21 @@ def test_a_resume_on_another_backend_is_refused(run_dir: RunDir, stamps: Stamps)
         match=r"precision: 32 -> 64; .*model: .* -> Other; .*env\.OMP_NUM_THREADS: None -> 2; .*env\.QD_X: None -> 1",
     ):
         run_dir.begin_attempt(from_iteration=20, device="cpu", stamps=other)
+
+
+def test_a_stage_may_begin_in_another_simulator_and_goes_on_in_its_own(run_dir: RunDir, stamps: Stamps) -> None:
+    other = replace(stamps, backend=stamps.backend.replace(engine="mujoco", precision="64"))
+    run_dir.begin_attempt(from_iteration=0, device="cpu", stamps=other)
+    done = StageRecord(
+        name="gait",
+        checkpoint=trained_checkpoint("stage_gait.pt", b"weights", 30),
+        timing=train_timing(TASK, 30, 9.0),
+        guards={},
+    )
+    run_dir.end_attempt("finished", to_iteration=30, wall_s=9.0, status="planned", stages=(done,))
+    run_dir.begin_attempt(from_iteration=30, device="cpu", stamps=stamps)
+    with pytest.raises(InputError, match=r"cannot resume, since its sums would change: backend\.engine: genesis -> "):
+        run_dir.begin_attempt(from_iteration=40, device="cpu", stamps=other)
 
 
 def test_every_state_of_the_code_is_kept(run_dir: RunDir, stamps: Stamps) -> None:

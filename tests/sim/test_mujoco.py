@@ -104,6 +104,11 @@ def test_a_restored_state_goes_on_bit_equal_in_a_new_scene() -> None:
     other.load_state_dict(saved)
     assert torch.equal(other.contact_force_w(), force)
     assert all(torch.equal(a, b) for a, b in zip(first, wiggle(other, 10, seed=7), strict=True))
+    # Without being told anew, it goes on towards the same targets.
+    for each in (sim, other):
+        each.load_state_dict(saved)
+        each.advance(3)
+    assert torch.equal(sim.joint_pos(), other.joint_pos())
     with pytest.raises(InputError, match="simulator state: rows has shape"):
         simulation(GO1, 2).load_state_dict(saved)
     del saved["rows"]

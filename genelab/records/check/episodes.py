@@ -63,9 +63,14 @@ def check_sim2sim(
         "backend.engine": (record.backend.engine, second_engine(task)),
     }
     yield from mismatches(pairs, "run.json")
-    cases = {case.name: list(case.command) for case in record.probe}
-    wanted = {} if task.probe is None else {name: list(command) for name, command in task.probe.cases.items()}
-    own = {"protocol.sha256": (record.protocol.sha256, first.protocol.sha256)}
+    cases = [[case.name, *case.command, len(case.achieved)] for case in record.probe]
+    probe = task.probe
+    wanted = [[name, *command, probe.num_envs] for name, command in probe.cases.items()] if probe else []
+    told = [[episodes.success is None, *episodes.measures] for episodes in (record.episodes, record.idle.episodes)]
+    own = {
+        "protocol.sha256": (record.protocol.sha256, first.protocol.sha256),
+        "success and measures": (told, [[first.episodes.success is None, *first.episodes.measures]] * 2),
+    }
     yield from mismatches({"probe": (cases, wanted)}, "the snapshot")
     yield from mismatches(own, "eval.json")
     if policy.is_file():

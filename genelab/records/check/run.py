@@ -165,7 +165,11 @@ def _check_probe(probe: ProbeRecord, run: RunRecord, task: TaskSpec) -> Iterator
         "iteration": (probe.iteration, run.checkpoint and run.checkpoint.iteration),
     }
     yield from mismatches(pairs, "run.json")
-    yield from mismatches({"probe": (dump(probe.probe), task.probe and dump(task.probe))}, "the snapshot")
+    own = {
+        "probe": (dump(probe.probe), task.probe and dump(task.probe)),
+        "engine": (probe.engine, task.env.sim.engine),
+    }
+    yield from mismatches(own, "the snapshot")
 
 
 def _check_against_run(record: EvalRecord, run: RunRecord) -> Iterator[str]:

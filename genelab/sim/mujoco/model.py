@@ -24,6 +24,15 @@ OBJECT = "object {}"
 
 def compile_scene(cfg: EnvCfg, facts: SceneFacts) -> Any:
     """The compiled `MjModel` of the scene."""
+    model = scene_of(cfg, facts).compile()
+    if cfg.randomizations:
+        # Otherwise a centre of mass that is moved later would be taken for the link's origin where it is that now.
+        model.body_sameframe[:] = 0
+    return model
+
+
+def scene_of(cfg: EnvCfg, facts: SceneFacts) -> Any:
+    """The `MjSpec` of the scene."""
     spec = mj.MjSpec.from_file(str(facts.model_file))
     # Actuators, sensors and poses of the file are nobody's business: the config says how the robot is driven.
     for element in (*spec.actuators, *spec.sensors, *spec.keys):
@@ -56,11 +65,7 @@ def compile_scene(cfg: EnvCfg, facts: SceneFacts) -> Any:
             cfg,
         )
     spec.visual.global_.fovy = 40.0
-    model = spec.compile()
-    if cfg.randomizations:
-        # Otherwise a centre of mass that is moved later would be taken for the link's origin where it is that now.
-        model.body_sameframe[:] = 0
-    return model
+    return spec
 
 
 def _options(spec: Any, cfg: EnvCfg) -> None:

@@ -11,14 +11,14 @@ PACKAGES = ("mujoco",)
 """Distributions whose versions decide on results."""
 
 
-def start(device: str) -> dict[str, JsonValue]:
-    """Prepare the import of MuJoCo and return its fields of `BackendStamp`.
+def require(device: str) -> None:
+    """Raises InputError if a device is asked for that is not the CPU."""
+    if device not in ("auto", "cpu"):
+        raise InputError(f"--device {device}: env.sim.engine = 'mujoco' runs on the CPU alone")
 
-    Raises:
-        InputError: on another device than the CPU.
-    """
-    if device != "cpu":
-        raise InputError(f"env.sim.engine = 'mujoco': runs on the CPU alone, not on '{device}'; take --device cpu")
+
+def start() -> dict[str, JsonValue]:
+    """Prepare the import of MuJoCo and return its fields of `BackendStamp`."""
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         # Read once, at the import: without a screen pictures are drawn off it.
         os.environ.setdefault("MUJOCO_GL", "egl")

@@ -82,7 +82,7 @@ class Simulation(SceneFacts):
 
         Positions, m or rad, or velocities, m/s or rad/s, as the joints' actuators want.
         """
-        self._targets = targets
+        self._targets = targets.clone()
         self._ctrl[:] = targets.numpy()
 
     def advance(self, steps: int, *, reset_failed: bool = False) -> Tensor:
@@ -227,6 +227,7 @@ class Simulation(SceneFacts):
         return {
             "rows": torch.from_numpy(self._batch.state.copy()),
             "contact_force_w": torch.from_numpy(self._contact_force_w.copy()),
+            "targets": self._targets.clone(),
             "forces": self._forces.clone(),
         }
 
@@ -248,7 +249,7 @@ class Simulation(SceneFacts):
         self._batch.state[:] = tensors["rows"].numpy()
         self._contact_force_w[:] = tensors["contact_force_w"].numpy()
         self._forces = tensors["forces"].clone()
-        self._targets = _tensor(self._ctrl)
+        self._targets = tensors["targets"].clone()
         self._warnings = self._warned()
         self._stale[:] = True
 
