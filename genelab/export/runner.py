@@ -74,7 +74,8 @@ class Stack:
     def push(self, frame: Tensor, first: Tensor) -> Tensor:
         """The input with this frame as the newest. Shapes: (rows, columns), (rows,) bool -> (rows, width)."""
         copies = frame[:, None].expand(-1, int(self._ages.max()) + 1, -1)
-        if self._frames is None:
+        if self._frames is None or len(self._frames) != len(frame):
+            # The first, or those of another number of environments.
             self._frames = copies
         moved = torch.cat([frame[:, None], self._frames[:, :-1]], dim=1)
         self._frames = torch.where(first[:, None, None], copies, moved)
