@@ -34,6 +34,7 @@ class Robot:
     default: Tensor = field(default_factory=lambda: UPRIGHT)
     high: float = 1.0
     # The fingers stand between the axes: columns go by name.
+    device = torch.device("cpu")
     names = Names(("a", "b", "left", "c", "d", "e", "right", "f"), ("base", "hand"))
 
     @property
