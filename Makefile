@@ -15,7 +15,7 @@ quickstart: $(VENV)/.installed ## train, evaluate and print the table of the sin
 	rm -rf $(PAGE)
 	mkdir -p $(PAGE)/reference $(PAGE)/docs
 	cp -R reference/upstream $(PAGE)/reference/
-	cp docs/statistics.md $(PAGE)/docs/
+	cp docs/statistics.md docs/engines.md $(PAGE)/docs/
 	$(BIN)/genelab reference add $(QUICKSTART) --entry quickstart --store $(PAGE)/reference
 	$(BIN)/genelab render --store $(PAGE)/reference --docs $(PAGE)/docs
 	@cat $(PAGE)/docs/reference-runs.md

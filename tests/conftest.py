@@ -84,7 +84,7 @@ def sim_session() -> "Session":
     """The Genesis session of this test process."""
     from genelab.sim.make import start
 
-    return start(seed=1, device="cpu", threads=1)
+    return start(seed=1, device="cpu", threads=1, engine="genesis")
 
 
 @pytest.fixture(scope="session")

@@ -43,13 +43,8 @@ def command(
     if around.exists():
         # As it was trained, with what the command line changed.
         task = around.task()
-    record = judge(
-        task,
-        policy,
-        ExecutionCfg(device="cpu", threads=threads),
-        lambda protocol: protocol.model_copy(update=changes),
-        engine,
-    )
+    protocol = task.protocol.model_copy(update=changes)
+    record = judge(task, policy, ExecutionCfg(device="cpu", threads=threads), protocol, engine)
     count = len(record.episodes.index)
     click.echo(f"{task_id} seed {record.seed}, {count} episodes, eval seed {record.protocol.seed}, in {engine}")
     for name, metrics in (("return", record.metrics), ("idle", record.idle.metrics)):

@@ -1,5 +1,6 @@
 """What the simulator builds: physics, robot, ground and objects."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
@@ -14,6 +15,7 @@ Vector = tuple[float, float, float]
 
 
 EngineName = Literal["genesis", "mujoco"]
+"""The simulators: packages of `genelab.sim`."""
 
 
 class SimCfg(Cfg):
@@ -56,6 +58,11 @@ class ActuatorCfg(Cfg):
     velocity_limit: PositiveFloat | None = None
     """Speed at which an explicit actuator has no force left in the direction of motion, m/s or rad/s, falling linearly
     from the effort limit at rest; null for none. The implicit laws know no such limit, so it is refused there."""
+
+    @property
+    def max_effort(self) -> float:
+        """Largest absolute force or torque, N or N m, infinite for none."""
+        return math.inf if self.effort_limit is None else self.effort_limit
 
     @model_validator(mode="after")
     def _limits_fit_the_law(self) -> Self:

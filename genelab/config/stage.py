@@ -102,8 +102,9 @@ class StageCfg(Cfg):
     @model_validator(mode="after")
     def _start_names_joints_and_terms(self) -> Self:
         for field in ("fresh_joints", "locked_joints"):
-            with rule_of(f"start.{field}", list(getattr(self.start, field))):
-                getattr(self, field)
+            patterns = getattr(self.start, field)
+            with rule_of(f"start.{field}", list(patterns)):
+                matching(patterns, self.env.action_columns, "joint")
         still_noisy = [joint for joint in self.locked_joints if joint not in self.fresh_joints]
         if still_noisy:
             rule = "must be in start.fresh_joints too: the noise of a joint that never moved is chance"

@@ -60,5 +60,5 @@ def _require_known(task: TaskSpec) -> None:
 def _scene(task: TaskSpec) -> str:
     """The robot on flat ground, as MuJoCo has it here."""
     env = task.on("mujoco").env.model_copy(update={"terrain": None})
-    session = Session("mujoco", torch.device("cpu"), 0, 1, {}, (), 0.0)
+    session = Session("mujoco", torch.device("cpu"), 0, 1, {}, 0.0)
     return scene_xml(env, SceneFacts(env, 1, session))

@@ -70,6 +70,7 @@ def main() -> None:
     contract = json.loads((HERE / "policy.onnx.metadata.json").read_text())
     policy: Any = onnxruntime.InferenceSession(str(HERE / "policy.onnx"), providers=["CPUExecutionProvider"])
     action, timing, default = contract["action"], contract["timing"], contract["robot"]["default_pos"]
+    oldest = max(term["age"] for term in contract["observation"]["terms"])
     terms, width = contract["observation"]["terms"], contract["observation"]["input"]["shape"][1]
     model = mj.MjModel.from_xml_path(str(HERE / "scene.xml"))
     data = mj.MjData(model)
@@ -82,7 +83,7 @@ def main() -> None:
     for step in range(round(args.seconds / timing["control_dt"])):
         newest = {term["name"]: sensed(term, data, last, args.command, default) for term in terms if term["age"] == 0}
         # An episode starts with copies of its first frame.
-        frames = [newest, *(frames or [newest] * 64)][:64]
+        frames = [newest, *(frames or [newest] * oldest)][: oldest + 1]
         obs = np.zeros((1, width), dtype=np.float32)
         for term in terms:
             obs[0, term["start"] : term["stop"]] = term["scale"] * np.asarray(frames[term["age"]][term["name"]])

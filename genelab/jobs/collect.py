@@ -20,6 +20,7 @@ from genelab.functions import resolve_function
 from genelab.learn.state import load_state, save_state, whole_state
 from genelab.mdp.state import StateView
 from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, encode_demos
+from genelab.records.stamps import ENGINE_PACKAGES
 from genelab.runs.files import write_atomic
 from genelab.sim.session import Session
 
@@ -85,7 +86,7 @@ def collect(
 
     env = make_env(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
-    versions = {name: version(name) for name in ("genelab", *session.packages, "torch")}
+    versions = {name: version(name) for name in ("genelab", *ENGINE_PACKAGES[session.engine], "torch")}
     asked = {"config_sha256": config_sha256(task), "device": str(session.device), **versions, **dump(cfg)}
     collector, partial = Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
     if partial.is_file():

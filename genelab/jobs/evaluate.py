@@ -71,6 +71,7 @@ def assess(
     # What the caller chose is no property of the registered task, so it can neither differ from it nor be left open.
     registered = with_choices_of(get_task(record.task, trained.variant), trained)
     task = (trained if config_source == "run" else registered).on(engine)
+    as_trained = config_source == "run" and task.env == trained.env
     session, stamps = started or start_session(protocol.seed, execution, task)
     print(f"evaluating on {session.device}", flush=True)
 
@@ -103,7 +104,7 @@ def assess(
         metrics=metrics_of(episodes),
         baselines=Baselines(idle=baseline_of(found.idle), random=baseline_of(found.random)),
         above_idle=above_idle(episodes.return_, found.idle.return_),
-        round_trip=_round_trip(run_dir, trained, task, protocol, loaded, episodes, stamps, config_source),
+        round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, stamps) if as_trained else None,
         return_ceiling=task.return_ceiling,
         guards=record.guards,
         timing=Timing(
@@ -121,20 +122,16 @@ def assess(
 
 def _round_trip(
     run_dir: RunDir,
-    trained: TaskSpec,
     task: TaskSpec,
     protocol: ProtocolCfg,
     loaded: LoadedCheckpoint,
     episodes: Episodes,
     stamps: Stamps,
-    config_source: ConfigSource,
 ) -> RoundTrip | None:
     """Compare with what the policy earned before it left memory; None where that was another policy or protocol."""
     path = run_dir.round_trip_file
     same = {"num_envs": 1, "episodes": 1, "round_trip_episodes": 1}
-    if protocol.model_copy(update=same) != task.protocol.model_copy(update=same) or config_source != "run":
-        return None
-    if task.env != trained.env or not path.is_file():
+    if protocol.model_copy(update=same) != task.protocol.model_copy(update=same) or not path.is_file():
         return None
     memory = read_round_trip(path, task.protocol)
     if memory.weights_sha256 != loaded.weights_sha256:

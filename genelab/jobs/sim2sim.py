@@ -1,7 +1,6 @@
 """Judges an exported policy in a simulator, from the file and its contract alone."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,11 +30,7 @@ from genelab.sim.session import Session
 
 
 def judge(
-    task: TaskSpec,
-    policy_file: Path,
-    execution: ExecutionCfg,
-    protocol: Callable[[ProtocolCfg], ProtocolCfg] = lambda protocol: protocol,
-    engine: EngineName = "mujoco",
+    task: TaskSpec, policy_file: Path, execution: ExecutionCfg, protocol: ProtocolCfg, engine: EngineName
 ) -> Sim2SimRecord:
     """Run the episodes of a task's protocol, and its probe, with an exported policy.
 
@@ -45,7 +40,7 @@ def judge(
         task: says what is rewarded and how an episode begins.
         policy_file: the policy, its contract beside it.
         execution: device and threads.
-        protocol: changes that of the task.
+        protocol: the protocol to use.
         engine: the simulator.
 
     Raises:
@@ -54,14 +49,13 @@ def judge(
     """
     policy, task = ExportedPolicy(policy_file), task.on(engine)
     _require_contract_of(task, policy, policy_file)
-    used = protocol(task.protocol)
-    session, stamps = start_session(used.seed, execution, task)
-    env = make_env(task, Purpose.evaluation(task, used), used.num_envs, session)
+    session, stamps = start_session(protocol.seed, execution, task)
+    env = make_env(task, Purpose.evaluation(task, protocol), protocol.num_envs, session)
     driver = Driver(env, policy, task.agent.actor_groups, str(policy_file))
     begin = time.perf_counter()
-    episodes = run_episodes(env, driver, used.episodes)
+    episodes = run_episodes(env, driver, protocol.episodes)
     wall_s = time.perf_counter() - begin
-    idle = run_episodes(env, IdlePolicy(env), used.episodes)
+    idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
     return Sim2SimRecord(
         schema="genelab/sim2sim/1",
         task=task.id,
@@ -73,7 +67,7 @@ def judge(
         packages=stamps.packages,
         hardware=stamps.hardware,
         backend=stamps.backend,
-        protocol=protocol_as_used(used, env.max_steps),
+        protocol=protocol_as_used(protocol, env.max_steps),
         episodes=episodes,
         metrics=metrics_of(episodes),
         idle=baseline_of(idle),

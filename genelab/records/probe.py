@@ -63,7 +63,7 @@ class ProbeRecord(Record):
     """Digest of the policy's tensors."""
     iteration: NonNegativeInt
     """Learning iterations behind them."""
-    engine: EngineName = "genesis"
+    engine: EngineName
     """Simulator."""
     probe: ProbeCfg
     """How it was done."""

@@ -36,7 +36,7 @@ class ExplicitPd:
         """`joints`: those under this law."""
         groups = [cfg.robot.actuator_of(joint) for joint in joints]
         self._joints = torch.tensor([[*cfg.robot.joints].index(j) for j in joints], dtype=torch.int64, device=device)
-        self._effort = torch.tensor([group.effort_limit or math.inf for group in groups], device=device)
+        self._effort = torch.tensor([group.max_effort for group in groups], device=device)
         self._fastest = torch.tensor([group.velocity_limit or math.inf for group in groups], device=device)
 
     def force(self, targets: Tensor, pos: Tensor, speed: Tensor, gains: Mapping[str, Tensor]) -> Tensor:

@@ -1,11 +1,14 @@
 """What is known of a scene before any engine builds it."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.config.model_file import model_path
+from genelab.errors import InputError
 from genelab.mdp.state import Names
 from genelab.mdp.terrain import HeightMap
 from genelab.sim.session import Session
@@ -42,6 +45,15 @@ class SceneFacts:
         ).T
         self.default_targets = self.default_joint_pos[self.names.joint_ids(cfg.driven)]
         self._robot_cfg = robot
+
+    @staticmethod
+    def require_arrays(tensors: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]) -> None:
+        """Raises InputError if a state to be loaded has other arrays, or others shapes, than these."""
+        if differing := sorted(set(shapes) ^ set(tensors)):
+            raise InputError(f"simulator state: arrays differ: {differing[:3]}")
+        for name, shape in shapes.items():
+            if tuple(tensors[name].shape) != tuple(shape):
+                raise InputError(f"simulator state: {name} has shape {tuple(tensors[name].shape)}, not {tuple(shape)}")
 
     def wants_velocity(self, joint: str) -> bool:
         """Whether the actuator of a joint takes velocities for targets."""

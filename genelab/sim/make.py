@@ -12,7 +12,7 @@ from genelab.sim.facts import SceneFacts
 from genelab.sim.session import Session, resolve_device, seed_everything
 
 
-def start(seed: int, device: str, threads: int, engine: EngineName = "genesis") -> Session:
+def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
     """Seed everything, then start an engine. Call once per process, before anything is built.
 
     Args:
@@ -32,21 +32,20 @@ def start(seed: int, device: str, threads: int, engine: EngineName = "genesis") 
 
             device = resolve_device(device)
             seed_everything(seed, device, threads)
-            stamp, packages = runtime.start(seed, device), runtime.PACKAGES
+            stamp = runtime.start(seed, device)
         case "mujoco":
             from genelab.sim.mujoco import runtime as mujoco_runtime
 
             mujoco_runtime.require(device)
             device = "cpu"
             seed_everything(seed, device, threads)
-            stamp, packages = mujoco_runtime.start(), mujoco_runtime.PACKAGES
+            stamp = mujoco_runtime.start()
     return Session(
         engine=engine,
         device=torch.device(device),
         seed=seed,
         threads=torch.get_num_threads(),
         stamp=stamp,
-        packages=packages,
         start_s=time.perf_counter() - begin,
     )
 

@@ -79,8 +79,8 @@ def _driven(cfg: RobotCfg, joint: str) -> dict[str, float]:
     group = cfg.actuator_of(joint)
     if group.law == "explicit_pd":
         return {}
-    limit = math.inf if group.effort_limit is None else group.effort_limit
-    return {"kp": group.kp, "kv": group.kv, "effort_limit[0]": -limit, "effort_limit[1]": limit}
+    limits = {"effort_limit[0]": -group.max_effort, "effort_limit[1]": group.max_effort}
+    return {"kp": group.kp, "kv": group.kv, **limits}
 
 
 def mirror(place: Mapping[str, Tensor], axis: Mapping[str, Tensor], sliding: Iterable[str], cfg: RobotCfg) -> None:

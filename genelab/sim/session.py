@@ -27,8 +27,6 @@ class Session:
     """CPU threads of torch."""
     stamp: Mapping[str, JsonValue]
     """What the engine adds to the record of what the process ran on: fields of `BackendStamp`."""
-    packages: tuple[str, ...]
-    """Distributions of the engine whose versions decide on results."""
     start_s: float
     """Time to import and initialise the engine, s."""
 

@@ -21,6 +21,8 @@ from genelab.mdp.terrain import HeightMap
 from genelab.rng import Stream
 
 Floats = NDArray[np.float64]
+FLOOR_M, FLOOR_DEPTH_M = 100.0, 5.0
+"""Width and thickness of the floor beyond the border, m."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,21 @@ class Heightfield:
         """Extent along x and y, border included, m."""
         nx, ny = self.heights.shape
         return (nx - 1) * self.horizontal_scale, (ny - 1) * self.horizontal_scale
+
+    @property
+    def floor(self) -> list[tuple[tuple[float, float, float], tuple[float, float, float]]]:
+        """Lower and upper corner of four boxes around the terrain, m, their tops at z = 0.
+
+        Boxes and no plane: a plane would fill every pit of the terrain, and each body would be tried against it.
+        """
+        (x, y), (length, width) = self.corner, self.size
+        areas = (
+            ((x - FLOOR_M, y - FLOOR_M), (x, y + width + FLOOR_M)),
+            ((x + length, y - FLOOR_M), (x + length + FLOOR_M, y + width + FLOOR_M)),
+            ((x, y - FLOOR_M), (x + length, y)),
+            ((x, y + width), (x + length, y + width + FLOOR_M)),
+        )
+        return [((*low, -FLOOR_DEPTH_M), (*high, 0.0)) for low, high in areas]
 
     def height_map(self, device: torch.device | str) -> HeightMap:
         """The same ground for terms."""

@@ -41,18 +41,9 @@ def evaluate_run(run_dir: RunDir) -> None:
         found = probe(run_dir, run_dir.final_checkpoint, record.execution.requested, started=started)
         write_record(run_dir.probe_file, found)
         write_atomic(run_dir.path / names.PROBE_PLOT, draw(found))
-    if second_engine(task) is not None:
-        _second_opinion(run_dir, record.execution.requested.threads)
+    if (other := second_engine(task)) is not None:
+        print(f"exporting, and judging in {other}", flush=True)
+        export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
+        execution = ExecutionCfg(device="cpu", threads=record.execution.requested.threads)
+        write_record(run_dir.sim2sim_file, judge(task, run_dir.policy_file, execution, task.protocol, other))
     run_dir.update(status="finished")
-
-
-def _second_opinion(run_dir: RunDir, threads: int) -> None:
-    """Export the policy, and judge it in the other simulator."""
-    print("exporting", flush=True)
-    export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
-    task = run_dir.task()
-    engine = second_engine(task)
-    assert engine is not None
-    print(f"judging in {engine}", flush=True)
-    found = judge(task, run_dir.policy_file, ExecutionCfg(device="cpu", threads=threads), engine=engine)
-    write_record(run_dir.sim2sim_file, found)

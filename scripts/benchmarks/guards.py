@@ -46,7 +46,7 @@ def main() -> int:
     options.add_argument("--nan-policy", default="stop", choices=get_args(NanPolicy), help="as of `genelab train`")
     args = options.parse_args()
     task = get_task(args.task, args.variant)
-    session = start(SEED, args.device, args.threads)
+    session = start(SEED, args.device, args.threads, task.env.sim.engine)
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(task.agent, SacCfg):
             path = Path(folder) / "demos"

@@ -53,7 +53,7 @@ def main() -> None:
     args = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "demos.safetensors"
-        session = start(SEED, args.device, args.threads)
+        session = start(SEED, args.device, args.threads, "genesis")
         collected(path, args, session)
         settings = [f"agent.demo_path={path}", f"train.iterations={args.iterations}"]
         task, _ = apply_overrides(get_task(args.task, args.variant), settings)

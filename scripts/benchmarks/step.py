@@ -64,6 +64,7 @@ def main() -> None:
     options.add_argument("--num-envs", type=int, default=256, help="parallel environments")
     options.add_argument("--block-s", type=float, default=3.0, help="CPU time of a block, s, at least two steps")
     options.add_argument("--against", type=Path, metavar="PATH", help="another checkout of genelab")
+    options.add_argument("--mujoco", action="store_true", help="the task in MuJoCo too")
     options.add_argument("--mjlab", metavar="PYTHON", help="Python of an environment with mjlab; steps the Go1")
     options.add_argument("--genesis-forge", metavar="PYTHON", help="Python of one with genesis-forge; steps the Go1")
     args = options.parse_args()
@@ -72,6 +73,8 @@ def main() -> None:
     if args.against:
         path = args.against.resolve()
         sides.append((str(path), sys.executable, "with_genelab.py", words, path))
+    if args.mujoco:
+        sides.append(("genelab in MuJoCo", sys.executable, "with_genelab.py", (*words, "mujoco"), HERE))
     if args.genesis_forge:
         model = resolve_asset(get_task(GO1).env.robot.model)
         sides.append(("", args.genesis_forge, "with_genesis_forge.py", (args.num_envs, model), HERE))

@@ -14,7 +14,16 @@ from genelab.config.stage import StageCfg, StartCfg, TrainCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import ObservationGroupCfg, RandomizationCfg, RewardTermCfg
 from genelab_unitree import common
-from genelab_unitree.robots.go2w import JOINTS, LEG_JOINTS, LEGS, WHEEL_JOINTS, WHEELS, robot
+from genelab_unitree.robots.go2w import (
+    JOINTS,
+    LEG_JOINTS,
+    LEGS,
+    NUM_LEG_JOINTS,
+    NUM_WHEELS,
+    WHEEL_JOINTS,
+    WHEELS,
+    robot,
+)
 
 FORBIDDEN = [".*_(thigh|calf)"]
 """Links that are not to touch anything."""
@@ -24,7 +33,7 @@ FRAMES = 5
 NUM_ENVS, STEPS = 4096, 24
 """Parallel environments, and control steps of a rollout: together the rows that a normaliser is taken to have seen."""
 _JOINT_BOUNDS: dict[str, tuple[tuple[float, float], ...]] = {
-    term: ((-leg, leg),) * 12 + ((-wheel, wheel),) * 4
+    term: ((-leg, leg),) * NUM_LEG_JOINTS + ((-wheel, wheel),) * NUM_WHEELS
     for term, leg, wheel in (("joint_pos", 1.0, 50.0), ("joint_vel", 15.0, 20.0))
 }
 BOUNDS: common.Bounds = {**common.BOUNDS, **_JOINT_BOUNDS}

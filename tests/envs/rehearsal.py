@@ -86,7 +86,7 @@ class Rehearsal(SceneFacts):
 
     def __init__(self, mode: FakeTensorMode, cfg: EnvCfg, num_envs: int) -> None:
         """Read the config as on a CPU, outside `mode`, and move what was read."""
-        super().__init__(cfg, num_envs, Session("genesis", torch.device("cpu"), 1, 1, {}, (), 0.0))
+        super().__init__(cfg, num_envs, Session("genesis", torch.device("cpu"), 1, 1, {}, 0.0))
         self.device = CUDA
         with mode:
             for name in ("default_joint_pos", "default_targets", "joint_range"):

@@ -11,6 +11,7 @@ import torch
 from genelab.cli import run
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
+from genelab.export import bundle
 from genelab.export.bundle import write_bundle
 from genelab.export.runner import ExportedPolicy
 from genelab.jobs.sim2sim import Driver
@@ -65,7 +66,7 @@ def _mujoco(task_id: str) -> tuple[Environment, Simulation]:
         for name, event in env.reset_events.items()
     }
     env = env.model_copy(update={"reset_events": still})
-    sim = Simulation(env, 1, Session("mujoco", torch.device("cpu"), 1, 1, {}, ("mujoco",), 0.0))
+    sim = Simulation(env, 1, Session("mujoco", torch.device("cpu"), 1, 1, {}, 0.0))
     return Environment(env, sim, Purpose(1, numbered=True, disturbances=False, observation_noise=False)), sim
 
 
@@ -109,6 +110,11 @@ def test_five_frames_of_a_robot_on_wheels(tmp_path: Path) -> None:
         velocities.append(torch.cat([base.lin_vel_b[0, :2], base.ang_vel_b[0, 2:]]))
     mean = torch.stack(velocities[50:]).mean(dim=0)
     assert found == pytest.approx(mean.tolist(), abs=0.05)
+
+
+def test_the_script_makes_what_a_bundle_may_hold() -> None:
+    script = Path(bundle.__file__).with_name(bundle.SCRIPT).read_text()
+    assert set(re.findall(r'case "(\w+)":', script)) == bundle.KNOWN
 
 
 def test_what_cannot_be_bundled_is_told(run_dir: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

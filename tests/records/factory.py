@@ -414,6 +414,7 @@ def _probe_record(task: TaskSpec, run: RunRecord, cfg: ProbeCfg) -> ProbeRecord:
         config_sha256=run.config_sha256,
         weights_sha256=run.checkpoint.weights_sha256,
         iteration=run.checkpoint.iteration,
+        engine=task.env.sim.engine,
         probe=cfg,
         cases=tuple(
             case_of(name, command, [share * sum(command) for share in shares], fell)

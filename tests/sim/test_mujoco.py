@@ -10,14 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from genelab.config.base import resolve_asset
 from genelab.config.env import EnvCfg
 from genelab.errors import InputError, RunError
-from genelab.mdp.rotations import quat_conjugate, quat_multiply, rotation_vector
 from genelab.mdp.state import ModelWrite, StateWrite
 from genelab.sim.mujoco.simulation import Simulation
 from genelab.sim.read_back import writes
 from genelab.sim.session import Session
+from tests.sim.motions import everywhere, require_the_fall_of_plain_mujoco, require_the_jacobian_of_the_hand
 from tests.stage import stage
 
 GO1, ROUGH = "Genelab-Velocity-Flat-Unitree-Go1-v0", "Genelab-Velocity-Rough-Unitree-Go1-v0"
@@ -28,7 +27,7 @@ Build = Callable[[str, int], Simulation]
 
 def session(threads: int = 1) -> Session:
     """Nothing to start: that is done where a worker begins."""
-    return Session("mujoco", torch.device("cpu"), 1, threads, {}, ("mujoco",), 0.0)
+    return Session("mujoco", torch.device("cpu"), 1, threads, {}, 0.0)
 
 
 def env_of(task: str) -> EnvCfg:
@@ -38,10 +37,6 @@ def env_of(task: str) -> EnvCfg:
 
 def simulation(task: str, num_envs: int, threads: int = 1) -> Simulation:
     return Simulation(env_of(task), num_envs, session(threads))
-
-
-def everywhere(sim: Simulation) -> Tensor:
-    return torch.ones(sim.num_envs, dtype=torch.bool)
 
 
 def stand(sim: Simulation, height: float) -> None:
@@ -159,25 +154,7 @@ def test_velocities_of_links_are_derivatives_of_their_positions() -> None:
 
 
 def test_the_jacobian_is_the_derivative_of_the_hands_pose() -> None:
-    sim = simulation(FRANKA, 4)
-    change = 0.4 * torch.randn(4, 9, generator=torch.Generator().manual_seed(3))
-    change[:, 7:] = -0.02
-    pose, hand = sim.default_joint_pos + change, sim.names.link_id("hand")
-
-    def moved(column: int, by: float) -> tuple[Tensor, Tensor]:
-        step = torch.zeros(9)
-        step[column] = by
-        sim.write(StateWrite(joint_pos=pose + step), everywhere(sim))
-        return sim.link_pos_w()[:, hand], sim.link_quat_w()[:, hand]
-
-    sim.write(StateWrite(joint_pos=pose), everywhere(sim))
-    jacobian = sim.jacobian("hand")
-    for column in range(9):
-        (ahead, ahead_quat), (behind, behind_quat) = moved(column, 1e-3), moved(column, -1e-3)
-        turn = rotation_vector(quat_multiply(ahead_quat, quat_conjugate(behind_quat)))
-        expected = torch.cat([ahead - behind, turn], dim=1) / 2e-3
-        torch.testing.assert_close(jacobian[:, :, column], expected, rtol=0.0, atol=1e-3)
-    assert torch.equal(jacobian[:, :, 7:], torch.zeros(4, 6, 2))
+    require_the_jacobian_of_the_hand(simulation(FRANKA, 4))
 
 
 def test_a_cube_falls_and_rests_and_the_arm_carries_its_own_weight() -> None:
@@ -195,21 +172,7 @@ def test_a_cube_falls_and_rests_and_the_arm_carries_its_own_weight() -> None:
 
 
 def test_a_pendulum_falls_as_in_plain_mujoco() -> None:
-    """0.2 s, the cart under its PD law, against a fine explicit integration."""
-    robot = env_of(DOUBLE).robot
-    model = mujoco.MjModel.from_xml_path(str(resolve_asset(robot.model)))
-    model.opt.timestep = 1e-4
-    data = mujoco.MjData(model)
-    data.qpos[:] = start = [0.02, 0.1, -0.05]
-    cart = robot.actuators["cart"]
-    for _ in range(2000):
-        data.qfrc_applied[0] = cart.kp * (-0.1 - data.qpos[0]) - cart.kv * data.qvel[0]
-        mujoco.mj_step(model, data)
-    sim = simulation(DOUBLE, 2)
-    sim.write(StateWrite(joint_pos=torch.tensor([start] * 2)), everywhere(sim))
-    sim.set_targets(torch.full((2, 1), -0.1))
-    sim.advance(40)
-    assert sim.joint_pos()[1].tolist() == pytest.approx(list(data.qpos), rel=0.03, abs=0.003)
+    require_the_fall_of_plain_mujoco(simulation(DOUBLE, 4), env_of(DOUBLE).robot)
 
 
 def test_a_wheel_turns_at_the_speed_it_is_told() -> None:
@@ -322,6 +285,24 @@ def test_bodies_touch_the_terrain_where_its_map_says() -> None:
     assert float(expected.max()) > 0.3
     error = (torch.tensor(found, dtype=torch.float32) - expected).abs()
     assert float(error.max()) < 1e-4
+
+
+def test_a_ground_or_a_gain_that_was_not_taken_is_an_error() -> None:
+    sim, env = simulation(GO1, 1), env_of(GO1)
+    ground = sim._model.geom("ground 0")
+    ground.friction[0] = 0.5
+    with pytest.raises(RunError, match=r"env\.ground\.friction: the simulator holds 0\.5, the config says 1\.0"):
+        sim._read_back(env)
+    ground.friction[0] = 1.0
+    sim._model.actuator("FR_calf_joint").gainprm[0] = 7.0
+    with pytest.raises(RunError, match=r"actuator of 'FR_calf_joint': the simulator holds 7\.0, the config says 25\.0"):
+        sim._read_back(env)
+
+
+def test_a_randomised_gain_that_was_half_written_is_an_error() -> None:
+    sim = simulation(GO1, 2)
+    sim._batch.expand("actuator_gainprm")[:, 0, 0] = 7.0
+    assert bool(torch.isnan(sim.properties._store.read("kp")[:, 0]).all())
 
 
 def test_a_write_that_does_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from genelab.errors import RunError
-from genelab.mdp.rotations import quat_apply_inverse, quat_conjugate, quat_multiply, rotation_vector
+from genelab.mdp.rotations import quat_apply_inverse, quat_conjugate
 from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
 from genelab.sim.genesis import read_back
 from genelab.sim.genesis.simulation import Simulation
 from genelab.sim.read_back import writes
+from tests.sim.motions import require_the_jacobian_of_the_hand
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
@@ -103,29 +104,7 @@ def test_a_cube_let_go_falls_and_rests_on_the_ground(sim: Simulation):
 
 
 def test_the_jacobian_is_the_derivative_of_the_hands_pose(sim: Simulation):
-    """Central differences of position and orientation in the world frame, at a configuration per environment."""
-    change = 0.4 * torch.randn(4, 9, generator=torch.Generator().manual_seed(3))
-    change[:, 7:] = -0.02
-    pose = sim.default_joint_pos + change
-
-    def moved(column: int, by: float) -> tuple[torch.Tensor, torch.Tensor]:
-        step = torch.zeros(9)
-        step[column] = by
-        sim.write(StateWrite(joint_pos=pose + step), EVERYWHERE)
-        hand = sim.names.link_id("hand")
-        return sim.link_pos_w()[:, hand].clone(), sim.link_quat_w()[:, hand].clone()
-
-    sim.write(StateWrite(joint_pos=pose), EVERYWHERE)
-    jacobian = sim.jacobian("hand").clone()
-    assert jacobian.shape == (4, 6, 9)
-    for column in range(9):
-        (ahead, ahead_quat), (behind, behind_quat) = moved(column, 1e-3), moved(column, -1e-3)
-        turn = rotation_vector(quat_multiply(ahead_quat, quat_conjugate(behind_quat)))
-        expected = torch.cat([ahead - behind, turn], dim=1) / 2e-3
-        torch.testing.assert_close(jacobian[:, :, column], expected, rtol=0.0, atol=1e-3)
-    # The fingers do not move the hand; every joint of the arm turns it by one rad per rad.
-    assert torch.equal(jacobian[:, :, 7:], torch.zeros(4, 6, 2))
-    torch.testing.assert_close(jacobian[:, 3:, :7].norm(dim=1), torch.ones(4, 7))
+    require_the_jacobian_of_the_hand(sim)
 
 
 def test_the_default_orientation_of_the_hand_points_down(sim: Simulation):

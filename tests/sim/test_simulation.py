@@ -1,11 +1,9 @@
 import math
 from collections.abc import Callable
 
-import mujoco
 import pytest
 import torch
 
-from genelab.config.base import resolve_asset
 from genelab.errors import InputError, RunError
 from genelab.mdp.state import StateWrite
 from genelab.registry import get_task
@@ -13,6 +11,7 @@ from genelab.sim.genesis import read_back
 from genelab.sim.genesis.simulation import Simulation
 from genelab.sim.read_back import writes
 from genelab.sim.session import Session
+from tests.sim.motions import require_the_fall_of_plain_mujoco
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
@@ -52,29 +51,7 @@ def test_the_armature_of_the_loader_is_the_one_in_the_config(sim_session: Sessio
 
 @pytest.mark.parametrize("task_id", [V1, DOUBLE])
 def test_the_pole_falls_as_in_mujoco(build: Build, task_id: str):
-    """0.2 s from a tilted start, the cart under its PD law, against MuJoCo with a fine explicit integration."""
-    robot = get_task(task_id).env.robot
-    model = mujoco.MjModel.from_xml_path(str(resolve_asset(robot.model)))
-    model.opt.timestep = 1e-4
-    data = mujoco.MjData(model)
-    joints = len(robot.joints)
-    start = [0.02, 0.1, -0.05][:joints]
-    data.qpos[:] = start
-    cart = robot.actuators["cart"]
-    for _ in range(2000):
-        data.qfrc_applied[0] = cart.kp * (-0.1 - data.qpos[0]) - cart.kv * data.qvel[0]
-        mujoco.mj_step(model, data)
-
-    sim = build(task_id, 4)
-    everywhere = torch.ones(4, dtype=torch.bool)
-    sim.reset(everywhere)
-    sim.write(StateWrite(joint_pos=torch.tensor(start).expand(4, joints).contiguous()), everywhere)
-    sim.write(StateWrite(joint_vel=torch.zeros(4, joints)), everywhere)
-    sim.set_targets(torch.full((4, 1), -0.1))
-    for _ in range(40):
-        sim.step()
-    assert abs(float(data.qpos[1])) > 0.2
-    assert sim.joint_pos()[2].tolist() == pytest.approx(list(data.qpos), rel=0.03, abs=0.003)
+    require_the_fall_of_plain_mujoco(build(task_id, 4), get_task(task_id).env.robot)
 
 
 def test_the_armature_slows_the_published_pole(build: Build):

@@ -7,9 +7,6 @@ from pydantic import JsonValue
 
 from genelab.errors import RunError
 
-PACKAGES = ("genesis-world",)
-"""Distributions whose versions decide on results."""
-
 
 def start(seed: int, device: str) -> dict[str, JsonValue]:
     """Initialise Genesis on a resolved device, `cpu` or `cuda:<i>`, and return its fields of `BackendStamp`.

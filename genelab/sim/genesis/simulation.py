@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg, Vector
-from genelab.errors import DivergedError, InputError, RunError
+from genelab.errors import DivergedError, RunError
 from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.state import StateWrite
 from genelab.sim.facts import SceneFacts
@@ -281,14 +281,11 @@ class Simulation(SceneFacts):
         # Errors are no part of the state. A state is restored after one, too.
         self.reset(self.error())
         state = self._scene.sim.__getstate__()
-        expected = {"steps"} | {f"{s}/{name}" for s, record in state.solvers.items() for name in record.arrays}
-        if expected != set(tensors):
-            raise InputError(f"simulator state: arrays differ: {sorted(expected ^ set(tensors))[:3]}")
+        held = {f"{solver}/{name}": a for solver, r in state.solvers.items() for name, a in r.arrays.items()}
+        self.require_arrays(tensors, {name: array.shape for name, array in {"steps": state.steps, **held}.items()})
         for solver, record in state.solvers.items():
             for name, current in record.arrays.items():
                 value = tensors[f"{solver}/{name}"]
-                if tuple(value.shape) != tuple(current.shape):
-                    raise InputError(f"simulator state: {name} has shape {tuple(value.shape)}, not {current.shape}")
                 record.arrays[name] = value.numpy() if isinstance(current, np.ndarray) else value.to(current.device)
         state.steps[:] = tensors["steps"]
         self._scene.sim.__setstate__(state)
@@ -315,5 +312,5 @@ class Simulation(SceneFacts):
             dofs = [self._dofs[column] for column in self.names.joint_ids(robot.joints_of(group))]
             self._robot.set_dofs_kp([group.kp] * len(dofs), dofs)
             self._robot.set_dofs_kv([group.kv] * len(dofs), dofs)
-            limit = float("inf") if group.effort_limit is None else group.effort_limit
-            self._robot.set_dofs_force_range([-limit] * len(dofs), [limit] * len(dofs), dofs)
+            limits = [group.max_effort] * len(dofs)
+            self._robot.set_dofs_force_range([-limit for limit in limits], limits, dofs)

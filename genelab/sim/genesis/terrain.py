@@ -4,18 +4,9 @@ from typing import Any
 
 from genelab.sim.terrain import Heightfield
 
-FLOOR_M = 100.0
-"""Width of the floor beyond the border, m."""
-
-FLOOR_DEPTH_M = 5.0
-"""Thickness of the floor beyond the border, m."""
-
 
 def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visible: bool = False) -> list[Any]:
     """Add a terrain and the floor around it to a Genesis scene that is not built yet.
-
-    The floor is four boxes and no plane: a plane at z = 0 would fill every pit of the terrain, and each body would be
-    tried against it in each step.
 
     Args:
         scene: the scene.
@@ -29,21 +20,15 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visibl
     import genesis as gs
 
     entities: list[Any] = []
-    (x, y), (length, width) = heightfield.corner, heightfield.size
-    for low, high in (
-        ((x - FLOOR_M, y - FLOOR_M), (x, y + width + FLOOR_M)),
-        ((x + length, y - FLOOR_M), (x + length + FLOOR_M, y + width + FLOOR_M)),
-        ((x, y - FLOOR_M), (x + length, y)),
-        ((x, y + width), (x + length, y + width + FLOOR_M)),
-    ):
-        floor = gs.morphs.Box(lower=(*low, -FLOOR_DEPTH_M), upper=(*high, 0.0), fixed=True)
+    for lower, upper in heightfield.floor:
+        floor = gs.morphs.Box(lower=lower, upper=upper, fixed=True)
         entities.append(scene.add_entity(floor, material=gs.materials.Rigid(friction=friction)))
     # Without a name: Genesis keeps named terrains on disk, and would take an old one for a new one.
     morph = gs.morphs.Terrain(
         height_field=heightfield.heights,
         horizontal_scale=heightfield.horizontal_scale,
         vertical_scale=heightfield.vertical_scale,
-        pos=(x, y, 0.0),
+        pos=(*heightfield.corner, 0.0),
         visualization=visible,
     )
     # Bodies collide with the heights themselves. Genesis samples a field of distances to the surface all the same, at

@@ -16,10 +16,8 @@ mj: Any = mujoco  # its stubs name no classes
 OWN_TIMECONST_S = 0.01
 """Time constant of contacts of the ground and of objects, s: the one that Genesis takes where a file names none. Those
 of the robot are its file's."""
-FLOOR_M, FLOOR_DEPTH_M = 100.0, 5.0
-"""Width and thickness of the floor beyond a terrain's border, m."""
 FORCE_SENSOR = "net contact force on {}"
-OBJECT = "object {}"
+OBJECT, GROUND = "object {}", "ground {}"
 
 
 def compile_scene(cfg: EnvCfg, facts: SceneFacts) -> Any:
@@ -54,7 +52,10 @@ def scene_of(cfg: EnvCfg, facts: SceneFacts) -> Any:
         _add_actuator(spec, name, cfg.robot.actuator_of(name))
     _exclude_what_touches(spec, facts.names.links)
     if cfg.ground is not None:
+        before = len(spec.worldbody.geoms)
         _add_ground(spec, cfg.ground.friction, cfg, facts.heightfield)
+        for number, geom in enumerate(spec.worldbody.geoms[before:]):
+            geom.name = GROUND.format(number)
     for name, box in cfg.objects.items():
         body = spec.worldbody.add_body(name=OBJECT.format(name), pos=box.pos)
         body.add_freejoint()
@@ -127,23 +128,11 @@ def _add_ground(spec: Any, friction: float, cfg: EnvCfg, heightfield: Heightfiel
     quarter = [math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)]
     terrain = world.add_geom(type=mj.mjtGeom.mjGEOM_HFIELD, hfieldname="terrain", pos=middle, quat=quarter)
     _own_contacts(terrain, friction, cfg)
-    # Boxes and no plane: a plane would fill every pit of the terrain.
-    for corner, size in (
-        ((x - FLOOR_M, y - FLOOR_M), (FLOOR_M, width + 2 * FLOOR_M)),
-        ((x + length, y - FLOOR_M), (FLOOR_M, width + 2 * FLOOR_M)),
-        ((x, y - FLOOR_M), (length, FLOOR_M)),
-        ((x, y + width), (length, FLOOR_M)),
-    ):
-        half = [size[0] / 2, size[1] / 2, FLOOR_DEPTH_M / 2]
-        middle = [corner[0] + half[0], corner[1] + half[1], -half[2]]
+    for lower, upper in heightfield.floor:
+        half, middle = np.subtract(upper, lower) / 2, np.add(upper, lower) / 2
         _own_contacts(world.add_geom(type=mj.mjtGeom.mjGEOM_BOX, size=half, pos=middle), friction, cfg)
 
 
 def _own_contacts(geom: Any, friction: float, cfg: EnvCfg) -> None:
     geom.friction[0] = friction
     geom.solref[0] = max(OWN_TIMECONST_S, 2.0 * cfg.sim.dt / cfg.sim.substeps)
-
-
-def effort_limit(group: ActuatorCfg) -> float:
-    """Largest absolute force, N or N m."""
-    return math.inf if group.effort_limit is None else group.effort_limit

@@ -61,19 +61,20 @@ class Store:
             case "com":
                 found = self._field("body_ipos")[:, self._body(link)]
             case _:
-                found, bias = self._gains[kind].copy(), self._field("actuator_biasprm")
-                for column, actuator, _ in self._implicit:
-                    found[:, column] = -bias[:, actuator, 1 if kind == "kp" else 2]
+                found = self._gains[kind].copy()
+                gain, bias = self._field("actuator_gainprm"), self._field("actuator_biasprm")
+                for column, actuator, law in self._implicit:
+                    held = -bias[:, actuator, 1 if kind == "kp" else 2]
+                    if (law == "velocity") == (kind == "kv"):
+                        # A NaN where the target has another factor shows that one of the two was not written.
+                        held = np.where(gain[:, actuator, 0] == held, held, np.nan)
+                    found[:, column] = held
         return torch.from_numpy(found.astype(np.float32))
 
     def _field(self, name: str) -> NDArray[np.float64]:
         """A field of the model by environment."""
-        found = self._batch.expanded(name)
-        return (
-            np.broadcast_to(getattr(self._model, name), (self._batch.nsim, *getattr(self._model, name).shape))
-            if found is None
-            else found
-        )
+        found, shared = self._batch.expanded(name), getattr(self._model, name)
+        return np.broadcast_to(shared, (self._batch.nsim, *shared.shape)) if found is None else found
 
     def _body(self, link: str) -> int:
         return int(self._model.body(link).id)

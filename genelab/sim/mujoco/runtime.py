@@ -7,9 +7,6 @@ from pydantic import JsonValue
 
 from genelab.errors import InputError
 
-PACKAGES = ("mujoco",)
-"""Distributions whose versions decide on results."""
-
 
 def require(device: str) -> None:
     """Raises InputError if a device is asked for that is not the CPU."""

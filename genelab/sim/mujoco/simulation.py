@@ -13,13 +13,13 @@ from torch import Tensor
 
 from genelab.config.env import EnvCfg
 from genelab.config.scene import Vector
-from genelab.errors import DivergedError, InputError, RunError
+from genelab.errors import DivergedError, RunError
 from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.state import StateWrite
 from genelab.sim import read_back
 from genelab.sim.actuators import Driven, ExplicitPd
 from genelab.sim.facts import SceneFacts
-from genelab.sim.mujoco.model import FORCE_SENSOR, OBJECT, compile_scene, effort_limit
+from genelab.sim.mujoco.model import FORCE_SENSOR, GROUND, OBJECT, compile_scene
 from genelab.sim.mujoco.properties import Store
 from genelab.sim.properties import Properties
 from genelab.sim.read_back import HeldRobot
@@ -61,7 +61,8 @@ class Simulation(SceneFacts):
         self.properties = Properties(Store(self._batch, self._model, cfg, self.names.joints), cfg.robot, self.device)
         self._explicit = Driven(cfg, "explicit_pd", self.device)
         self._explicit_pd = ExplicitPd(cfg, self._explicit.joints, self.device)
-        self._explicit_columns = self._driven_columns(self._explicit.joints, cfg)
+        self._explicit_targets = [cfg.driven.index(name) for name in self._explicit.joints]
+        self._explicit_columns = self.names.joint_ids(self._explicit.joints)
         self._targets = torch.zeros(num_envs, len(cfg.driven), device=self.device)
         self._forces = torch.zeros(num_envs, len(self.names.joints), device=self.device)
         """What explicit actuators exerted in the last physics step."""
@@ -164,7 +165,7 @@ class Simulation(SceneFacts):
         """
         self._derive()
         body = self._model.body(link).id
-        joints = [self._model.joint(name).id for name in self.names.joints]
+        joints = self._joint_ids
         axis = self._batch.xaxis[:, joints]
         arm = self._batch.xpos[:, body, None] - self._batch.xanchor[:, joints]
         slides = (self._model.jnt_type[joints] == mj.mjtJoint.mjJNT_SLIDE)[:, None]
@@ -237,14 +238,7 @@ class Simulation(SceneFacts):
         Raises:
             InputError: if the state was taken from another scene.
         """
-        held = self.state_dict()
-        if set(tensors) != set(held):
-            raise InputError(f"simulator state: arrays differ: {sorted(set(tensors) ^ set(held))[:3]}")
-        for name, value in tensors.items():
-            if value.shape != held[name].shape:
-                raise InputError(
-                    f"simulator state: {name} has shape {tuple(value.shape)}, not {tuple(held[name].shape)}"
-                )
+        self.require_arrays(tensors, {name: value.shape for name, value in self.state_dict().items()})
         self._batch.reset(stage=mj.mjtStage.mjSTAGE_NONE)
         self._batch.state[:] = tensors["rows"].numpy()
         self._contact_force_w[:] = tensors["contact_force_w"].numpy()
@@ -277,6 +271,7 @@ class Simulation(SceneFacts):
     def _find(self, cfg: EnvCfg) -> None:
         """Look up where everything stands in MuJoCo's arrays."""
         model, joints = self._model, [self._model.joint(name) for name in self.names.joints]
+        self._joint_ids = np.array([joint.id for joint in joints])
         self._joint_qpos = np.array([joint.qposadr[0] for joint in joints])
         self._joint_dofs = np.array([joint.dofadr[0] for joint in joints])
         self._link_bodies = np.array([model.body(name).id for name in self.names.links])
@@ -294,18 +289,14 @@ class Simulation(SceneFacts):
         self._implicit_columns = torch.tensor(self.names.joint_ids(implicit), dtype=torch.int64)
         self._implicit_targets = torch.tensor([cfg.driven.index(name) for name in implicit], dtype=torch.int64)
         self._implicit_velocity = torch.tensor([groups[name].law == "velocity" for name in implicit])
-        self._implicit_limits = torch.tensor([effort_limit(groups[name]) for name in implicit])
-
-    def _driven_columns(self, joints: tuple[str, ...], cfg: EnvCfg) -> tuple[list[int], list[int]]:
-        """Columns of joints among the targets and among all joints."""
-        return [cfg.driven.index(name) for name in joints], list(self.names.joint_ids(joints))
+        self._implicit_limits = torch.tensor([groups[name].max_effort for name in implicit])
 
     def _exert(self) -> None:
         """Set the forces of explicit actuators for one physics step."""
-        targets, columns = self._explicit_columns
+        columns = self._explicit_columns
         pos, vel = self.joint_pos()[:, columns], self.joint_vel()[:, columns]
         force = self._explicit_pd.force(self._explicit.of(self._targets), pos, vel, self.properties.gains)
-        self._ctrl[:, targets] = force.numpy()
+        self._ctrl[:, self._explicit_targets] = force.numpy()
         self._forces[:, columns] = force
 
     def _derive(self) -> None:
@@ -362,7 +353,7 @@ class Simulation(SceneFacts):
         model, robot = self._model, self._robot_cfg
         if robot.base is not None:
             pos, quat = (torch.from_numpy(self._qpos[:1, self._base_qpos[part]]) for part in (slice(3), slice(3, 7)))
-            ids = {name: model.joint(name).id for name in robot.joints}
+            ids = dict(zip(robot.joints, self._joint_ids.tolist(), strict=True))
             anchors, axes = (torch.from_numpy(getattr(self._batch, field)[:1].copy()) for field in ("xanchor", "xaxis"))
             read_back.mirror(
                 {name: quat_apply_inverse(quat, anchors[:, k] - pos)[0] for name, k in ids.items()},
@@ -376,7 +367,7 @@ class Simulation(SceneFacts):
 
     def _read_back(self, cfg: EnvCfg) -> None:
         model, dofs = self._model, self._joint_dofs
-        ids = [model.joint(name).id for name in self.names.joints]
+        ids = self._joint_ids
         endless = model.jnt_limited[ids] == 0
         held: dict[str, Any] = {
             "armature": model.dof_armature[dofs],
@@ -404,6 +395,14 @@ class Simulation(SceneFacts):
             fields.append(
                 (f"env.objects.{name}.friction", float(model.geom_friction[body.geomadr[0], 0]), box.friction)
             )
+        if cfg.ground is not None:
+            grounds = [geom for geom in map(model.geom, range(model.ngeom)) if geom.name.startswith(GROUND.format(""))]
+            fields += [("env.ground.friction", float(geom.friction[0]), cfg.ground.friction) for geom in grounds]
+        for name in cfg.driven:
+            # The factor of the target; that of position and velocity stands beside it, and is compared as kp and kv.
+            group = robot.actuator_of(name)
+            factor = {"implicit_pd": group.kp, "velocity": group.kv, "explicit_pd": 1.0}[group.law]
+            fields.append((f"actuator of '{name}'", float(model.actuator(name).gainprm[0]), factor))
         read_back.fields(fields)
 
     def _held_gains(self, cfg: EnvCfg) -> dict[str, list[float]]:
@@ -411,7 +410,7 @@ class Simulation(SceneFacts):
         gains: dict[str, list[float]] = {"kp": [], "kv": [], "effort_limit[0]": [], "effort_limit[1]": []}
         for name in self.names.joints:
             group = cfg.robot.actuator_of(name)
-            kp, kv, low, high = group.kp, group.kv, -effort_limit(group), effort_limit(group)
+            kp, kv, low, high = group.kp, group.kv, -group.max_effort, group.max_effort
             if name in cfg.driven:
                 actuator = self._model.actuator(name)
                 kp, kv = -actuator.biasprm[1], -actuator.biasprm[2]

@@ -23,11 +23,15 @@ def make(task: Any, num_envs: int, threads: int) -> Any:
 
         session = start(1, "cpu", threads)
         return Environment(task.env, Simulation(task.env, num_envs, session), 1, numbering="environment")
-    return make_env(task, Purpose.training(task, 1), num_envs, start(1, "cpu", threads))
+    if not hasattr(task, "on"):
+        # A checkout without a second simulator.
+        return make_env(task, Purpose.training(task, 1), num_envs, start(1, "cpu", threads))
+    return make_env(task, Purpose.training(task, 1), num_envs, start(1, "cpu", threads, task.env.sim.engine))
 
 
 if __name__ == "__main__":
-    threads, num_envs, (task_id,) = arguments()
-    env = make(get_task(task_id), num_envs, threads)
+    threads, num_envs, (task_id, *engine) = arguments()
+    task = get_task(task_id)
+    env = make(task.on(engine[0]) if engine else task, num_envs, threads)
     env.reset()
     serve(genelab.__version__, env.num_actions, num_envs, env.step)

@@ -8,6 +8,7 @@ from genelab.config.scene import ActuatorCfg, MirrorCfg, RobotCfg, SiteCfg
 
 LEGS = ("FL", "FR", "RL", "RR")
 """In the order of the model file."""
+NUM_LEG_JOINTS, NUM_WHEELS = 3 * len(LEGS), len(LEGS)
 LEG_JOINTS = ".*_(hip|thigh|calf)_joint"
 WHEEL_JOINTS = ".*_wheel_joint"
 JOINTS = [LEG_JOINTS, WHEEL_JOINTS]
