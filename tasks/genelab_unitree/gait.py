@@ -20,7 +20,7 @@ from genelab_unitree import common
 NUM_ENVS = 128
 """Parallel environments."""
 SIM, DECIMATION = SimCfg(engine="mujoco", dt=0.005), 4
-"""Fewer and longer physics steps than the tasks', in the simulator that takes half as long for them on a CPU: what is
+"""Fewer and longer physics steps than the tasks', in the simulator that is quicker with them on a CPU: what is
 learnt before the tasks is not the last word."""
 POSTURE = {"ang_vel_xy": -0.02, "base_height": -5.0}
 """Weights: a trunk that may rock, and is to be held up."""

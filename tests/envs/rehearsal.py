@@ -2,16 +2,23 @@
 
 Under torch's FakeTensorMode a tensor has a shape, a type and a device and no numbers. To mix devices is an error, and
 so is whatever a GPU would have to wait for: a number, a truth value, a boolean mask as an index, a list as an index.
+Where waiting is allowed, it goes on with a number of its own.
 """
 
 import dataclasses
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import rsl_rl
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
+import genelab
 from genelab.config.env import EnvCfg
 from genelab.mdp.state import StateWrite
 from genelab.sim.facts import SceneFacts
@@ -19,7 +26,16 @@ from genelab.sim.properties import Properties
 from genelab.sim.session import Session
 
 CUDA = torch.device("cuda", 0)
+LEARNS = [Path(package.__file__ or "").parent for package in (genelab, rsl_rl)]
 aten: Any = torch.ops.aten
+READS: Any = {
+    Tensor.__bool__: "a truth value",
+    Tensor.__int__: "a number",
+    Tensor.__float__: "a number",
+    Tensor.item: "a number",
+    Tensor.tolist: "numbers",
+}
+"""What reads from a GPU."""
 
 
 class Waits(Exception):  # noqa: N818 it names what a GPU does
@@ -29,10 +45,23 @@ class Waits(Exception):  # noqa: N818 it names what a GPU does
 class Indexing(TorchFunctionMode):
     """Does by operators what the Python binding of a torch without CUDA cannot do on such tensors."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: Mapping[str, str] | None = None) -> None:
+        """`allowed`: functions that may wait, as `module.function`, each with the reason."""
         super().__init__()
         self.stepping = False
         """Whether a list as an index, which is copied to the device, is an error. Once at the build it may be."""
+        self.waited: set[str] = set()
+        """Functions that waited."""
+        self._allowed = allowed or {}
+
+    def wait(self, told: str) -> None:
+        """Note that the GPU is waited for, or raise if the function that does may not."""
+        stack = traceback.extract_stack()
+        frames = [each for each in stack if any(Path(each.filename).is_relative_to(code) for code in LEARNS)]
+        place = f"{Path(frames[-1].filename).stem}.{frames[-1].name}" if frames else "test"
+        if place not in self._allowed:
+            raise Waits(f"{place}: {told}")
+        self.waited.add(place)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         on_gpu = bool(args) and isinstance(args[0], Tensor) and args[0].device.type == "cuda"
@@ -42,9 +71,18 @@ class Indexing(TorchFunctionMode):
         if on_gpu and func is Tensor.__setitem__:
             view, tensors = self._split(args[0], args[1])
             value = args[2] if isinstance(args[2], Tensor) else torch.full((), args[2], dtype=view.dtype, device=CUDA)
-            return aten.index_put_.default(view, tensors, value) if tensors else view.copy_(value)
+            return aten.index_put_.default(view, tensors, value) if tensors else aten.copy_.default(view, value)
         if on_gpu and func is Tensor.__invert__:
             return aten.bitwise_not.default(args[0])
+        if on_gpu and func is Tensor.copy_:
+            return aten.copy_.default(*args)
+        if func in READS:
+            if on_gpu:
+                self.wait(READS[func])
+            value: Any = False if args[0].dtype == torch.bool else 0.5 if args[0].is_floating_point() else 1
+            for size in reversed(args[0].shape):
+                value = [value] * size
+            return value
         if on_gpu and func is Tensor.contiguous:
             return args[0] if args[0].is_contiguous() else aten.clone.default(args[0])
         types_of = {Tensor.float: torch.float32, Tensor.double: torch.float64}
@@ -72,6 +110,11 @@ class Indexing(TorchFunctionMode):
                     tensor = aten.slice.Tensor(tensor, dim, part.start, part.stop, part.step or 1)
                 case list() if self.stepping:
                     raise Waits(f"index {part}: is copied to the device")
+                case Tensor() if part.dtype == torch.bool and self._allowed:
+                    self.wait(f"index {part}")
+                    rows = torch.zeros(2, dtype=torch.int64, device=CUDA)
+                    tensors += [rows] * part.dim()
+                    continue
                 case Tensor() if part.dtype == torch.bool:
                     raise Waits("a boolean mask as an index: how many rows it leaves only the device knows")
                 case _:
@@ -79,6 +122,13 @@ class Indexing(TorchFunctionMode):
                     continue
             tensors.append(None)
         return tensor, tensors if any(each is not None for each in tensors) else []
+
+
+class Random(TorchDispatchMode):
+    """Leaves random numbers out, which only a torch with CUDA draws on such tensors."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in (aten.uniform_.default, aten.normal_.default) else func(*args, **(kwargs or {}))
 
 
 class Rehearsal(SceneFacts):
@@ -124,6 +174,9 @@ class Rehearsal(SceneFacts):
 
     def object_quat_w(self) -> Tensor:
         return torch.zeros(self.num_envs, len(self.names.objects), 4, device=CUDA)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {}
 
     def jacobian(self, link: str) -> Tensor:
         return torch.zeros(self.num_envs, 6, len(self.names.joints), device=CUDA)
