@@ -1,4 +1,4 @@
-"""What an MJCF file says that a config may name: joints with their ranges, links and sites.
+"""What an MJCF file says that a config may name: joints with their ranges, links, sites and geoms.
 
 Listing and checking tasks must stay quick, so the file is read here without MuJoCo, whose import alone takes as long as
 a whole `genelab list`. Physics is no business of this reader: masses and passive joint terms are MuJoCo's numbers, and
@@ -38,6 +38,8 @@ class ModelFile:
     """Links."""
     sites: Mapping[str, tuple[str, Position]] = field(default_factory=dict[str, tuple[str, Position]])
     """Link of every site, and its position in the link's frame, m."""
+    geoms: tuple[str, ...] = ()
+    """Geoms that have a name."""
 
 
 def model_path(ref: str, sha256: str) -> Path:
@@ -102,6 +104,7 @@ class _Reader:
         self._joints: dict[str, Range | None] = {}
         self._links: list[str] = []
         self._sites: dict[str, tuple[str, Position]] = {}
+        self._geoms: list[str] = []
 
     def model(self) -> ModelFile:
         """Everything in the file."""
@@ -109,7 +112,7 @@ class _Reader:
             self._read_body(body, _MAIN)
         if not self._joints:
             raise ValueError("no joint moves")
-        return ModelFile(self._base, self._joints, tuple(self._links), self._sites)
+        return ModelFile(self._base, self._joints, tuple(self._links), self._sites, tuple(self._geoms))
 
     def _read_defaults(self, element: ET.Element, name: str, inherited: dict[str, dict[str, str]]) -> None:
         own = {tag: dict(attributes) for tag, attributes in inherited.items()}
@@ -137,6 +140,8 @@ class _Reader:
             elif element.tag == "site":
                 x, y, z = (float(part) for part in attributes.get("pos", "0 0 0").split())
                 self._sites[_name(element)] = link, (x, y, z)
+            elif element.tag == "geom" and "name" in element.attrib:
+                self._geoms.append(element.attrib["name"])
             elif element.tag == "body":
                 self._read_body(element, childclass)
 

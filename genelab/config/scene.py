@@ -59,6 +59,9 @@ class ActuatorCfg(Cfg):
     """Speed at which an explicit actuator has no force left in the direction of motion, m/s or rad/s, falling linearly
     from the effort limit at rest; null for none. The implicit laws know no such limit, so it is refused there."""
 
+    armature: NonNegativeFloat | None = None
+    """Inertia of the motors as it is seen at the joint, kg or kg m^2; null for that of the model file."""
+
     @property
     def max_effort(self) -> float:
         """Largest absolute force or torque, N or N m, infinite for none."""
@@ -120,6 +123,8 @@ class RobotCfg(Cfg):
     """Default pose: joint positions by name pattern, m or rad; 0 for joints that none matches."""
     default_armature: NonNegativeFloat | None = None
     """Armature that the loader gives to joints whose file says 0 (Genesis: 0.1 unless told); null for none."""
+    left_out: tuple[str, ...] = ()
+    """Geoms of the file that are left out, by name pattern, such as one of two shapes of a foot."""
     gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of its own weight that the robot carries by itself, as the controllers of many arms do. Read back after the
     build."""
@@ -168,6 +173,16 @@ class RobotCfg(Cfg):
         """Position of a joint in the default pose, m or rad."""
         return values_by_name(self.default_pos, self.joints, "joint").get(joint, 0.0)
 
+    def armature_of(self, joint: str, of_file: float) -> float:
+        """Armature of a joint, kg or kg m^2, whose file says `of_file`."""
+        own = self.actuator_of(joint).armature
+        return own if own is not None else of_file or self.default_armature or 0.0
+
+    @property
+    def geoms_left_out(self) -> tuple[str, ...]:
+        """The geoms that the patterns of `left_out` match."""
+        return matching(self.left_out, self.file.geoms, "geom")
+
     def actuator_of(self, joint: str) -> ActuatorCfg:
         """Actuator group that holds a joint."""
         return next(group for group in self.actuators.values() if joint in self.joints_of(group))
@@ -179,6 +194,12 @@ class RobotCfg(Cfg):
         except InputError as error:
             # It names the field already.
             raise PydanticCustomError(BROKEN_RULE, "{told}", {"told": str(error)}) from error
+        return self
+
+    @model_validator(mode="after")
+    def _geoms_left_out_exist(self) -> Self:
+        with rule_of("left_out", list(self.left_out)):
+            matching(self.left_out, self.file.geoms, "geom")
         return self
 
     @model_validator(mode="after")

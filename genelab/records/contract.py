@@ -164,7 +164,7 @@ def robot_of(env: EnvCfg) -> Robot:
         default_pos={joint: cfg.default_of(joint) for joint in cfg.joints},
         passive={
             joint: PassiveJoint(
-                armature=float(model.dof_armature[dof]) or cfg.default_armature or 0.0,
+                armature=cfg.armature_of(joint, float(model.dof_armature[dof])),
                 damping=float(model.dof_damping[dof]),
                 friction_loss=float(model.dof_frictionloss[dof]),
             )

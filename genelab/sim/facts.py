@@ -1,7 +1,10 @@
 """What is known of a scene before any engine builds it."""
 
 import math
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -26,7 +29,11 @@ class SceneFacts:
         """
         robot = cfg.robot
         self.model_file = model_path(robot.model, robot.model_sha256)
-        """The robot's MJCF file."""
+        """The robot's MJCF file, or a copy without the geoms that are left out."""
+        if robot.left_out:
+            # It lives as long as this.
+            self._folder = TemporaryDirectory(prefix="genelab-")
+            self.model_file = _without(self.model_file, robot.geoms_left_out, Path(self._folder.name))
         self.num_envs = num_envs
         self.device = session.device
         self.names = Names(robot.joints, robot.links, tuple(cfg.objects))
@@ -58,3 +65,13 @@ class SceneFacts:
     def wants_velocity(self, joint: str) -> bool:
         """Whether the actuator of a joint takes velocities for targets."""
         return self._robot_cfg.actuator_of(joint).law == "velocity"
+
+
+def _without(model: Path, geoms: Sequence[str], folder: Path) -> Path:
+    """A copy of a model in a folder without some geoms."""
+    tree = ET.parse(model)
+    for parent in list(tree.iter()):
+        for child in [each for each in parent if each.tag == "geom" and each.get("name") in geoms]:
+            parent.remove(child)
+    tree.write(folder / model.name)
+    return folder / model.name

@@ -66,7 +66,7 @@ def _of_the_file(cfg: RobotCfg) -> tuple[dict[str, dict[str, float]], dict[str, 
     for joint in cfg.joints:
         dof, (low, high) = loaded.joint(joint).dofadr[0], cfg.range_of(joint) or (-math.inf, math.inf)
         passive[joint] = {
-            "armature": float(loaded.dof_armature[dof]) or cfg.default_armature or 0.0,
+            "armature": cfg.armature_of(joint, float(loaded.dof_armature[dof])),
             "damping": float(loaded.dof_damping[dof]),
             "frictionloss": float(loaded.dof_frictionloss[dof]),
             "range[0]": low,

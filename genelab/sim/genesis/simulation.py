@@ -306,10 +306,12 @@ class Simulation(SceneFacts):
 
     def _set_gains(self, robot: RobotCfg) -> None:
         for group in robot.actuators.values():
+            dofs = [self._dofs[column] for column in self.names.joint_ids(robot.joints_of(group))]
+            if group.armature is not None:
+                self._robot.set_dofs_armature([group.armature] * len(dofs), dofs)
             if group.law == "explicit_pd":
                 # Its force is computed by `Drives`.
                 continue
-            dofs = [self._dofs[column] for column in self.names.joint_ids(robot.joints_of(group))]
             self._robot.set_dofs_kp([group.kp] * len(dofs), dofs)
             self._robot.set_dofs_kv([group.kv] * len(dofs), dofs)
             limits = [group.max_effort] * len(dofs)

@@ -46,8 +46,8 @@ def scene_of(cfg: EnvCfg, facts: SceneFacts) -> Any:
         # The force alone, of all contacts together, as one.
         sensor.intprm[:3] = 1 << int(mj.mjtConDataField.mjCONDATA_FORCE), 3, 1
     for joint in spec.joints:
-        if joint.type != mj.mjtJoint.mjJNT_FREE and joint.armature == 0.0:
-            joint.armature = cfg.robot.default_armature or 0.0
+        if joint.type != mj.mjtJoint.mjJNT_FREE:
+            joint.armature = cfg.robot.armature_of(joint.name, joint.armature)
     for name in cfg.driven:
         _add_actuator(spec, name, cfg.robot.actuator_of(name))
     _exclude_what_touches(spec, facts.names.links)
