@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Tag
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Tag
 
-from genelab.config.base import TAG, Cfg, Choice, one_of
+from genelab.config.base import TAG, Cfg, Choice, one_of, rising
 
 
 class NetworkCfg(Cfg):
@@ -32,6 +32,9 @@ class PpoCfg(Cfg):
     `fixed` maps the bounds of every observation term to -1 and 1."""
     init_std: PositiveFloat = 1.0
     """Initial standard deviation of the action noise, in action units."""
+    std_by_state: Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(rising)] | None = None
+    """Lowest and highest standard deviation of an action noise that the policy network tells for each observation; null
+    for one number per action."""
     num_steps_per_env: PositiveInt = 24
     """Control steps per environment and iteration."""
     num_learning_epochs: PositiveInt = 5

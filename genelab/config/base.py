@@ -167,7 +167,7 @@ class Choice(Cfg):
         return path
 
 
-Param = bool | int | float | str | list[float] | list[str] | dict[str, float] | Choice | None
+Param = bool | int | float | str | list[float] | list[str] | list[list[float]] | dict[str, float] | Choice | None
 """What a term parameter may be: plain JSON, numbers by name pattern, or a choice, in whose place the function gets what
 was chosen."""
 

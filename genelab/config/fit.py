@@ -15,7 +15,7 @@ def misfit(before: StageCfg, own: StageCfg) -> str | None:
     """
     if own.agent.algorithm != "ppo":
         return f"agent.algorithm is {own.agent.algorithm!r}, only 'ppo' can start from another policy"
-    same = {field: (getattr(before.agent, field), getattr(own.agent, field)) for field in _NETWORKS}
+    same = {f: (getattr(before.agent, f, None), getattr(own.agent, f)) for f in _NETWORKS}
     pairs = {
         "agent.algorithm": (before.agent.algorithm, own.agent.algorithm),
         "the action": (list(before.env.action_columns), list(own.env.action_columns)),
@@ -28,7 +28,7 @@ def misfit(before: StageCfg, own: StageCfg) -> str | None:
     return _other_robot(before, own) or _other_observations(before, own)
 
 
-_NETWORKS = ("actor", "critic", "normalization")
+_NETWORKS = ("actor", "critic", "normalization", "std_by_state")
 
 
 def _other_robot(before: StageCfg, own: StageCfg) -> str | None:

@@ -105,6 +105,9 @@ class StageCfg(Cfg):
             patterns = getattr(self.start, field)
             with rule_of(f"start.{field}", list(patterns)):
                 matching(patterns, self.env.action_columns, "joint")
+        if self.start.fresh_joints and isinstance(self.agent, PpoCfg) and self.agent.std_by_state is not None:
+            rule = "must be empty: agent.std_by_state has no action noise of single joints"
+            raise broken_rule("start.fresh_joints", list(self.start.fresh_joints), rule)
         still_noisy = [joint for joint in self.locked_joints if joint not in self.fresh_joints]
         if still_noisy:
             rule = "must be in start.fresh_joints too: the noise of a joint that never moved is chance"

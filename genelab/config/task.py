@@ -97,6 +97,9 @@ class TaskSpec(StageCfg):
     one before it, and the task from that of the last. Only the task itself is evaluated."""
     demonstrator: FuncRef | None = None
     """Class of the scripted controller that `genelab collect-demos` runs; null for none."""
+    baselines: tuple[Literal["frozen"], ...] = ()
+    """What a policy is held against beside idle and random actions. `frozen`: the robot stands as it started, which
+    nothing does by itself that would fall without a policy."""
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
     probe: ProbeCfg | None = None

@@ -143,6 +143,15 @@ class IntervalEventCfg(Cfg):
     """Shortest and longest time between two events, s, drawn uniformly."""
 
 
+class FollowCfg(Cfg):
+    """How a command comes of what was drawn, in every control step."""
+
+    func: FuncRef
+    """Function of a `genelab.mdp.state.Drawn`; returns (num_envs, dim)."""
+    params: dict[str, Param] = {}
+    """Keyword arguments of the function."""
+
+
 class CommandCfg(Cfg):
     """What the policy is asked for, drawn when an episode starts, and again in it if `resample_s` says so.
 
@@ -156,6 +165,9 @@ class CommandCfg(Cfg):
     """Keyword arguments of the function."""
     resample_s: Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(low_to_high)] | None = None
     """Shortest and longest time until it is drawn again within an episode, s, drawn uniformly; null for never."""
+    follow: FollowCfg | None = None
+    """Makes the command of what was drawn and of the state, such as a turn of a heading; null where it is what was
+    drawn."""
 
 
 class PartCfg(Cfg):
@@ -201,6 +213,7 @@ TermCfg = (
     | ResetEventCfg
     | IntervalEventCfg
     | CommandCfg
+    | FollowCfg
     | RandomizationCfg
     | MeasureCfg
     | PartCfg

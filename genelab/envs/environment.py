@@ -92,7 +92,7 @@ class Environment:
             self._streams[stream] = Stream.of(self.purpose.seed, f"{domain}/{stream}")
         if self.purpose.numbered:
             return self._streams[stream].uniform(self.episode_number, self.episode_step, dim)
-        step = torch.full_like(self._environment, self._num_steps)
+        step = torch.full_like(self._environment, self._world.num_steps)
         return self._streams[stream].uniform(self._environment, step, dim)
 
     def reset(self) -> Observations:
@@ -113,7 +113,7 @@ class Environment:
         """
         self._previous_action, self._action = self._action, action.detach().to(torch.float32).clone()
         failed = self._drive(self._action)
-        self._num_steps += 1
+        self._world.num_steps += 1
         self._world.episode_step = self.episode_step + 1
         for part in self._parts.values():
             part.sense()
@@ -136,7 +136,11 @@ class Environment:
             self._number_episodes(ended)
             self._start(ended)
             written = True
-        state = self._kept(self.state() if written else dataclasses.replace(state, commands=self._commands.values))
+        if written:
+            state = self.state()
+        else:
+            state = self._commands.shown(dataclasses.replace(state, commands=self._commands.drawn))
+        state = self._kept(state)
         return Step(self._observe(state, keep=True), reward, terminated, truncated, broken, finished)
 
     def compute_reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
@@ -168,7 +172,7 @@ class Environment:
             link_ang_vel_w=self._sim.link_ang_vel_w(),
             object_pos_w=self._sim.object_pos_w(),
             object_lin_vel_w=self._sim.object_lin_vel_w(),
-            commands=self._commands.values,
+            commands=self._commands.drawn,
             action=self._action,
             previous_action=self._previous_action,
             episode_step=self.episode_step,
@@ -180,7 +184,7 @@ class Environment:
             view = part.view(state)
             if view is not None:
                 views[type(view)] = view
-        return state
+        return self._commands.shown(state)
 
     def _require_one_part_for_each_view(self) -> None:
         """Raises InputError if two parts show the same, of which a term could read one alone."""
@@ -211,7 +215,7 @@ class Environment:
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, the simulator included."""
         own = {
-            "num_steps": torch.tensor(self._num_steps),
+            "num_steps": torch.tensor(self._world.num_steps),
             "episode_number": self.episode_number,
             "episode_step": self.episode_step,
             "next_episode": self._next_episode,
@@ -226,7 +230,7 @@ class Environment:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore what `state_dict` returned, into an environment of the same config and size."""
         own = {name: value.to(self.device) for name, value in state.items() if not name.startswith("sim/")}
-        self._num_steps = int(own["num_steps"])
+        self._world.num_steps = int(own["num_steps"])
         self._world.episode_number = own["episode_number"]
         self._world.episode_step = own["episode_step"]
         self._next_episode = own["next_episode"]
@@ -247,7 +251,7 @@ class Environment:
 
     def _begin(self) -> None:
         """Forget everything that was counted."""
-        self._num_steps = 0
+        self._world.num_steps = 0
         first = self.purpose.episodes
         self._world.episode_number = torch.tensor(range(self.num_envs) if first is None else first, device=self.device)
         self._world.episode_step = torch.zeros_like(self._environment)
@@ -280,6 +284,8 @@ class Environment:
         for part in self._parts.values():
             targets = part.aim(targets)
         self._sim.set_targets(targets)
+        if self.purpose.frozen:
+            return ~self._everywhere
         return self._sim.advance(self.cfg.decimation, reset_failed=self.resets_broken)
 
     def _broken(self, state: StateView, failed: Tensor) -> Tensor:

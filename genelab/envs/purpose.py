@@ -38,6 +38,8 @@ class Purpose:
     """Whether the next episode follows one that ended. Otherwise the ended one goes on, whatever its state is."""
     episodes: Sequence[int] | None = None
     """Numbers of the episodes that begin first, one per environment; None for 0, 1, ..."""
+    frozen: bool = False
+    """Whether the robot stands as it started, held by nothing and touching the ground with its feet: no physics."""
     camera: tuple[int, int] | None = None
     """Width and height of pictures, pixels; None for an environment without a camera."""
     curriculum: CurriculumCfg | None = None
@@ -64,6 +66,7 @@ class Purpose:
         *,
         episodes: Sequence[int] | None = None,
         camera: tuple[int, int] | None = None,
+        frozen: bool = False,
     ) -> Self:
         """Numbered episodes under a protocol: the draws of episode k depend on (protocol seed, k) alone."""
         return cls(
@@ -75,6 +78,7 @@ class Purpose:
             measures=True,
             episodes=episodes,
             camera=camera,
+            frozen=frozen,
         )
 
     @classmethod

@@ -59,26 +59,44 @@ def uniform_object_position(
 
 
 def uniform_base_pose(
-    context: EventContext, x_range: StartOffset, y_range: StartOffset, yaw_range: Range
+    context: EventContext, x_range: StartOffset, y_range: StartOffset, yaw_range: Range, z_range: Range = (0.0, 0.0)
 ) -> StateWrite:
-    """Put a floating base at rest at its start, plus uniform offsets in the plane (m) and about the vertical (rad)."""
+    """Put a floating base at rest at its start, plus uniform offsets.
+
+    Args:
+        context: state and draws.
+        x_range: along x, m.
+        y_range: along y, m.
+        yaw_range: about the vertical, rad.
+        z_range: along z, m.
+    """
     body = context.state.floating
-    draws = context.uniform(3)
-    x, y, yaw = (low + (high - low) * draws[:, k] for k, (low, high) in enumerate((x_range, y_range, yaw_range)))
-    pos = body.origin_w + body.default_pos + torch.stack([x, y, torch.zeros_like(x)], dim=1)
+    ranges = (x_range, y_range, yaw_range, z_range)
+    draws = context.uniform(len(ranges))
+    x, y, yaw, z = (low + (high - low) * draws[:, k] for k, (low, high) in enumerate(ranges))
+    pos = body.origin_w + body.default_pos + torch.stack([x, y, z], dim=1)
     zero = torch.zeros_like(yaw)
     quat = torch.stack([torch.cos(0.5 * yaw), zero, zero, torch.sin(0.5 * yaw)], dim=1)
     return StateWrite(base_pose_w=torch.cat([pos, quat], dim=1), base_vel_w=torch.zeros(len(pos), 6, device=pos.device))
 
 
-def push_base(context: EventContext, speed_range: Range, yaw_rate_range: Range) -> StateWrite:
-    """Replace the velocity of a floating base, world frame.
+def push_base(
+    context: EventContext,
+    speed_range: Range,
+    yaw_rate_range: Range,
+    up_range: Range = (0.0, 0.0),
+    tilt_rate_range: Range = (0.0, 0.0),
+) -> StateWrite:
+    """Replace the velocity of a floating base by uniform draws, world frame.
 
-    x and y (m/s) and the turn about the vertical (rad/s) are uniform, the rest is zero.
+    Args:
+        context: draws.
+        speed_range: along x and along y, m/s.
+        yaw_rate_range: the turn about the vertical, rad/s.
+        up_range: along z, m/s.
+        tilt_rate_range: the turn about x and about y, rad/s.
     """
-    draws = context.uniform(3)
-    (low, high), (turn_low, turn_high) = speed_range, yaw_rate_range
-    linear = low + (high - low) * draws[:, :2]
-    turn = turn_low + (turn_high - turn_low) * draws[:, 2:]
-    zero = torch.zeros_like(turn)
-    return StateWrite(base_vel_w=torch.cat([linear, zero, zero, zero, turn], dim=1))
+    ranges = (speed_range, speed_range, yaw_rate_range, up_range, tilt_rate_range, tilt_rate_range)
+    draws = context.uniform(len(ranges))
+    x, y, yaw, up, roll, pitch = (low + (high - low) * draws[:, k] for k, (low, high) in enumerate(ranges))
+    return StateWrite(base_vel_w=torch.stack([x, y, up, roll, pitch, yaw], dim=1))

@@ -1,10 +1,11 @@
 """Reward terms of robots with a floating base and feet. Each returns (num_envs,), unweighted."""
 
-from pydantic import NonNegativeFloat
+import torch
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from genelab.mdp import terminations
-from genelab.mdp.params import Joints, Links
+from genelab.mdp.params import Joints, Link, Links
 from genelab.mdp.state import StateView
 
 
@@ -21,6 +22,19 @@ def ang_vel_xy(state: StateView) -> Tensor:
 def tilt(state: StateView) -> Tensor:
     """Squared sine of the tilt of the base from upright."""
     return state.floating.gravity_b[:, :2].square().sum(dim=1)
+
+
+def link_upright(state: StateView, link: Link, width: PositiveFloat) -> Tensor:
+    """exp(-(squared sine of the tilt of a link's z axis from the vertical) / width)."""
+    w, x, y, z = state.link_quat_w[:, state.names.link_id(link)].unbind(1)
+    # The horizontal part of the vertical, in the link's frame.
+    sine = (2.0 * (x * z - w * y)).square() + (2.0 * (y * z + w * x)).square()
+    return torch.exp(-sine / width)
+
+
+def link_ang_vel_xy(state: StateView, link: Link) -> Tensor:
+    """Squared angular velocity of a link about the world's x and y axes, (rad/s)^2."""
+    return state.link_ang_vel_w[:, state.names.link_id(link), :2].square().sum(dim=1)
 
 
 def base_height(state: StateView, target: float) -> Tensor:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from genelab.mdp.params import Command, Extents, Joints, Link, Object, Rising
 from genelab.mdp.rotations import quat_apply_inverse
-from genelab.mdp.state import StateView
-from genelab.mdp.term import AXIAL, BY_NAME, SCALAR, VECTOR, XYZ, Grid, OfAction, OfCommand, PerJoint, term
+from genelab.mdp.state import StateView, Vector
+from genelab.mdp.term import AXIAL, BY_NAME, SCALAR, VECTOR, XYZ, Grid, OfAction, OfCommand, PerFoot, PerJoint, term
 
 
 @term(PerJoint("joints"), unit="m or rad", mirror=BY_NAME)
@@ -58,6 +58,43 @@ def time_left(state: StateView) -> Tensor:
 def base_lin_vel(state: StateView) -> Tensor:
     """Velocity of a floating base in its own frame, m/s."""
     return state.floating.lin_vel_b
+
+
+@term(XYZ, unit="m/s", mirror=VECTOR)
+def point_lin_vel(state: StateView, offset: Vector) -> Tensor:
+    """Velocity of a point of a floating base, such as its IMU, in the base's frame, m/s.
+
+    Args:
+        state: the state.
+        offset: the point in the base's frame, m. Its mirror image is that of a point in the middle plane.
+    """
+    body = state.floating
+    # v + w x r, component by component: a tensor of the offset would be copied to the device in every step.
+    (w_x, w_y, w_z), (x, y, z) = body.ang_vel_b.unbind(1), offset
+    turned = torch.stack([w_y * z - w_z * y, w_z * x - w_x * z, w_x * y - w_y * x], dim=1)
+    return body.lin_vel_b + turned
+
+
+@term(PerFoot(), unit="s", mirror=BY_NAME)
+def foot_air_time(state: StateView) -> Tensor:
+    """Time for which each foot has been in the air, s."""
+    return state.feet.air_s
+
+
+@term(PerFoot(), mirror=BY_NAME)
+def foot_contact(state: StateView) -> Tensor:
+    """One for each foot in contact, else zero."""
+    return state.feet.contact.to(state.joint_pos.dtype)
+
+
+@term(PerFoot(XYZ, VECTOR), mirror=BY_NAME)
+def foot_force_log(state: StateView) -> Tensor:
+    """sign(f) log(1 + |f|) of the net contact force on each foot's link, N, world frame.
+
+    The mirror image is that of the world at its x-z plane, in which the robot's is the image at its own.
+    """
+    force = state.feet.force_w.flatten(1)
+    return force.sign() * force.abs().log1p()
 
 
 @term(XYZ, unit="rad/s", mirror=AXIAL)

@@ -45,9 +45,12 @@ def link_mass(context: EventContext, link: Link, mass_range: Range) -> ModelWrit
     return ModelWrite(link_mass_offset={link: _uniform(context, mass_range, 1)[:, 0]})
 
 
-def link_com(context: EventContext, link: Link, shift_range: Range) -> ModelWrite:
-    """A uniform shift of a link's centre of mass along each axis of its frame, m."""
-    return ModelWrite(link_com_offset={link: _uniform(context, shift_range, 3)})
+def link_com(context: EventContext, link: Link, shift_range: Range, up_range: Range | None = None) -> ModelWrite:
+    """A uniform shift of a link's centre of mass along each axis of its frame, m; `up_range` along z, if it differs."""
+    draws = context.uniform(3)
+    ranges = (shift_range, shift_range, up_range or shift_range)
+    shifts = [torch.add(draws[:, k] * (high - low), low) for k, (low, high) in enumerate(ranges)]
+    return ModelWrite(link_com_offset={link: torch.stack(shifts, dim=1)})
 
 
 def gains(context: EventContext, factor_range: Annotated[Range, AfterValidator(_above_zero)]) -> ModelWrite:

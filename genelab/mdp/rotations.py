@@ -24,6 +24,12 @@ def quat_apply(quat: Tensor, vector: Tensor) -> Tensor:
     return vector + real * twice_cross + torch.linalg.cross(imaginary, twice_cross)
 
 
+def quat_yaw(quat: Tensor) -> Tensor:
+    """Heading of the x axis of unit quaternions, laid flat, rad. Shapes: (..., 4) w x y z -> (...,)."""
+    w, x, y, z = quat.unbind(dim=-1)
+    return torch.atan2(2.0 * (x * y + w * z), 1.0 - 2.0 * (y * y + z * z))
+
+
 def rotation_vector(quat: Tensor) -> Tensor:
     """Rotation vector (axis x angle, rad) of unit quaternions, of the shorter way round.
 

@@ -240,6 +240,18 @@ class FeetState(View):
     """Whether each foot is in contact, bool. Shape: (num_envs, num_feet)."""
     air_s: Tensor
     """Time for which each foot has been in the air, 0 in contact, s. Shape: (num_envs, num_feet)."""
+    force_w: Tensor
+    """Net contact force on the link of each foot, N. Shape: (num_envs, num_feet, 3)."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a command that follows the state is made of."""
+
+    state: StateView
+    """The current state. Its commands are what was drawn."""
+    values: Tensor
+    """What was drawn. Shape: (num_envs, dim)."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +262,8 @@ class EventContext:
     """The current state."""
     draw: Callable[[int], Tensor]
     """Draws of this event: dim -> (num_envs, dim) in [0, 1). The same ones whenever it is called."""
+    training_step: int = 0
+    """Control steps that the training has taken; 0 where episodes are numbered."""
     _asked: list[int] = field(default_factory=list[int], init=False)
 
     def uniform(self, dim: int) -> Tensor:

@@ -32,6 +32,7 @@ AXIAL: Signs = (-1.0, 1.0, -1.0)
 """An angular velocity or a torque: x and z change their signs."""
 SCALAR: Signs = (1.0,)
 """A number without a side."""
+NO_MIRROR = "env.robot.mirror = null: a mirror image needs it"
 BY_NAME: Literal["by name"] = "by name"
 """The names of the columns tell it: left and right change places."""
 
@@ -60,6 +61,26 @@ class PerJoint:
 
     def images(self, env: EnvCfg, args: Arguments) -> Images:  # noqa: D102
         return joint_images(env.robot, self.names(env, args))
+
+
+@dataclass(frozen=True)
+class PerFoot:
+    """The same columns for each foot."""
+
+    of_each: tuple[str, ...] = ()
+    """Names of the columns of one foot; empty for one column."""
+    signs: Signs = SCALAR
+    """Sign of each in the mirror image, which is that of the foot on the other side."""
+
+    def names(self, env: EnvCfg, args: Arguments) -> Sequence[str]:  # noqa: D102
+        return [f"{foot} {name}".strip() for foot in env.feet_sites for name in self.of_each or ("",)]
+
+    def images(self, env: EnvCfg, args: Arguments) -> Images:  # noqa: D102
+        if env.robot.mirror is None:
+            raise InputError(NO_MIRROR)
+        feet = env.feet_sites
+        other = [feet.index(mirror_name(env.robot.mirror, foot)[0]) for foot in feet]
+        return [(foot * len(self.signs) + k, sign) for foot in other for k, sign in enumerate(self.signs)]
 
 
 @dataclass(frozen=True)
@@ -112,9 +133,12 @@ class OfCommand:
     param: str
 
     def term(self, asking: "BoundTerm") -> "BoundTerm":
-        """The term that draws the command."""
+        """The term that makes the command."""
         name = asking.arguments[self.param]
-        return bind(f"env.commands.{name}", asking.env.commands[name], asking.env)
+        cfg = asking.env.commands[name]
+        if cfg.follow is not None:
+            return bind(f"env.commands.{name}.follow", cfg.follow, asking.env)
+        return bind(f"env.commands.{name}", cfg, asking.env)
 
 
 @dataclass(frozen=True)
@@ -307,7 +331,7 @@ def joint_images(robot: RobotCfg, joints: Sequence[str]) -> Images:
         InputError: if the robot is not symmetric, or the image of a joint is not among them.
     """
     if robot.mirror is None:
-        raise InputError("env.robot.mirror = null: a mirror image needs it")
+        raise InputError(NO_MIRROR)
     images = [mirror_name(robot.mirror, joint) for joint in joints]
     for joint, (image, _) in zip(joints, images, strict=True):
         if image not in joints:

@@ -106,6 +106,10 @@ class Engine(Protocol):
         """Net contact forces on the links in the last physics step, N. Shape: (num_envs, num_links, 3)."""
         ...
 
+    def self_contact_force(self) -> Tensor:
+        """Largest force of a contact between two links in the last physics step, N. Shape: (num_envs,)."""
+        ...
+
     def jacobian(self, link: str) -> Tensor:
         """Linear (m) and angular (rad) motion of a link's origin in the world frame, per unit of each joint.
 

@@ -175,6 +175,9 @@ class Rehearsal(SceneFacts):
     def object_quat_w(self) -> Tensor:
         return torch.zeros(self.num_envs, len(self.names.objects), 4, device=CUDA)
 
+    def self_contact_force(self) -> Tensor:
+        return torch.zeros(self.num_envs, device=CUDA)
+
     def state_dict(self) -> dict[str, Tensor]:
         return {}
 

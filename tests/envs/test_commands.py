@@ -17,7 +17,7 @@ def test_a_command_changes_when_its_time_is_over_and_not_before() -> None:
     first = {"command/velocity": 0.75, "resample/velocity": 0.5}
     around.draw = by_stream(2, first)
     commands.start(everywhere)
-    assert commands.values["velocity"].tolist() == [[0.5, 0.5, 0.5]] * 2
+    assert commands.drawn["velocity"].tolist() == [[0.5, 0.5, 0.5]] * 2
     second = by_stream(2, {"command/velocity": 0.25, "resample/velocity": 0.0})
     around.draw = second
     for _ in range(100):
@@ -28,11 +28,11 @@ def test_a_command_changes_when_its_time_is_over_and_not_before() -> None:
     around.draw = second
     changed: list[list[int]] = [[], []]
     for step in range(101, 500):
-        before = commands.values["velocity"].clone()
+        before = commands.drawn["velocity"].clone()
         commands.advance(state)
-        for env in torch.nonzero((commands.values["velocity"] != before).any(dim=1)).flatten().tolist():
+        for env in torch.nonzero((commands.drawn["velocity"] != before).any(dim=1)).flatten().tolist():
             changed[env].append(step)
     assert changed == [[375], [275]]
-    assert commands.values["velocity"].tolist() == [[-0.5, -0.5, -0.5]] * 2
+    assert commands.drawn["velocity"].tolist() == [[-0.5, -0.5, -0.5]] * 2
     # The next time is drawn with the next command: 3 s.
     assert commands.memory["timer/velocity"].tolist() == [150 - (499 - 375), 150 - (499 - 275) % 150]

@@ -36,6 +36,7 @@ def _state(**changes: object) -> StateView:
         vel_w=torch.tensor([[[0.3, 0.4, 9.0]], [[0.3, 0.4, 9.0]]]),
         contact=torch.tensor([[True], [False]]),
         air_s=torch.tensor([[0.0], [0.2]]),
+        force_w=torch.tensor([[[0.0, 3.0, 4.0]], [[0.0, 0.0, 0.5]]]),
     )
     view: dict[str, object] = {
         "joint_pos": torch.tensor([[0.9, 50.0], [-1.0, -50.0]]),

@@ -1,10 +1,12 @@
 """Commands: what the policy is asked for, and when it is asked for something else."""
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
 from genelab.envs.parts.part import Part, World
-from genelab.mdp.state import StateView
+from genelab.mdp.state import Drawn, StateView
 from genelab.mdp.term import bind
 
 
@@ -22,6 +24,11 @@ class Commands(Part):
             for name, command in self._cfg.items()
             if command.resample_s is not None and name not in self._fixed
         }
+        self._followers = {
+            name: bind(f"env.commands.{name}.follow", command.follow, world.cfg)
+            for name, command in self._cfg.items()
+            if command.follow is not None and name not in self._fixed
+        }
         self.begin()
 
     def begin(self) -> None:
@@ -32,9 +39,16 @@ class Commands(Part):
         self.memory |= {f"timer/{name}": self._world.zeros(dtype=torch.int64) for name in self._intervals}
 
     @property
-    def values(self) -> dict[str, Tensor]:
-        """Commands by name. Shape of each: (num_envs, dim)."""
+    def drawn(self) -> dict[str, Tensor]:
+        """What was drawn, by name of the command. Shape of each: (num_envs, dim)."""
         return {name: self.memory[f"value/{name}"] for name in self._terms if f"value/{name}" in self.memory}
+
+    def shown(self, state: StateView) -> StateView:
+        """A state whose commands are what was drawn, with the commands that follow from both."""
+        if not self._followers:
+            return state
+        following = {name: term(Drawn(state, state.commands[name])) for name, term in self._followers.items()}
+        return dataclasses.replace(state, commands={**state.commands, **following})
 
     def start(self, mask: Tensor) -> None:
         """Draw the commands of new episodes, and the times at which they change."""

@@ -36,6 +36,8 @@ class Feet(Part):
     def sense(self) -> None:
         """A foot is in contact where the net contact force on its link is above the threshold."""
         contact = self._sim.contact_force_w()[:, self._links].norm(dim=-1) > self._threshold
+        if self._world.purpose.frozen:
+            contact = torch.ones_like(contact)
         self.memory["contact"] = contact
         self.memory["air_s"] = (self.memory["air_s"] + self._world.cfg.control_dt).masked_fill(contact, 0.0)
 
@@ -48,4 +50,5 @@ class Feet(Part):
             vel_w=link_lin_vel_w[:, self._links] + torch.linalg.cross(state.link_ang_vel_w[:, self._links], lever),
             contact=self.memory["contact"],
             air_s=self.memory["air_s"],
+            force_w=state.floating.contact_force_w[:, self._links],
         )

@@ -32,6 +32,8 @@ class World:
     """Number of the running episode, int64. Shape: (num_envs,)."""
     episode_step: Tensor
     """Control steps since it began, int64. Shape: (num_envs,)."""
+    num_steps: int = 0
+    """Control steps that the environment has taken."""
 
     @property
     def num_envs(self) -> int:
@@ -45,7 +47,8 @@ class World:
 
     def event(self, stream: str, state: StateView) -> EventContext:
         """What an event may read whose draws have this stream."""
-        return EventContext(state, lambda dim: self.draw(stream, dim))
+        taken = 0 if self.purpose.numbered else self.num_steps
+        return EventContext(state, lambda dim: self.draw(stream, dim), taken)
 
     def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Zeros. Shape: (num_envs, *shape)."""

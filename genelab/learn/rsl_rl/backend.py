@@ -16,7 +16,7 @@ from genelab.errors import InputError
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout, load_weights
 from genelab.learn.protocol import Networks, Trainer
-from genelab.learn.rsl_rl.networks import build_actor, build_critic
+from genelab.learn.rsl_rl.networks import STD, build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.learn.rsl_rl.widen import kept_columns, widened
 from genelab.mdp.mirror import Mirror, group_images
@@ -88,7 +88,8 @@ def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
     columns = [list(task.env.action_columns).index(joint) for joint in task.fresh_joints]
     with torch.no_grad():
-        actor.distribution.std_param[columns] = agent.init_std  # pyright: ignore
+        if columns:
+            actor.distribution.std_param[columns] = agent.init_std  # pyright: ignore
         readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
         for group, model in readers.items():
             normalizer = _normalizer(model)
@@ -127,9 +128,12 @@ def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Chec
     return Networks(actor, {group: _normalizer(network) for group, network in readers.items()})
 
 
-def action_std(checkpoint: Checkpoint) -> Tensor:
-    """Standard deviation of each action in training, in action units. Shape: (num_actions,)."""
-    return checkpoint.actor["distribution.std_param"]
+def action_std(checkpoint: Checkpoint) -> Tensor | None:
+    """Standard deviation of each action in training, in action units; None if it goes by state.
+
+    Shape: (num_actions,).
+    """
+    return checkpoint.actor.get(STD)
 
 
 def deployable(actor: nn.Module) -> nn.Module:

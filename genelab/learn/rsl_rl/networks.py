@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from genelab.config.agent import PpoCfg
 from genelab.learn.policy import Layout, layout_dim
 
+STD = "distribution.std_param"
+"""Tensor of an actor whose action noise does not go by state: its standard deviation by action."""
+
 
 class FixedNormalizer(nn.Module):
     """Maps the bounds of every observation to -1 and 1. Has no weights: the layout holds the bounds."""
@@ -36,7 +39,11 @@ class FixedNormalizer(nn.Module):
 
 
 def build_actor(cfg: PpoCfg, layout: Layout, num_actions: int) -> MLPModel:
-    """The policy network: mean by a multi-layer perceptron, state-independent standard deviation."""
+    """The policy network: a multi-layer perceptron for the mean, and for the standard deviation if it goes by state."""
+    noise: dict[str, Any] = {"class_name": "GaussianDistribution", "init_std": cfg.init_std, "std_type": "scalar"}
+    if cfg.std_by_state is not None:
+        own = {"class_name": "HeteroscedasticGaussianDistribution", "std_type": "log", "std_range": cfg.std_by_state}
+        noise |= own
     return _build(
         cfg.actor.hidden_dims,
         cfg.actor.activation,
@@ -44,7 +51,7 @@ def build_actor(cfg: PpoCfg, layout: Layout, num_actions: int) -> MLPModel:
         "policy",
         layout,
         num_actions,
-        {"class_name": "GaussianDistribution", "init_std": cfg.init_std, "std_type": "scalar"},
+        noise,
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
+from torch import Tensor
 
 from genelab.config.agent import PpoCfg
 from genelab.envs.protocol import Env
@@ -19,7 +20,7 @@ from genelab.learn.guard import FaultError, clone_tree
 from genelab.learn.protocol import Metrics
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 from genelab.learn.rsl_rl.checkpoint import save
-from genelab.learn.rsl_rl.networks import build_actor, build_critic
+from genelab.learn.rsl_rl.networks import STD, build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import GuardedPPO
 from genelab.mdp.mirror import Mirror
 
@@ -132,7 +133,7 @@ class PpoTrainer:
             "step_reward": float(reward_sum) / (self._steps * self.env.num_envs),
             **{f"loss/{name}": value for name, value in losses.items()},
             "learning_rate": self.algorithm.learning_rate,
-            "action_std": float(self.algorithm.actor.state_dict()["distribution.std_param"].mean()),
+            "action_std": float(self._action_std().mean()),
             **self.env.metrics(),
             "collect_s": collected - begin,
             "update_s": end - collected,
@@ -192,6 +193,11 @@ class PpoTrainer:
         self._observations = self._tensordict({n: t.to(self.env.device) for n, t in state["observations"].items()})
         self._episodes = EpisodeWindow(state["returns"], state["lengths"])
         restore_generators(state["rng"], self.env.device)
+
+    def _action_std(self) -> Tensor:
+        """Of the policy as it stands, or, if it goes by state, in the rollout."""
+        constant = self.algorithm.actor.state_dict().get(STD)
+        return self.algorithm.storage.distribution_params[1] if constant is None else constant  # pyright: ignore
 
     def _tensordict(self, observations: Observations) -> TensorDict:
         return TensorDict(observations, batch_size=[self.env.num_envs])  # pyright: ignore

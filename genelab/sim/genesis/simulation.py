@@ -181,6 +181,13 @@ class Simulation(SceneFacts):
         """Net contact forces on the links in the last physics step, world frame, N. Shape: (num_envs, num_links, 3)."""
         return self._rows.of(self._robot.get_links_net_contact_force()[:, self._links].contiguous())
 
+    def self_contact_force(self) -> Tensor:
+        """Largest force of a contact between two links in the last physics step, N. Shape: (num_envs,)."""
+        # Padded: otherwise the device is asked how many there are.
+        found = self._robot.get_contacts(with_entity=self._robot, is_padded=True)
+        force = found["force_a"].norm(dim=-1).masked_fill(~found["valid_mask"], 0.0)
+        return self._rows.of(force.amax(dim=1))
+
     def joint_torque(self) -> Tensor:
         """What the actuators exert within their limits, N or N m: in this state, or of explicit laws in the last step.
 

@@ -16,7 +16,7 @@ mj: Any = mujoco  # its stubs name no classes
 OWN_TIMECONST_S = 0.01
 """Time constant of contacts of the ground and of objects, s: the one that Genesis takes where a file names none. Those
 of the robot are its file's."""
-FORCE_SENSOR = "net contact force on {}"
+FORCE_SENSOR, SELF_CONTACT = "net contact force on {}", "self contact"
 OBJECT, GROUND = "object {}", "ground {}"
 
 
@@ -41,10 +41,12 @@ def scene_of(cfg: EnvCfg, facts: SceneFacts) -> Any:
         body.gravcomp = cfg.robot.gravity_compensation
         if body.parent == spec.worldbody:
             body.pos = np.asarray(body.pos) + cfg.robot.pos
-        sensor = spec.add_sensor(name=FORCE_SENSOR.format(body.name), type=mj.mjtSensor.mjSENS_CONTACT)
+        sensor = _force_sensor(spec, FORCE_SENSOR.format(body.name), NET)
         sensor.objtype, sensor.objname = mj.mjtObj.mjOBJ_BODY, body.name
-        # The force alone, of all contacts together, as one.
-        sensor.intprm[:3] = 1 << int(mj.mjtConDataField.mjCONDATA_FORCE), 3, 1
+    own = _force_sensor(spec, SELF_CONTACT, STRONGEST)
+    # Of a body with all that it carries.
+    own.objtype = own.reftype = mj.mjtObj.mjOBJ_XBODY
+    own.objname = own.refname = links[0].name
     for joint in spec.joints:
         if joint.type != mj.mjtJoint.mjJNT_FREE:
             joint.armature = cfg.robot.armature_of(joint.name, joint.armature)
@@ -67,6 +69,16 @@ def scene_of(cfg: EnvCfg, facts: SceneFacts) -> Any:
         )
     spec.visual.global_.fovy = 40.0
     return spec
+
+
+NET, STRONGEST = 3, 2
+"""What a contact sensor tells of several contacts: all together, or the one of the largest force."""
+
+
+def _force_sensor(spec: Any, name: str, reduction: int) -> Any:
+    sensor = spec.add_sensor(name=name, type=mj.mjtSensor.mjSENS_CONTACT)
+    sensor.intprm[:3] = 1 << int(mj.mjtConDataField.mjCONDATA_FORCE), reduction, 1
+    return sensor
 
 
 def _options(spec: Any, cfg: EnvCfg) -> None:

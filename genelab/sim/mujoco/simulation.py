@@ -19,7 +19,7 @@ from genelab.mdp.state import StateWrite
 from genelab.sim import read_back
 from genelab.sim.actuators import Driven, ExplicitPd
 from genelab.sim.facts import SceneFacts
-from genelab.sim.mujoco.model import FORCE_SENSOR, GROUND, OBJECT, compile_scene
+from genelab.sim.mujoco.model import FORCE_SENSOR, GROUND, OBJECT, SELF_CONTACT, compile_scene
 from genelab.sim.mujoco.properties import Store
 from genelab.sim.properties import Properties
 from genelab.sim.read_back import HeldRobot
@@ -68,6 +68,7 @@ class Simulation(SceneFacts):
         """What explicit actuators exerted in the last physics step."""
         self._contact_force_w = np.zeros((num_envs, len(self.names.links), 3))
         """Kept apart, since a write leaves what the last step measured as it was."""
+        self._self_contact_force = np.zeros(num_envs)
         self._stale = np.ones(num_envs, dtype=bool)
         """Where the state was written and nothing was derived from it yet."""
         self._warnings = np.zeros(num_envs)
@@ -102,6 +103,7 @@ class Simulation(SceneFacts):
                 f"the simulator stopped in environment(s) {environments[:5]}: {error}", environments
             ) from error
         np.negative(self._forces_of_sensors[:, self._sensor_columns], out=self._contact_force_w)
+        self._self_contact_force = np.linalg.norm(self._forces_of_sensors[:, self._self_contact_columns], axis=1)
         failed = self.error()
         if reset_failed and bool(failed.any()):
             self.reset(failed)
@@ -157,6 +159,10 @@ class Simulation(SceneFacts):
     def contact_force_w(self) -> Tensor:
         """Net contact forces on the links in the last physics step, N. Shape: (num_envs, num_links, 3)."""
         return _tensor(self._contact_force_w)
+
+    def self_contact_force(self) -> Tensor:
+        """Largest force of a contact between two links in the last physics step, N. Shape: (num_envs,)."""
+        return _tensor(self._self_contact_force)
 
     def jacobian(self, link: str) -> Tensor:
         """Linear (m) and angular (rad) motion of a link's origin in the world frame, per unit of each joint.
@@ -280,6 +286,7 @@ class Simulation(SceneFacts):
             self._base_qpos, self._base_dofs = self._free_joint(cfg.robot.base)
         sensors = [model.sensor(FORCE_SENSOR.format(name)).adr[0] for name in self.names.links]
         self._sensor_columns = np.array(sensors)[:, None] + np.arange(3)
+        self._self_contact_columns = model.sensor(SELF_CONTACT).adr[0] + np.arange(3)
         self._qpos, self._qvel, self._ctrl = (self._batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
         self._forces_of_sensors = self._batch.bind("sensordata")
         for name in ("xpos", "xquat", "cvel", "subtree_com", "xaxis", "xanchor"):
@@ -288,7 +295,7 @@ class Simulation(SceneFacts):
         implicit = [name for name, group in groups.items() if group.law != "explicit_pd"]
         self._implicit_columns = torch.tensor(self.names.joint_ids(implicit), dtype=torch.int64)
         self._implicit_targets = torch.tensor([cfg.driven.index(name) for name in implicit], dtype=torch.int64)
-        self._implicit_velocity = torch.tensor([groups[name].law == "velocity" for name in implicit])
+        self._implicit_velocity = torch.tensor([groups[name].law == "velocity" for name in implicit], dtype=torch.bool)
         self._implicit_limits = torch.tensor([groups[name].max_effort for name in implicit])
 
     def _exert(self) -> None:
