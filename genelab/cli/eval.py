@@ -77,11 +77,9 @@ def command(
 
 def result_lines(record: EvalRecord) -> list[str]:
     """Return and length of the policy and the baselines, then their success where the task has a goal."""
-    idle, random = record.baselines.idle, record.baselines.random
     results = {
         "return": (record.metrics, record.episodes),
-        "idle": (idle.metrics, idle.episodes),
-        "random": (random.metrics, random.episodes),
+        **{name: (each.metrics, each.episodes) for name, each in record.baselines.by_name.items()},
     }
     lines = [
         f"{name:<7} {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.task import ProtocolCfg, TaskSpec
+from genelab.envs.make import make_env
 from genelab.envs.protocol import Env
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
@@ -24,11 +25,13 @@ from genelab.sim.session import Session
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Episodes of the policy and of the two baselines, on the same episode numbers."""
+    """Episodes of the policy and of the baselines, on the same episode numbers."""
 
     policy: Episodes
     idle: Episodes
     random: Episodes
+    frozen: Episodes | None
+    """Of the robot that stands as it started; None where the task is not held against it."""
     wall_s: float
     """Wall-clock of the policy's episodes, s."""
     max_steps: int
@@ -59,7 +62,14 @@ def evaluate(
     wall = time.perf_counter() - begin
     idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
     random = run_episodes(env, RandomPolicy(env), protocol.episodes)
-    return Evaluation(trained, idle, random, wall, env.max_steps)
+    frozen = _frozen(task, protocol, session) if "frozen" in task.baselines else None
+    return Evaluation(trained, idle, random, frozen, wall, env.max_steps)
+
+
+def _frozen(task: TaskSpec, protocol: ProtocolCfg, session: Session) -> Episodes:
+    """What the task pays a robot that stands as it started, whose commands are drawn as ever."""
+    env = make_env(task, Purpose.evaluation(task, protocol, frozen=True), protocol.num_envs, session)
+    return run_episodes(env, IdlePolicy(env), protocol.episodes)
 
 
 class IdlePolicy:

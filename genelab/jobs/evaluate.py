@@ -102,7 +102,11 @@ def assess(
         protocol=protocol_as_used(protocol, found.max_steps),
         episodes=episodes,
         metrics=metrics_of(episodes),
-        baselines=Baselines(idle=baseline_of(found.idle), random=baseline_of(found.random)),
+        baselines=Baselines(
+            idle=baseline_of(found.idle),
+            random=baseline_of(found.random),
+            frozen=None if found.frozen is None else baseline_of(found.frozen),
+        ),
         above_idle=above_idle(episodes.return_, found.idle.return_),
         round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, stamps) if as_trained else None,
         return_ceiling=task.return_ceiling,

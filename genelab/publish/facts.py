@@ -29,6 +29,8 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
         ("Doing nothing earns", _baseline(seeds, "idle")),
         ("Random actions earn", _baseline(seeds, "random")),
     ]
+    if seeds[0].eval.baselines.frozen is not None:
+        facts.append(("Standing still as it started earns", _baseline(seeds, "frozen")))
     if measured := _measured(seeds):
         facts.append(("Measured", measured))
     if levels := _levels(seeds):
@@ -125,7 +127,7 @@ def _over_seeds(record: EntryRecord) -> str:
 
 
 def _baseline(seeds: Sequence[SeedFiles], name: str) -> str:
-    metrics = [getattr(seed.eval.baselines, name).metrics for seed in seeds]
+    metrics = [seed.eval.baselines.by_name[name].metrics for seed in seeds]
     mean, std = single([m.return_mean for m in metrics]), single([m.return_std for m in metrics])
     reached = ""
     for label, rates in (
@@ -172,11 +174,17 @@ def _measured(seeds: Sequence[SeedFiles]) -> str:
     """What the task measures, of the policies and beside it of doing nothing; empty where it measures nothing."""
     policies = [seed.eval.episodes for seed in seeds]
     idle = [seed.eval.baselines.idle.episodes for seed in seeds]
+    frozen = [seed.eval.baselines.frozen.episodes for seed in seeds if seed.eval.baselines.frozen]
     units = {name: measure.unit for name, measure in seeds[0].task.env.measures.items()}
 
     def both(label: str, of: Callable[[Episodes], float | None], unit: str = "") -> str | None:
-        values = [[value for value in map(of, sets) if value is not None] for sets in (policies, idle)]
-        return f"{label} {single(values[0])}{unit} (doing nothing {single(values[1])}{unit})" if all(values) else None
+        ours, nothing, still = (
+            [value for value in map(of, sets) if value is not None] for sets in (policies, idle, frozen)
+        )
+        if not ours or not nothing:
+            return None
+        beside = f", standing still {single(still)}{unit}" if still else ""
+        return f"{label} {single(ours)}{unit} (doing nothing {single(nothing)}{unit}{beside})"
 
     parts = [
         both("share of the commanded way", share_of_the_way),

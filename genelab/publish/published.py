@@ -70,11 +70,11 @@ class PublishedRow(Record):
     notes: str | None
     """Remarks on the row."""
 
-    def above_idle(self, idle: Sample) -> bool | None:
-        """Whether the row is clearly above our idle baseline of the same task; None if its episodes are not stated."""
+    def above(self, baseline: Sample) -> bool | None:
+        """Whether the row is clearly above our baseline of the same task; None if its episodes are not stated."""
         if self.episodes is None:
             return None
-        return excess(Sample(self.episodes, self.return_mean, self.return_std), idle).passed
+        return excess(Sample(self.episodes, self.return_mean, self.return_std), baseline).passed
 
 
 def read_published(store: Path) -> list[PublishedRow]:

@@ -83,7 +83,9 @@ def _entry_view(entry: CheckedEntry, page: Path) -> dict[str, Any]:
                 convergence,
                 seconds(run.train_wall_s),
                 seconds(run.eval_wall_s),
-                (ABOVE if run.above_idle else NOT_ABOVE) + _no_better(run.no_better_than_idle),
+                (ABOVE if run.above_idle else NOT_ABOVE)
+                + _no_better(run.no_better_than_idle)
+                + _no_better(run.no_better_than_frozen, " than standing still"),
                 _second_opinion(run.sim2sim),
             )
         )
@@ -110,9 +112,10 @@ def _second_opinion(found: SecondOpinion | None) -> str:
     return f"{number(found.return_mean)}{kept}{success}{lost}"
 
 
-def _no_better(errors: Sequence[str] | None) -> str:
-    """Flag of errors that are not clearly below those of doing nothing."""
-    return f", **no better in** {' and '.join(error.replace('_', ' ') for error in errors)}" if errors else ""
+def _no_better(errors: Sequence[str] | None, than: str = "") -> str:
+    """Flag of errors that are not clearly below those of a baseline."""
+    named = " and ".join(error.replace("_", " ") for error in errors or ())
+    return f", **no better{than} in** {named}" if named else ""
 
 
 def _published_table(
@@ -123,19 +126,22 @@ def _published_table(
     if not rows:
         return None
     same = record.published_as == record.task
-    idle = sample(entry.seeds[0].eval.baselines.idle.episodes.return_) if same else None
+    baselines = entry.seeds[0].eval.baselines.by_name if same else {}
+    held = {name: sample(each.episodes.return_) for name, each in baselines.items() if name != "random"}
     machines = dict.fromkeys((cell(row.label), cell(row.hardware or "not stated")) for row in rows)
     return {
         "task": rows[0].task,
         "same_task": same,
         "difference": differences.get(record.task) if same else None,
-        "rows": [_published_row(row, idle) for row in rows],
+        "rows": [_published_row(row, held) for row in rows],
         "machines": list(machines),
     }
 
 
-def _published_row(row: PublishedRow, idle: Sample | None) -> Row:
-    verdict = row.above_idle(idle) if idle else None
+def _published_row(row: PublishedRow, held: Mapping[str, Sample]) -> Row:
+    """`held`: what idle, and the robot that stands as it started, earn here."""
+    verdict = row.above(held["idle"]) if held else None
+    standing = row.above(held["frozen"]) if "frozen" in held else None
     return (
         cell(row.label),
         str(row.seed),
@@ -146,5 +152,7 @@ def _published_row(row: PublishedRow, idle: Sample | None) -> Row:
         NONE if row.convergence is None else f"{row.convergence} {row.convergence_unit or 'unit'}s",
         cell(row.train_wall or NONE),
         seconds(row.eval_wall_s),
-        NONE if verdict is None else (ABOVE if verdict else NOT_ABOVE),
+        NONE
+        if verdict is None
+        else (ABOVE if verdict else NOT_ABOVE) + (f", {NOT_ABOVE} standing still" if standing is False else ""),
     )

@@ -13,7 +13,7 @@ from genelab.config.snapshot import canonical_json, differences, dump
 from genelab.config.task import ProtocolCfg
 from genelab.records import names
 from genelab.records.curve import consistency, convergence_iteration, final_average, stability, strength
-from genelab.records.derived import no_better_than_idle, success_above_idle
+from genelab.records.derived import no_better_than, success_above_idle
 from genelab.records.entry import (
     Aggregate,
     Cost,
@@ -115,7 +115,7 @@ def _result(seed: SeedFiles) -> SeedResult:
     first = seed.task.all_iterations - seed.task.train.iterations
     record, curve = seed.eval, seed.curve.since(first)
     convergence = convergence_iteration(curve)
-    idle = record.baselines.idle.metrics.return_mean
+    idle, frozen = record.baselines.idle.metrics.return_mean, record.baselines.frozen
     return SeedResult(
         seed=seed.run.seed,
         checkpoint_sha256=record.checkpoint.sha256,
@@ -124,7 +124,8 @@ def _result(seed: SeedFiles) -> SeedResult:
         idle_return_mean=idle,
         idle_success_rate=record.baselines.idle.metrics.success_rate,
         success_above_idle=success_above_idle(record.episodes, record.baselines.idle.episodes),
-        no_better_than_idle=no_better_than_idle(record.episodes, record.baselines.idle.episodes),
+        no_better_than_idle=no_better_than(record.episodes, record.baselines.idle.episodes),
+        no_better_than_frozen=no_better_than(record.episodes, frozen.episodes) if frozen else None,
         random_return_mean=record.baselines.random.metrics.return_mean,
         above_idle=record.above_idle.passed,
         sim2sim=_second_opinion(seed),

@@ -95,17 +95,17 @@ def success_above_idle(episodes: Episodes, idle: Episodes) -> bool | None:
     return low > high
 
 
-def no_better_than_idle(episodes: Episodes, idle: Episodes) -> tuple[str, ...] | None:
-    """Measured errors that are not clearly below those of doing nothing, by the rule of `above_idle`.
+def no_better_than(episodes: Episodes, baseline: Episodes) -> tuple[str, ...] | None:
+    """Measured errors that are not clearly below those of a baseline, by the rule of `above_idle`.
 
     A legged robot that only stands well may earn clearly more than one that is told nothing, and walk nowhere.
     None where the task measures no error.
     """
-    names = [name for name in episodes.measures if name.endswith(ERROR) and name in idle.measures]
+    names = [name for name in episodes.measures if name.endswith(ERROR) and name in baseline.measures]
     worse = [
         name
         for name in names
-        if not above_idle([-v for v in episodes.measures[name]], [-v for v in idle.measures[name]]).passed
+        if not above_idle([-v for v in episodes.measures[name]], [-v for v in baseline.measures[name]]).passed
     ]
     return tuple(worse) if names else None
 
@@ -116,8 +116,12 @@ def unproven(record: EvalRecord) -> list[str]:
     found = [] if record.above_idle.passed else ["not clearly above doing nothing"]
     if success_above_idle(record.episodes, idle) is False:
         found.append("success not clearly above that of doing nothing")
-    worse = no_better_than_idle(record.episodes, idle) or ()
-    return found + [f"{name} not clearly below that of doing nothing" for name in worse]
+    worse = no_better_than(record.episodes, idle) or ()
+    found += [f"{name} not clearly below that of doing nothing" for name in worse]
+    if record.baselines.frozen is not None:
+        worse = no_better_than(record.episodes, record.baselines.frozen.episodes) or ()
+        found += [f"{name} not clearly below that of standing still" for name in worse]
+    return found
 
 
 def round_trip_of(

@@ -118,6 +118,9 @@ class SeedResult(Record):
     """Whether the success rate is clearly above idle's; null where the task has no goal."""
     no_better_than_idle: tuple[str, ...] | None = None
     """Measured errors that are not clearly below those of doing nothing; null where none is measured."""
+    no_better_than_frozen: tuple[str, ...] | None = None
+    """Measured errors that are not clearly below those of the robot that stands as it started; null where the task is
+    not held against it."""
     random_return_mean: float
     """What random actions earn under the same protocol."""
     above_idle: bool

@@ -138,12 +138,20 @@ class Baseline(Record):
 
 
 class Baselines(Record):
-    """The two baselines."""
+    """What the policy is held against."""
 
     idle: Baseline
     """Zero action at every step."""
     random: Baseline
     """Every action drawn from the standard normal distribution, an untrained policy's."""
+    frozen: Baseline | None = None
+    """The robot stands as it started, without physics; null where the task is not held against it."""
+
+    @property
+    def by_name(self) -> dict[str, Baseline]:
+        """Those that there are."""
+        found = {"idle": self.idle, "random": self.random, "frozen": self.frozen}
+        return {name: baseline for name, baseline in found.items() if baseline is not None}
 
 
 class AboveIdle(Record):

@@ -9,6 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
+from genelab.families.velocity import terms
 from genelab.learn.rsl_rl import backend, trainer
 from genelab.mdp import state
 from genelab.registry import all_tasks, get_task
@@ -26,7 +27,7 @@ def mode(monkeypatch: pytest.MonkeyPatch) -> FakeTensorMode:
     # What the engine holds is read back at the first write of a property, where a GPU may wait.
     monkeypatch.setattr(Properties, "_require", lambda *_: None)
     # Kept for the life of a process, and these would be of the modes of other tests.
-    for cached in (state._columns, state._link_columns):
+    for cached in (state._columns, state._link_columns, terms._table):
         cached.cache_clear()
     return FakeTensorMode(allow_non_fake_inputs=False)
 

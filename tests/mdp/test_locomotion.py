@@ -7,7 +7,7 @@ import torch
 from genelab.families.velocity import commands as velocity_commands
 from genelab.families.velocity import terms as velocity
 from genelab.mdp import events, locomotion, observations, randomizations, terminations
-from genelab.mdp.state import BaseState, EventContext, FeetState, Names, StateView
+from genelab.mdp.state import BaseState, Drawn, EventContext, FeetState, Names, StateView
 from genelab.mdp.terrain import HeightMap
 from tests.states import base_state, state_view
 
@@ -160,22 +160,30 @@ def test_a_term_of_the_base_needs_one():
 
 
 def test_a_base_starts_at_its_origin_with_offsets():
-    write = events.uniform_base_pose(
-        _context([[0.5, 0.5, 0.5], [1.0, 0.0, 0.75]], _state()), (-0.5, 0.5), (-0.5, 0.5), (-math.pi, math.pi)
-    )
+    draws = [[0.5, 0.5, 0.5, 0.9], [1.0, 0.0, 0.75, 0.5]]
+    ranges = ((-0.5, 0.5), (-0.5, 0.5), (-math.pi, math.pi))
+    write = events.uniform_base_pose(_context(draws, _state()), *ranges)
     assert write.base_pose_w is not None
     assert write.base_pose_w[0].tolist() == pytest.approx([0.0, 0.0, 0.42, 1.0, 0.0, 0.0, 0.0])
     # Half a turn of 180 degrees: 90 degrees to the left.
     assert write.base_pose_w[1].tolist() == pytest.approx([8.5, -4.5, 0.92, HALF, 0.0, 0.0, HALF])
     assert write.base_vel_w is not None
     assert not write.base_vel_w.any()
+    higher = events.uniform_base_pose(_context(draws, _state()), *ranges, z_range=(0.01, 0.05)).base_pose_w
+    assert higher is not None
+    assert higher[:, 2].tolist() == pytest.approx([0.42 + 0.046, 0.92 + 0.03])
 
 
 def test_a_push_replaces_all_six_velocities():
-    write = events.push_base(_context([[0.0, 0.5, 1.0], [1.0, 0.75, 0.5]], _state()), (-0.5, 0.5), (-0.4, 0.4))
+    draws = [[0.0, 0.5, 1.0, 0.0, 1.0, 0.25], [1.0, 0.75, 0.5, 1.0, 0.5, 0.0]]
+    write = events.push_base(_context(draws, _state()), (-0.5, 0.5), (-0.4, 0.4))
     assert write.base_vel_w is not None
     assert write.base_vel_w[0].tolist() == pytest.approx([-0.5, 0.0, 0.0, 0.0, 0.0, 0.4])
     assert write.base_vel_w[1].tolist() == pytest.approx([0.5, 0.25, 0.0, 0.0, 0.0, 0.0])
+    # Up and down, and over the sides, where the task says so.
+    harder = events.push_base(_context(draws, _state()), (-0.5, 0.5), (-0.4, 0.4), (-0.2, 0.2), (-1.0, 1.0))
+    assert harder.base_vel_w is not None
+    assert harder.base_vel_w[0].tolist() == pytest.approx([-0.5, 0.0, -0.2, 1.0, -0.5, 0.4])
 
 
 def test_velocity_commands():
@@ -194,6 +202,41 @@ def test_velocity_commands():
     assert drawn(0.1, 0.5, 0.75, 0.0, 0.09) == [0.0, 0.0, 0.0]
 
 
+def test_velocity_commands_widen_with_the_training():
+    ranges = {"x_range": (-1.0, 1.0), "y_range": (-1.0, 1.0), "yaw_rate_range": (-0.5, 0.5)}
+    shares = {"forward_share": 0.0, "forward_min": 0.3, "standing_share": 0.0}
+    rows = ((100.0, -1.5, 2.0, -1.0, 1.0, -0.7, 0.7), (200.0, -2.0, 3.0, -1.0, 1.0, -0.7, 0.7))
+    fastest = []
+    for step in (0, 99, 100, 199, 200, 10_000):
+        context = EventContext(_state(), lambda dim: torch.ones(2, dim), step)
+        fastest.append(velocity_commands.velocity(context, **ranges, **shares, widening=rows)[0].tolist())
+    first, later, last = [1.0, 1.0, 0.5], [2.0, 1.0, 0.7], [3.0, 1.0, 0.7]
+    assert fastest == [pytest.approx(each) for each in (first, first, later, later, last, last)]
+
+
+def test_a_command_may_turn_to_a_heading():
+    ranges = {"x_range": (-1.0, 1.0), "y_range": (-1.0, 1.0), "yaw_rate_range": (-0.5, 0.5)}
+    shares = {"forward_share": 0.2, "forward_min": 0.3, "standing_share": 0.1, "heading_share": 0.3}
+    # The first turns to a heading of -3/4 pi, the second does not: its draw is not below the share.
+    draws = [[0.75, 0.5, 0.5, 0.5, 0.5, 0.125, 0.29], [0.75, 0.5, 0.5, 0.5, 0.5, 0.125, 0.3]]
+    drawn = velocity_commands.velocity_or_heading(_context(draws, _state()), **ranges, **shares)
+    assert drawn[0].tolist() == pytest.approx([0.5, 0.0, 0.0, -0.75 * math.pi, 1.0])
+    assert drawn[1, 4] == 0.0
+    # Who stands does not turn.
+    draws = [[0.75, 0.5, 0.5, 0.5, 0.05, 0.125, 0.0]] * 2
+    still = velocity_commands.velocity_or_heading(_context(draws, _state()), **ranges, **shares)
+    assert still[0, [0, 1, 2, 4]].tolist() == [0.0] * 4
+    # The robots look along x and along y.
+    values = torch.tensor([[0.5, 0.0, 0.1, 0.4, 1.0], [0.5, 0.0, 0.1, -0.75 * math.pi, 1.0]])
+    turned = velocity_commands.turn_to_heading(Drawn(_state(), values), 0.5, (-0.5, 0.5))
+    assert turned[0].tolist() == pytest.approx([0.5, 0.0, 0.2])
+    # From pi/2 to -3/4 pi the shorter way is to the left, 3/4 pi, which is more than the limit.
+    assert turned[1].tolist() == pytest.approx([0.5, 0.0, 0.5])
+    values[:, 4] = 0.0
+    turned = velocity_commands.turn_to_heading(Drawn(_state(), values), 0.5, (-0.5, 0.5))
+    assert turned[:, 2].tolist() == pytest.approx([0.1] * 2)
+
+
 def test_randomisations():
     def context() -> EventContext:
         return _context([[0.0, 0.5, 1.0, 0.25], [1.0, 0.0, 0.5, 0.5]], _state())
@@ -204,6 +247,8 @@ def test_randomisations():
     assert randomizations.link_mass(context(), "trunk", (-1.0, 2.0)).link_mass_offset["trunk"].tolist() == [-1.0, 2.0]
     shift = randomizations.link_com(context(), "trunk", (-0.05, 0.05)).link_com_offset["trunk"]
     assert shift[0].tolist() == pytest.approx([-0.05, 0.0, 0.05])
+    shift = randomizations.link_com(context(), "trunk", (-0.05, 0.05), (-0.1, 0.2)).link_com_offset["trunk"]
+    assert shift[0].tolist() == pytest.approx([-0.05, 0.0, 0.2])
     factors = randomizations.gains(context(), (0.8, 1.2))
     assert factors.kp_factor is not None
     assert factors.kv_factor is not None

@@ -10,7 +10,7 @@ from genelab.cli.eval import level_lines
 from genelab.publish.render import compose
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
-from genelab.records.derived import by_level, no_better_than_idle, unproven
+from genelab.records.derived import by_level, no_better_than, unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from genelab.sweep.live import describe_evaluation
@@ -52,8 +52,8 @@ def test_a_velocity_error_must_be_clearly_below_that_of_standing(error: float, v
         episodes_of([1.0] * 8, None, {"lin_vel_error": value, "turn_error": turn})
         for value, turn in ((error, 0.1), (0.7, 0.5))
     )
-    assert no_better_than_idle(policy, idle) == verdict
-    assert no_better_than_idle(episodes_of([1.0]), episodes_of([1.0])) is None
+    assert no_better_than(policy, idle) == verdict
+    assert no_better_than(episodes_of([1.0]), episodes_of([1.0])) is None
 
 
 def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -> None:

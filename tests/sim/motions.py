@@ -62,3 +62,38 @@ def require_the_fall_of_plain_mujoco(sim: Engine, robot: RobotCfg) -> None:
     sim.advance(40)
     assert abs(float(data.qpos[1])) > 0.2
     assert sim.joint_pos()[count - 2].tolist() == pytest.approx(list(data.qpos), rel=0.03, abs=0.003)
+
+
+def require_the_force_of_a_hand_on_the_thigh(sim: Engine) -> None:
+    """Two G1 in the air; the second one presses its left hand on its thigh. The first one touches nothing."""
+    count = sim.num_envs
+    pose = torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0]]).repeat(count, 1)
+    sim.reset(everywhere(sim))
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos.repeat(count, 1), base_pose_w=pose), everywhere(sim))
+    targets = sim.default_targets.repeat(count, 1)
+    for name, value in {"hip_pitch": -1.2, "shoulder_roll": -0.3, "elbow": 0.4, "shoulder_pitch": 0.4}.items():
+        targets[1, sim.names.joints.index(f"left_{name}_joint")] = value
+    largest = torch.zeros(count)
+    for _ in range(20):
+        sim.set_targets(targets)
+        sim.advance(10)
+        largest = torch.maximum(largest, sim.self_contact_force())
+    assert largest[0] == 0.0
+    # The motors of the arm have 25 N m, and the hand is some 0.3 m from the shoulder.
+    assert 10.0 < largest[1] < 1000.0
+
+
+def require_it_falls_within_two_seconds_under_its_gains(sim: Engine) -> None:
+    """A G1 that is told nothing but its default pose: m g h about the ankles is more than their stiffness holds."""
+    count = sim.num_envs
+    pose = torch.tensor([[0.0, 0.0, 0.76, 1.0, 0.0, 0.0, 0.0]]).repeat(count, 1)
+    sim.reset(everywhere(sim))
+    sim.write(StateWrite(joint_pos=sim.default_joint_pos.repeat(count, 1), base_pose_w=pose), everywhere(sim))
+    height: list[float] = []
+    for _ in range(100):
+        sim.set_targets(sim.default_targets.repeat(count, 1))
+        sim.advance(10)
+        height.append(float(sim.link_pos_w()[0, 0, 2]))
+    # Still up after half a second, down after two.
+    assert height[25] > 0.7
+    assert height[-1] < 0.4

@@ -16,10 +16,17 @@ from genelab.mdp.state import ModelWrite, StateWrite
 from genelab.sim.mujoco.simulation import Simulation
 from genelab.sim.read_back import writes
 from genelab.sim.session import Session
-from tests.sim.motions import everywhere, require_the_fall_of_plain_mujoco, require_the_jacobian_of_the_hand
+from tests.sim.motions import (
+    everywhere,
+    require_it_falls_within_two_seconds_under_its_gains,
+    require_the_fall_of_plain_mujoco,
+    require_the_force_of_a_hand_on_the_thigh,
+    require_the_jacobian_of_the_hand,
+)
 from tests.stage import stage
 
 GO1, ROUGH = "Genelab-Velocity-Flat-Unitree-Go1-v0", "Genelab-Velocity-Rough-Unitree-Go1-v0"
+G1 = "Genelab-Velocity-Flat-Unitree-G1-v0"
 GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 FRANKA, DOUBLE = "GeneLab-Franka-Pick-And-Place-v0", "GeneLab-Double-Inverted-Pendulum-v1"
 Build = Callable[[str, int], Simulation]
@@ -216,6 +223,22 @@ def test_explicit_forces_are_limited_and_go_to_their_own_joints() -> None:
         assert sim._batch.actuator_force[:, sim._model.actuator(name).id].tolist() == pytest.approx(wanted, rel=1e-4)
         assert dof >= 6
     assert 0 < limited < 8
+
+
+def test_the_g1_has_its_own_armature_and_one_shape_of_the_foot() -> None:
+    sim = simulation(G1, 1)
+    model = sim._model
+    names = {model.geom(k).name for k in range(model.ngeom)}
+    assert {name for name in names if "ball" in name} == set()
+    assert sum("_foot" in name for name in names) == 14
+    assert model.joint("left_knee_joint").armature[0] == pytest.approx(0.03211875)
+    assert model.joint("left_wrist_yaw_joint").armature[0] == pytest.approx(0.00425)
+
+
+def test_a_robot_that_touches_itself_feels_how_hard() -> None:
+    sim = simulation(G1, 2)
+    require_the_force_of_a_hand_on_the_thigh(sim)
+    require_it_falls_within_two_seconds_under_its_gains(sim)
 
 
 def test_properties_are_those_of_each_environment_until_they_are_restored() -> None:

@@ -11,13 +11,18 @@ from genelab.sim.genesis import read_back
 from genelab.sim.genesis.simulation import Simulation
 from genelab.sim.read_back import writes
 from genelab.sim.session import Session
-from tests.sim.motions import require_the_fall_of_plain_mujoco
+from tests.sim.motions import (
+    require_it_falls_within_two_seconds_under_its_gains,
+    require_the_fall_of_plain_mujoco,
+    require_the_force_of_a_hand_on_the_thigh,
+)
 
 pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
 
 Build = Callable[[str, int], Simulation]
 V0, V1 = "GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"
 DOUBLE = "GeneLab-Double-Inverted-Pendulum-v1"
+G1 = "Genelab-Velocity-Flat-Unitree-G1-v0"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,12 @@ def test_the_armature_of_the_loader_is_the_one_in_the_config(sim_session: Sessio
 @pytest.mark.parametrize("task_id", [V1, DOUBLE])
 def test_the_pole_falls_as_in_mujoco(build: Build, task_id: str):
     require_the_fall_of_plain_mujoco(build(task_id, 4), get_task(task_id).env.robot)
+
+
+def test_the_g1_feels_that_it_touches_itself_and_falls_without_a_policy(build: Build) -> None:
+    sim = build(G1, 2)
+    require_the_force_of_a_hand_on_the_thigh(sim)
+    require_it_falls_within_two_seconds_under_its_gains(sim)
 
 
 def test_the_armature_slows_the_published_pole(build: Build):

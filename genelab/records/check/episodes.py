@@ -25,16 +25,15 @@ def check_eval(record: EvalRecord) -> list[str]:
         found.append(f"protocol.sha256: {protocol.sha256} stored, {protocol_sha256(protocol)} recomputed")
     sets = {
         "": (record.episodes, record.metrics),
-        "baselines.idle.": (record.baselines.idle.episodes, record.baselines.idle.metrics),
-        "baselines.random.": (record.baselines.random.episodes, record.baselines.random.metrics),
+        **{f"baselines.{name}.": (each.episodes, each.metrics) for name, each in record.baselines.by_name.items()},
     }
     for where, (episodes, metrics) in sets.items():
         found += [f"{where}{problem}" for problem in _check_episodes(episodes, protocol, record.return_ceiling)]
         found += unequal(metrics, metrics_of(episodes), f"{where}metrics")
     if len({episodes.success is None for episodes, _ in sets.values()}) > 1:
-        found.append("episodes.success: told of the policy or a baseline, and not of all three")
+        found.append("episodes.success: told of the policy or a baseline, and not of all")
     if len({tuple(episodes.measures) for episodes, _ in sets.values()}) > 1:
-        found.append("episodes.measures: not the same of the policy and both baselines")
+        found.append("episodes.measures: not the same of the policy and its baselines")
     verdict = above_idle(record.episodes.return_, record.baselines.idle.episodes.return_)
     found += unequal(record.above_idle, verdict, "above_idle")
     found += _check_round_trip(record)

@@ -107,6 +107,7 @@ def _check_baselines(seeds: Sequence[SeedFiles]) -> Iterator[str]:
         machine = (record.hardware.machine_hash, record.backend.model_dump_json(), repr(record.packages))
         same = (*machine, record.protocol.sha256, record.config.sha256)
         twin = first.setdefault(same, seed)
-        for name in ("idle", "random"):
-            if getattr(record.baselines, name).episodes != getattr(twin.eval.baselines, name).episodes:
+        others = twin.eval.baselines.by_name
+        for name, baseline in record.baselines.by_name.items():
+            if name not in others or baseline.episodes != others[name].episodes:
                 yield f"the {name} baselines of seeds {twin.run.seed} and {seed.run.seed} differ on one machine"
