@@ -52,9 +52,8 @@ def _require_known(task: TaskSpec) -> None:
     for name, term in terms.items():
         if term.func.removeprefix("genelab.mdp.observations:") not in KNOWN:
             raise InputError(f"--bundle: observation '{name}' ({term.func}) is none that {SCRIPT} knows")
-    laws = {task.env.robot.actuator_of(joint).law for joint in task.env.driven}
-    if task.env.goal is not None or task.env.action.kind != "joint_targets" or "explicit_pd" in laws:
-        raise InputError(f"--bundle: {SCRIPT} knows no goals, no inverse kinematics and no explicit actuators")
+    if task.env.goal is not None or task.env.action.kind != "joint_targets":
+        raise InputError(f"--bundle: {SCRIPT} knows no goals and no inverse kinematics")
 
 
 def _scene(task: TaskSpec) -> str:

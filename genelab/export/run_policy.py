@@ -59,6 +59,20 @@ def sensed(term: dict[str, Any], data: Any, last: Any, command: Any, default: di
             raise SystemExit(f"this script knows no observation '{other}'")
 
 
+def exerted(joints: list[dict[str, Any]], targets: Any, data: Any) -> list[float]:
+    """What goes to the motors: the target, or the torque of a law that is computed before every physics step."""
+    sent: list[float] = []
+    for joint, target in zip(joints, targets, strict=True):
+        if joint["law"] == "explicit_pd":
+            speed, limit = data.joint(joint["name"]).qvel[0], joint["effort_limit"] or np.inf
+            fade = speed / (joint["velocity_limit"] or np.inf)
+            torque = joint["kp"] * (target - data.joint(joint["name"]).qpos[0]) - joint["kv"] * speed
+            # Less and less is left in the direction of motion.
+            target = np.clip(torque, -limit * np.clip(1 + fade, 0, 1), limit * np.clip(1 - fade, 0, 1))
+        sent.append(target)
+    return sent
+
+
 def main() -> None:
     """Run it, and print how it moves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -89,8 +103,10 @@ def main() -> None:
             obs[0, term["start"] : term["stop"]] = term["scale"] * np.asarray(frames[term["age"]][term["name"]])
         last = policy.run(["actions"], {"obs": obs})[0][0]
         offset = [0.0 if joint["law"] == "velocity" else joint["default_pos"] for joint in action["joints"]]
-        data.ctrl[:] = offset + np.asarray(action["constants"]["scale"]) * last
-        mj.mj_step(model, data, nstep=timing["decimation"] * timing["substeps"])
+        targets = offset + np.asarray(action["constants"]["scale"]) * last
+        for _ in range(timing["decimation"]):
+            data.ctrl[:] = exerted(action["joints"], targets, data)
+            mj.mj_step(model, data, nstep=timing["substeps"])
         # What follows from positions and velocities lags a step behind them.
         mj.mj_forward(model, data)
         if floating:

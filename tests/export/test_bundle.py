@@ -24,6 +24,7 @@ from .conftest import TASK, create_run, make_checkpoint, save, save_round_trip
 
 pytestmark = pytest.mark.slow
 
+G1 = "Genelab-Velocity-Flat-Unitree-G1-v0"
 GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 ALONE = """
 import importlib.abc, re, runpy, sys
@@ -58,7 +59,7 @@ def _mujoco(task_id: str) -> tuple[Environment, Simulation]:
     """One environment that begins in the default pose, without anything that is drawn."""
     env = get_task(task_id).on("mujoco").env
     nothing = {"position_range": [0.0, 0.0], "velocity_range": [0.0, 0.0]}
-    nothing |= {key: [0.0, 0.0] for key in ("x_range", "y_range", "yaw_range")}
+    nothing |= {key: [0.0, 0.0] for key in ("x_range", "y_range", "z_range", "yaw_range")}
     still = {
         name: event.model_copy(
             update={"params": event.params | {k: v for k, v in nothing.items() if k in event.params}}
@@ -87,11 +88,15 @@ def test_the_pendulum_goes_where_the_environment_takes_it(run_dir: RunDir, tmp_p
     assert _run(tmp_path / "bundle", code=2).startswith("error: 'scene.xml' was changed")
 
 
-def test_five_frames_of_a_robot_on_wheels(tmp_path: Path) -> None:
-    """Histories, wheels and a floating base, with random weights, for half a second after the first."""
-    task = get_task(GO2W, "cpu")
+@pytest.mark.parametrize(
+    ("task_id", "variant"),
+    [pytest.param(GO2W, "cpu", id="five-frames-on-wheels"), pytest.param(G1, None, id="explicit-actuators")],
+)
+def test_a_robot_goes_where_the_environment_takes_it(tmp_path: Path, task_id: str, variant: str | None) -> None:
+    """A floating base with random weights, for half a second after the first."""
+    task = get_task(task_id, variant)
     run_dir = create_run(tmp_path / "seed_5", task)
-    env, sim = _mujoco(GO2W)
+    env, sim = _mujoco(task_id)
     save(run_dir.final_checkpoint, make_checkpoint(task, torch.zeros(1, 1), layout=env.layout()))
     width = env.layout()["policy"][-1]["stop"]
     save_round_trip(run_dir, {"policy": torch.randn(120, width, generator=torch.Generator().manual_seed(2))})
