@@ -17,6 +17,8 @@ def _near_the_centre(offsets: tuple[float, float], info: ValidationInfo) -> tupl
     return offsets
 
 
+HalfWidths = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
+"""Largest amounts along or about x, y and z."""
 StartOffset = Annotated[Range, AfterValidator(_near_the_centre)]
 """Lowest and highest distance from where an episode starts, m."""
 
@@ -82,3 +84,16 @@ def push_base(context: EventContext, speed_range: Range, yaw_rate_range: Range) 
     turn = turn_low + (turn_high - turn_low) * draws[:, 2:]
     zero = torch.zeros_like(turn)
     return StateWrite(base_vel_w=torch.cat([linear, zero, zero, zero, turn], dim=1))
+
+
+def push_base_all_ways(context: EventContext, lin_vel: HalfWidths, ang_vel: HalfWidths) -> StateWrite:
+    """Replace the velocity of a floating base by a uniform draw, world frame.
+
+    Args:
+        context: draws.
+        lin_vel: largest velocity along x, y and z, m/s.
+        ang_vel: largest angular velocity about x, y and z, rad/s.
+    """
+    draws = context.uniform(6)
+    widths = torch.tensor([*lin_vel, *ang_vel], device=draws.device)
+    return StateWrite(base_vel_w=widths * (2.0 * draws - 1.0))

@@ -37,6 +37,51 @@ def rotation_vector(quat: Tensor) -> Tensor:
     return factor * imaginary
 
 
+def quat_of_angles(roll: Tensor, pitch: Tensor, yaw: Tensor) -> Tensor:
+    """Turn by roll about x, then by pitch about the fixed y axis, then by yaw about the fixed z axis, rad.
+
+    Shapes: (...), (...), (...) -> (..., 4) w x y z.
+    """
+    (cr, cp, cy), (sr, sp, sy) = ([f(0.5 * angle) for angle in (roll, pitch, yaw)] for f in (torch.cos, torch.sin))
+    return torch.stack(
+        [
+            cr * cp * cy + sr * sp * sy,
+            sr * cp * cy - cr * sp * sy,
+            cr * sp * cy + sr * cp * sy,
+            cr * cp * sy - sr * sp * cy,
+        ],
+        dim=-1,
+    )
+
+
+def heading(quat: Tensor) -> Tensor:
+    """The turn about z that brings the x axis to where that of a unit quaternion points, seen from above.
+
+    Its angle is atan2(2 (w z + x y), 1 - 2 (y^2 + z^2)). Shapes: (..., 4) w x y z -> (..., 4).
+    """
+    w, x, y, z = quat.unbind(-1)
+    half = 0.5 * torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    zero = torch.zeros_like(half)
+    return torch.stack([torch.cos(half), zero, zero, torch.sin(half)], dim=-1)
+
+
+def two_columns(quat: Tensor) -> Tensor:
+    """The first two columns of the rotation matrices of unit quaternions, row by row: xx, xy, yx, yy, zx, zy.
+
+    Shapes: (..., 4) w x y z -> (..., 6).
+    """
+    w, x, y, z = quat.unbind(-1)
+    rows = [
+        1.0 - 2.0 * (y * y + z * z),
+        2.0 * (x * y - w * z),
+        2.0 * (x * y + w * z),
+        1.0 - 2.0 * (x * x + z * z),
+        2.0 * (x * z - w * y),
+        2.0 * (y * z + w * x),
+    ]
+    return torch.stack(rows, dim=-1)
+
+
 def quat_multiply(left: Tensor, right: Tensor) -> Tensor:
     """Hamilton product of quaternions w x y z. Shapes: (..., 4), (..., 4) -> (..., 4)."""
     a, b = left[..., :1], right[..., :1]

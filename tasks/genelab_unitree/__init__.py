@@ -1,7 +1,7 @@
 """Locomotion with the Unitree robots."""
 
 from genelab.registry import register_task
-from genelab_unitree import go1, go1_cpu, go2w, go2w_cpu
+from genelab_unitree import g1_tracking, go1, go1_cpu, go2w, go2w_cpu
 
 
 def register() -> None:
@@ -9,3 +9,4 @@ def register() -> None:
     register_task(go1.flat(), variants=[go1_cpu.flat()])
     register_task(go1.rough(), variants=[go1_cpu.rough()])
     register_task(go2w.flat(), variants=[go2w_cpu.flat()])
+    register_task(g1_tracking.flat())

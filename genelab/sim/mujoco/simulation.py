@@ -288,7 +288,7 @@ class Simulation(SceneFacts):
         implicit = [name for name, group in groups.items() if group.law != "explicit_pd"]
         self._implicit_columns = torch.tensor(self.names.joint_ids(implicit), dtype=torch.int64)
         self._implicit_targets = torch.tensor([cfg.driven.index(name) for name in implicit], dtype=torch.int64)
-        self._implicit_velocity = torch.tensor([groups[name].law == "velocity" for name in implicit])
+        self._implicit_velocity = torch.tensor([groups[name].law == "velocity" for name in implicit], dtype=torch.bool)
         self._implicit_limits = torch.tensor([groups[name].max_effort for name in implicit])
 
     def _exert(self) -> None:
