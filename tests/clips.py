@@ -74,12 +74,12 @@ def clip(robot: RobotCfg, base: NDArray[Any], joint_pos: NDArray[Any], fps: floa
     )
 
 
-def swaying(robot: RobotCfg, frames: int, amount: float = 0.1) -> Clip:
-    """The robot goes around and sways about its default pose, every joint at a pace of its own."""
+def swaying(robot: RobotCfg, frames: int, pace: float = 1.0) -> Clip:
+    """The robot goes around and sways about its default pose, every joint at a frequency of its own, times the pace."""
     time = np.arange(frames)[:, None] / 50.0
     phases = np.arange(len(robot.joints))
     default = np.array([robot.default_of(joint) for joint in robot.joints])
-    joint_pos = default + amount * np.sin(2.0 * np.pi * time * (0.3 + 0.02 * phases) + phases)
+    joint_pos = default + 0.1 * np.sin(2.0 * np.pi * pace * time * (0.3 + 0.02 * phases) + phases)
     yaw = 0.5 * time[:, 0]
     base = np.zeros((frames, 7))
     base[:, :3] = np.stack([0.3 * time[:, 0], 0.1 * time[:, 0], STANDING_M + 0.02 * np.sin(3.0 * time[:, 0])], axis=1)
@@ -96,6 +96,15 @@ def standing(robot: RobotCfg, frames: int) -> Clip:
 
 def with_clip(made: Clip, folder: Path, task_id: str = G1_TRACKING) -> TaskSpec:
     """A tracking task whose clip is this one, written to a folder."""
+    return _chosen(get_task(task_id), made, folder)
+
+
+def ready(task: TaskSpec, folder: Path) -> TaskSpec:
+    """A task as it is, or with a clip, written to a folder, if it leaves one open."""
+    return _chosen(task, standing(task.env.robot, 50), folder) if "motion" in task.env.parts else task
+
+
+def _chosen(task: TaskSpec, made: Clip, folder: Path) -> TaskSpec:
     path = folder / "clip.safetensors"
     path.write_bytes(made.encode())
-    return apply_overrides(get_task(task_id), [f"env.parts.motion.params.clip={path}"])[0]
+    return apply_overrides(task, [f"env.parts.motion.params.clip={path}"])[0]

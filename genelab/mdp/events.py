@@ -17,8 +17,6 @@ def _near_the_centre(offsets: tuple[float, float], info: ValidationInfo) -> tupl
     return offsets
 
 
-HalfWidths = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
-"""Largest amounts along or about x, y and z."""
 StartOffset = Annotated[Range, AfterValidator(_near_the_centre)]
 """Lowest and highest distance from where an episode starts, m."""
 
@@ -73,27 +71,23 @@ def uniform_base_pose(
     return StateWrite(base_pose_w=torch.cat([pos, quat], dim=1), base_vel_w=torch.zeros(len(pos), 6, device=pos.device))
 
 
-def push_base(context: EventContext, speed_range: Range, yaw_rate_range: Range) -> StateWrite:
-    """Replace the velocity of a floating base, world frame.
-
-    x and y (m/s) and the turn about the vertical (rad/s) are uniform, the rest is zero.
-    """
-    draws = context.uniform(3)
-    (low, high), (turn_low, turn_high) = speed_range, yaw_rate_range
-    linear = low + (high - low) * draws[:, :2]
-    turn = turn_low + (turn_high - turn_low) * draws[:, 2:]
-    zero = torch.zeros_like(turn)
-    return StateWrite(base_vel_w=torch.cat([linear, zero, zero, zero, turn], dim=1))
-
-
-def push_base_all_ways(context: EventContext, lin_vel: HalfWidths, ang_vel: HalfWidths) -> StateWrite:
-    """Replace the velocity of a floating base by a uniform draw, world frame.
+def push_base(
+    context: EventContext,
+    speed_range: Range,
+    yaw_rate_range: Range,
+    up_range: Range = (0.0, 0.0),
+    tilt_rate_range: Range = (0.0, 0.0),
+) -> StateWrite:
+    """Replace the velocity of a floating base by uniform draws, world frame.
 
     Args:
         context: draws.
-        lin_vel: largest velocity along x, y and z, m/s.
-        ang_vel: largest angular velocity about x, y and z, rad/s.
+        speed_range: along x and along y, m/s.
+        yaw_rate_range: the turn about the vertical, rad/s.
+        up_range: along z, m/s.
+        tilt_rate_range: the turn about x and about y, rad/s.
     """
-    draws = context.uniform(6)
-    widths = torch.tensor([*lin_vel, *ang_vel], device=draws.device)
-    return StateWrite(base_vel_w=widths * (2.0 * draws - 1.0))
+    ranges = (speed_range, speed_range, yaw_rate_range, up_range, tilt_rate_range, tilt_rate_range)
+    draws = context.uniform(len(ranges))
+    x, y, yaw, up, roll, pitch = (low + (high - low) * draws[:, k] for k, (low, high) in enumerate(ranges))
+    return StateWrite(base_vel_w=torch.stack([x, y, up, roll, pitch, yaw], dim=1))

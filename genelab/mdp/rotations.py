@@ -24,6 +24,12 @@ def quat_apply(quat: Tensor, vector: Tensor) -> Tensor:
     return vector + real * twice_cross + torch.linalg.cross(imaginary, twice_cross)
 
 
+def quat_yaw(quat: Tensor) -> Tensor:
+    """Heading of the x axis of unit quaternions, laid flat, rad. Shapes: (..., 4) w x y z -> (...,)."""
+    w, x, y, z = quat.unbind(dim=-1)
+    return torch.atan2(2.0 * (x * y + w * z), 1.0 - 2.0 * (y * y + z * z))
+
+
 def rotation_vector(quat: Tensor) -> Tensor:
     """Rotation vector (axis x angle, rad) of unit quaternions, of the shorter way round.
 
@@ -43,26 +49,13 @@ def quat_of_angles(roll: Tensor, pitch: Tensor, yaw: Tensor) -> Tensor:
     Shapes: (...), (...), (...) -> (..., 4) w x y z.
     """
     (cr, cp, cy), (sr, sp, sy) = ([f(0.5 * angle) for angle in (roll, pitch, yaw)] for f in (torch.cos, torch.sin))
-    return torch.stack(
-        [
-            cr * cp * cy + sr * sp * sy,
-            sr * cp * cy - cr * sp * sy,
-            cr * sp * cy + sr * cp * sy,
-            cr * cp * sy - sr * sp * cy,
-        ],
-        dim=-1,
-    )
-
-
-def heading(quat: Tensor) -> Tensor:
-    """The turn about z that brings the x axis to where that of a unit quaternion points, seen from above.
-
-    Its angle is atan2(2 (w z + x y), 1 - 2 (y^2 + z^2)). Shapes: (..., 4) w x y z -> (..., 4).
-    """
-    w, x, y, z = quat.unbind(-1)
-    half = 0.5 * torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-    zero = torch.zeros_like(half)
-    return torch.stack([torch.cos(half), zero, zero, torch.sin(half)], dim=-1)
+    parts = [
+        cr * cp * cy + sr * sp * sy,
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+    ]
+    return torch.stack(parts, dim=-1)
 
 
 def two_columns(quat: Tensor) -> Tensor:
@@ -71,7 +64,7 @@ def two_columns(quat: Tensor) -> Tensor:
     Shapes: (..., 4) w x y z -> (..., 6).
     """
     w, x, y, z = quat.unbind(-1)
-    rows = [
+    parts = [
         1.0 - 2.0 * (y * y + z * z),
         2.0 * (x * y - w * z),
         2.0 * (x * y + w * z),
@@ -79,7 +72,7 @@ def two_columns(quat: Tensor) -> Tensor:
         2.0 * (x * z - w * y),
         2.0 * (y * z + w * x),
     ]
-    return torch.stack(rows, dim=-1)
+    return torch.stack(parts, dim=-1)
 
 
 def quat_multiply(left: Tensor, right: Tensor) -> Tensor:

@@ -83,8 +83,13 @@ def _env() -> EnvCfg:
         reset_events={},
         disturbances={
             "push": IntervalEventCfg(
-                func="genelab.mdp.events:push_base_all_ways",
-                params={"lin_vel": [0.5, 0.5, 0.4], "ang_vel": [0.52, 0.52, 0.78]},
+                func="genelab.mdp.events:push_base",
+                params={
+                    "speed_range": [-0.5, 0.5],
+                    "up_range": [-0.4, 0.4],
+                    "tilt_rate_range": [-0.52, 0.52],
+                    "yaw_rate_range": [-0.78, 0.78],
+                },
                 interval_s=(1.0, 3.0),
             )
         },

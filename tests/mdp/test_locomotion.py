@@ -171,10 +171,15 @@ def test_a_base_starts_at_its_origin_with_offsets():
 
 
 def test_a_push_replaces_all_six_velocities():
-    write = events.push_base(_context([[0.0, 0.5, 1.0], [1.0, 0.75, 0.5]], _state()), (-0.5, 0.5), (-0.4, 0.4))
+    context = _context([[0.0, 0.5, 1.0, 0.3, 0.3, 0.3], [1.0, 0.75, 0.5, 0.3, 0.3, 0.3]], _state())
+    write = events.push_base(context, (-0.5, 0.5), (-0.4, 0.4))
     assert write.base_vel_w is not None
     assert write.base_vel_w[0].tolist() == pytest.approx([-0.5, 0.0, 0.0, 0.0, 0.0, 0.4])
     assert write.base_vel_w[1].tolist() == pytest.approx([0.5, 0.25, 0.0, 0.0, 0.0, 0.0])
+    context = _context([[0.5, 0.5, 0.5, 1.0, 0.0, 0.75]] * 2, _state())
+    every = events.push_base(context, (-0.5, 0.5), (-0.4, 0.4), (-0.3, 0.3), (-0.2, 0.2)).base_vel_w
+    assert every is not None
+    assert every[0].tolist() == pytest.approx([0.0, 0.0, 0.3, -0.2, 0.1, 0.0], abs=1e-7)
 
 
 def test_velocity_commands():

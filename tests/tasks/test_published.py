@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.clips import G1_TRACKING
 from tests.stage import stage
 
 PUBLISHED: dict[str, Any] = json.loads(Path(__file__).with_name("published.json").read_text())
@@ -19,6 +20,7 @@ GO1, GO2W = "Genelab-Velocity-{}-Unitree-Go1-v0", "Genelab-Velocity-Flat-Unitree
         (GO1.format("Rough"), ["velocity", "go1", "rough"]),
         (GO2W.format("v0/locked"), ["velocity", "go2w", "locked"]),
         (GO2W.format("v0"), ["velocity", "go2w", "rolling"]),
+        (G1_TRACKING, ["tracking"]),
         ("GeneLab-Inverted-Pendulum-v0", ["pendulum", "single"]),
         ("GeneLab-Double-Inverted-Pendulum-v0", ["pendulum", "double"]),
     ],

@@ -13,12 +13,13 @@ from genelab.envs.parts.part import Part, World
 from genelab.envs.parts.places import drawn
 from genelab.errors import InputError
 from genelab.families.tracking.clip import Clip, clip_for
-from genelab.mdp.events import HalfWidths
 from genelab.mdp.params import Link, Links
-from genelab.mdp.rotations import heading, quat_apply, quat_conjugate, quat_multiply, quat_of_angles
+from genelab.mdp.rotations import quat_apply, quat_conjugate, quat_multiply, quat_of_angles, quat_yaw
 from genelab.mdp.state import Names, StateView, StateWrite, View
 from genelab.mdp.term import bind
 
+HalfWidths = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
+"""Largest amounts along or about x, y and z."""
 BIN_S = 1.0
 """Length of the pieces of a clip of which adaptive starts count the failures, s, about."""
 SMOOTHING = 0.001
@@ -119,7 +120,9 @@ class MotionState(View):
     def _turn(self) -> Tensor:
         """From the heading of the clip's anchor to that of the robot's. Shape: (num_envs, 4)."""
         mine, reference = self.link_quat_w[:, self.anchor], self.wanted.link_quat_w[:, self.anchor]
-        return heading(quat_multiply(mine, quat_conjugate(reference)))
+        yaw = quat_yaw(quat_multiply(mine, quat_conjugate(reference)))
+        zero = torch.zeros_like(yaw)
+        return quat_of_angles(zero, zero, yaw)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,8 @@ def motion(
         clip: the clip, of this robot and with a frame for every control step.
         anchor: link that says where the robot is; one of `links`.
         links: links that are compared with the clip.
-        pos_noise: largest distance of the base from its frame at the start of a training's episode, along x, y and z, m.
+        pos_noise: largest distance of the base from its frame at the start of an episode of a training, along x, y
+            and z, m.
         rotation_noise: the same of its orientation: roll, pitch and yaw about the axes of the world, rad.
         lin_vel_noise: the same of its velocity, m/s.
         ang_vel_noise: the same of its angular velocity, rad/s.
@@ -224,7 +228,12 @@ class Motion(Part):
         first = torch.zeros_like(self.memory["frame"]) if numbered else self._drawn()
         self.memory["frame"] = torch.where(mask, first, self.memory["frame"])
         frames = self._frames.at(self.memory["frame"])
-        exact = StateWrite(frames.joint_pos, frames.joint_vel, base_pose_w=frames.base_pose_w, base_vel_w=frames.base_vel_w)
+        exact = StateWrite(
+            joint_pos=frames.joint_pos,
+            joint_vel=frames.joint_vel,
+            base_pose_w=frames.base_pose_w,
+            base_vel_w=frames.base_vel_w,
+        )
         self._world.sim.write(exact if numbered else self._near(frames), mask)
 
     def sense(self) -> None:
@@ -264,7 +273,10 @@ class Motion(Part):
         return frame * self._bins // (self._last + 1)
 
     def _drawn(self) -> Tensor:
-        """First frames of episodes of a training, int64: all but the last, which no frame follows. Shape: (num_envs,)."""
+        """First frames of episodes of a training, int64: any but the last, which no other follows.
+
+        Shape: (num_envs,).
+        """
         draws = self._world.draw("motion/frame", 2)
         share = draws[:, 0]
         if self._failures:
@@ -278,7 +290,8 @@ class Motion(Part):
     def _near(self, frames: Frames) -> StateWrite:
         """A state near that of a frame for every environment."""
         draws = self._world.draw("motion/noise", len(self._widths))
-        pos, angles, vel, joint_pos = (self._widths * (2.0 * draws - 1.0)).split([3, 3, 6, len(self._widths) - 12], dim=1)
+        away = self._widths * (2.0 * draws - 1.0)
+        pos, angles, vel, joint_pos = away.split([3, 3, 6, len(self._widths) - 12], dim=1)
         turn = quat_of_angles(*angles.unbind(1))
         quat = quat_multiply(turn, frames.base_pose_w[:, 3:])
         return StateWrite(

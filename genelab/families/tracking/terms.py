@@ -19,7 +19,7 @@ from genelab.mdp.term import BY_NAME, VECTOR, XYZ, Images, PerJoint, Signs, term
 ROTATION = ("xx", "xy", "yx", "yy", "zx", "zy")
 """Row and column of the numbers of a rotation matrix that stand for it."""
 ROTATION_SIGNS: Signs = (1.0, -1.0, -1.0, 1.0, 1.0, -1.0)
-"""Of its mirror image, which is M R M with M = diag(1, -1, 1): what stands in one y row or y column changes its sign."""
+"""Of its mirror image, which is M R M with M = diag(1, -1, 1): what has one y in its name changes its sign."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def anchor_pos(state: StateView, width: PositiveFloat) -> Tensor:
 
 
 def anchor_rotation(state: StateView, width: PositiveFloat) -> Tensor:
-    """exp(-angle^2 / width^2) of the rotation between the robot's anchor and the clip's in the world; `width` in rad."""
+    """exp(-angle^2 / width^2) of the rotation from the robot's anchor to the clip's in the world; `width` in rad."""
     motion = state.of(MotionState)
     mine, wanted = motion.link_quat_w[:, motion.anchor], motion.wanted.link_quat_w[:, motion.anchor]
     return torch.exp(-_square_angle(mine, wanted) / width**2)
