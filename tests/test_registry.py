@@ -15,6 +15,7 @@ TASKS = [
     "GeneLab-Franka-Pick-And-Place-v0",
     "GeneLab-Inverted-Pendulum-v0",
     "GeneLab-Inverted-Pendulum-v1",
+    "Genelab-Tracking-Flat-Unitree-G1-v0",
     "Genelab-Velocity-Flat-Unitree-G1-v0",
     "Genelab-Velocity-Flat-Unitree-Go1-v0",
     "Genelab-Velocity-Flat-Unitree-Go2W-v0",

@@ -1,6 +1,7 @@
 """`genelab inspect`."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from click.core import ParameterSource
 
 from genelab.cli.options import EXECUTION, cfg_options, run_around
 from genelab.config.inspection import InspectCfg
+from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError
 from genelab.records.inspection import Inspection
@@ -38,7 +40,7 @@ def command(
     """Show what every dimension of observations and actions really holds, and flag what looks wrong.
 
     TARGET is a task (random actions), a checkpoint in its run directory (its own actions, under the run's snapshot), or
-    a demonstration file (.safetensors).
+    a demonstration file (.safetensors). What a task leaves open comes from its environment variable, as for a training.
     """
     if plot is not None:
         require_writable(plot)
@@ -62,6 +64,7 @@ def _inspect(target: str, cfg: InspectCfg, execution: ExecutionCfg) -> Inspectio
     path = Path(target)
     if target in task_ids() or not (path.suffix or path.exists()):
         task = get_task(target)
+        task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
 
         from genelab.inspection.rollout import inspect_task
 

@@ -158,7 +158,8 @@ class Choice(Cfg):
             InputError: if nothing was chosen, or the file is gone or was changed.
         """
         if self.value is None:
-            raise InputError(f"must be chosen with --set ({self.kind}: {self.what})")
+            variable = f" or {self.variable}" if self.variable else ""
+            raise InputError(f"must be chosen with --set{variable} ({self.kind}: {self.what})")
         if self.kind != "file":
             return self.value
         path = _file(str(self.value))

@@ -70,8 +70,8 @@ class EnvCfg(Cfg):
     """What the weights of the rewards refer to: a second (weight x value x control dt) or a control step."""
     terminations: dict[str, TerminationCfg]
     """Termination terms by name. The time limit is a truncation and stands in `episode_length_s`."""
-    reset_events: dict[str, ResetEventCfg] = Field(min_length=1)
-    """What is written when an episode starts, in order."""
+    reset_events: dict[str, ResetEventCfg]
+    """What is written when an episode starts, in order, after what parts write."""
     disturbances: dict[str, IntervalEventCfg] = {}
     """Interval events of training. Off in evaluation unless the protocol says otherwise."""
     randomizations: dict[str, RandomizationCfg] = {}

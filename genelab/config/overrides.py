@@ -116,7 +116,9 @@ def from_environment(
     for path, choice in choices(task):
         value = environment.get(choice.variable) if choice.variable else None
         if value and path not in given:
-            found[str(choice.variable)] = path, value
+            # A stage may leave open what the task does.
+            name = str(choice.variable) if choice.variable not in found else f"{choice.variable}, of {path},"
+            found[name] = path, value
         elif value and not same_choice(choice, given[path], value):
             raise InputError(f"--set {path} = {given[path]!r}: {choice.variable} says {value!r}; give one of them")
     return found

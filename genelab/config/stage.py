@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
 from genelab.config.base import Cfg, broken_rule, known_names
@@ -18,6 +18,8 @@ class TrainCfg(Cfg):
     """Parallel environments."""
     iterations: PositiveInt
     """Learning iterations."""
+    episode_length_s: PositiveFloat | None = None
+    """Time limit of the episodes of a training, s; null for that of the environment."""
     curriculum: CurriculumCfg | None = None
     """How environments move between the levels of the terrain; null to draw the level of every episode."""
 
@@ -76,6 +78,13 @@ class StageCfg(Cfg):
             if still and self.agent.normalization == "fixed":
                 rule = f"needs a scale other than 0 in env.observations.{group}.terms.{still[0]}"
                 raise broken_rule("agent.normalization", "fixed", rule)
+        return self
+
+    @model_validator(mode="after")
+    def _training_episodes_are_no_longer(self) -> Self:
+        limit, own = self.env.episode_length_s, self.train.episode_length_s
+        if own is not None and own > limit:
+            raise broken_rule("train.episode_length_s", own, f"must not be above the {limit:g} s of an episode")
         return self
 
     @model_validator(mode="after")

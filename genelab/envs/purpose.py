@@ -50,9 +50,11 @@ class Purpose:
         cls, task: TaskSpec, seed: int, *, final_observations: bool = False, reset_broken: bool = False
     ) -> Self:
         """Training, and whatever collects transitions as training does."""
+        limit = task.train.episode_length_s
         return cls(
             seed,
             numbered=False,
+            max_steps=None if limit is None else task.env.control_steps(limit),
             final_observations=final_observations,
             reset_broken=reset_broken,
             curriculum=task.train.curriculum,

@@ -43,6 +43,38 @@ def rotation_vector(quat: Tensor) -> Tensor:
     return factor * imaginary
 
 
+def quat_of_angles(roll: Tensor, pitch: Tensor, yaw: Tensor) -> Tensor:
+    """Turn by roll about x, then by pitch about the fixed y axis, then by yaw about the fixed z axis, rad.
+
+    Shapes: (...), (...), (...) -> (..., 4) w x y z.
+    """
+    (cr, cp, cy), (sr, sp, sy) = ([f(0.5 * angle) for angle in (roll, pitch, yaw)] for f in (torch.cos, torch.sin))
+    parts = [
+        cr * cp * cy + sr * sp * sy,
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+    ]
+    return torch.stack(parts, dim=-1)
+
+
+def two_columns(quat: Tensor) -> Tensor:
+    """The first two columns of the rotation matrices of unit quaternions, row by row: xx, xy, yx, yy, zx, zy.
+
+    Shapes: (..., 4) w x y z -> (..., 6).
+    """
+    w, x, y, z = quat.unbind(-1)
+    parts = [
+        1.0 - 2.0 * (y * y + z * z),
+        2.0 * (x * y - w * z),
+        2.0 * (x * y + w * z),
+        1.0 - 2.0 * (x * x + z * z),
+        2.0 * (x * z - w * y),
+        2.0 * (y * z + w * x),
+    ]
+    return torch.stack(parts, dim=-1)
+
+
 def quat_multiply(left: Tensor, right: Tensor) -> Tensor:
     """Hamilton product of quaternions w x y z. Shapes: (..., 4), (..., 4) -> (..., 4)."""
     a, b = left[..., :1], right[..., :1]

@@ -5,6 +5,10 @@ import pytest
 import torch
 
 from genelab.cli import run
+from genelab.config.choices import choices
+from genelab.config.task import TaskSpec
+from genelab.errors import InputError
+from genelab.inspection import rollout
 from genelab.records.demos import encode_demos
 from genelab.records.inspection import Inspection
 from genelab.registry import get_task
@@ -72,6 +76,21 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
     assert message in captured.err
+
+
+def test_a_task_takes_its_choice_from_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = tmp_path / "clip.safetensors"
+    clip.write_bytes(b"steps")
+    seen: list[TaskSpec] = []
+
+    def inspect_task(task: TaskSpec, *_: object) -> Inspection:
+        seen.append(task)
+        raise InputError("seen")
+
+    monkeypatch.setattr(rollout, "inspect_task", inspect_task)
+    monkeypatch.setenv("GENELAB_MOTION_FILE", str(clip))
+    assert run(["inspect", "Genelab-Tracking-Flat-Unitree-G1-v0"]) == 2
+    assert dict(choices(seen[0]))["env.parts.motion.params.clip"].resolve() == clip
 
 
 SMALL = ("--num-envs", "4", "--steps", "30", "--device", "cpu", "--json")

@@ -11,6 +11,7 @@ from genelab.config.choices import choices
 from genelab.config.fields import leaves
 from genelab.config.overrides import PARTS, Override, apply_overrides, from_environment
 from genelab.config.snapshot import dump_task, load_task
+from genelab.config.stage import StageCfg
 from genelab.errors import InputError
 from genelab.records.files import parse_json
 from genelab.registry import all_tasks, get_task
@@ -194,6 +195,14 @@ def test_a_whole_number_that_no_float_holds_is_refused(text: str) -> None:
 def test_a_variable_makes_a_choice() -> None:
     found = from_environment(FRANKA, [], {VARIABLE: "demos.safetensors"})
     assert found == {VARIABLE: ("agent.demo_path", "demos.safetensors")}
+
+
+def test_a_variable_makes_the_choice_of_every_stage() -> None:
+    task = get_task("Genelab-Tracking-Flat-Unitree-G1-v0")
+    early = StageCfg(env=task.env, agent=task.agent, train=task.train)
+    found = from_environment(task.model_copy(update={"stages": {"early": early}}), [], {"GENELAB_MOTION_FILE": "walk"})
+    path = "env.parts.motion.params.clip"
+    assert sorted(found.values()) == [(path, "walk"), (f"stages.early.{path}", "walk")]
 
 
 def test_two_spellings_of_a_file_are_no_contradiction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Parameters of terms that would make another task, or a broken one, without a word."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from genelab.config.overrides import apply_overrides
 from genelab.envs.terms import check_terms
 from genelab.errors import InputError
 from genelab.registry import get_task, task_ids
+from tests.clips import ready
 
 FRANKA = "GeneLab-Franka-Pick-And-Place-v0"
 POLES = "GeneLab-Double-Inverted-Pendulum-v0"
@@ -66,8 +68,8 @@ def test_a_parameter_that_breaks_its_rule_is_named_with_value_and_rule(task: str
 
 
 @pytest.mark.parametrize("task", task_ids())
-def test_the_terms_of_every_task_take_their_parameters(task: str) -> None:
-    check_terms(get_task(task))
+def test_the_terms_of_every_task_take_their_parameters(task: str, tmp_path: Path) -> None:
+    check_terms(ready(get_task(task), tmp_path))
 
 
 def _with_mirror(**changes: Any) -> list[str]:

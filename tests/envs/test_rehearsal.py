@@ -2,11 +2,14 @@
 only where it may.
 """
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from genelab.config.overrides import apply_overrides
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
 from genelab.families.velocity import terms
@@ -14,6 +17,7 @@ from genelab.learn.rsl_rl import backend, trainer
 from genelab.mdp import state
 from genelab.registry import all_tasks, get_task
 from genelab.sim.properties import Properties
+from tests.clips import G1_TRACKING, ready, standing, with_clip
 from tests.envs.rehearsal import CUDA, Indexing, Random, Rehearsal, Waits
 
 pytestmark = pytest.mark.slow
@@ -34,8 +38,8 @@ def mode(monkeypatch: pytest.MonkeyPatch) -> FakeTensorMode:
 
 @pytest.mark.parametrize("name", STAGES)
 @pytest.mark.parametrize("training", [True, False])
-def test_a_step_never_waits_for_the_gpu(mode: FakeTensorMode, name: str, training: bool) -> None:
-    task = STAGES[name]
+def test_a_step_never_waits_for_the_gpu(mode: FakeTensorMode, tmp_path: Path, name: str, training: bool) -> None:
+    task = ready(STAGES[name], tmp_path)
     engine, indexing = Rehearsal(mode, task.env, N), Indexing()
     purpose = Purpose.training(task, 1, reset_broken=True) if training else Purpose.evaluation(task, task.protocol)
     with mode, indexing:
@@ -46,6 +50,18 @@ def test_a_step_never_waits_for_the_gpu(mode: FakeTensorMode, name: str, trainin
             step = env.step(torch.zeros(N, env.num_actions, device=CUDA))
     shown: dict[str, Tensor] = {**observations, **step.observations, "reward": step.reward, "ended": step.terminated}
     assert {value.device for value in shown.values()} == {CUDA}
+
+
+def test_adaptive_starts_never_wait_for_the_gpu(mode: FakeTensorMode, tmp_path: Path) -> None:
+    task = with_clip(standing(get_task(G1_TRACKING).env.robot, 200), tmp_path)
+    task, _ = apply_overrides(task, ["env.parts.motion.params.adaptive=true"])
+    engine, indexing = Rehearsal(mode, task.env, N), Indexing()
+    with mode, indexing:
+        env = Environment(task.env, engine, Purpose.training(task, 1))
+        env.reset()
+        indexing.stepping = True
+        env.step(torch.zeros(N, env.num_actions, device=CUDA))
+    assert env.state_dict()["parts/motion/failures"].device == CUDA
 
 
 WAITS = {

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genelab.mdp.rotations import quat_apply_inverse, quat_conjugate, quat_multiply, rotation_vector
+from genelab.mdp.rotations import (
+    quat_apply,
+    quat_apply_inverse,
+    quat_conjugate,
+    quat_multiply,
+    quat_of_angles,
+    quat_yaw,
+    rotation_vector,
+    two_columns,
+)
 
 HALF = math.sqrt(0.5)
 unit = st.floats(-1.0, 1.0)
@@ -81,3 +90,25 @@ def test_a_difference_leads_from_one_orientation_to_the_other(
     found = rotation_vector(quat_multiply(wanted, quat_conjugate(sensed)))
     assert found.tolist() == pytest.approx(rotation_vector(step).tolist(), abs=1e-5)
     assert quat_multiply(sensed, quat_conjugate(sensed)).tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
+
+
+@given(unit, unit, unit)
+def test_angles_turn_about_fixed_axes_one_after_the_other(roll: float, pitch: float, yaw: float) -> None:
+    axes = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    one, two, three = (_quat(axis, angle) for axis, angle in zip(axes, (roll, pitch, yaw), strict=True))
+    quat = quat_of_angles(*torch.tensor([roll, pitch, yaw]).unbind())
+    assert torch.allclose(quat, quat_multiply(three, quat_multiply(two, one)), atol=1e-6)
+    assert float(quat_yaw(quat)) == pytest.approx(yaw, abs=1e-5)
+
+
+def test_a_heading_is_where_the_x_axis_points_seen_from_above() -> None:
+    # Rolled by 90 degrees and turned by 90 to the left; and pitched backwards over the vertical, which turns it round.
+    angles = torch.tensor([[math.pi / 2, 0.0, math.pi / 2], [0.0, -2.0, 0.0]])
+    assert quat_yaw(quat_of_angles(*angles.unbind(1))).tolist() == pytest.approx([math.pi / 2, math.pi], abs=1e-6)
+
+
+@given(axes, st.floats(-3.0, 3.0))
+def test_two_columns_are_where_the_x_and_y_axes_go(axis: tuple[float, float, float], angle: float) -> None:
+    quat = _quat(axis, angle)
+    x, y = (quat_apply(quat, torch.tensor(each)) for each in ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
+    assert torch.allclose(two_columns(quat).reshape(3, 2), torch.stack([x, y], dim=1), atol=1e-6)

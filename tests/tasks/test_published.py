@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from genelab.mdp.term import bind, observed
+from tests.clips import G1_TRACKING
 from tests.stage import stage
 
 PUBLISHED: dict[str, Any] = json.loads(Path(__file__).with_name("published.json").read_text())
@@ -23,6 +24,7 @@ GO1, GO2W = "Genelab-Velocity-{}-Unitree-Go1-v0", "Genelab-Velocity-Flat-Unitree
         (GO2W.format("v0"), ["velocity", "go2w", "rolling"]),
         (G1.format("Flat"), ["g1", "g1_starts_low"]),
         (G1.format("Rough"), ["g1", "g1_rough"]),
+        (G1_TRACKING, ["tracking"]),
         ("GeneLab-Inverted-Pendulum-v0", ["pendulum", "single"]),
         ("GeneLab-Double-Inverted-Pendulum-v0", ["pendulum", "double"]),
     ],

@@ -1,0 +1,302 @@
+"""The motion that a robot imitates: which frame of its clip it is at, and what it makes of it."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from pydantic import NonNegativeFloat
+from torch import Tensor
+
+from genelab.envs.parts.part import Part, World
+from genelab.envs.parts.places import drawn
+from genelab.errors import InputError
+from genelab.families.tracking.clip import Clip, clip_for
+from genelab.mdp.params import Link, Links
+from genelab.mdp.rotations import quat_apply, quat_conjugate, quat_multiply, quat_of_angles, quat_yaw
+from genelab.mdp.state import Names, StateView, StateWrite, View
+from genelab.mdp.term import bind
+
+HalfWidths = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
+"""Largest amounts along or about x, y and z."""
+BIN_S = 1.0
+"""Length of the pieces of a clip of which adaptive starts count the failures, s, about."""
+SMOOTHING = 0.001
+"""Share of a control step in the smoothed count."""
+EVEN_SHARE = 0.1
+"""Added to the smoothed counts, over all pieces: how often what never fails is visited all the same."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames of a clip. Suffix `_w`: world frame; links are the tracked ones."""
+
+    joint_pos: Tensor
+    """Joint positions, m or rad. Shape: (frames, joints)."""
+    joint_vel: Tensor
+    """Joint velocities, m/s or rad/s. Shape: (frames, joints)."""
+    base_pose_w: Tensor
+    """Position (m) and orientation (w x y z) of the base link. Shape: (frames, 7)."""
+    base_vel_w: Tensor
+    """Its velocity (m/s) and angular velocity (rad/s). Shape: (frames, 6)."""
+    link_pos_w: Tensor
+    """Positions of the links' origins, m. Shape: (frames, links, 3)."""
+    link_quat_w: Tensor
+    """Link orientations, w x y z. Shape: (frames, links, 4)."""
+    link_lin_vel_w: Tensor
+    """Velocities of the links' origins, m/s. Shape: (frames, links, 3)."""
+    link_ang_vel_w: Tensor
+    """Angular velocities of the links, rad/s. Shape: (frames, links, 3)."""
+
+    @classmethod
+    def of(cls, clip: Clip, base: str, links: tuple[str, ...], device: torch.device) -> Self:
+        """All frames of a clip, on a device."""
+        tracked, root = [clip.info.links.index(link) for link in links], clip.info.links.index(base)
+        arrays = {
+            "joint_pos": clip.joint_pos,
+            "joint_vel": clip.joint_vel,
+            **{name: getattr(clip, name)[:, tracked] for name in _OF_LINKS},
+        }
+        parts = {name: torch.tensor(getattr(clip, name)[:, root], device=device) for name in _OF_LINKS}
+        return cls(
+            **{name: torch.tensor(array, device=device) for name, array in arrays.items()},
+            base_pose_w=torch.cat([parts["link_pos_w"], parts["link_quat_w"]], dim=1),
+            base_vel_w=torch.cat([parts["link_lin_vel_w"], parts["link_ang_vel_w"]], dim=1),
+        )
+
+    def at(self, frame: Tensor) -> Self:
+        """The frames of these numbers, int64. Shape: (rows,)."""
+        return type(self)(**{name: value.index_select(0, frame) for name, value in vars(self).items()})
+
+
+_OF_LINKS = ("link_pos_w", "link_quat_w", "link_lin_vel_w", "link_ang_vel_w")
+
+
+@dataclass(frozen=True)
+class MotionState(View):
+    """What the motion wants, and what the robot's links are. Links are columns in the order of `names`."""
+
+    frames: Frames
+    """The clip."""
+    frame: Tensor
+    """Its frame now, int64. Shape: (num_envs,)."""
+    names: Names
+    """The tracked links; no joints."""
+    anchor: int
+    """Column of the link that says where the robot is."""
+    link_pos_w: Tensor
+    """Positions of the robot's links, m. Shape: (num_envs, links, 3)."""
+    link_quat_w: Tensor
+    """Their orientations, w x y z. Shape: (num_envs, links, 4)."""
+    link_lin_vel_w: Tensor
+    """Velocities of their origins, m/s. Shape: (num_envs, links, 3)."""
+    link_ang_vel_w: Tensor
+    """Their angular velocities, rad/s. Shape: (num_envs, links, 3)."""
+
+    @functools.cached_property
+    def wanted(self) -> Frames:
+        """The frame of every environment, as the clip has it."""
+        return self.frames.at(self.frame)
+
+    @functools.cached_property
+    def aligned_pos_w(self) -> Tensor:
+        """Where the links are wanted, seen from the robot's own anchor, m. Shape: (num_envs, links, 3).
+
+        The clip is moved in the plane to the anchor of the robot and turned to its heading; heights stay.
+        """
+        reference = self.wanted.link_pos_w
+        anchor = reference[:, self.anchor]
+        lever = quat_apply(self._turn[:, None], reference - anchor[:, None])
+        middle = torch.cat([self.link_pos_w[:, self.anchor, :2], anchor[:, 2:]], dim=1)
+        return middle[:, None] + lever
+
+    @functools.cached_property
+    def aligned_quat_w(self) -> Tensor:
+        """Orientations wanted of the links, turned likewise, w x y z. Shape: (num_envs, links, 4)."""
+        return quat_multiply(self._turn[:, None], self.wanted.link_quat_w)
+
+    @functools.cached_property
+    def _turn(self) -> Tensor:
+        """From the heading of the clip's anchor to that of the robot's. Shape: (num_envs, 4)."""
+        mine, reference = self.link_quat_w[:, self.anchor], self.wanted.link_quat_w[:, self.anchor]
+        yaw = quat_yaw(quat_multiply(mine, quat_conjugate(reference)))
+        zero = torch.zeros_like(yaw)
+        return quat_of_angles(zero, zero, yaw)
+
+
+@dataclass(frozen=True)
+class StartNoise:
+    """How far from its frame an episode of a training starts: uniform, at most."""
+
+    pos: HalfWidths
+    """Position of the base along x, y and z, m."""
+    rotation: HalfWidths
+    """Its orientation: roll, pitch and yaw about the axes of the world, rad."""
+    lin_vel: HalfWidths
+    """Its velocity, m/s."""
+    ang_vel: HalfWidths
+    """Its angular velocity, rad/s."""
+    joint_pos: float
+    """Position of every joint, m or rad. Limits are not heeded."""
+
+
+def motion(
+    world: World,
+    clip: Path,
+    anchor: Link,
+    links: Links,
+    pos_noise: HalfWidths = (0.0, 0.0, 0.0),
+    rotation_noise: HalfWidths = (0.0, 0.0, 0.0),
+    lin_vel_noise: HalfWidths = (0.0, 0.0, 0.0),
+    ang_vel_noise: HalfWidths = (0.0, 0.0, 0.0),
+    joint_pos_noise: NonNegativeFloat = 0.0,
+    adaptive: bool = False,
+) -> "Motion":
+    """A motion to imitate. Writes the state in which an episode starts, and shows a `MotionState`.
+
+    An episode of a training starts anywhere in the clip, near its frame; a numbered one starts at the first frame and
+    exactly there. Each control step goes on by a frame before it is judged. Where the clip ends, `clip_ended` of the
+    family's terms must end the episode.
+
+    Args:
+        world: the environment.
+        clip: the clip, of this robot and with a frame for every control step.
+        anchor: link that says where the robot is; one of `links`.
+        links: links that are compared with the clip.
+        pos_noise: largest distance of the base from its frame at the start of an episode of a training, along x, y
+            and z, m.
+        rotation_noise: the same of its orientation: roll, pitch and yaw about the axes of the world, rad.
+        lin_vel_noise: the same of its velocity, m/s.
+        ang_vel_noise: the same of its angular velocity, rad/s.
+        joint_pos_noise: the same of every joint, m or rad.
+        adaptive: whether a training starts more often in those seconds of the clip in which episodes are terminated,
+            after the sampler of mjlab: in proportion to the smoothed number of failures in them plus an even share.
+
+    Raises:
+        InputError: if the clip is not one for this robot, or the anchor is none of the links.
+    """
+    cfg = world.cfg
+    if cfg.robot.base is None:
+        raise InputError(f"env.robot.model = '{cfg.robot.model}': must have a floating base, to imitate a motion")
+    if anchor not in links:
+        raise InputError(f"the motion's anchor = '{anchor}': must be one of its links {list(links)}")
+    noise = StartNoise(pos_noise, rotation_noise, lin_vel_noise, ang_vel_noise, joint_pos_noise)
+    frames = Frames.of(clip_for(clip, cfg.robot, cfg.control_dt), cfg.robot.base, links, world.device)
+    return Motion(world, frames, anchor, links, noise, adaptive=adaptive)
+
+
+class Motion(Part):
+    """See `motion`."""
+
+    def __init__(
+        self,
+        world: World,
+        frames: Frames,
+        anchor: str,
+        links: tuple[str, ...],
+        noise: StartNoise,
+        *,
+        adaptive: bool,
+    ) -> None:
+        super().__init__()
+        self._world, self._frames, self._noise = world, frames, noise
+        self._names = Names((), links)
+        self._anchor = self._names.link_id(anchor)
+        self._columns = world.sim.names.link_columns(links, world.device)
+        self._last = len(frames.joint_pos) - 1
+        widths = [*noise.pos, *noise.rotation, *noise.lin_vel, *noise.ang_vel]
+        self._widths = torch.tensor(widths + [noise.joint_pos] * frames.joint_pos.shape[1], device=world.device)
+        self._bins = int(self._last * world.cfg.control_dt / BIN_S) + 1
+        self._failures = {
+            name: bind(f"env.terminations.{name}", term, world.cfg)
+            for name, term in world.cfg.terminations.items()
+            if adaptive and not world.purpose.numbered and not term.truncates
+        }
+        self.begin()
+
+    def begin(self) -> None:
+        """Every environment is at the first frame, and no episode has failed."""
+        self.memory["frame"] = self._world.zeros(dtype=torch.int64)
+        if self._failures:
+            # One number for every second of the clip, whatever the number of environments.
+            self.memory["failures"] = torch.zeros(self._bins, device=self._world.device)
+
+    def start(self, mask: Tensor) -> None:
+        """Draw the first frames of new episodes, and write their states."""
+        numbered = self._world.purpose.numbered
+        first = torch.zeros_like(self.memory["frame"]) if numbered else self._drawn()
+        self.memory["frame"] = torch.where(mask, first, self.memory["frame"])
+        frames = self._frames.at(self.memory["frame"])
+        exact = StateWrite(
+            joint_pos=frames.joint_pos,
+            joint_vel=frames.joint_vel,
+            base_pose_w=frames.base_pose_w,
+            base_vel_w=frames.base_vel_w,
+        )
+        self._world.sim.write(exact if numbered else self._near(frames), mask)
+
+    def sense(self) -> None:
+        """Go on by a frame. The last one stays."""
+        self.memory["frame"] = (self.memory["frame"] + 1).clamp(max=self._last)
+
+    def view(self, state: StateView) -> MotionState:
+        """What is wanted now, and what is."""
+
+        def tracked(values: Tensor) -> Tensor:
+            return values.index_select(1, self._columns)
+
+        return MotionState(
+            frames=self._frames,
+            frame=self.memory["frame"],
+            names=self._names,
+            anchor=self._anchor,
+            link_pos_w=tracked(state.link_pos_w),
+            link_quat_w=tracked(state.link_quat_w),
+            link_lin_vel_w=tracked(state.floating.link_lin_vel_w),
+            link_ang_vel_w=tracked(state.link_ang_vel_w),
+        )
+
+    def account(self, state: StateView, broken: Tensor) -> None:
+        """Count where in the clip episodes are terminated."""
+        if not self._failures:
+            return
+        failed = broken
+        for term in self._failures.values():
+            failed = failed | term(state)
+        bins = torch.arange(self._bins, device=self._world.device)
+        found = (self._bin(self.memory["frame"])[:, None] == bins) & failed[:, None]
+        self.memory["failures"] = (1.0 - SMOOTHING) * self.memory["failures"] + SMOOTHING * found.sum(dim=0)
+
+    def _bin(self, frame: Tensor) -> Tensor:
+        """The piece of the clip that a frame lies in, int64."""
+        return frame * self._bins // (self._last + 1)
+
+    def _drawn(self) -> Tensor:
+        """First frames of episodes of a training, int64: any but the last, which no other follows.
+
+        Shape: (num_envs,).
+        """
+        draws = self._world.draw("motion/frame", 2)
+        share = draws[:, 0]
+        if self._failures:
+            weights = self.memory["failures"] + EVEN_SHARE / self._bins
+            # Sums of the first so many, by a product: on a GPU cumsum has no deterministic implementation.
+            sums = (weights * torch.ones(self._bins, self._bins, device=weights.device).tril()).sum(dim=1)
+            chosen = (share[:, None] * sums[-1] >= sums[:-1]).sum(dim=1)
+            share = (chosen + draws[:, 1]) / self._bins
+        return drawn(share, self._last)
+
+    def _near(self, frames: Frames) -> StateWrite:
+        """A state near that of a frame for every environment."""
+        draws = self._world.draw("motion/noise", len(self._widths))
+        away = self._widths * (2.0 * draws - 1.0)
+        pos, angles, vel, joint_pos = away.split([3, 3, 6, len(self._widths) - 12], dim=1)
+        turn = quat_of_angles(*angles.unbind(1))
+        quat = quat_multiply(turn, frames.base_pose_w[:, 3:])
+        return StateWrite(
+            joint_pos=frames.joint_pos + joint_pos,
+            joint_vel=frames.joint_vel,
+            base_pose_w=torch.cat([frames.base_pose_w[:, :3] + pos, quat], dim=1),
+            base_vel_w=frames.base_vel_w + vel,
+        )

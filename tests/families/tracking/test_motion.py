@@ -1,0 +1,176 @@
+"""Which frames of a clip episodes start at and how they go on, without a simulator."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genelab.config.terms import TerminationCfg
+from genelab.errors import InputError
+from genelab.families.tracking.motion import Frames, Motion, MotionState, StartNoise, motion
+from genelab.mdp.state import BaseState, Names, StateView, StateWrite
+from genelab.registry import get_task
+from tests.envs.world import by_stream, empty_cfg, world
+from tests.states import base_state, state_view
+
+N, T = 4, 101
+"""Environments, and frames: two seconds."""
+ALL = torch.ones(N, dtype=torch.bool)
+NAMES = Names(("hip",), ("pelvis", "torso", "foot"))
+HALF = math.sqrt(0.5)
+EXACT = StartNoise((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
+NOISE = StartNoise((0.1, 0.2, 0.3), (0.0, 0.0, math.pi / 2), (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0.5)
+FRAME, OFFSET = "motion/frame", "motion/noise"
+
+
+def fell(state: StateView) -> Tensor:
+    """A termination: where the joint is above 1."""
+    return state.joint_pos[:, 0] > 1.0
+
+
+def _part(*, numbered: bool = False, adaptive: bool = False, noise: StartNoise = EXACT) -> tuple[Motion, Any]:
+    """The part over a clip whose joint is at k in frame k, and the world with what was written to it."""
+    frame = torch.arange(float(T))
+    pose = torch.tensor([0.0, 0.0, 0.8, HALF, 0.0, 0.0, HALF]).repeat(T, 1)
+    frames = Frames(
+        joint_pos=frame[:, None],
+        joint_vel=-frame[:, None],
+        base_pose_w=torch.cat([frame[:, None], pose[:, 1:]], dim=1),
+        base_vel_w=torch.arange(6.0).repeat(T, 1),
+        link_pos_w=torch.zeros(T, 2, 3),
+        link_quat_w=pose[:, None, 3:].repeat(1, 2, 1),
+        link_lin_vel_w=torch.zeros(T, 2, 3),
+        link_ang_vel_w=torch.zeros(T, 2, 3),
+    )
+    written: list[tuple[StateWrite, Tensor]] = []
+    cfg = empty_cfg(
+        control_dt=0.02,
+        terminations={
+            "fell": TerminationCfg(func="tests.families.tracking.test_motion:fell"),
+            "late": TerminationCfg(func="tests.families.tracking.test_motion:fell", truncates=True),
+        },
+    )
+    around: Any = world(cfg, N, numbered=numbered, names=NAMES, write=lambda what, where: written.append((what, where)))
+    around.written = written
+    return Motion(around, frames, "torso", ("torso", "foot"), noise, adaptive=adaptive), around
+
+
+def _state(joint: list[float]) -> StateView:
+    return state_view(NAMES, N, joint_pos=torch.tensor(joint)[:, None], views={BaseState: base_state(NAMES, N)})
+
+
+def _starts(part: Motion, around: Any, frame: float, second: float = 0.0) -> list[int]:
+    """First frames where the draws of an episode are these."""
+    around.draw = lambda _, dim: torch.tensor([[frame, second][:dim]] * N) if dim == 2 else torch.full((N, dim), 0.5)
+    part.start(ALL)
+    return part.memory["frame"].tolist()
+
+
+def test_a_numbered_episode_starts_exactly_at_the_first_frame() -> None:
+    part, around = _part(numbered=True, noise=NOISE)
+    around.draw = by_stream(N, {})
+    part.memory["frame"] = torch.tensor([5, 6, 7, 8])
+    where = torch.tensor([True, False, True, False])
+    part.start(where)
+    assert part.memory["frame"].tolist() == [0, 6, 0, 8]
+    write, mask = around.written[-1]
+    assert torch.equal(mask, where)
+    assert write.joint_pos[0].tolist() == [0.0]
+    assert write.base_pose_w[0].tolist() == pytest.approx([0.0, 0.0, 0.8, HALF, 0.0, 0.0, HALF])
+    assert write.base_vel_w[0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_an_episode_of_a_training_starts_at_any_frame_that_another_follows() -> None:
+    part, around = _part()
+    assert _starts(part, around, 0.0) == [0] * N
+    assert _starts(part, around, 0.5) == [50] * N
+    # The last of 101 frames has the number 100.
+    assert _starts(part, around, 1.0 - 2.0**-24) == [99] * N
+    write, _ = around.written[-1]
+    assert write.joint_pos[0].tolist() == [99.0]
+    assert write.joint_vel[0].tolist() == [-99.0]
+
+
+def test_noise_is_added_to_the_frame_and_turns_come_from_the_left() -> None:
+    part, around = _part(noise=NOISE)
+    around.draw = by_stream(N, {FRAME: 0.0, OFFSET: 1.0})
+    part.start(ALL)
+    write, _ = around.written[-1]
+    assert write.joint_pos[0].tolist() == [0.5]
+    assert write.joint_vel[0].tolist() == [0.0]
+    # 90 degrees to the left once more: 180.
+    assert write.base_pose_w[0].tolist() == pytest.approx([0.1, 0.2, 1.1, 0.0, 0.0, 0.0, 1.0], abs=1e-6)
+    assert write.base_vel_w[0].tolist() == pytest.approx([1.0, 3.0, 5.0, 7.0, 9.0, 11.0])
+    around.draw = by_stream(N, {FRAME: 0.0, OFFSET: 0.0})
+    part.start(ALL)
+    assert around.written[-1][0].joint_pos[0].tolist() == [-0.5]
+    leaning = StartNoise((0.0,) * 3, (math.pi / 2, 0.0, 0.0), (0.0,) * 3, (0.0,) * 3, 0.0)
+    part, around = _part(noise=leaning)
+    around.draw = by_stream(N, {FRAME: 0.0, OFFSET: 1.0})
+    part.start(ALL)
+    # About the x axis of the world: what looked along y looks up.
+    assert around.written[-1][0].base_pose_w[0, 3:].tolist() == pytest.approx([0.5, 0.5, -0.5, 0.5], abs=1e-6)
+
+
+def test_a_step_goes_on_by_a_frame_and_the_last_one_stays() -> None:
+    part, _ = _part()
+    part.memory["frame"] = torch.tensor([0, 7, T - 2, T - 1])
+    part.sense()
+    assert part.memory["frame"].tolist() == [1, 8, T - 1, T - 1]
+
+
+def test_it_shows_the_tracked_links_of_clip_and_robot() -> None:
+    part, _ = _part()
+    part.memory["frame"] = torch.tensor([3, 0, 0, 0])
+    pos = torch.arange(9.0).reshape(3, 3).repeat(N, 1, 1)
+    state = state_view(NAMES, N, link_pos_w=pos, views={BaseState: base_state(NAMES, N, link_lin_vel_w=2.0 * pos)})
+    view = part.view(state)
+    assert isinstance(view, MotionState)
+    assert view.wanted.joint_pos[:, 0].tolist() == [3.0, 0.0, 0.0, 0.0]
+    assert (view.names.links, view.anchor) == (("torso", "foot"), 0)
+    assert view.link_pos_w[0].tolist() == [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
+    assert view.link_lin_vel_w[0, 1].tolist() == [12.0, 14.0, 16.0]
+
+
+def test_adaptive_starts_visit_every_second_until_something_fails() -> None:
+    part, around = _part(adaptive=True)
+    # Two seconds make three pieces, the last of which only just begins.
+    assert part.memory["failures"].tolist() == [0.0, 0.0, 0.0]
+    # Piece, and place in it.
+    assert _starts(part, around, 0.5, 0.0) == [33] * N
+    assert _starts(part, around, 0.5, 0.999) == [66] * N
+    assert _starts(part, around, 0.99, 0.999) == [99] * N
+
+
+def test_adaptive_starts_go_where_episodes_are_terminated() -> None:
+    part, around = _part(adaptive=True)
+    part.memory["frame"] = torch.tensor([10, 40, 50, 90])
+    nothing_broken = torch.zeros(N, dtype=torch.bool)
+    part.account(_state([0.0, 2.0, 2.0, 0.0]), nothing_broken)
+    # Two failures in the second third: 0.001 of each.
+    assert part.memory["failures"].tolist() == pytest.approx([0.0, 0.002, 0.0])
+    part.account(_state([0.0, 0.0, 0.0, 0.0]), torch.tensor([True, False, False, False]))
+    assert part.memory["failures"].tolist() == pytest.approx([0.001, 0.002 * 0.999, 0.0])
+    part.memory["failures"] = torch.tensor([0.0, 0.1, 0.0])
+    # Weights 1/30, 4/30 and 1/30: the second third has the draws from 1/6 to 5/6.
+    found = [_starts(part, around, draw)[0] for draw in (0.16, 0.17, 0.83, 0.84)]
+    assert found == [0, 33, 33, 66]
+    part.begin()
+    assert not part.memory["failures"].any()
+
+
+def test_a_numbered_episode_counts_no_failures() -> None:
+    part, _ = _part(numbered=True, adaptive=True)
+    part.account(_state([2.0] * N), torch.zeros(N, dtype=torch.bool))
+    assert list(part.memory) == ["frame"]
+
+
+def test_a_motion_needs_a_floating_base_and_an_anchor_that_is_tracked(tmp_path: Any) -> None:
+    pole = get_task("GeneLab-Inverted-Pendulum-v1").env
+    with pytest.raises(InputError, match=r"env\.robot\.model = '.*': must have a floating base"):
+        motion(world(pole, N), tmp_path / "clip", "pole", ("pole",))
+    walker = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
+    with pytest.raises(InputError, match=r"the motion's anchor = 'trunk': must be one of its links \['FR_calf'\]"):
+        motion(world(walker, N), tmp_path / "clip", "trunk", ("FR_calf",))
