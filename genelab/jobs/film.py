@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -25,6 +24,7 @@ from genelab.jobs.session import start_session
 from genelab.learn import checkpoint as checkpoints
 from genelab.mdp.state import StateView
 from genelab.runs.files import atomic_path
+from genelab.runs.films import encode
 from genelab.runs.run_dir import RunDir
 
 SIZE = (960, 540)
@@ -91,7 +91,7 @@ def write_film(
     # Of the simulated time, so that the film is as fast as the robot.
     rate = 1 / (every * Fraction(task.env.control_dt).limit_denominator(10**6))
     with atomic_path(out) as part:
-        return _encode(part, _pictures(task, env, policy, cfg.seconds, every), rate), rate
+        return encode(part, _pictures(task, env, policy, cfg.seconds, every), rate, SIZE), rate
 
 
 def _pictures(task: TaskSpec, env: SceneEnv, policy: Policy, seconds: float, every: int) -> Iterator[Picture]:
@@ -126,17 +126,3 @@ def _drawn(image: Picture, lines: Sequence[str], overlay: Overlay | None) -> Pic
     if overlay is not None:
         overlay.draw(canvas, picture.size)
     return np.asarray(picture)
-
-
-def _encode(path: Path, pictures: Iterator[Picture], rate: Fraction) -> int:
-    """Encode pictures with even numbers of pixels as H.264; returns how many. rate: pictures a second."""
-    count = 0
-    with av.open(str(path), mode="w", format="mp4") as container:
-        stream: Any = container.add_stream("libx264", rate=rate)
-        stream.width, stream.height = SIZE
-        stream.pix_fmt = "yuv420p"
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            count += 1
-        container.mux(stream.encode())
-    return count
