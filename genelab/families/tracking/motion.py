@@ -13,7 +13,7 @@ from genelab.envs.parts.part import Part, World
 from genelab.envs.parts.places import drawn
 from genelab.errors import InputError
 from genelab.families.tracking.clip import Clip, clip_for
-from genelab.mdp.params import Link, Links
+from genelab.mdp.params import Link, Links, Share
 from genelab.mdp.rotations import quat_apply, quat_conjugate, quat_multiply, quat_of_angles, quat_yaw
 from genelab.mdp.state import Names, StateView, StateWrite, View
 from genelab.mdp.term import bind
@@ -152,6 +152,7 @@ def motion(
     ang_vel_noise: HalfWidths = (0.0, 0.0, 0.0),
     joint_pos_noise: NonNegativeFloat = 0.0,
     adaptive: bool = False,
+    lead: Share = 0.0,
 ) -> "Motion":
     """A motion to imitate. Writes the state in which an episode starts, and shows a `MotionState`.
 
@@ -172,6 +173,8 @@ def motion(
         joint_pos_noise: the same of every joint, m or rad.
         adaptive: whether a training starts more often in those seconds of the clip in which episodes are terminated,
             after the sampler of mjlab: in proportion to the smoothed number of failures in them plus an even share.
+        lead: share of the way from the default pose to the clip's frame that the targets of the joints go by
+            themselves; what the policy does is added.
 
     Raises:
         InputError: if the clip is not one for this robot, or the anchor is none of the links.
@@ -183,7 +186,7 @@ def motion(
         raise InputError(f"the motion's anchor = '{anchor}': must be one of its links {list(links)}")
     noise = StartNoise(pos_noise, rotation_noise, lin_vel_noise, ang_vel_noise, joint_pos_noise)
     frames = Frames.of(clip_for(clip, cfg.robot, cfg.control_dt), cfg.robot.base, links, world.device)
-    return Motion(world, frames, anchor, links, noise, adaptive=adaptive)
+    return Motion(world, frames, anchor, links, noise, adaptive=adaptive, lead=lead)
 
 
 class Motion(Part):
@@ -198,8 +201,13 @@ class Motion(Part):
         noise: StartNoise,
         *,
         adaptive: bool,
+        lead: float,
     ) -> None:
         super().__init__()
+        driven = world.sim.names.joint_columns(world.cfg.driven, world.device)
+        away = frames.joint_pos.index_select(1, driven) - world.sim.default_targets
+        self._leading = lead * away if lead > 0.0 else None
+        """Added to the targets at each frame. Shape: (frames, driven)."""
         self._world, self._frames, self._noise = world, frames, noise
         self._names = Names((), links)
         self._anchor = self._names.link_id(anchor)
@@ -235,6 +243,12 @@ class Motion(Part):
             base_vel_w=frames.base_vel_w,
         )
         self._world.sim.write(exact if numbered else self._near(frames), mask)
+
+    def aim(self, targets: Tensor) -> Tensor:
+        """Lead the targets to the frame that comes next."""
+        if self._leading is None:
+            return targets
+        return targets + self._leading.index_select(0, (self.memory["frame"] + 1).clamp(max=self._last))
 
     def sense(self) -> None:
         """Go on by a frame. The last one stays."""
