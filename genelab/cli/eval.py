@@ -81,6 +81,8 @@ def result_lines(record: EvalRecord) -> list[str]:
         "return": (record.metrics, record.episodes),
         **{name: (each.metrics, each.episodes) for name, each in record.baselines.by_name.items()},
     }
+    if record.drawn_starts is not None:
+        results["from drawn starts"] = record.drawn_starts.metrics, record.drawn_starts.episodes
     lines = [
         f"{name:<7} {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
         for name, (metrics, _) in results.items()

@@ -32,6 +32,8 @@ class Evaluation:
     random: Episodes
     frozen: Episodes | None
     """Of the robot that stands as it started; None where the task is not held against it."""
+    drawn_starts: Episodes | None
+    """Of the policy again, from starts as in training; None for a task without."""
     wall_s: float
     """Wall-clock of the policy's episodes, s."""
     max_steps: int
@@ -63,7 +65,12 @@ def evaluate(
     idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
     random = run_episodes(env, RandomPolicy(env), protocol.episodes)
     frozen = _frozen(task, protocol, session) if "frozen" in task.baselines else None
-    return Evaluation(trained, idle, random, frozen, wall, env.max_steps)
+    drawn = None
+    if task.drawn_starts:
+        again = Purpose.evaluation(task, protocol, drawn_starts=True)
+        other, mean = reloaded(task, checkpoint, again, protocol.num_envs, session, source)
+        drawn = run_episodes(other, mean if std is None else SampledPolicy(other, mean, std), protocol.episodes)
+    return Evaluation(trained, idle, random, frozen, drawn, wall, env.max_steps)
 
 
 def _frozen(task: TaskSpec, protocol: ProtocolCfg, session: Session) -> Episodes:

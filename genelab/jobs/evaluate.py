@@ -107,6 +107,7 @@ def assess(
             random=baseline_of(found.random),
             frozen=None if found.frozen is None else baseline_of(found.frozen),
         ),
+        drawn_starts=None if found.drawn_starts is None else baseline_of(found.drawn_starts),
         above_idle=above_idle(episodes.return_, found.idle.return_),
         round_trip=_round_trip(run_dir, task, protocol, loaded, episodes, stamps) if as_trained else None,
         return_ceiling=task.return_ceiling,

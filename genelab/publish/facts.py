@@ -12,7 +12,7 @@ from genelab.config.snapshot import canonical_json
 from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
-from genelab.records.derived import LevelResult, by_level, metrics_of, share_of_the_way
+from genelab.records.derived import ERROR, LevelResult, by_level, metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
 from genelab.records.run import CollectedDemos
@@ -33,6 +33,8 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
         facts.append(("Standing still as it started earns", _baseline(seeds, "frozen")))
     if measured := _measured(seeds):
         facts.append(("Measured", measured))
+    if drawn := _from_drawn_starts(seeds):
+        facts.append(("From starts drawn as in training", drawn))
     if levels := _levels(seeds):
         facts.append(("By level of the terrain on which an episode began", levels))
     if record.return_ceiling is not None:
@@ -197,6 +199,27 @@ def _measured(seeds: Sequence[SeedFiles]) -> str:
         ),
     ]
     return cell("; ".join(part for part in parts if part))
+
+
+def _from_drawn_starts(seeds: Sequence[SeedFiles]) -> str:
+    """What the policies do in episodes that start as those of a training; empty for a task without."""
+    found = [seed.eval.drawn_starts for seed in seeds if seed.eval.drawn_starts is not None]
+    if not found:
+        return ""
+    metrics, units = [each.metrics for each in found], seeds[0].task.env.measures
+    parts = [f"return {single([m.return_mean for m in metrics])}, {single([m.length_mean for m in metrics], 1)} steps"]
+    falls = [m.fall_rate for m in metrics if m.fall_rate is not None]
+    if falls:
+        parts.append(f"reaching the end {single([1.0 - fall for fall in falls])}")
+    ways = [way for way in (share_of_the_way(each.episodes) for each in found) if way is not None]
+    if ways:
+        parts.append(f"share of the way {single(ways)}")
+    parts += [
+        f"{name.replace('_', ' ')} {single([m.measures[name] for m in metrics])} {units[name].unit}"
+        for name in metrics[0].measures
+        if name.endswith(ERROR)
+    ]
+    return cell("; ".join(parts))
 
 
 def _levels(seeds: Sequence[SeedFiles]) -> str:

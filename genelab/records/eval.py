@@ -241,6 +241,8 @@ class EvalRecord(Record):
     """Aggregates over them."""
     baselines: Baselines
     """Idle and random policy under the same protocol."""
+    drawn_starts: Baseline | None = None
+    """The policy again, in episodes that start where and as those of a training do; null for a task without."""
     above_idle: AboveIdle
     """Whether the return is clearly above idle."""
     round_trip: RoundTrip | None

@@ -157,8 +157,8 @@ def motion(
     """A motion to imitate. Writes the state in which an episode starts, and shows a `MotionState`.
 
     An episode of a training starts anywhere in the clip, near its frame; a numbered one starts at the first frame and
-    exactly there. Each control step goes on by a frame before it is judged. Where the clip ends, `clip_ended` of the
-    family's terms must end the episode.
+    exactly there, unless its purpose has drawn starts. Each control step goes on by a frame before it is judged. Where
+    the clip ends, `clip_ended` of the family's terms must end the episode.
 
     Args:
         world: the environment.
@@ -232,8 +232,9 @@ class Motion(Part):
 
     def start(self, mask: Tensor) -> None:
         """Draw the first frames of new episodes, and write their states."""
-        numbered = self._world.purpose.numbered
-        first = torch.zeros_like(self.memory["frame"]) if numbered else self._drawn()
+        purpose = self._world.purpose
+        exactly = purpose.numbered and not purpose.drawn_starts
+        first = torch.zeros_like(self.memory["frame"]) if exactly else self._drawn()
         self.memory["frame"] = torch.where(mask, first, self.memory["frame"])
         frames = self._frames.at(self.memory["frame"])
         exact = StateWrite(
@@ -242,7 +243,7 @@ class Motion(Part):
             base_pose_w=frames.base_pose_w,
             base_vel_w=frames.base_vel_w,
         )
-        self._world.sim.write(exact if numbered else self._near(frames), mask)
+        self._world.sim.write(exact if exactly else self._near(frames), mask)
 
     def aim(self, targets: Tensor) -> Tensor:
         """Lead the targets to the frame that comes next."""

@@ -26,6 +26,7 @@ def check_eval(record: EvalRecord) -> list[str]:
     sets = {
         "": (record.episodes, record.metrics),
         **{f"baselines.{name}.": (each.episodes, each.metrics) for name, each in record.baselines.by_name.items()},
+        **({"drawn_starts.": (drawn.episodes, drawn.metrics)} if (drawn := record.drawn_starts) else {}),
     }
     for where, (episodes, metrics) in sets.items():
         found += [f"{where}{problem}" for problem in _check_episodes(episodes, protocol, record.return_ceiling)]
