@@ -101,7 +101,7 @@ class TaskSpec(StageCfg):
     """What a policy is held against beside idle and random actions. `frozen`: the robot stands as it started, which
     nothing does by itself that would fall without a policy."""
     drawn_starts: bool = False
-    """Whether a policy is evaluated a second time, in episodes that start where and as those of a training do. For tasks
+    """Whether a policy is evaluated a second time, in episodes that start where and as those of a training. For tasks
     whose numbered episodes all start alike."""
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
