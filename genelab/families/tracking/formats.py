@@ -34,8 +34,9 @@ LinkOrder = Literal["depth-first", "breadth-first"]
 
 SAME_M, NEAR_M = 0.001, 0.02
 """Links of a file may be so far from where the robot's model has them; up to the second distance with a warning."""
-UPRIGHT = 0.5
-"""A root stands up where its z axis points up by more than this, the cosine of 60 degrees, on average."""
+UPRIGHT, CLEARLY = 0.5, 0.1
+"""A root stands up where the upward part of its z axis is above the first on average, and by the second above that
+under another order of its quaternions. A robot that keeps its heading along x stands up under both."""
 ROOT = ("x", "y", "z", "qw", "qx", "qy", "qz")
 SEED_ROOT = tuple(f"root_{kind}{axis}" for kind in ("translate", "rotate") for axis in "XYZ")
 COUNTERS = ("frame", "time")
@@ -162,7 +163,7 @@ class _Reader:
         texts = {key: [str(name) for name in np.ravel(arrays[key])] for key in named}
         found = {k: _floats(self._path, f"'{k}'", arrays[k]) for k in ("joint_pos", "body_pos_w", "body_quat_w")}
         joints, pos, rot = found["joint_pos"], found["body_pos_w"], found["body_quat_w"]
-        if joints.ndim != 2 or pos.shape[::2] != (len(joints), 3) or rot.shape != (*pos.shape[:2], 4):
+        if joints.ndim != 2 or not len(joints) or pos.shape[::2] != (len(joints), 3) or rot.shape != (*pos.shape[:2], 4):
             shapes = ", ".join(f"{key} {value.shape}" for key, value in found.items())
             raise FileError(self._path, f"shapes do not fit each other: {shapes}")
         if self._given.quat == "xyzw":
@@ -200,12 +201,14 @@ class _Reader:
 
     def _quat_order(self, rows: Array) -> QuatOrder:
         """The order under which the root stands up."""
-        ups = {order: float(np.mean(_up(_turned(rows, order)))) for order in ("wxyz", "xyzw")}
-        upright: list[QuatOrder] = [order for order in ("wxyz", "xyzw") if ups[order] > UPRIGHT]
-        if len(upright) != 1:
-            many = "under both orders" if upright else "under neither order"
-            raise FileError(self._path, f"the root stands up {many} of quaternions: give --quat xyzw or --quat wxyz")
-        return upright[0]
+        ups: dict[QuatOrder, float] = {order: float(np.mean(_up(_turned(rows, order)))) for order in ("wxyz", "xyzw")}
+        best, other = sorted(ups, key=lambda order: -ups[order])
+        if not (ups[best] > UPRIGHT and ups[best] - ups[other] > CLEARLY):
+            many = "both orders" if ups[other] > UPRIGHT else "no order"
+            raise FileError(
+                self._path, f"the root stands up under {many} of quaternions: give --quat xyzw or --quat wxyz"
+            )
+        return best
 
     def _named(self, rows: Array, names: list[str]) -> Found:
         if len({*names}) != len(names):
