@@ -145,6 +145,16 @@ class Dynamics:
         return np.stack([(points[..., 2] - sole.radii).min(1) for points, sole in self._points()], 1)
 
     @cached_property
+    def sliding(self) -> Array:
+        """Speed along the ground of the lowest point of both soles, m/s: 0 of a foot that rolls. Shape: (frames,)."""
+        heights, speeds = list[Array](), list[Array]()
+        for points, sole in self._points():
+            heights.append(points[..., 2] - sole.radii)
+            speeds.append(np.linalg.norm(velocities(points[..., :2], self._motion.fps), axis=2))
+        lowest = np.concatenate(heights, 1).argmin(1)
+        return np.concatenate(speeds, 1)[np.arange(len(lowest)), lowest]
+
+    @cached_property
     def foot_vel(self) -> Array:
         """Velocity of the feet's origins, m/s. Shape: (frames, 2, 3)."""
         return velocities(self.foot_poses[0], self._motion.fps)

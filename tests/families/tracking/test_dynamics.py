@@ -109,7 +109,7 @@ def test_quality_tells_what_is_wrong_with_a_motion():
     sliding = motion.root_pos + np.outer(np.arange(61) / FPS, [0.5, 0.0, 0.0])
     quality = quality_of(Motion(FPS, sliding, motion.root_quat, motion.joint_pos), ROBOT, FEET)
     assert quality.slip_mps == pytest.approx((0.5, 0.5))
-    assert quality.problems() == ["the lower foot slips at 0.50 m/s on average, allowed 0.3"]
+    assert quality.problems() == ["the soles slip at 0.50 m/s in half of the frames, allowed 0.15"]
     assert (quality.way_m, quality.seconds) == (pytest.approx(0.6), pytest.approx(1.2))
     # Nothing at rest carries it.
     assert quality.airborne == 1.0

@@ -118,7 +118,7 @@ def test_csv_with_a_header_goes_by_names(tmp_path: Path):
     ):
         load(path, fps=FPS)
     write_csv(path, rows[:, :-1], names[:-1])
-    with pytest.raises(InputError, match="column 'right_wrist_yaw_joint' is missing"):
+    with pytest.raises(InputError, match="joint 'right_wrist_yaw_joint' is missing; --fill-wrists gives it"):
         load(path, fps=FPS)
 
 
@@ -189,7 +189,7 @@ def test_npz_of_holosoma_goes_by_names(tmp_path: Path):
     ):
         load(write_npz(path, motion, joints, links, **more))
     more["joint_names"] = np.array(["left_hip", *joints[1:]])
-    with pytest.raises(InputError, match="joint 'left_hip_pitch_joint' is missing in joint_names"):
+    with pytest.raises(InputError, match="joint 'left_hip_pitch_joint' is missing$"):
         load(write_npz(path, motion, joints, links, **more))
 
 
@@ -216,6 +216,16 @@ def test_a_range_counts_frames_from_1_and_takes_both_ends(tmp_path: Path):
     for frames in ((0, 80), (1, 152), (80, 11)):
         with pytest.raises(InputError, match=rf"--range {frames[0]}:{frames[1]}: must be FIRST:LAST within 1:151"):
             load(path, asked=Import(Given(fps=FPS), frames))
+
+
+def test_an_option_without_effect_is_an_error(tmp_path: Path):
+    path = write_npz(tmp_path / "a.npz", lively(), JOINTS, LINKS)
+    for given, told in (({"quat": "wxyz"}, "--quat"), ({"fill": True}, "--fill-wrists")):
+        with pytest.raises(InputError, match=f"{told} has no effect on this npz without names"):
+            load(path, **given)
+    path = write_csv(tmp_path / "a.csv", rows_of(turned(lively())))
+    with pytest.raises(InputError, match="--order has no effect on this csv"):
+        load(path, fps=FPS, order="depth-first")
 
 
 def test_ground_lifts_by_one_constant(tmp_path: Path):
@@ -323,7 +333,7 @@ def test_the_lines_that_convert_a_pickle_do(tmp_path: Path, monkeypatch: pytest.
         lines = [line.removeprefix("    ") for line in str(error.value).splitlines() if line.startswith("    ")]
         script = "\n".join(lines).replace("joblib.load(", "pickle.load(open(").replace('.pkl")', '.pkl", "rb"))')
         exec(script.replace("import csv, joblib", "import csv, pickle"), {})
-        assert distance(load(Path("a.csv"), fps=50.0, quat="xyzw", fill=True), motion) < 2e-6
+        assert distance(load(Path("a.csv"), fps=50.0, quat="xyzw", fill=data is asap), motion) < 2e-6
 
 
 @pytest.mark.parametrize(
