@@ -5,7 +5,6 @@ from genelab.errors import InputError
 from genelab.families.tracking.recipes import FeetCfg, Motions, StandCfg, WalkCfg, WaveCfg
 from genelab_unitree.robots.g1 import FOOT_LINKS
 
-ARMS = {"left_shoulder_pitch_joint": -1.0, "right_shoulder_pitch_joint": 1.0}
 G1 = Motions(
     feet=FeetCfg(links=FOOT_LINKS, sole=0.035, middle=0.03),
     optional=(".*_wrist_.*_joint",),
@@ -26,7 +25,8 @@ G1 = Motions(
         "wave": StandCfg(
             seconds=8.0,
             joints={
-                "right_shoulder_roll_joint": WaveCfg(size=-1.3, hz=0.25, shape="hold"),
+                "right_shoulder_roll_joint": WaveCfg(size=-1.3, shape="hold"),
+                "right_shoulder_yaw_joint": WaveCfg(size=-1.3, shape="hold"),
                 "right_elbow_joint": WaveCfg(size=0.35, hz=0.83),
             },
         ),

@@ -145,6 +145,16 @@ class Dynamics:
         return np.stack([(points[..., 2] - sole.radii).min(1) for points, sole in self._points()], 1)
 
     @cached_property
+    def sliding(self) -> Array:
+        """Speed along the ground of the lowest point of both soles, m/s: 0 of a foot that rolls. Shape: (frames,)."""
+        heights, speeds = list[Array](), list[Array]()
+        for points, sole in self._points():
+            heights.append(points[..., 2] - sole.radii)
+            speeds.append(np.linalg.norm(velocities(points[..., :2], self._motion.fps), axis=2))
+        lowest = np.concatenate(heights, 1).argmin(1)
+        return np.concatenate(speeds, 1)[np.arange(len(lowest)), lowest]
+
+    @cached_property
     def foot_vel(self) -> Array:
         """Velocity of the feet's origins, m/s. Shape: (frames, 2, 3)."""
         return velocities(self.foot_poses[0], self._motion.fps)
@@ -165,26 +175,39 @@ class Dynamics:
         sides = np.stack([np.cos(angles), np.sin(angles)])
         edge = np.full((len(self.zmp), DIRECTIONS), -np.inf)
         for foot, (points, _) in enumerate(self._points()):
-            reach = (points[..., :2] @ sides).max(1)
-            edge = np.where(self.stance[:, foot, None], np.maximum(edge, reach), edge)
+            # Point by point: all at once would take gigabytes for minutes of motion.
+            for point in np.moveaxis(points, 1, 0):
+                reach = np.where(self.stance[:, foot, None], point[:, :2] @ sides, -np.inf)
+                np.maximum(edge, reach, out=edge)
         found = (edge - self.zmp @ sides).min(1)
         return np.where(np.isfinite(found), found, np.nan)
 
-    def torques(self) -> Array:
-        """Torques of the joints that hold the motion, with the ground's force on the feet that carry weight.
+    @cached_property
+    def contacts(self) -> tuple[Array, Array, Array]:
+        """What the ground exerts on either foot: where, m, the force, N, and its moment about that point, N m.
 
         With both feet down, each carries a share by how near the zero-moment point is along the line between them, and
-        of the moment that is left the same share. Where none does, nothing is exerted on the feet.
+        of the moment that is left the same share. Where no foot carries weight, nothing is exerted. World frame.
+        Shapes: (frames, 2, 3) each.
+        """
+        pos, rot = self.foot_poses
+        spot = np.array([self._feet.middle, 0.0, -self._feet.sole])
+        middles = pos + quat.rotate(rot, np.broadcast_to(spot, pos.shape))
+        shares, (force, moment) = self._shares(middles[..., :2])[..., None], self.ground
+        forces = shares * force[:, None]
+        rest = moment - np.cross(middles, forces).sum(1)
+        return middles, forces, shares * rest[:, None]
+
+    def torques(self) -> Array:
+        """Torques of the joints that hold the motion, with the ground's `contacts` at the feet.
+
+        A controller that adds torque / kp to its position targets is not left behind by them.
 
         Returns:
             N m, in the order of the model. Shape: (frames, joints).
         """
         model, data = self._model, mj.MjData(self._model)
-        pos, rot = self.foot_poses
-        spot = np.array([self._feet.middle, 0.0, -self._feet.sole])
-        middles = pos + quat.rotate(rot, np.broadcast_to(spot, pos.shape))
-        shares, (force, moment) = self._shares(middles[..., :2]), self.ground
-        rest = moment - sum(np.cross(middles[:, k], shares[:, k, None] * force) for k in range(2))
+        points, forces, moments = self.contacts
         jac_pos, jac_rot = np.empty((3, model.nv)), np.empty((3, model.nv))
         found = self.forces.copy()
         for frame, qpos in enumerate(self._motion.qpos):
@@ -192,8 +215,8 @@ class Dynamics:
             mj.mj_kinematics(model, data)
             mj.mj_comPos(model, data)
             for foot, link in enumerate(self._feet.links):
-                mj.mj_jac(model, data, jac_pos, jac_rot, middles[frame, foot], model.body(link).id)
-                found[frame] -= shares[frame, foot] * (force[frame] @ jac_pos + rest[frame] @ jac_rot)
+                mj.mj_jac(model, data, jac_pos, jac_rot, points[frame, foot], model.body(link).id)
+                found[frame] -= forces[frame, foot] @ jac_pos + moments[frame, foot] @ jac_rot
         return found[:, 6:]
 
     def _shares(self, middles: Array) -> Array:

@@ -13,7 +13,7 @@
 import csv
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -34,8 +34,9 @@ LinkOrder = Literal["depth-first", "breadth-first"]
 
 SAME_M, NEAR_M = 0.001, 0.02
 """Links of a file may be so far from where the robot's model has them; up to the second distance with a warning."""
-UPRIGHT = 0.5
-"""A root stands up where its z axis points up by more than this, the cosine of 60 degrees, on average."""
+UPRIGHT, CLEARLY = 0.5, 0.1
+"""A root stands up where the upward part of its z axis is above the first on average, and by the second above that
+under another order of its quaternions. A robot that keeps its heading along x stands up under both."""
 ROOT = ("x", "y", "z", "qw", "qx", "qy", "qz")
 SEED_ROOT = tuple(f"root_{kind}{axis}" for kind in ("translate", "rotate") for axis in "XYZ")
 COUNTERS = ("frame", "time")
@@ -99,8 +100,18 @@ def read_motion(path: Path, robot: RobotCfg, optional: Sequence[str], given: Giv
     """
     if not path.is_file():
         raise FileError(path, "is no file" if path.exists() else "does not exist")
-    content = path.read_bytes()
-    reader = _Reader(path, robot, optional, given)
+    found = _read(path, path.read_bytes(), _Reader(path, robot, optional, given))
+    for option, value, note in (
+        ("--quat", given.quat, "quat"),
+        ("--order", given.order, "order"),
+        ("--fill-wrists", given.fill, "filled"),
+    ):
+        if value and note not in found.notes:
+            raise FileError(path, f"{option} has no effect on this {found.notes['format']}")
+    return found
+
+
+def _read(path: Path, content: bytes, reader: "_Reader") -> Found:
     if content[:4] == b"PK\x03\x04":
         return reader.npz()
     if content[:6] == b"\x93NUMPY":
@@ -134,10 +145,10 @@ class _Reader:
         for number, (line, row) in enumerate(lines):
             if len(row) != width:
                 raise FileError(self._path, f"row {line} has {len(row)} columns, must be {width}")
-            for column, text in enumerate(row):
-                if not _is_number(text):
-                    raise FileError(self._path, f"row {line}, column {column + 1}: {text.strip()[:40]!r} is no number")
-                rows[number, column] = float(text)
+            for column, cell in enumerate(row):
+                if not _is_number(cell):
+                    raise FileError(self._path, f"row {line}, column {column + 1}: {cell.strip()[:40]!r} is no number")
+                rows[number, column] = float(cell)
         return self._plain(rows, "csv") if names is None else self._named(rows, names)
 
     def npy(self) -> Found:
@@ -162,11 +173,10 @@ class _Reader:
         texts = {key: [str(name) for name in np.ravel(arrays[key])] for key in named}
         found = {k: _floats(self._path, f"'{k}'", arrays[k]) for k in ("joint_pos", "body_pos_w", "body_quat_w")}
         joints, pos, rot = found["joint_pos"], found["body_pos_w"], found["body_quat_w"]
-        if joints.ndim != 2 or pos.shape[::2] != (len(joints), 3) or rot.shape != (*pos.shape[:2], 4):
+        fit = joints.ndim == 2 and pos.shape[::2] == (len(joints), 3) and rot.shape == (*pos.shape[:2], 4)
+        if not fit or not len(joints):
             shapes = ", ".join(f"{key} {value.shape}" for key, value in found.items())
             raise FileError(self._path, f"shapes do not fit each other: {shapes}")
-        if self._given.quat == "xyzw":
-            raise FileError(self._path, "--quat xyzw: an npz has its quaternions as w x y z")
         fps = self._fps(float(np.ravel(arrays["fps"])[0]) if "fps" in arrays else None)
         if len(named) == 2:
             return self._by_name(fps, joints, pos, rot, texts["joint_names"], texts["body_names"])
@@ -200,12 +210,13 @@ class _Reader:
 
     def _quat_order(self, rows: Array) -> QuatOrder:
         """The order under which the root stands up."""
-        ups = {order: float(np.mean(_up(_turned(rows, order)))) for order in ("wxyz", "xyzw")}
-        upright: list[QuatOrder] = [order for order in ("wxyz", "xyzw") if ups[order] > UPRIGHT]
-        if len(upright) != 1:
-            many = "under both orders" if upright else "under neither order"
-            raise FileError(self._path, f"the root stands up {many} of quaternions: give --quat xyzw or --quat wxyz")
-        return upright[0]
+        ups: dict[QuatOrder, float] = {order: float(np.mean(_up(_turned(rows, order)))) for order in ("wxyz", "xyzw")}
+        best, other = sorted(ups, key=lambda order: -ups[order])
+        if not (ups[best] > UPRIGHT and ups[best] - ups[other] > CLEARLY):
+            many = "both orders" if ups[other] > UPRIGHT else "no order"
+            told = f"the root stands up under {many} of quaternions: give --quat xyzw or --quat wxyz"
+            raise FileError(self._path, told)
+        return best
 
     def _named(self, rows: Array, names: list[str]) -> Found:
         if len({*names}) != len(names):
@@ -217,16 +228,23 @@ class _Reader:
         if unknown:
             told = f"column '{unknown[0]}' is neither a joint of the robot nor one of {', '.join(root)}"
             raise FileError(self._path, told)
-        missing = [name for name in (*root, *self._robot.joints) if name not in columns]
-        if missing and not (self._given.fill and {*missing} <= {*self._lacking}):
+        if missing := [name for name in root if name not in columns]:
             raise FileError(self._path, f"column '{missing[0]}' is missing")
-        present = [joint for joint in self._robot.joints if joint in columns]
+        present = self._present(columns)
         pos, turned = (np.column_stack([columns[n] for n in part]) for part in (root[:3], root[3:]))
         values = self._filled(np.column_stack([columns[joint] for joint in present]), present, degrees=seed)
         if seed:
             pos, turned = pos / 100.0, quat.euler_xyz(np.radians(turned))
         kind = "csv of SEED, cm and degrees" if seed else "csv with a header"
         return Found(Motion(self._fps(None), pos, turned, values), {**self._notes, "format": kind})
+
+    def _present(self, names: Collection[str]) -> list[str]:
+        """The robot's joints among some names, if none is missing that must be there."""
+        missing = [name for name in self._robot.joints if name not in names]
+        if missing and not (self._given.fill and {*missing} <= {*self._lacking}):
+            hint = "; --fill-wrists gives it its default position" if {*missing} <= {*self._lacking} else ""
+            raise FileError(self._path, f"joint '{missing[0]}' is missing{hint}")
+        return [name for name in self._robot.joints if name in names]
 
     def _filled(self, values: Array, names: Sequence[str], *, degrees: bool = False) -> Array:
         """Values of all joints of the robot, from those of some."""
@@ -249,13 +267,9 @@ class _Reader:
             )
         # The root, whose pose stands in the bodies as well, may come first.
         values = joints[:, joints.shape[1] - len(joint_names) :]
-        missing = [name for name in self._robot.joints if name not in joint_names]
-        if missing and not (self._given.fill and {*missing} <= {*self._lacking}):
-            raise FileError(self._path, f"joint '{missing[0]}' is missing in joint_names")
-        base = self._robot.links[0]
+        present, base = self._present(joint_names), self._robot.links[0]
         if base not in body_names:
             raise FileError(self._path, f"link '{base}' is missing in body_names")
-        present = [name for name in self._robot.joints if name in joint_names]
         whole = self._filled(values[:, [joint_names.index(name) for name in present]], present)
         root = body_names.index(base)
         motion = Motion(fps, pos[:, root], rot[:, root], whole)
@@ -326,7 +340,7 @@ class _Reader:
 def breadth_first(robot: RobotCfg) -> tuple[list[str], list[str]]:
     """Joints and links of a robot, level by level from the root, as IsaacLab has them."""
     model, links = model_of(robot), [*robot.links]
-    depth = dict[int, int]({0: 0})
+    depth = {0: 0}
     for body in range(1, model.nbody):
         depth[body] = depth[int(model.body_parentid[body])] + 1
     ordered = sorted(range(1, model.nbody), key=lambda body: depth[body])

@@ -101,7 +101,9 @@ def import_clip(path: Path, robot: RobotCfg, motions: Motions, fps: float, asked
 
 
 def _cut(path: Path, motion: Motion, frames: tuple[int, int] | None) -> Motion:
-    first, last = frames or (1, motion.frames)
+    if frames is None:
+        return motion
+    first, last = frames
     if not 1 <= first <= last <= motion.frames:
         raise FileError(path, f"--range {first}:{last}: must be FIRST:LAST within 1:{motion.frames}")
     taken = slice(first - 1, last)

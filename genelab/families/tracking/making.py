@@ -1,9 +1,9 @@
 """Makes clips from numbers: feet that stand flat and still, and a body that moves so that they carry it.
 
 The zero-moment point (ZMP) is planned in the feet. A point mass at height h with its ZMP at p moves by c - h/g c'' = p,
-the cart-table model of Kajita and others (ICRA 2003), which is solved for all frames at once. The robot is no point mass:
-legs that swing have an angular momentum. So the ZMP of inverse dynamics is compared with the plan, and the pelvis moved by
-what the same equation makes of the difference, until the ZMP is where it was planned.
+the cart-table model of Kajita and others (ICRA 2003), which is solved for all frames at once. The robot is no point
+mass: legs that swing have an angular momentum. So the ZMP of inverse dynamics is compared with the plan, and the pelvis
+moved by what the same equation makes of the difference, until the ZMP is where it was planned.
 """
 
 from dataclasses import dataclass
@@ -146,7 +146,7 @@ def _with_legs(plan: Plan, legs: list[Leg], place: Array, start: Array) -> Array
         target = plan.feet_pos[:, foot], quat.yaw(plan.feet_yaw[:, foot])
         found[:, leg.columns], error = leg.solve(root, target, start[:, leg.columns])
         if error > REACH_M:
-            raise InputError(f"the {('left', 'right')[foot]} foot is out of reach by {1000.0 * error:.2g} mm")
+            raise InputError(f"the {('left', 'right')[foot]} foot is out of reach by {1000.0 * error:.1f} mm")
     return found
 
 
@@ -176,7 +176,7 @@ def _wave(cfg: WaveCfg, seconds: float, fps: float) -> Array:
 
 def _stand(recipe: StandCfg, robot: RobotCfg, feet: FeetCfg, stance: Stance, fps: float) -> Plan:
     def wave(cfg: WaveCfg | None) -> Array:
-        return _wave(cfg or WaveCfg(size=0.0, hz=1.0), recipe.seconds, fps)
+        return _wave(cfg or WaveCfg(size=0.0), recipe.seconds, fps)
 
     count = len(wave(None))
     pos = np.tile(np.array([[0.0, stance.spread, feet.sole], [0.0, -stance.spread, feet.sole]]), (count, 1, 1))

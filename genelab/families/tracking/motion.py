@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
@@ -12,7 +13,10 @@ from torch import Tensor
 from genelab.envs.parts.part import Part, World
 from genelab.envs.parts.places import drawn
 from genelab.errors import InputError
+from genelab.families.tracking import kinematics
 from genelab.families.tracking.clip import Clip, clip_for
+from genelab.families.tracking.dynamics import Dynamics
+from genelab.families.tracking.recipes import motions_of
 from genelab.mdp.params import Link, Links, Share
 from genelab.mdp.rotations import quat_apply, quat_conjugate, quat_multiply, quat_of_angles, quat_yaw
 from genelab.mdp.state import Names, StateView, StateWrite, View
@@ -185,8 +189,29 @@ def motion(
     if anchor not in links:
         raise InputError(f"the motion's anchor = '{anchor}': must be one of its links {list(links)}")
     noise = StartNoise(pos_noise, rotation_noise, lin_vel_noise, ang_vel_noise, joint_pos_noise)
-    frames = Frames.of(clip_for(clip, cfg.robot, cfg.control_dt), cfg.robot.base, links, world.device)
-    return Motion(world, frames, anchor, links, noise, adaptive=adaptive, lead=lead)
+    found = clip_for(clip, cfg.robot, cfg.control_dt)
+    frames = Frames.of(found, cfg.robot.base, links, world.device)
+    return Motion(world, frames, anchor, links, noise, adaptive=adaptive, leading=_leading(world, found, lead))
+
+
+def _leading(world: World, clip: Clip, lead: float) -> Tensor | None:
+    """What is added to the targets at each frame. Shape: (frames, driven)."""
+    if lead == 0.0:
+        return None
+    robot = world.cfg.robot
+    root = clip.info.links.index(robot.base or "")
+    motion = kinematics.Motion(
+        clip.info.fps,
+        clip.link_pos_w[:, root].astype(np.float64),
+        clip.link_quat_w[:, root].astype(np.float64),
+        clip.joint_pos.astype(np.float64),
+    )
+    torques = Dynamics(robot, motions_of(robot).feet, motion).torques()
+    kp = np.array([robot.actuator_of(joint).kp for joint in robot.joints])
+    default = np.array([robot.default_of(joint) for joint in robot.joints])
+    away = clip.joint_pos - default + torques / kp
+    driven = world.sim.names.joint_ids(world.cfg.driven)
+    return torch.tensor(lead * away[:, driven], dtype=torch.float32, device=world.device)
 
 
 class Motion(Part):
@@ -201,13 +226,10 @@ class Motion(Part):
         noise: StartNoise,
         *,
         adaptive: bool,
-        lead: float,
+        leading: Tensor | None = None,
     ) -> None:
         super().__init__()
-        driven = world.sim.names.joint_columns(world.cfg.driven, world.device)
-        away = frames.joint_pos.index_select(1, driven) - world.sim.default_targets
-        self._leading = lead * away if lead > 0.0 else None
-        """Added to the targets at each frame. Shape: (frames, driven)."""
+        self._leading = leading
         self._world, self._frames, self._noise = world, frames, noise
         self._names = Names((), links)
         self._anchor = self._names.link_id(anchor)

@@ -29,8 +29,8 @@ class WaveCfg(Cfg):
 
     size: float
     """Amplitude."""
-    hz: PositiveFloat
-    """Frequency, Hz."""
+    hz: NonNegativeFloat = 0.0
+    """Frequency, Hz; of no use to a hold."""
     shape: Literal["sine", "dip", "hold"] = "sine"
     """size sin(2 pi hz t), or size (1 - cos(2 pi hz t)) / 2, or size alone."""
 
