@@ -83,6 +83,14 @@ def test_a_robot_that_leans_turns_the_clip_by_its_heading_alone() -> None:
     assert state.of(MotionState).aligned_quat_w[0, 0].tolist() == pytest.approx(UPRIGHT, abs=1e-6)
 
 
+def test_the_turn_is_about_the_vertical_of_the_world() -> None:
+    """Both lie on one side, and the robot was turned to the left after that."""
+    lying, turned = [HALF, HALF, 0.0, 0.0], [0.5, 0.5, 0.5, 0.5]
+    frames = _frames(link_quat_w=[[lying, lying]] * 2)
+    state = _state((0, 0), frames, link_quat_w=[[turned, UPRIGHT], [lying, UPRIGHT]])
+    assert state.of(MotionState).aligned_quat_w[:, 0].tolist() == [pytest.approx(turned), pytest.approx(lying)]
+
+
 def test_where_the_clips_anchor_is_seen_from_the_robots() -> None:
     found = terms.wanted_anchor_pos(_state())
     # (-3, -4, 0.1) in the world, seen by who looks to the left.
