@@ -31,6 +31,7 @@ REST_S = 1.0
 FADE_S = 1.0
 """In which waves grow and fade, s."""
 GRAVITY = 9.81
+"""m/s^2, as in the model."""
 PASSES = 60
 """Corrections of the pelvis at most."""
 GAIN = 0.7
@@ -40,8 +41,8 @@ CLOSE_M = 0.002
 REACH_M = 1e-5
 """Largest error of inverse kinematics, m and rad."""
 
-
 Planar = NDArray[np.complex128]
+"""Places on the ground: x + iy, m."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,6 @@ def _walk(recipe: WalkCfg, robot: RobotCfg, feet: FeetCfg, stance: Stance, fps: 
     steps, rest, shift = max(round(recipe.seconds / step_s), 2), round(REST_S * fps), swing + both
     # A robot that goes or turns to the right begins with the right foot, so that the feet do not cross.
     first = int(recipe.left < 0.0 or (recipe.left == 0.0 and recipe.turn < 0.0))
-    # Places on the ground are complex numbers.
     side, middle = np.array([stance.spread * 1j, -stance.spread * 1j]), complex(feet.middle)
     tracks = _Tracks(side, middle)
     tracks.lean(rest, middle)

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, NonNegativeInt
 from torch import Tensor
 
 from genelab.envs.parts.part import Part, World
@@ -145,6 +145,20 @@ class StartNoise:
     """Position of every joint, m or rad. Limits are not heeded."""
 
 
+@dataclass(frozen=True)
+class Lead:
+    """What the targets do by themselves, beside the policy."""
+
+    offsets: Tensor
+    """From the default pose to what holds each frame, m or rad. Shape: (frames, driven)."""
+    first: float
+    """Share of it at the start of a training."""
+    last: float
+    """Share after `steps`, and in an evaluation."""
+    steps: int
+    """Control steps in between."""
+
+
 def motion(
     world: World,
     clip: Path,
@@ -156,7 +170,8 @@ def motion(
     ang_vel_noise: HalfWidths = (0.0, 0.0, 0.0),
     joint_pos_noise: NonNegativeFloat = 0.0,
     adaptive: bool = False,
-    lead: Share = 0.0,
+    lead: tuple[Share, Share] = (0.0, 0.0),
+    lead_steps: NonNegativeInt = 0,
 ) -> "Motion":
     """A motion to imitate. Writes the state in which an episode starts, and shows a `MotionState`.
 
@@ -177,8 +192,10 @@ def motion(
         joint_pos_noise: the same of every joint, m or rad.
         adaptive: whether a training starts more often in those seconds of the clip in which episodes are terminated,
             after the sampler of mjlab: in proportion to the smoothed number of failures in them plus an even share.
-        lead: share of the way from the default pose to the clip's frame that the targets of the joints go by
-            themselves; what the policy does is added.
+        lead: share of the way from the default pose to the clip's next frame, and of the torques that hold it, that
+            the targets of the joints go by themselves; what the policy does is added. At the start of a training, and
+            at the end of `lead_steps`; an evaluation has the second.
+        lead_steps: control steps of the training in which the first goes over into the second.
 
     Raises:
         InputError: if the clip is not one for this robot, or the anchor is none of the links.
@@ -191,13 +208,15 @@ def motion(
     noise = StartNoise(pos_noise, rotation_noise, lin_vel_noise, ang_vel_noise, joint_pos_noise)
     found = clip_for(clip, cfg.robot, cfg.control_dt)
     frames = Frames.of(found, cfg.robot.base, links, world.device)
-    return Motion(world, frames, anchor, links, noise, adaptive=adaptive, leading=_leading(world, found, lead))
+    leading = Lead(_leading(world, found), *lead, lead_steps) if max(lead) > 0.0 else None
+    return Motion(world, frames, anchor, links, noise, adaptive=adaptive, lead=leading)
 
 
-def _leading(world: World, clip: Clip, lead: float) -> Tensor | None:
-    """What is added to the targets at each frame. Shape: (frames, driven)."""
-    if lead == 0.0:
-        return None
+def _leading(world: World, clip: Clip) -> Tensor:
+    """What the targets of the driven joints need beside the default pose to hold each frame: the pose, and torque / kp.
+
+    Shape: (frames, driven).
+    """
     robot = world.cfg.robot
     root = clip.info.links.index(robot.base or "")
     motion = kinematics.Motion(
@@ -211,7 +230,7 @@ def _leading(world: World, clip: Clip, lead: float) -> Tensor | None:
     default = np.array([robot.default_of(joint) for joint in robot.joints])
     away = clip.joint_pos - default + torques / kp
     driven = world.sim.names.joint_ids(world.cfg.driven)
-    return torch.tensor(lead * away[:, driven], dtype=torch.float32, device=world.device)
+    return torch.tensor(away[:, driven], dtype=torch.float32, device=world.device)
 
 
 class Motion(Part):
@@ -226,10 +245,10 @@ class Motion(Part):
         noise: StartNoise,
         *,
         adaptive: bool,
-        leading: Tensor | None = None,
+        lead: Lead | None = None,
     ) -> None:
         super().__init__()
-        self._leading = leading
+        self._lead = lead
         self._world, self._frames, self._noise = world, frames, noise
         self._names = Names((), links)
         self._anchor = self._names.link_id(anchor)
@@ -269,9 +288,12 @@ class Motion(Part):
 
     def aim(self, targets: Tensor) -> Tensor:
         """Lead the targets to the frame that comes next."""
-        if self._leading is None:
+        if self._lead is None:
             return targets
-        return targets + self._leading.index_select(0, (self.memory["frame"] + 1).clamp(max=self._last))
+        lead, world = self._lead, self._world
+        gone = 1.0 if world.purpose.numbered else min(world.num_steps / max(lead.steps, 1), 1.0)
+        share = lead.first + gone * (lead.last - lead.first)
+        return targets + share * lead.offsets.index_select(0, (self.memory["frame"] + 1).clamp(max=self._last))
 
     def sense(self) -> None:
         """Go on by a frame. The last one stays."""

@@ -26,7 +26,7 @@ from genelab.runs.films import encode
 mj: Any = mujoco  # its stubs name no classes
 Picture = NDArray[np.uint8]
 
-FILM, TILE = (960, 540), (270, 480)
+FILM, TILE = (640, 480), (270, 480)
 """Width and height of a film, and of a picture in a strip, pixels."""
 TILES = 8
 """Pictures in a strip, spread over the clip."""

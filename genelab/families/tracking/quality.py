@@ -47,6 +47,8 @@ class Quality:
     """Share of the frames in which it is outside."""
     airborne: float
     """Share of the frames in which no foot rests on the ground."""
+    friction: float
+    """Largest horizontal over vertical force of the ground where a foot rests; 0 where none ever does."""
     effort: tuple[float, str]
     """Largest torque over the motor's limit, by inverse dynamics, and of which joint."""
 
@@ -68,6 +70,7 @@ class Quality:
             f"start     {away:.3f} rad ({where}) and {1e3 * self.start_m:.1f} mm from standing",
             f"balance   zero-moment point {least:.0f} mm within the feet at least, 5 % below {few:.0f} mm; "
             f"outside in {self.outside:.1%}, no foot at rest in {self.airborne:.1%}",
+            f"friction  {self.friction:.2f} needed",
             f"torques   {self.effort[0]:.2f} of the motor's limit, {self.effort[1]}",
         ]
 
@@ -108,7 +111,8 @@ def quality_of(motion: Motion, robot: RobotCfg, feet: FeetCfg) -> Quality:
     low = dynamics.sole_heights.min(1)
     slip = dynamics.sliding[low < np.median(low) + NEAR_GROUND_M]
     away = np.abs(motion.joint_pos[0] - [robot.default_of(joint) for joint in joints])
-    margin = dynamics.margin[np.isfinite(dynamics.margin)]
+    resting = np.isfinite(dynamics.margin)
+    margin, force = dynamics.margin[resting], dynamics.ground[0][resting]
     limits = np.array([motor.max_effort for motor in motors])
     effort = (np.abs(dynamics.torques()) / limits).max(0)
     return Quality(
@@ -124,6 +128,7 @@ def quality_of(motion: Motion, robot: RobotCfg, feet: FeetCfg) -> Quality:
         margin_m=(float(margin.min()), float(np.percentile(margin, 5))) if len(margin) else (-np.inf, -np.inf),
         outside=float((margin < 0.0).sum()) / motion.frames,
         airborne=1.0 - len(margin) / motion.frames,
+        friction=float((np.linalg.norm(force[:, :2], axis=1) / force[:, 2]).max(initial=0.0)),
         effort=(float(effort.max()), joints[int(effort.argmax())]),
     )
 

@@ -1,3 +1,4 @@
+import mujoco
 import numpy as np
 import pytest
 
@@ -5,7 +6,7 @@ from genelab.errors import InputError
 from genelab.families.tracking import making
 from genelab.families.tracking import quaternions as quat
 from genelab.families.tracking.dynamics import Dynamics
-from genelab.families.tracking.kinematics import motion_of
+from genelab.families.tracking.kinematics import model_of, motion_of
 from genelab.families.tracking.making import made, make_clip, plan_of
 from genelab.families.tracking.quality import quality_of
 from genelab.families.tracking.recipes import StandCfg, WalkCfg, WaveCfg, motions_of
@@ -39,6 +40,8 @@ def test_a_made_clip_can_be_done(name: str):
     assert np.minimum(motion.joint_pos - ranges[:, 0], ranges[:, 1] - motion.joint_pos).min() > 0.05
     assert quality.problems() == []
     assert quality.effort[0] < 0.8
+    # Rubber on a floor has more than twice of that.
+    assert quality.friction < 0.4
     # The true zero-moment point, of all bodies, where the plan wants it: 20 mm within the feet that stand, or more.
     assert np.abs(dynamics.zmp - plan.zmp).max() < 0.002
     assert quality.margin_m[0] > 0.02
@@ -47,6 +50,23 @@ def test_a_made_clip_can_be_done(name: str):
     assert np.abs(np.diff(motion.qpos, axis=0)[[0, -1]]).max() < 1e-3
     assert quality.start_rad[0] < 0.015
     assert quality.start_m == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["squat", "wave", "walk", "turn", "side_step"])
+def test_a_made_clip_keeps_the_limbs_apart(name: str):
+    """Only links touch that touch in the neutral pose already, which simulators let pass through each other."""
+    model = model_of(ROBOT)
+    data = mujoco.MjData(model)
+
+    def touching(qpos: np.ndarray) -> set[frozenset[int]]:
+        data.qpos[:] = qpos
+        mujoco.mj_forward(model, data)
+        return {frozenset(int(model.geom_bodyid[geom]) for geom in contact.geom) for contact in data.contact}
+
+    motion = clip_motion(name)
+    neutral = touching(np.concatenate([motion.qpos[0, :7], np.zeros(29)]))
+    assert len(neutral) == 4
+    assert all(touching(qpos) <= neutral for qpos in motion.qpos[::5])
 
 
 def test_without_the_true_zero_moment_point_a_walk_would_fall():
