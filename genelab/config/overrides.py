@@ -89,6 +89,12 @@ def apply_overrides(
             parent[key] = _chosen(option, path, open_[path], value)
         else:
             parent[key] = _as_parameter(told, parent[key], value) if path.split(".")[-2] == "params" else value
+    for path in open_:
+        own = _of_the_task(path, open_)
+        if own is not None and path not in given and data[STAGES]:
+            # What the task chooses holds for its stages.
+            (parent, key), (source, name) = (_locate(task, data, path, each, open_) for each in (path, own))
+            parent[key] = source[name]
     try:
         # Strict JSON: "64" is no integer and true no number, but 2 is a float and a list a tuple.
         changed = TaskSpec.model_validate_json(json.dumps(data), strict=True)
@@ -111,17 +117,22 @@ def from_environment(
     Raises:
         InputError: if --set and a variable choose differently.
     """
-    given = dict(_parse(assignment) for assignment in assignments)
+    given, open_ = dict(_parse(assignment) for assignment in assignments), dict(choices(task))
     found: dict[str, tuple[str, JsonValue]] = {}
-    for path, choice in choices(task):
+    for path, choice in open_.items():
         value = environment.get(choice.variable) if choice.variable else None
         if value and path not in given:
-            # A stage may leave open what the task does.
-            name = str(choice.variable) if choice.variable not in found else f"{choice.variable}, of {path},"
-            found[name] = path, value
+            if _of_the_task(path, open_) is None:
+                found[str(choice.variable)] = path, value
         elif value and not same_choice(choice, given[path], value):
             raise InputError(f"--set {path} = {given[path]!r}: {choice.variable} says {value!r}; give one of them")
     return found
+
+
+def _of_the_task(path: str, open_: Mapping[str, Choice]) -> str | None:
+    """Path of the same choice of the task itself, for a choice of a stage; None for others."""
+    own = path.split(".", 2)[2] if path.startswith(f"{STAGES}.") else None
+    return own if own in open_ else None
 
 
 def _parse(assignment: str, setter: str = "--set") -> tuple[str, JsonValue]:

@@ -30,6 +30,20 @@ LINKS = [
 ]
 """The tracked ones."""
 HANDS_AND_FEET = [*FOOT_LINKS, "left_wrist_yaw_link", "right_wrist_yaw_link"]
+WIDTHS = {
+    "wanted_joint_pos": 1.0,
+    "wanted_joint_vel": 5.0,
+    "wanted_anchor_pos": 0.2,
+    "wanted_anchor_rotation": 1.0,
+    "link_positions": 0.6,
+    "link_rotations": 1.0,
+    "base_lin_vel": 0.5,
+    "base_ang_vel": 1.0,
+    "joint_pos": 0.5,
+    "joint_vel": 6.0,
+    "last_action": 2.0,
+}
+"""Of the observation terms, as a robot has them that follows a clip on its feet: half the way between the bounds."""
 TRAINING_S, EVALUATION_S = 10.0, 30.0
 
 
@@ -147,9 +161,13 @@ def _observations() -> dict[str, ObservationGroupCfg]:
         "last_action": _observation("genelab.mdp.observations:last_action"),
     }
     return {
-        "policy": ObservationGroupCfg(terms={**command, **own}, noise=False),
-        "critic": ObservationGroupCfg(terms={**command, **links, **own}, noise=False),
+        "policy": ObservationGroupCfg(terms=_bounded({**command, **own}), noise=False),
+        "critic": ObservationGroupCfg(terms=_bounded({**command, **links, **own}), noise=False),
     }
+
+
+def _bounded(terms: dict[str, ObservationTermCfg]) -> dict[str, ObservationTermCfg]:
+    return {name: term.model_copy(update={"bounds": ((-WIDTHS[name], WIDTHS[name]),)}) for name, term in terms.items()}
 
 
 def _observation(func: str, **params: Param) -> ObservationTermCfg:

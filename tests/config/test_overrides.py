@@ -197,12 +197,23 @@ def test_a_variable_makes_a_choice() -> None:
     assert found == {VARIABLE: ("agent.demo_path", "demos.safetensors")}
 
 
-def test_a_variable_makes_the_choice_of_every_stage() -> None:
+def test_what_a_task_chooses_holds_for_its_stages(tmp_path: Path) -> None:
     task = get_task("Genelab-Tracking-Flat-Unitree-G1-v0")
     early = StageCfg(env=task.env, agent=task.agent, train=task.train)
-    found = from_environment(task.model_copy(update={"stages": {"early": early}}), [], {"GENELAB_MOTION_FILE": "walk"})
+    staged = task.model_copy(update={"stages": {"early": early}})
     path = "env.parts.motion.params.clip"
-    assert sorted(found.values()) == [(path, "walk"), (f"stages.early.{path}", "walk")]
+    assert from_environment(staged, [], {"GENELAB_MOTION_FILE": "walk"}) == {"GENELAB_MOTION_FILE": (path, "walk")}
+    walk, squat = tmp_path / "walk", tmp_path / "squat"
+    for file in (walk, squat):
+        file.write_text(file.name)
+
+    def chosen(*assignments: str) -> dict[str, object]:
+        return {where: choice.value for where, choice in choices(apply_overrides(staged, assignments)[0])}
+
+    assert chosen(f"{path}={walk}") == {path: str(walk), f"stages.early.{path}": str(walk)}
+    both = (f"{path}={walk}", f"stages.early.{path}={squat}")
+    assert chosen(*both) == {path: str(walk), f"stages.early.{path}": str(squat)}
+    assert chosen(f"{path}={walk}", "stages=[]") == {path: str(walk)}
 
 
 def test_two_spellings_of_a_file_are_no_contradiction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
