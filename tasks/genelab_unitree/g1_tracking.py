@@ -137,6 +137,9 @@ def _motion() -> PartCfg:
             "ang_vel_noise": [0.52, 0.52, 0.78],
             "joint_pos_noise": 0.1,
             "adaptive": False,
+            # Actions are about the default pose, as published.
+            "lead": [0.0, 0.0],
+            "lead_steps": 0,
         },
     )
 

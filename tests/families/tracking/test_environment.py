@@ -16,6 +16,7 @@ from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.families.tracking.clip import Clip
+from genelab.families.tracking.making import make_clip
 from genelab.families.tracking.motion import Motion, MotionState
 from genelab.mdp.mirror import Mirror, group_images
 from genelab.mdp.state import StateWrite
@@ -23,6 +24,7 @@ from genelab.mdp.term import joint_images
 from genelab.registry import get_task
 from genelab.sim.mujoco.simulation import Simulation
 from genelab.sim.session import Session
+from genelab_unitree.motions import motions
 from tests.clips import G1_TRACKING, clip, standing, swaying, with_clip
 
 ROBOT = get_task(G1_TRACKING).env.robot
@@ -301,3 +303,35 @@ def test_the_clip_made_for_these_tests_moves_as_its_velocities_say() -> None:
     moved = (LIVELY.link_pos_w[2:] - LIVELY.link_pos_w[:-2]) / 0.04
     assert np.abs(moved - LIVELY.link_lin_vel_w[1:-1]).max() < 0.02
     assert np.abs(LIVELY.link_lin_vel_w).max() > 0.5
+
+
+def _steps_alone(task: TaskSpec) -> int:
+    """Control steps until a robot without a policy falls out of its clip."""
+    env = _env(task, 1)
+    env.reset()
+    for step in range(1, 200):
+        if env.step(_idle(env)).terminated[0]:
+            return step
+    return 200
+
+
+def test_a_robot_that_is_led_by_its_clip_keeps_it_for_longer(tmp_path: Path) -> None:
+    squat = make_clip("squat", ROBOT, motions(ROBOT), 50.0)
+    led = "env.parts.motion.params.lead=[0.0, 1.0]"
+    alone, ahead = _steps_alone(_task(tmp_path, squat)), _steps_alone(_task(tmp_path, squat, led))
+    # It squats after a second, and nothing leads the targets of the first.
+    assert alone < 80 < ahead
+
+
+def test_starts_are_drawn_where_an_evaluation_wants_them(tmp_path: Path) -> None:
+    task = _task(tmp_path)
+    env = _env(task, 8, Purpose.evaluation(task, task.protocol, drawn_starts=True))
+    env.reset()
+    frames, joint_pos = _motion(env).memory["frame"].clone(), env.state().joint_pos.clone()
+    assert len(set(frames.tolist())) > 3
+    exact = torch.from_numpy(SWAYING.joint_pos)[frames]
+    assert 0.0 < float((joint_pos - exact).abs().max()) <= 0.1 + 1e-6
+    # An episode is its number's, whichever environment runs it.
+    other = _env(task, 3, Purpose.evaluation(task, task.protocol, drawn_starts=True, episodes=[7, 2, 0]))
+    other.reset()
+    assert torch.equal(other.state().joint_pos, joint_pos[[7, 2, 0]])

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genelab.config.terms import TerminationCfg
 from genelab.errors import InputError
-from genelab.families.tracking.motion import Frames, Motion, MotionState, StartNoise, motion
+from genelab.families.tracking.motion import Frames, Lead, Motion, MotionState, StartNoise, motion
 from genelab.mdp.state import BaseState, Names, StateView, StateWrite
 from genelab.registry import get_task
 from tests.envs.world import by_stream, empty_cfg, world
@@ -119,6 +119,26 @@ def test_a_step_goes_on_by_a_frame_and_the_last_one_stays() -> None:
     part.memory["frame"] = torch.tensor([0, 7, T - 2, T - 1])
     part.sense()
     assert part.memory["frame"].tolist() == [1, 8, T - 1, T - 1]
+
+
+def test_the_lead_fades_in_a_training_and_an_evaluation_has_what_is_left() -> None:
+    offsets = torch.arange(float(T))[:, None]
+    targets = torch.tensor([[0.5], [0.5], [0.5], [0.5]])
+    shares: list[float] = []
+    for numbered, steps in ((False, 0), (False, 50), (False, 100), (False, 1000), (True, 0)):
+        part, around = _part(numbered=numbered)
+        part = Motion(
+            around, part._frames, "torso", ("torso", "foot"), EXACT, adaptive=False, lead=Lead(offsets, 1.0, 0.2, 100)
+        )
+        around.num_steps = steps
+        part.memory["frame"] = torch.tensor([0, 9, 99, 100])
+        led = part.aim(targets) - targets
+        # Of the frame that comes next, and the last one stays.
+        shares.append(round(float(led[0]), 6))
+        assert led.flatten().tolist() == pytest.approx([shares[-1] * frame for frame in (1, 10, 100, 100)])
+    assert shares == [1.0, 0.6, 0.2, 0.2, 0.2]
+    part, _ = _part()
+    assert part.aim(targets) is targets
 
 
 def test_it_shows_the_tracked_links_of_clip_and_robot() -> None:
