@@ -5,6 +5,14 @@ from genelab.errors import InputError
 from genelab.families.tracking.recipes import FeetCfg, Motions, StandCfg, WalkCfg, WaveCfg
 from genelab_unitree.robots.g1 import FOOT_LINKS
 
+
+def _go(forward: float = 0.0, left: float = 0.0, turn: float = 0.0, stride: float = 0.8) -> WalkCfg:
+    """A walk that is made for one velocity: m/s, m/s and rad/s."""
+    return WalkCfg(
+        seconds=8.0, forward=forward, left=left, turn=turn, stride=stride, double=0.25, lift=0.06, lower=0.03
+    )
+
+
 G1 = Motions(
     feet=FeetCfg(links=FOOT_LINKS, sole=0.035, middle=0.03),
     optional=(".*_wrist_.*_joint",),
@@ -43,6 +51,16 @@ G1 = Motions(
             lower=0.03,
             arms={"left_shoulder_pitch_joint": -0.25, "right_shoulder_pitch_joint": 0.25},
         ),
+        "stand": StandCfg(seconds=4.0),
+        "go_forward": _go(forward=0.5),
+        "go_forward_slowly": _go(forward=0.25),
+        "go_backward": _go(forward=-0.4),
+        "go_left": _go(left=0.3),
+        "go_right": _go(left=-0.3),
+        "turn_left": _go(turn=0.5),
+        "turn_right": _go(turn=-0.5),
+        "curve_left": _go(forward=0.4, turn=0.4),
+        "curve_right": _go(forward=0.4, turn=-0.4),
     },
 )
 

@@ -96,6 +96,22 @@ def make_clip(name: str, robot: RobotCfg, motions: Motions, fps: float) -> Clip:
     return clip_of(motion, robot, info)
 
 
+def commands_of(clip: Clip) -> Array:
+    """Velocity that a clip was made for in every frame, 0 where it rests and in one that was not made as a walk.
+
+    Forward and to the left, m/s, and turn to the left, rad/s, in the frame of the base. Shape: (frames, 3).
+    """
+    told = clip.info.options
+    commands = np.zeros((clip.frames, 3))
+    if told.get("made") == WalkCfg.__name__:
+        recipe = WalkCfg.model_validate({name: value for name, value in told.items() if name != "made"})
+        rest = round(REST_S * clip.info.fps)
+        # The last step only brings the feet together.
+        stop = clip.frames - rest - round(recipe.stride / 2.0 * clip.info.fps)
+        commands[rest:stop] = recipe.forward, recipe.left, recipe.turn
+    return commands
+
+
 def made(recipe: StandCfg | WalkCfg, robot: RobotCfg, feet: FeetCfg, fps: float) -> Motion:
     """The motion of a recipe.
 

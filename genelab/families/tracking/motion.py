@@ -1,6 +1,7 @@
 """The motion that a robot imitates: which frame of its clip it is at, and what it makes of it."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from genelab.errors import InputError
 from genelab.families.tracking import kinematics
 from genelab.families.tracking.clip import Clip, clip_for
 from genelab.families.tracking.dynamics import Dynamics
+from genelab.families.tracking.making import commands_of, make_clip
 from genelab.families.tracking.recipes import motions_of
 from genelab.mdp.params import Link, Links, Share
 from genelab.mdp.rotations import quat_apply, quat_conjugate, quat_multiply, quat_of_angles, quat_yaw
@@ -34,7 +36,7 @@ EVEN_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames of a clip. Suffix `_w`: world frame; links are the tracked ones."""
+    """Frames of one clip or of several, one after the other. Suffix `_w`: world frame; links are the tracked ones."""
 
     joint_pos: Tensor
     """Joint positions, m or rad. Shape: (frames, joints)."""
@@ -52,10 +54,23 @@ class Frames:
     """Velocities of the links' origins, m/s. Shape: (frames, links, 3)."""
     link_ang_vel_w: Tensor
     """Angular velocities of the links, rad/s. Shape: (frames, links, 3)."""
+    command: Tensor
+    """Velocity that the clip was made for: x and y, m/s, and turn, rad/s, in its own frame. Shape: (frames, 3)."""
+    following: Tensor
+    """Number of the next frame; of a last one, its own, int64. Shape: (frames,)."""
 
     @classmethod
-    def of(cls, clip: Clip, base: str, links: tuple[str, ...], device: torch.device) -> Self:
-        """All frames of a clip, on a device."""
+    def of(cls, clips: Sequence[Clip], base: str, links: tuple[str, ...], device: torch.device) -> Self:
+        """All frames of some clips, on a device."""
+        parts = [cls._of_one(clip, base, links, device) for clip in clips]
+        first = 0
+        for part in parts:
+            part.following.add_(first)
+            first += len(part.following)
+        return cls(**{name: torch.cat([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+    @classmethod
+    def _of_one(cls, clip: Clip, base: str, links: tuple[str, ...], device: torch.device) -> Self:
         tracked, root = [clip.info.links.index(link) for link in links], clip.info.links.index(base)
         arrays = {
             "joint_pos": clip.joint_pos,
@@ -67,6 +82,8 @@ class Frames:
             **{name: torch.tensor(array, device=device) for name, array in arrays.items()},
             base_pose_w=torch.cat([parts["link_pos_w"], parts["link_quat_w"]], dim=1),
             base_vel_w=torch.cat([parts["link_lin_vel_w"], parts["link_ang_vel_w"]], dim=1),
+            command=torch.tensor(commands_of(clip), dtype=torch.float32, device=device),
+            following=torch.tensor([*range(1, clip.frames), clip.frames - 1], device=device),
         )
 
     def at(self, frame: Tensor) -> Self:
@@ -161,9 +178,10 @@ class Lead:
 
 def motion(
     world: World,
-    clip: Path,
     anchor: Link,
     links: Links,
+    clip: Path | None = None,
+    made: tuple[str, ...] = (),
     pos_noise: HalfWidths = (0.0, 0.0, 0.0),
     rotation_noise: HalfWidths = (0.0, 0.0, 0.0),
     lin_vel_noise: HalfWidths = (0.0, 0.0, 0.0),
@@ -181,9 +199,11 @@ def motion(
 
     Args:
         world: the environment.
-        clip: the clip, of this robot and with a frame for every control step.
         anchor: link that says where the robot is; one of `links`.
         links: links that are compared with the clip.
+        clip: the clip, of this robot and with a frame for every control step.
+        made: names of clips that are made for this robot, as by `genelab motion make`, in place of a file. Episodes are
+            spread over all of them.
         pos_noise: largest distance of the base from its frame at the start of an episode of a training, along x, y
             and z, m.
         rotation_noise: the same of its orientation: roll, pitch and yaw about the axes of the world, rad.
@@ -206,9 +226,14 @@ def motion(
     if anchor not in links:
         raise InputError(f"the motion's anchor = '{anchor}': must be one of its links {list(links)}")
     noise = StartNoise(pos_noise, rotation_noise, lin_vel_noise, ang_vel_noise, joint_pos_noise)
-    found = clip_for(clip, cfg.robot, cfg.control_dt)
-    frames = Frames.of(found, cfg.robot.base, links, world.device)
-    leading = Lead(_leading(world, found), *lead, lead_steps) if max(lead) > 0.0 else None
+    if (clip is None) == (not made):
+        raise InputError(f"the motion has clip = {clip} and made = {list(made)}: must have one of both")
+    recipes, fps = motions_of(cfg.robot) if made else None, 1.0 / cfg.control_dt
+    clips = [clip_for(clip, cfg.robot, cfg.control_dt)] if clip else []
+    clips += [make_clip(name, cfg.robot, recipes, fps) for name in made if recipes]
+    frames = Frames.of(clips, cfg.robot.base, links, world.device)
+    leading = torch.cat([_leading(world, each) for each in clips]) if max(lead) > 0.0 else None
+    leading = None if leading is None else Lead(leading, *lead, lead_steps)
     return Motion(world, frames, anchor, links, noise, adaptive=adaptive, lead=leading)
 
 
@@ -253,10 +278,14 @@ class Motion(Part):
         self._names = Names((), links)
         self._anchor = self._names.link_id(anchor)
         self._columns = world.sim.names.link_columns(links, world.device)
-        self._last = len(frames.joint_pos) - 1
+        count = torch.arange(len(frames.following), device=world.device)
+        self._startable = count[frames.following != count]
+        """Frames that another follows."""
+        self._first = torch.cat([count[:1], count[1:][(frames.following == count)[:-1]]])
+        """First frames of the clips."""
         widths = [*noise.pos, *noise.rotation, *noise.lin_vel, *noise.ang_vel]
         self._widths = torch.tensor(widths + [noise.joint_pos] * frames.joint_pos.shape[1], device=world.device)
-        self._bins = int(self._last * world.cfg.control_dt / BIN_S) + 1
+        self._bins = int((len(count) - 1) * world.cfg.control_dt / BIN_S) + 1
         self._failures = {
             name: bind(f"env.terminations.{name}", term, world.cfg)
             for name, term in world.cfg.terminations.items()
@@ -275,7 +304,7 @@ class Motion(Part):
         """Draw the first frames of new episodes, and write their states."""
         purpose = self._world.purpose
         exactly = purpose.numbered and not purpose.drawn_starts
-        first = torch.zeros_like(self.memory["frame"]) if exactly else self._drawn()
+        first = self._first[self._world.episode_number % len(self._first)] if exactly else self._drawn()
         self.memory["frame"] = torch.where(mask, first, self.memory["frame"])
         frames = self._frames.at(self.memory["frame"])
         exact = StateWrite(
@@ -293,11 +322,11 @@ class Motion(Part):
         lead, world = self._lead, self._world
         gone = 1.0 if world.purpose.numbered else min(world.num_steps / max(lead.steps, 1), 1.0)
         share = lead.first + gone * (lead.last - lead.first)
-        return targets + share * lead.offsets.index_select(0, (self.memory["frame"] + 1).clamp(max=self._last))
+        return targets + share * lead.offsets.index_select(0, self._frames.following[self.memory["frame"]])
 
     def sense(self) -> None:
         """Go on by a frame. The last one stays."""
-        self.memory["frame"] = (self.memory["frame"] + 1).clamp(max=self._last)
+        self.memory["frame"] = self._frames.following[self.memory["frame"]]
 
     def view(self, state: StateView) -> MotionState:
         """What is wanted now, and what is."""
@@ -329,7 +358,7 @@ class Motion(Part):
 
     def _bin(self, frame: Tensor) -> Tensor:
         """The piece of the clip that a frame lies in, int64."""
-        return frame * self._bins // (self._last + 1)
+        return frame * self._bins // len(self._frames.following)
 
     def _drawn(self) -> Tensor:
         """First frames of episodes of a training, int64: any but the last, which no other follows.
@@ -344,7 +373,7 @@ class Motion(Part):
             sums = (weights * torch.ones(self._bins, self._bins, device=weights.device).tril()).sum(dim=1)
             chosen = (share[:, None] * sums[-1] >= sums[:-1]).sum(dim=1)
             share = (chosen + draws[:, 1]) / self._bins
-        return drawn(share, self._last)
+        return self._startable[drawn(share, len(self._startable))]
 
     def _near(self, frames: Frames) -> StateWrite:
         """A state near that of a frame for every environment."""

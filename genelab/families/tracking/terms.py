@@ -142,7 +142,14 @@ def link_ang_vel(state: StateView, width: PositiveFloat) -> Tensor:
 def clip_ended(state: StateView) -> Tensor:
     """Whether the clip is at its last frame, bool. A termination that truncates."""
     motion = state.of(MotionState)
-    return motion.frame >= len(motion.frames.joint_pos) - 1
+    return motion.wanted.following == motion.frame
+
+
+def anchor_behind(state: StateView, limit: PositiveFloat) -> Tensor:
+    """Whether the robot's anchor is further than `limit` from the clip's in the plane, m, bool."""
+    motion = state.of(MotionState)
+    away = motion.wanted.link_pos_w[:, motion.anchor, :2] - motion.link_pos_w[:, motion.anchor, :2]
+    return away.norm(dim=1) > limit
 
 
 def anchor_height_off(state: StateView, limit: PositiveFloat) -> Tensor:

@@ -92,7 +92,7 @@ def _snap(env: Environment, monkeypatch: pytest.MonkeyPatch, ahead: int = 1) -> 
     part, sim = _motion(env), env._sim
 
     def advance(steps: int, *, reset_failed: bool = False) -> Tensor:
-        at = part._frames.at((part.memory["frame"] + ahead).clamp(max=part._last))
+        at = part._frames.at((part.memory["frame"] + ahead).clamp(max=len(part._frames.following) - 1))
         write = StateWrite(at.joint_pos, at.joint_vel, base_pose_w=at.base_pose_w, base_vel_w=at.base_vel_w)
         sim.write(write, torch.ones(env.num_envs, dtype=torch.bool))
         return torch.zeros(env.num_envs, dtype=torch.bool)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.terms import TerminationCfg
+from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.families.tracking.motion import Frames, Lead, Motion, MotionState, StartNoise, motion
 from genelab.mdp.state import BaseState, Names, StateView, StateWrite
@@ -43,6 +44,8 @@ def _part(*, numbered: bool = False, adaptive: bool = False, noise: StartNoise =
         link_quat_w=pose[:, None, 3:].repeat(1, 2, 1),
         link_lin_vel_w=torch.zeros(T, 2, 3),
         link_ang_vel_w=torch.zeros(T, 2, 3),
+        command=torch.zeros(T, 3),
+        following=torch.tensor([*range(1, T), T - 1]),
     )
     written: list[tuple[StateWrite, Tensor]] = []
     cfg = empty_cfg(
@@ -190,7 +193,25 @@ def test_a_numbered_episode_counts_no_failures() -> None:
 def test_a_motion_needs_a_floating_base_and_an_anchor_that_is_tracked(tmp_path: Any) -> None:
     pole = get_task("GeneLab-Inverted-Pendulum-v1").env
     with pytest.raises(InputError, match=r"env\.robot\.model = '.*': must have a floating base"):
-        motion(world(pole, N), tmp_path / "clip", "pole", ("pole",))
+        motion(world(pole, N), "pole", ("pole",), tmp_path / "clip")
     walker = get_task("Genelab-Velocity-Flat-Unitree-Go1-v0").env
     with pytest.raises(InputError, match=r"the motion's anchor = 'trunk': must be one of its links \['FR_calf'\]"):
-        motion(world(walker, N), tmp_path / "clip", "trunk", ("FR_calf",))
+        motion(world(walker, N), "trunk", ("FR_calf",), tmp_path / "clip")
+    with pytest.raises(InputError, match=r"the motion has clip = None and made = \[\]: must have one of both"):
+        motion(world(walker, N), "trunk", ("trunk",))
+
+
+def test_several_clips_follow_each_other_and_none_goes_over_into_the_next() -> None:
+    part, around = _part()
+    one = part._frames
+    both = Frames(**{name: torch.cat([value, value]) for name, value in vars(one).items()})
+    both.following[T:] += T
+    several = Motion(around, both, "torso", ("torso", "foot"), EXACT, adaptive=False)
+    several.memory["frame"] = torch.tensor([T - 2, T - 1, T, 2 * T - 1])
+    several.sense()
+    assert several.memory["frame"].tolist() == [T - 1, T - 1, T + 1, 2 * T - 1]
+    # A training starts at any frame that another follows, an evaluation at the first of its clip.
+    firsts = {_starts(several, around, (k + 0.5) / (2 * T - 2))[0] for k in range(2 * T - 2)}
+    assert firsts == {*range(2 * T)} - {T - 1, 2 * T - 1}
+    around.purpose = Purpose(1, numbered=True)
+    assert _starts(several, around, 0.5) == [0, T, 0, T]

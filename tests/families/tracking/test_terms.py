@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from genelab.errors import InputError
-from genelab.families.tracking import terms
+from genelab.families.tracking import commands, terms
 from genelab.families.tracking.motion import Frames, MotionState
 from genelab.mdp.mirror import group_images
-from genelab.mdp.state import BaseState, Names, StateView
+from genelab.mdp.state import BaseState, Drawn, Names, StateView
 from genelab.mdp.term import bind
 from genelab.registry import get_task
 from tests.clips import G1_TRACKING
@@ -36,6 +36,8 @@ def _frames(**changes: Any) -> Frames:
         "link_quat_w": [[UPRIGHT, UPRIGHT], [LEFT, LEFT]],
         "link_lin_vel_w": [[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.6, 0.0], [0.0, 0.0, 0.0]]],
         "link_ang_vel_w": [[[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]],
+        "command": [[0.0, 0.0, 0.0], [0.5, 0.0, 0.1]],
+        "following": [1, 1],
         **changes,
     }
     return Frames(**{name: torch.tensor(value) for name, value in fields.items()})
@@ -140,6 +142,20 @@ def test_rewards_of_velocities_are_in_the_world_and_not_turned() -> None:
 
 def test_a_clip_ends_at_its_last_frame() -> None:
     assert terms.clip_ended(_state((0, 1))).tolist() == [False, True]
+
+
+def test_who_is_behind_in_the_plane_may_be_told() -> None:
+    # Its torso is 5 m away from the first frame's, the other one is in its place and 0.2 m too tall.
+    assert terms.anchor_behind(_state(), 4.9).tolist() == [True, False]
+    assert terms.anchor_behind(_state(), 5.1).tolist() == [False, False]
+
+
+def test_a_command_is_that_of_the_clips_frame() -> None:
+    state = _state((1, 0))
+    assert commands.of_the_clip(Drawn(state, torch.zeros(2, 1))).tolist() == [
+        pytest.approx([0.5, 0.0, 0.1]),
+        [0.0, 0.0, 0.0],
+    ]
 
 
 def test_heights_end_an_episode_and_ways_in_the_plane_do_not() -> None:
