@@ -258,13 +258,18 @@ class Drawn:
 class EventContext:
     """What an event may read."""
 
-    state: StateView
-    """The current state."""
+    read: StateView | Callable[[], StateView]
+    """The current state, or what reads it where an event asks for it: many only draw."""
     draw: Callable[[int], Tensor]
     """Draws of this event: dim -> (num_envs, dim) in [0, 1). The same ones whenever it is called."""
     training_step: int = 0
     """Control steps that the training has taken; 0 where episodes are numbered."""
     _asked: list[int] = field(default_factory=list[int], init=False)
+
+    @functools.cached_property
+    def state(self) -> StateView:
+        """The current state."""
+        return self.read if isinstance(self.read, StateView) else self.read()
 
     def uniform(self, dim: int) -> Tensor:
         """Draws of this event in [0, 1). Shape: (num_envs, dim).

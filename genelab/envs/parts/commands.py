@@ -53,7 +53,7 @@ class Commands(Part):
     def start(self, mask: Tensor) -> None:
         """Draw the commands of new episodes, and the times at which they change."""
         for name in self._terms:
-            drawn = self._fixed[name] if name in self._fixed else self._drawn(name, self._world.read())
+            drawn = self._fixed[name] if name in self._fixed else self._drawn(name, None)
             old = self.memory.get(f"value/{name}", drawn)
             self.memory[f"value/{name}"] = torch.where(mask[:, None], drawn, old)
         for name in self._intervals:
@@ -72,7 +72,7 @@ class Commands(Part):
             self.memory[f"timer/{name}"] = timer
         return False
 
-    def _drawn(self, name: str, state: StateView) -> Tensor:
+    def _drawn(self, name: str, state: StateView | None) -> Tensor:
         return self._terms[name](self._world.event(f"command/{name}", state))
 
     def _time(self, name: str) -> Tensor:

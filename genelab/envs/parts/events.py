@@ -22,7 +22,7 @@ class ResetEvents(Part):
     def start(self, mask: Tensor) -> None:
         """Write what the events say, each of which sees what those before it wrote."""
         for name, event in self._events.items():
-            self._world.sim.write(event(self._world.event(f"reset/{name}", self._world.read())), mask)
+            self._world.sim.write(event(self._world.event(f"reset/{name}")), mask)
 
 
 class Disturbances(Part):

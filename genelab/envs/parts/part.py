@@ -45,10 +45,10 @@ class World:
         """Device of every tensor."""
         return self.sim.device
 
-    def event(self, stream: str, state: StateView) -> EventContext:
-        """What an event may read whose draws have this stream."""
+    def event(self, stream: str, state: StateView | None = None) -> EventContext:
+        """What an event may read whose draws have this stream. `state`: the current one, if it has been read."""
         taken = 0 if self.purpose.numbered else self.num_steps
-        return EventContext(state, lambda dim: self.draw(stream, dim), taken)
+        return EventContext(state or self.read, lambda dim: self.draw(stream, dim), taken)
 
     def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Zeros. Shape: (num_envs, *shape)."""

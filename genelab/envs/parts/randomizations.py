@@ -49,7 +49,7 @@ class Randomizations(Part):
             RunError: if the simulator does not hold afterwards what was written.
         """
         for name, term in self._terms.items():
-            write: ModelWrite = term(self._world.event(f"randomization/{name}", self._world.read()))
+            write: ModelWrite = term(self._world.event(f"randomization/{name}"))
             self._world.sim.properties.write(write, mask)
             if write.encoder_bias is not None:
                 # The speed of a wheel is not biased.
