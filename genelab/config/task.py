@@ -100,9 +100,9 @@ class TaskSpec(StageCfg):
     baselines: tuple[Literal["frozen"], ...] = ()
     """What a policy is held against beside idle and random actions. `frozen`: the robot stands as it started, which
     nothing does by itself that would fall without a policy."""
-    drawn_starts: bool = False
-    """Whether a policy is evaluated a second time, in episodes that start where and as those of a training. For tasks
-    whose numbered episodes all start alike."""
+    drawn_starts: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Share of the start noise of a training with which a policy is evaluated a second time, in episodes that start
+    anywhere, as those of a training; null for no second time. For tasks whose numbered episodes all start alike."""
     protocol: ProtocolCfg = ProtocolCfg()
     """How a checkpoint is evaluated."""
     probe: ProbeCfg | None = None

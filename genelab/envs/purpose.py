@@ -38,8 +38,9 @@ class Purpose:
     """Whether the next episode follows one that ended. Otherwise the ended one goes on, whatever its state is."""
     episodes: Sequence[int] | None = None
     """Numbers of the episodes that begin first, one per environment; None for 0, 1, ..."""
-    drawn_starts: bool = False
-    """Whether numbered episodes start where and as those of a training do, of a task that starts its own otherwise."""
+    drawn_starts: float | None = None
+    """Share of the start noise of a training with which numbered episodes start anywhere, of a task whose own all start
+    alike; None for those."""
     frozen: bool = False
     """Whether the robot stands as it started, held by nothing and touching the ground with its feet: no physics."""
     camera: tuple[int, int] | None = None
@@ -70,7 +71,7 @@ class Purpose:
         *,
         episodes: Sequence[int] | None = None,
         camera: tuple[int, int] | None = None,
-        drawn_starts: bool = False,
+        drawn_starts: float | None = None,
         frozen: bool = False,
     ) -> Self:
         """Numbered episodes under a protocol: the draws of episode k depend on (protocol seed, k) alone."""

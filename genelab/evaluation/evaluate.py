@@ -66,8 +66,8 @@ def evaluate(
     random = run_episodes(env, RandomPolicy(env), protocol.episodes)
     frozen = _frozen(task, protocol, session) if "frozen" in task.baselines else None
     drawn = None
-    if task.drawn_starts:
-        again = Purpose.evaluation(task, protocol, drawn_starts=True)
+    if task.drawn_starts is not None:
+        again = Purpose.evaluation(task, protocol, drawn_starts=task.drawn_starts)
         other, mean = reloaded(task, checkpoint, again, protocol.num_envs, session, source)
         drawn = run_episodes(other, mean if std is None else SampledPolicy(other, mean, std), protocol.episodes)
     return Evaluation(trained, idle, random, frozen, drawn, wall, env.max_steps)

@@ -34,7 +34,8 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
     if measured := _measured(seeds):
         facts.append(("Measured", measured))
     if drawn := _from_drawn_starts(seeds):
-        facts.append(("From starts drawn as in training", drawn))
+        share = seeds[0].task.drawn_starts
+        facts.append((f"From starts anywhere, with {share:g} of the noise of a training", drawn))
     if levels := _levels(seeds):
         facts.append(("By level of the terrain on which an episode began", levels))
     if record.return_ceiling is not None:

@@ -57,7 +57,7 @@ def flat() -> TaskSpec:
         package="genelab_unitree",
         published_as="Genelab-Tracking-Flat-Unitree-G1-v0",
         # All numbered episodes of the published protocol are one and the same.
-        drawn_starts=True,
+        drawn_starts=0.3,
         # 5 per second where nothing is missed and no action changes.
         return_ceiling=5.0 * EVALUATION_S,
         env=_env(),

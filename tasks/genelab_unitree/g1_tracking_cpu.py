@@ -18,7 +18,7 @@ ARMS = [".*_shoulder_.*_joint", ".*_elbow_joint", ".*_wrist_.*_joint"]
 ALL = StartCfg(fresh_joints=tuple(g1.JOINTS))
 EPISODE_S = 10.0
 NOISE = ("pos_noise", "rotation_noise", "lin_vel_noise", "ang_vel_noise", "joint_pos_noise")
-FADE = 300
+FADE = 250
 """Iterations in which the policy takes over."""
 
 
@@ -36,23 +36,23 @@ def balance() -> StageCfg:
     arms_held = {pattern: 0.0 if pattern in ARMS_OF_SCALE else scale for pattern, scale in _scale().items()}
     env = _env(SimCfg(engine="mujoco", dt=0.01), decimation=2, noise=0.3, lead=[1.0, 1.0])
     return _stage(
-        env.model_copy(update={"action": JointTargetsCfg(scale=arms_held), "disturbances": {}}),
-        iterations=150,
+        env.model_copy(update={"action": JointTargetsCfg(scale=arms_held)}),
+        iterations=120,
         init_std=0.3,
         desired_kl=0.04,
     )
 
 
 def arms() -> StageCfg:
-    """The arms as well, pushed and from starts further off."""
-    env = _env(gait.SIM, decimation=gait.DECIMATION, noise=1.0, lead=[1.0, 1.0])
+    """The arms as well, from starts further off."""
+    env = _env(gait.SIM, decimation=gait.DECIMATION, noise=0.5, lead=[1.0, 1.0])
     start = ALL.model_copy(update={"locked_joints": tuple(ARMS)})
-    return _stage(env, iterations=200, init_std=0.25, desired_kl=0.02, start=start)
+    return _stage(env, iterations=120, init_std=0.2, desired_kl=0.02, start=start)
 
 
 def alone() -> StageCfg:
     """The clip leads less and less."""
-    env = _env(gait.SIM, decimation=gait.DECIMATION, noise=1.0, lead=[1.0, 0.0], lead_steps=24 * FADE)
+    env = _env(gait.SIM, decimation=gait.DECIMATION, noise=0.5, lead=[1.0, 0.0], lead_steps=24 * FADE)
     return _stage(env, iterations=FADE + 100, init_std=0.2, desired_kl=0.02, start=ALL)
 
 
@@ -73,6 +73,7 @@ def _env(sim: SimCfg, decimation: int, noise: float, **lead: Param) -> EnvCfg:
     led = motion.model_copy(update={"params": {**motion.params, **smaller, **lead}})
     return env.model_copy(
         update={
+            "disturbances": {},
             "robot": g1.robot(law="implicit_pd", left_out=g1.CAPSULES),
             "sim": sim,
             "decimation": decimation,

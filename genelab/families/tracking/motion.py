@@ -303,7 +303,7 @@ class Motion(Part):
     def start(self, mask: Tensor) -> None:
         """Draw the first frames of new episodes, and write their states."""
         purpose = self._world.purpose
-        exactly = purpose.numbered and not purpose.drawn_starts
+        exactly = purpose.numbered and purpose.drawn_starts is None
         first = self._first[self._world.episode_number % len(self._first)] if exactly else self._drawn()
         self.memory["frame"] = torch.where(mask, first, self.memory["frame"])
         frames = self._frames.at(self.memory["frame"])
@@ -378,7 +378,9 @@ class Motion(Part):
     def _near(self, frames: Frames) -> StateWrite:
         """A state near that of a frame for every environment."""
         draws = self._world.draw("motion/noise", len(self._widths))
-        away = self._widths * (2.0 * draws - 1.0)
+        drawn_starts = self._world.purpose.drawn_starts
+        share = 1.0 if drawn_starts is None else drawn_starts
+        away = share * self._widths * (2.0 * draws - 1.0)
         pos, angles, vel, joint_pos = away.split([3, 3, 6, len(self._widths) - 12], dim=1)
         turn = quat_of_angles(*angles.unbind(1))
         quat = quat_multiply(turn, frames.base_pose_w[:, 3:])
