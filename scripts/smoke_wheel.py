@@ -26,8 +26,10 @@ def main(wheel: Path) -> None:
         run("python", "-m", "pip", "install", "-q", "-c", str(CONSTRAINTS), str(wheel.resolve()))
         run("genelab", "list")
         small = ["--iterations", "2", "--num-envs", "16", "--set", "protocol.episodes=8"]
-        run("genelab", "train", TASK, "--seeds", "1", *small, "--log_dir", "sweep")
-        run("genelab", "eval", TASK, "sweep/seed_1/model_final.pt", "--episodes", "2", "--out", "eval.json")
+        # Both simulators, the one that compiles first only once.
+        run("genelab", "train", TASK, "--seeds", "1", *small, "--engine", "mujoco", "--log_dir", "sweep")
+        checkpoint = "sweep/seed_1/model_final.pt"
+        run("genelab", "eval", TASK, checkpoint, "--engine", "genesis", "--episodes", "2", "--out", "eval.json")
         run("genelab", "check", "sweep", "eval.json")
     print("the wheel works")
 
