@@ -81,12 +81,14 @@ def result_lines(record: EvalRecord) -> list[str]:
         "return": (record.metrics, record.episodes),
         **{name: (each.metrics, each.episodes) for name, each in record.baselines.by_name.items()},
     }
-    if record.drawn_starts is not None:
-        results["from drawn starts"] = record.drawn_starts.metrics, record.drawn_starts.episodes
     lines = [
         f"{name:<7} {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
         for name, (metrics, _) in results.items()
     ]
+    if (drawn := record.drawn_starts) is not None:
+        reached = _rate([end != "terminated" for end in drawn.episodes.end])
+        measured = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in drawn.metrics.measures.items())
+        lines.append(f"anywhere {drawn.metrics.return_mean:.3f}, {reached} reach the end; {measured}")
     for name, (_, episodes) in results.items():
         if episodes.success is not None:
             at_end = episodes.success_at_end

@@ -80,7 +80,8 @@ class Purpose:
             numbered=True,
             max_steps=task.env.control_steps(protocol.max_episode_s),
             observation_noise=protocol.observation_noise,
-            disturbances=protocol.disturbances,
+            # A push would never fade.
+            disturbances=protocol.disturbances and not frozen,
             measures=True,
             episodes=episodes,
             camera=camera,

@@ -12,7 +12,7 @@ from genelab.config.snapshot import canonical_json
 from genelab.records import names
 from genelab.records.build_entry import changes, protocol_changes
 from genelab.records.check import CheckedEntry
-from genelab.records.derived import ERROR, LevelResult, by_level, metrics_of, share_of_the_way
+from genelab.records.derived import WAYS, LevelResult, by_level, metrics_of, share_of_the_way
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import Episodes
 from genelab.records.run import CollectedDemos
@@ -218,7 +218,7 @@ def _from_drawn_starts(seeds: Sequence[SeedFiles]) -> str:
     parts += [
         f"{name.replace('_', ' ')} {single([m.measures[name] for m in metrics])} {units[name].unit}"
         for name in metrics[0].measures
-        if name.endswith(ERROR)
+        if name not in WAYS
     ]
     return cell("; ".join(parts))
 

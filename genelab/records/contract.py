@@ -153,13 +153,15 @@ def robot_of(env: EnvCfg) -> Robot:
     """What moves, and what it stands on: the config's numbers, and MuJoCo's reading of the model file."""
     cfg, model = env.robot, load_model(env.robot.model, env.robot.model_sha256)
     dofs = {joint: model.joint(joint).dofadr[0] for joint in cfg.joints}
-    touching = (model.geom_contype | model.geom_conaffinity) != 0
+    kept = [model.geom(geom).name not in cfg.geoms_left_out for geom in range(model.ngeom)]
+    touching = kept & ((model.geom_contype | model.geom_conaffinity) != 0)
     frictions = {
         link: model.geom_friction[touching & (model.geom_bodyid == model.body(link).id), 0] for link in cfg.links
     }
     return Robot(
         model=cfg.model,
         model_sha256=cfg.model_sha256,
+        left_out=cfg.geoms_left_out,
         pos=cfg.pos,
         default_pos={joint: cfg.default_of(joint) for joint in cfg.joints},
         passive={

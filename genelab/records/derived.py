@@ -27,7 +27,7 @@ WAYS = ("speed_along_command", "commanded_speed")
 def share_of_the_way(episodes: Episodes) -> float | None:
     """Distance made in the direction of the command over the distance commanded, over the steps of all episodes.
 
-    None where either is not measured, or no distance was commanded.
+    None where either is not measured, or hardly any distance was commanded.
     """
     return _share(episodes.length, *(episodes.measures[name] for name in WAYS if name in episodes.measures))
 
@@ -36,7 +36,11 @@ def _share(lengths: Sequence[int], *speeds: Sequence[float]) -> float | None:
     if len(speeds) != len(WAYS):
         return None
     way, asked = (sum(speed * steps for speed, steps in zip(each, lengths, strict=True)) for each in speeds)
-    return way / asked if asked > 0.0 else None
+    return way / asked if asked > STANDING * sum(lengths) else None
+
+
+STANDING = 0.01
+"""Mean commanded speed up to which there is no way to share, m/s: of a clip in its place, it is that of the sway."""
 
 
 ERROR = "_error"

@@ -164,6 +164,8 @@ class Robot(Record):
     """MJCF file, `package:path`."""
     model_sha256: Sha256
     """Its digest. Bodies, masses, ranges and the geometry of contacts stand in it."""
+    left_out: tuple[str, ...] = ()
+    """Geoms of the file that the robot is without."""
     pos: Vector
     """Added to the base position in the file at the start of an episode, m."""
     default_pos: dict[str, float]

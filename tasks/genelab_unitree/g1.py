@@ -34,6 +34,7 @@ from genelab_unitree import common
 from genelab_unitree.robots import g1
 from genelab_unitree.robots.g1 import FEET, FOOT_LINKS, JOINTS, robot
 
+FAMILY = "genelab.families.velocity"
 TORSO = "torso_link"
 IMU = [0.04525, 0.0, -0.08339]
 """Place of the IMU in the pelvis, m."""
@@ -168,9 +169,6 @@ def rough() -> TaskSpec:
             ),
         }
     )
-
-
-FAMILY = "genelab.families.velocity"
 
 
 def commands() -> dict[str, CommandCfg]:

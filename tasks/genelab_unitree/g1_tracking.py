@@ -113,8 +113,8 @@ def _env() -> EnvCfg:
             # The names by which records tell the share of the way.
             "commanded_speed": MeasureCfg(func=f"{TERMS}:wanted_speed", unit="m/s"),
             "speed_along_command": MeasureCfg(func=f"{TERMS}:speed_along_clip", unit="m/s"),
-            "link_pos_error": MeasureCfg(func=f"{TERMS}:link_pos_error", unit="m"),
-            "anchor_pos_error": MeasureCfg(func=f"{TERMS}:anchor_pos_error", unit="m"),
+            "link_distance": MeasureCfg(func=f"{TERMS}:link_distance", unit="m"),
+            "anchor_distance": MeasureCfg(func=f"{TERMS}:anchor_distance", unit="m"),
         },
     )
 
@@ -137,9 +137,6 @@ def _motion() -> PartCfg:
             "ang_vel_noise": [0.52, 0.52, 0.78],
             "joint_pos_noise": 0.1,
             "adaptive": False,
-            # Actions are about the default pose, as published.
-            "lead": [0.0, 0.0],
-            "lead_steps": 0,
         },
     )
 

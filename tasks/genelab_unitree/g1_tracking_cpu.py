@@ -8,6 +8,7 @@ only keeps the balance; then it takes over bit by bit, until it does all by itse
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.base import Param
 from genelab.config.env import EnvCfg
+from genelab.config.names import matching
 from genelab.config.scene import SimCfg
 from genelab.config.stage import StageCfg, StartCfg, TrainCfg
 from genelab.config.task import TaskSpec
@@ -33,10 +34,12 @@ def flat() -> TaskSpec:
 
 def balance() -> StageCfg:
     """Keep the balance with legs and waist, while the clip leads all joints."""
-    arms_held = {pattern: 0.0 if pattern in ARMS_OF_SCALE else scale for pattern, scale in _scale().items()}
+    joints = g1.robot().joints
+    held = matching(ARMS, joints, "joint")
+    scale = {joint: 0.0 if joint in held else size for joint, size in g1.action().scales(joints).items()}
     env = _env(SimCfg(engine="mujoco", dt=0.01), decimation=2, noise=0.3, lead=[1.0, 1.0])
     return _stage(
-        env.model_copy(update={"action": JointTargetsCfg(scale=arms_held)}),
+        env.model_copy(update={"action": JointTargetsCfg(scale=scale)}),
         iterations=120,
         init_std=0.3,
         desired_kl=0.04,
@@ -87,13 +90,3 @@ def _times(share: float, width: Param) -> Param:
         return [share * float(each) for each in width if isinstance(each, int | float)]
     assert isinstance(width, int | float)
     return share * width
-
-
-def _scale() -> dict[str, float]:
-    scale = g1.action().scale
-    assert isinstance(scale, dict)
-    return scale
-
-
-ARMS_OF_SCALE = [p for p in _scale() if p.startswith(".*_") and p.split("_")[1] in ("shoulder", "elbow", "wrist")]
-"""Patterns of the action's scale that are about the arms."""

@@ -7,6 +7,7 @@ import torch
 
 from genelab.config.env import EnvCfg
 from genelab.envs.parts.commands import Commands
+from genelab.envs.purpose import Purpose
 from genelab.mdp.state import BaseState, Names
 from genelab.mdp.term import bind
 from genelab.registry import get_task
@@ -66,3 +67,15 @@ def test_a_command_follows_the_state_in_every_step() -> None:
     assert shown(-math.pi / 2 + 0.4) == pytest.approx([-0.5, -0.5, -0.2])
     # What reads the command sees three columns.
     assert bind("t", env.observations["policy"].terms["command"], env).columns() == ("x", "y", "turn")
+
+
+def test_a_fixed_command_takes_the_place_of_one_that_follows() -> None:
+    env = get_task("Genelab-Velocity-Flat-Unitree-G1-v0").env
+    env = EnvCfg(**{**env.model_dump(), "commands": g1.heading_commands()})
+    around = world(env, 2)
+    fixed = torch.tensor([[0.5, 0.0, 0.0], [0.0, 0.0, 0.3]])
+    around.purpose = Purpose(1, numbered=True, commands={"velocity": fixed})
+    commands = Commands(around)
+    commands.start(torch.tensor([True, True]))
+    state = state_view(Names(env.robot.joints, env.robot.links), 2, commands=commands.drawn)
+    assert torch.equal(commands.shown(state).commands["velocity"], fixed)

@@ -10,7 +10,8 @@ from genelab.cli.eval import level_lines
 from genelab.publish.render import compose
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
-from genelab.records.derived import by_level, no_better_than, unproven
+from genelab.records.check.episodes import check_eval
+from genelab.records.derived import baseline_of, by_level, no_better_than, unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from genelab.sweep.live import describe_evaluation
@@ -129,3 +130,42 @@ def test_cases_in_another_order_are_found(tmp_path: Path) -> None:
     edit(sweep / "seed_1" / "probe.json", lambda record: record["cases"].reverse())
     [finding] = check_path(sweep).findings
     assert "cases are not those of the probe, in its order" in str(finding)
+
+
+def _held_against_standing(record: EvalRecord, error: float) -> EvalRecord:
+    """The record of a robot that falls without a policy, and stands with this error."""
+    standing = episodes_of([5.0, 5.0], None, dict.fromkeys(WALKING, 0.0) | {"lin_vel_error": error, "turn_error": 0.9})
+    baselines = record.baselines.model_copy(update={"frozen": baseline_of(standing)})
+    return record.model_copy(update={"baselines": baselines})
+
+
+def test_who_is_no_better_than_a_robot_that_stands_is_told(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path / "sweep", task=make_walker(), measures=WALKING)
+    record = read_record(sweep / "seed_1" / "eval.json", EvalRecord)
+    worse = "lin_vel_error not clearly below that of standing still"
+    assert worse not in unproven(_held_against_standing(record, 0.9))
+    assert worse in unproven(_held_against_standing(record, 0.2))
+    assert list(_held_against_standing(record, 0.2).baselines.by_name) == ["idle", "random", "frozen"]
+
+
+def test_a_baseline_that_a_task_wants_and_a_record_lacks_is_found(tmp_path: Path) -> None:
+    task = make_walker().model_copy(update={"baselines": ("frozen",), "drawn_starts": 0.3})
+    sweep = make_sweep(tmp_path / "sweep", task=task, measures=WALKING)
+    told = [str(finding) for finding in check_path(sweep).findings]
+    assert any("baselines: ['idle', 'random']" in problem for problem in told)
+    assert any("drawn_starts: False" in problem for problem in told)
+
+
+@pytest.mark.parametrize("where", ["baselines.frozen", "drawn_starts"])
+def test_a_changed_aggregate_of_the_other_episodes_is_found(tmp_path: Path, where: str) -> None:
+    sweep = make_sweep(tmp_path / "sweep", task=make_walker(), measures=WALKING)
+    record = read_record(sweep / "seed_1" / "eval.json", EvalRecord)
+    other = baseline_of(episodes_of([5.0, 7.0], None, dict.fromkeys(WALKING, 0.5)))
+    other = other.model_copy(update={"metrics": other.metrics.model_copy(update={"return_mean": 6.5})})
+    changed = (
+        record.model_copy(update={"drawn_starts": other})
+        if where == "drawn_starts"
+        else record.model_copy(update={"baselines": record.baselines.model_copy(update={"frozen": other})})
+    )
+    assert any(problem.startswith(f"{where}.metrics.return_mean") for problem in check_eval(changed))
+    assert not any(problem.startswith(where) for problem in check_eval(record))

@@ -34,8 +34,9 @@ class Commands(Part):
     def begin(self) -> None:
         """Forget all commands. Until they are drawn they are 0, of those whose terms say how wide they are."""
         self.memory.clear()
-        widths = {name: len(term.columns() or ()) for name, term in self._terms.items()}
+        widths = {name: len(term.columns() or ()) for name, term in self._terms.items() if name not in self._fixed}
         self.memory |= {f"value/{name}": self._world.zeros(width) for name, width in widths.items() if width}
+        self.memory |= {f"value/{name}": torch.zeros_like(command) for name, command in self._fixed.items()}
         self.memory |= {f"timer/{name}": self._world.zeros(dtype=torch.int64) for name in self._intervals}
 
     @property

@@ -201,7 +201,7 @@ class Dynamics:
     def torques(self) -> Array:
         """Torques of the joints that hold the motion, with the ground's `contacts` at the feet.
 
-        A controller that adds torque / kp to its position targets is not left behind by them.
+        A controller of the law kp (target - q) - kv qdot exerts them where its targets are q + (torque + kv qdot) / kp.
 
         Returns:
             N m, in the order of the model. Shape: (frames, joints).

@@ -177,6 +177,10 @@ class _Reader:
         if not fit or not len(joints):
             shapes = ", ".join(f"{key} {value.shape}" for key, value in found.items())
             raise FileError(self._path, f"shapes do not fit each other: {shapes}")
+        for key, value in found.items():
+            if (wrong := np.argwhere(~np.isfinite(value))).size:
+                place = ", ".join(str(index + 1) for index in wrong[0])
+                raise FileError(self._path, f"'{key}' at {place} (frame first, from 1): must be finite")
         fps = self._fps(float(np.ravel(arrays["fps"])[0]) if "fps" in arrays else None)
         if len(named) == 2:
             return self._by_name(fps, joints, pos, rot, texts["joint_names"], texts["body_names"])

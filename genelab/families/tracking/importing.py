@@ -91,7 +91,7 @@ def import_clip(path: Path, robot: RobotCfg, motions: Motions, fps: float, asked
         input_sha256=sha256_file(path),
         options={
             **found.notes,
-            "fps": given_fps,
+            "input_fps": given_fps,
             "range": [*asked.frames] if asked.frames else None,
             "lift_m": lift,
         },

@@ -105,10 +105,9 @@ def commands_of(clip: Clip) -> Array:
     commands = np.zeros((clip.frames, 3))
     if told.get("made") == WalkCfg.__name__:
         recipe = WalkCfg.model_validate({name: value for name, value in told.items() if name != "made"})
-        rest = round(REST_S * clip.info.fps)
-        # The last step only brings the feet together.
-        stop = clip.frames - rest - round(recipe.stride / 2.0 * clip.info.fps)
-        commands[rest:stop] = recipe.forward, recipe.left, recipe.turn
+        rest, steps, shift = _beat(recipe, clip.info.fps)
+        # The first leans over to one foot, and the last only brings the feet together.
+        commands[rest : rest + (steps - 1) * shift] = recipe.forward, recipe.left, recipe.turn
     return commands
 
 
@@ -207,9 +206,9 @@ def _stand(recipe: StandCfg, robot: RobotCfg, feet: FeetCfg, stance: Stance, fps
 
 def _walk(recipe: WalkCfg, robot: RobotCfg, feet: FeetCfg, stance: Stance, fps: float) -> Plan:
     """Steps of whole frames: a foot swings while the weight rests on the other, then the weight moves over."""
-    step_s = recipe.stride / 2.0
-    swing, both = (max(round(part * step_s * fps), 1) for part in (1.0 - recipe.double, recipe.double))
-    steps, rest, shift = max(round(recipe.seconds / step_s), 2), round(REST_S * fps), swing + both
+    rest, steps, shift = _beat(recipe, fps)
+    swing = _swing(recipe, fps)
+    both = shift - swing
     # A robot that goes or turns to the right begins with the right foot, so that the feet do not cross.
     first = int(recipe.left < 0.0 or (recipe.left == 0.0 and recipe.turn < 0.0))
     side, middle = np.array([stance.spread * 1j, -stance.spread * 1j]), complex(feet.middle)
@@ -240,6 +239,18 @@ def _walk(recipe: WalkCfg, robot: RobotCfg, feet: FeetCfg, stance: Stance, fps: 
     time = np.arange(count) / fps
     down = recipe.lower * _smooth(time / REST_S) * _smooth((time[-1] - time) / REST_S)
     return Plan(fps, feet_pos, yaw, np.column_stack([zmp.real, zmp.imag]), stance.height - down, heading, joints)
+
+
+def _beat(recipe: WalkCfg, fps: float) -> tuple[int, int, int]:
+    """Frames of the rest, steps, and frames of a step."""
+    step_s = recipe.stride / 2.0
+    shift = _swing(recipe, fps) + max(round(recipe.double * step_s * fps), 1)
+    return round(REST_S * fps), max(round(recipe.seconds / step_s), 2), shift
+
+
+def _swing(recipe: WalkCfg, fps: float) -> int:
+    """Frames in which a foot is in the air."""
+    return max(round((1.0 - recipe.double) * recipe.stride / 2.0 * fps), 1)
 
 
 class _Tracks:

@@ -14,9 +14,9 @@ from torch import Tensor
 from genelab.envs.parts.part import Part, World
 from genelab.envs.parts.places import drawn
 from genelab.errors import InputError
-from genelab.families.tracking import kinematics
 from genelab.families.tracking.clip import Clip, clip_for
 from genelab.families.tracking.dynamics import Dynamics
+from genelab.families.tracking.kinematics import motion_of
 from genelab.families.tracking.making import commands_of, make_clip
 from genelab.families.tracking.recipes import motions_of
 from genelab.mdp.params import Link, Links, Share
@@ -31,7 +31,7 @@ BIN_S = 1.0
 SMOOTHING = 0.001
 """Share of a control step in the smoothed count."""
 EVEN_SHARE = 0.1
-"""Added to the smoothed counts, over all pieces: how often what never fails is visited all the same."""
+"""Share of the starts that is even over the clip, whatever fails."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def motion(
         ang_vel_noise: the same of its angular velocity, rad/s.
         joint_pos_noise: the same of every joint, m or rad.
         adaptive: whether a training starts more often in those seconds of the clip in which episodes are terminated,
-            after the sampler of mjlab: in proportion to the smoothed number of failures in them plus an even share.
+            after the sampler of mjlab: in proportion to the smoothed failures in them, but for a share of even starts.
         lead: share of the way from the default pose to the clip's next frame, and of the torques that hold it, that
             the targets of the joints go by themselves; what the policy does is added. At the start of a training, and
             at the end of `lead_steps`; an evaluation has the second.
@@ -232,28 +232,26 @@ def motion(
     clips = [clip_for(clip, cfg.robot, cfg.control_dt)] if clip else []
     clips += [make_clip(name, cfg.robot, recipes, fps) for name in made if recipes]
     frames = Frames.of(clips, cfg.robot.base, links, world.device)
+    lengths = [each.frames for each in clips]
     leading = torch.cat([_leading(world, each) for each in clips]) if max(lead) > 0.0 else None
     leading = None if leading is None else Lead(leading, *lead, lead_steps)
-    return Motion(world, frames, anchor, links, noise, adaptive=adaptive, lead=leading)
+    return Motion(world, frames, anchor, links, noise, adaptive=adaptive, lead=leading, lengths=lengths)
 
 
 def _leading(world: World, clip: Clip) -> Tensor:
-    """What the targets of the driven joints need beside the default pose to hold each frame: the pose, and torque / kp.
+    """What targets of the driven joints need beside the default pose to hold each frame in its motion.
+
+    By the law kp (target - q) - kv qdot these are the frame and (torque + kv qdot) / kp.
 
     Shape: (frames, driven).
     """
     robot = world.cfg.robot
-    root = clip.info.links.index(robot.base or "")
-    motion = kinematics.Motion(
-        clip.info.fps,
-        clip.link_pos_w[:, root].astype(np.float64),
-        clip.link_quat_w[:, root].astype(np.float64),
-        clip.joint_pos.astype(np.float64),
-    )
-    torques = Dynamics(robot, motions_of(robot).feet, motion).torques()
-    kp = np.array([robot.actuator_of(joint).kp for joint in robot.joints])
+    torques = Dynamics(robot, motions_of(robot).feet, motion_of(clip)).torques()
+    groups = [robot.actuator_of(joint) for joint in robot.joints]
+    kp, kv = (np.array([getattr(group, gain) for group in groups]) for gain in ("kp", "kv"))
     default = np.array([robot.default_of(joint) for joint in robot.joints])
-    away = clip.joint_pos - default + torques / kp
+    # The motors damp the motion itself, too.
+    away = clip.joint_pos - default + (torques + kv * clip.joint_vel) / kp
     driven = world.sim.names.joint_ids(world.cfg.driven)
     return torch.tensor(away[:, driven], dtype=torch.float32, device=world.device)
 
@@ -271,21 +269,23 @@ class Motion(Part):
         *,
         adaptive: bool,
         lead: Lead | None = None,
+        lengths: Sequence[int] = (),
     ) -> None:
+        """Forget everything. `lengths`: frames of each clip, if there are several."""
         super().__init__()
         self._lead = lead
         self._world, self._frames, self._noise = world, frames, noise
         self._names = Names((), links)
         self._anchor = self._names.link_id(anchor)
         self._columns = world.sim.names.link_columns(links, world.device)
-        count = torch.arange(len(frames.following), device=world.device)
-        self._startable = count[frames.following != count]
-        """Frames that another follows."""
-        self._first = torch.cat([count[:1], count[1:][(frames.following == count)[:-1]]])
-        """First frames of the clips."""
+        count = len(frames.following)
+        lengths = lengths or [count]
+        firsts = [sum(lengths[:clip]) for clip in range(len(lengths))]
+        another = [first + frame for first, length in zip(firsts, lengths, strict=True) for frame in range(length - 1)]
+        self._startable, self._first = (torch.tensor(each, device=world.device) for each in (another, firsts))
         widths = [*noise.pos, *noise.rotation, *noise.lin_vel, *noise.ang_vel]
         self._widths = torch.tensor(widths + [noise.joint_pos] * frames.joint_pos.shape[1], device=world.device)
-        self._bins = int((len(count) - 1) * world.cfg.control_dt / BIN_S) + 1
+        self._bins = int((count - 1) * world.cfg.control_dt / BIN_S) + 1
         self._failures = {
             name: bind(f"env.terminations.{name}", term, world.cfg)
             for name, term in world.cfg.terminations.items()
@@ -297,7 +297,7 @@ class Motion(Part):
         """Every environment is at the first frame, and no episode has failed."""
         self.memory["frame"] = self._world.zeros(dtype=torch.int64)
         if self._failures:
-            # One number for every second of the clip, whatever the number of environments.
+            # Of every second of the clip.
             self.memory["failures"] = torch.zeros(self._bins, device=self._world.device)
 
     def start(self, mask: Tensor) -> None:
@@ -354,7 +354,8 @@ class Motion(Part):
             failed = failed | term(state)
         bins = torch.arange(self._bins, device=self._world.device)
         found = (self._bin(self.memory["frame"])[:, None] == bins) & failed[:, None]
-        self.memory["failures"] = (1.0 - SMOOTHING) * self.memory["failures"] + SMOOTHING * found.sum(dim=0)
+        share = found.to(torch.float32).mean(dim=0)
+        self.memory["failures"] = (1.0 - SMOOTHING) * self.memory["failures"] + SMOOTHING * share
 
     def _bin(self, frame: Tensor) -> Tensor:
         """The piece of the clip that a frame lies in, int64."""
@@ -368,7 +369,10 @@ class Motion(Part):
         draws = self._world.draw("motion/frame", 2)
         share = draws[:, 0]
         if self._failures:
-            weights = self.memory["failures"] + EVEN_SHARE / self._bins
+            failures, even = self.memory["failures"], torch.full_like(self.memory["failures"], 1.0 / self._bins)
+            total = failures.sum()
+            failing = torch.where(total > 0.0, failures / total.clamp(min=1e-12), even)
+            weights = (1.0 - EVEN_SHARE) * failing + EVEN_SHARE * even
             # Sums of the first so many, by a product: on a GPU cumsum has no deterministic implementation.
             sums = (weights * torch.ones(self._bins, self._bins, device=weights.device).tril()).sum(dim=1)
             chosen = (share[:, None] * sums[-1] >= sums[:-1]).sum(dim=1)

@@ -105,7 +105,7 @@ def link_rotations(state: StateView, links: Links, frame: Link) -> Tensor:
 
 def anchor_pos(state: StateView, width: PositiveFloat) -> Tensor:
     """exp(-d^2 / width^2), d the distance of the robot's anchor from the clip's in the world; `width` in m."""
-    return torch.exp(-anchor_pos_error(state).square() / width**2)
+    return torch.exp(-anchor_distance(state).square() / width**2)
 
 
 def anchor_rotation(state: StateView, width: PositiveFloat) -> Tensor:
@@ -175,13 +175,13 @@ def link_height_off(state: StateView, links: Links, limit: PositiveFloat) -> Ten
     return (off.abs() > limit).any(dim=1)
 
 
-def link_pos_error(state: StateView) -> Tensor:
+def link_distance(state: StateView) -> Tensor:
     """Mean distance of the tracked links from the aligned clip, m."""
     motion = state.of(MotionState)
     return (motion.aligned_pos_w - motion.link_pos_w).norm(dim=2).mean(dim=1)
 
 
-def anchor_pos_error(state: StateView) -> Tensor:
+def anchor_distance(state: StateView) -> Tensor:
     """Distance of the robot's anchor from the clip's in the world, m."""
     motion = state.of(MotionState)
     return (motion.wanted.link_pos_w[:, motion.anchor] - motion.link_pos_w[:, motion.anchor]).norm(dim=1)

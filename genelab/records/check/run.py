@@ -152,6 +152,8 @@ def _check_against_snapshot(record: EvalRecord, task: TaskSpec) -> Iterator[str]
         "run.variant": (record.run.variant, task.variant),
         "run.trainer": (record.run.trainer, task.agent.trainer),
         "return_ceiling": (record.return_ceiling, task.return_ceiling),
+        "baselines": (sorted(record.baselines.by_name), sorted(["idle", "random", *task.baselines])),
+        "drawn_starts": (record.drawn_starts is not None, task.drawn_starts is not None),
     }
     return mismatches(pairs, "the snapshot")
 

@@ -203,6 +203,7 @@ class Simulation(SceneFacts):
         self._batch.reset(np.flatnonzero(where), stage=mj.mjtStage.mjSTAGE_NONE)
         self._warnings[where] = self._warned()[where]
         self._contact_force_w[where] = 0.0
+        self._self_contact_force[where] = 0.0
         self._targets = self._targets.masked_fill(mask[:, None], 0.0)
         self._forces = self._forces.masked_fill(mask[:, None], 0.0)
         self._stale |= where
@@ -234,6 +235,7 @@ class Simulation(SceneFacts):
         return {
             "rows": torch.from_numpy(self._batch.state.copy()),
             "contact_force_w": torch.from_numpy(self._contact_force_w.copy()),
+            "self_contact_force": torch.from_numpy(self._self_contact_force.copy()),
             "targets": self._targets.clone(),
             "forces": self._forces.clone(),
         }
@@ -248,6 +250,7 @@ class Simulation(SceneFacts):
         self._batch.reset(stage=mj.mjtStage.mjSTAGE_NONE)
         self._batch.state[:] = tensors["rows"].numpy()
         self._contact_force_w[:] = tensors["contact_force_w"].numpy()
+        self._self_contact_force[:] = tensors["self_contact_force"].numpy()
         self._forces = tensors["forces"].clone()
         self._targets = tensors["targets"].clone()
         self._warnings = self._warned()

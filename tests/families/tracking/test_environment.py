@@ -16,6 +16,8 @@ from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.families.tracking.clip import Clip
+from genelab.families.tracking.dynamics import Dynamics
+from genelab.families.tracking.kinematics import motion_of
 from genelab.families.tracking.making import make_clip
 from genelab.families.tracking.motion import Motion, MotionState
 from genelab.mdp.mirror import Mirror, group_images
@@ -116,7 +118,7 @@ def test_who_is_at_every_frame_in_time_earns_the_ceiling_and_is_cut_short_by_the
             assert env.state().of(MotionState).frame.tolist() == [k]
     assert step.finished.length.tolist() == [LIVELY.frames - 1]
     measured = {name: float(value) for name, value in step.finished.measures.items()}
-    assert measured["link_pos_error"] == pytest.approx(0.0, abs=1e-5)
+    assert measured["link_distance"] == pytest.approx(0.0, abs=1e-5)
     assert measured["speed_along_command"] == pytest.approx(measured["commanded_speed"], rel=1e-4)
     assert measured["commanded_speed"] > 0.3
     _require_the_frame(env, LIVELY, 0)
@@ -305,6 +307,13 @@ def test_the_clip_made_for_these_tests_moves_as_its_velocities_say() -> None:
     assert np.abs(LIVELY.link_lin_vel_w).max() > 0.5
 
 
+def _led(task: TaskSpec) -> TaskSpec:
+    """The task with a motion that leads the targets all the way."""
+    part = task.env.parts["motion"]
+    led = part.model_copy(update={"params": {**part.params, "lead": [0.0, 1.0]}})
+    return task.model_copy(update={"env": task.env.model_copy(update={"parts": {"motion": led}})})
+
+
 def _steps_alone(task: TaskSpec) -> int:
     """Control steps until a robot without a policy falls out of its clip."""
     env = _env(task, 1)
@@ -317,10 +326,25 @@ def _steps_alone(task: TaskSpec) -> int:
 
 def test_a_robot_that_is_led_by_its_clip_keeps_it_for_longer(tmp_path: Path) -> None:
     squat = make_clip("squat", ROBOT, motions(ROBOT), 50.0)
-    led = "env.parts.motion.params.lead=[0.0, 1.0]"
-    alone, ahead = _steps_alone(_task(tmp_path, squat)), _steps_alone(_task(tmp_path, squat, led))
+    task = _task(tmp_path, squat)
+    alone, ahead = _steps_alone(task), _steps_alone(_led(task))
     # It squats after a second, and nothing leads the targets of the first.
     assert alone < 80 < ahead
+
+
+def test_the_lead_exerts_the_torques_that_hold_the_motion(tmp_path: Path) -> None:
+    walk = make_clip("slow_walk", ROBOT, motions(ROBOT), 50.0)
+    task = _led(_task(tmp_path, walk))
+    offsets = _motion(_env(task, 1))._lead
+    assert offsets is not None
+    torques = Dynamics(ROBOT, motions(ROBOT).feet, motion_of(walk)).torques()
+    groups = [ROBOT.actuator_of(joint) for joint in ROBOT.joints]
+    kp, kv = (np.array([getattr(group, gain) for group in groups]) for gain in ("kp", "kv"))
+    default = np.array([ROBOT.default_of(joint) for joint in ROBOT.joints])
+    exerted = kp * (default + offsets.offsets.numpy() - walk.joint_pos) - kv * walk.joint_vel
+    np.testing.assert_allclose(exerted, torques, atol=0.02)
+    # Without the motors' damping it would lack as much as the torques themselves.
+    assert np.abs(kv * walk.joint_vel).max() > 15.0
 
 
 def test_starts_are_drawn_where_an_evaluation_wants_them(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_csv_without_a_header(tmp_path: Path, order: str):
     path = write_csv(tmp_path / "walk.csv", rows_of(motion, order))
     found = load(path, fps=30.0)
     assert distance(found, resampled(motion, FPS)) < 2e-6
-    assert found.clip.info.options == {"format": "csv", "quat": order, "fps": 30.0, "range": None, "lift_m": 0.0}
+    assert found.clip.info.options == {"format": "csv", "quat": order, "input_fps": 30.0, "range": None, "lift_m": 0.0}
     assert (found.clip.info.name, found.clip.info.source, found.clip.info.licence) == (
         "walk",
         "not stated",

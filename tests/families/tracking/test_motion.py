@@ -172,13 +172,13 @@ def test_adaptive_starts_go_where_episodes_are_terminated() -> None:
     part.memory["frame"] = torch.tensor([10, 40, 50, 90])
     nothing_broken = torch.zeros(N, dtype=torch.bool)
     part.account(_state([0.0, 2.0, 2.0, 0.0]), nothing_broken)
-    # Two failures in the second third: 0.001 of each.
-    assert part.memory["failures"].tolist() == pytest.approx([0.0, 0.002, 0.0])
+    # Two of four fail in the second third: 0.001 of that share.
+    assert part.memory["failures"].tolist() == pytest.approx([0.0, 0.0005, 0.0])
     part.account(_state([0.0, 0.0, 0.0, 0.0]), torch.tensor([True, False, False, False]))
-    assert part.memory["failures"].tolist() == pytest.approx([0.001, 0.002 * 0.999, 0.0])
+    assert part.memory["failures"].tolist() == pytest.approx([0.00025, 0.0005 * 0.999, 0.0])
     part.memory["failures"] = torch.tensor([0.0, 0.1, 0.0])
-    # Weights 1/30, 4/30 and 1/30: the second third has the draws from 1/6 to 5/6.
-    found = [_starts(part, around, draw)[0] for draw in (0.16, 0.17, 0.83, 0.84)]
+    # A tenth is even: the second third has the draws from 1/30 to 29/30, however rare failures are.
+    found = [_starts(part, around, draw)[0] for draw in (0.033, 0.034, 0.966, 0.967)]
     assert found == [0, 33, 33, 66]
     part.begin()
     assert not part.memory["failures"].any()
@@ -206,7 +206,7 @@ def test_several_clips_follow_each_other_and_none_goes_over_into_the_next() -> N
     one = part._frames
     both = Frames(**{name: torch.cat([value, value]) for name, value in vars(one).items()})
     both.following[T:] += T
-    several = Motion(around, both, "torso", ("torso", "foot"), EXACT, adaptive=False)
+    several = Motion(around, both, "torso", ("torso", "foot"), EXACT, adaptive=False, lengths=[T, T])
     several.memory["frame"] = torch.tensor([T - 2, T - 1, T, 2 * T - 1])
     several.sense()
     assert several.memory["frame"].tolist() == [T - 1, T - 1, T + 1, 2 * T - 1]

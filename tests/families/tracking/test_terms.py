@@ -175,8 +175,8 @@ def test_tilt_is_that_of_the_anchor_and_no_matter_where_it_looks() -> None:
 
 
 def test_measures() -> None:
-    assert terms.link_pos_error(_state()).tolist() == pytest.approx([(0.1 + math.sqrt(0.05)) / 2, 0.1], rel=1e-4)
-    assert terms.anchor_pos_error(_state()).tolist() == pytest.approx([math.sqrt(25.01), 0.2], rel=1e-5)
+    assert terms.link_distance(_state()).tolist() == pytest.approx([(0.1 + math.sqrt(0.05)) / 2, 0.1], rel=1e-4)
+    assert terms.anchor_distance(_state()).tolist() == pytest.approx([math.sqrt(25.01), 0.2], rel=1e-5)
     assert terms.wanted_speed(_state()).tolist() == pytest.approx([1.0, 0.6])
     assert terms.speed_along_clip(_state()).tolist() == pytest.approx([0.4, 0.3])
     still = _state(frames=_frames(link_lin_vel_w=[[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]] * 2))
