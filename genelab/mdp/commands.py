@@ -28,8 +28,8 @@ def box_or_ground(
         air_share: share of the goals in the air.
     """
     draws = context.uniform(4)
-    middle = torch.tensor(center, device=draws.device)
-    plane = middle + half_width * (2.0 * draws[:, :2] - 1.0)
+    # By numbers, not by a tensor of them, for which a GPU would have to wait.
+    x, y = (middle + half_width * (2.0 * draws[:, k] - 1.0) for k, middle in enumerate(center))
     above = air[0] + (air[1] - air[0]) * draws[:, 3]
     height = torch.where(draws[:, 2] < air_share, above, torch.full_like(above, ground))
-    return torch.cat([plane, height[:, None]], dim=1)
+    return torch.stack([x, y, height], dim=1)

@@ -52,10 +52,10 @@ def uniform_object_position(
     The orientation is the identity: what the last episode left is no part of the next.
     """
     draws = context.uniform(3)
-    middle, half = torch.tensor(center, device=draws.device), torch.tensor(half_width, device=draws.device)
-    pos = middle + half * (2.0 * draws - 1.0)
-    upright = torch.tensor([1.0, 0.0, 0.0, 0.0], device=draws.device).expand(len(pos), 4)
-    return StateWrite(object_pose_w={object: torch.cat([pos, upright], dim=1)})
+    # By numbers, not by tensors of them, for which a GPU would have to wait.
+    pos = [m + half * (2.0 * draws[:, k] - 1.0) for k, (m, half) in enumerate(zip(center, half_width, strict=True))]
+    one, zero = torch.ones_like(pos[0]), torch.zeros_like(pos[0])
+    return StateWrite(object_pose_w={object: torch.stack([*pos, one, zero, zero, zero], dim=1)})
 
 
 def uniform_base_pose(

@@ -76,6 +76,11 @@ class Indexing(TorchFunctionMode):
             return aten.bitwise_not.default(args[0])
         if on_gpu and func is Tensor.copy_:
             return aten.copy_.default(*args)
+        if on_gpu and (func is Tensor.cpu or (func is Tensor.to and _names_the_cpu(*args[1:], **(kwargs or {})))):
+            self.wait("a copy from the device")
+            return torch.zeros(args[0].shape, dtype=args[0].dtype)
+        if func in (torch.tensor, torch.as_tensor) and self.stepping and _is_gpu((kwargs or {}).get("device")):
+            self.wait("a copy to the device")
         if func in READS:
             if on_gpu:
                 self.wait(READS[func])
@@ -122,6 +127,15 @@ class Indexing(TorchFunctionMode):
                     continue
             tensors.append(None)
         return tensor, tensors if any(each is not None for each in tensors) else []
+
+
+def _is_gpu(device: Any) -> bool:
+    return device is not None and torch.device(device).type == "cuda"
+
+
+def _names_the_cpu(*args: Any, device: Any = None, **_: Any) -> bool:
+    named = device if device is not None else next((arg for arg in args if isinstance(arg, str | torch.device)), None)
+    return named is not None and torch.device(named).type == "cpu"
 
 
 class Random(TorchDispatchMode):

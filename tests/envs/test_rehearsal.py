@@ -45,8 +45,8 @@ def test_a_step_never_waits_for_the_gpu(mode: FakeTensorMode, tmp_path: Path, na
     with mode, indexing:
         env = Environment(task.env, engine, purpose)
         observations = env.reset()
-        indexing.stepping = True
-        for _ in range(2):
+        # What is kept for the life of the process is copied in the first step.
+        for indexing.stepping in (False, True, True):
             step = env.step(torch.zeros(N, env.num_actions, device=CUDA))
     shown: dict[str, Tensor] = {**observations, **step.observations, "reward": step.reward, "ended": step.terminated}
     assert {value.device for value in shown.values()} == {CUDA}
@@ -59,8 +59,8 @@ def test_adaptive_starts_never_wait_for_the_gpu(mode: FakeTensorMode, tmp_path: 
     with mode, indexing:
         env = Environment(task.env, engine, Purpose.training(task, 1))
         env.reset()
-        indexing.stepping = True
-        env.step(torch.zeros(N, env.num_actions, device=CUDA))
+        for indexing.stepping in (False, True):
+            env.step(torch.zeros(N, env.num_actions, device=CUDA))
     assert env.state_dict()["parts/motion/failures"].device == CUDA
 
 
@@ -72,6 +72,7 @@ WAITS = {
     "trainer._iterate": "once a rollout: mean reward and action noise for the curve",
     "guard.by_environment": "once an update and tensor: what it learns from is finite",
     "ppo.update": "rsl_rl, once a mini-batch: the divergence sets the learning rate, losses are added up",
+    "normalization.update": "rsl_rl, once an update and network: how many observations are new",
     "guard.finite": "once a mini-batch: gradients and weights are finite",
     "guard.within": "once a mini-batch: the action noise can still move",
 }
@@ -96,8 +97,7 @@ def test_ppo_waits_where_it_may_and_nowhere_else(mode: FakeTensorMode, monkeypat
                 weight.grad = torch.zeros_like(weight)
 
         monkeypatch.setattr(Tensor, "backward", backward)
-        indexing.stepping = True
-        for _ in range(2):
+        for indexing.stepping in (False, True):
             row = learner.iterate()
     assert row["iteration"] == 1
     assert {weight.device for weight in weights} == {CUDA}
@@ -119,5 +119,11 @@ def test_what_would_wait_or_mix_devices_is_an_error(mode: FakeTensorMode) -> Non
             values[values[:, 0] > 0.0]
         with pytest.raises(Waits, match="copied"):
             values[:, [0, 1]]
+        for copied in (lambda: values.cpu(), lambda: values.to("cpu"), lambda: values.to(torch.device("cpu"))):
+            with pytest.raises(Waits, match="from the device"):
+                copied()
+        with pytest.raises(Waits, match="to the device"):
+            torch.tensor([1.0], device=CUDA)
+        assert values.to(torch.float64).dtype == torch.float64
         with pytest.raises(RuntimeError, match="devices"):
             values + torch.zeros(4, 3)
