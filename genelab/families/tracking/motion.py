@@ -30,6 +30,8 @@ BIN_S = 1.0
 """Length of the pieces of a clip of which adaptive starts count the failures, s, about."""
 SMOOTHING = 0.001
 """Share of a control step in the smoothed count."""
+GOLDEN = (5.0**0.5 - 1.0) / 2.0
+"""The golden section: multiples of it, without their whole parts, spread any count evenly over 0 to 1."""
 EVEN_SHARE = 0.1
 """Share of the starts that is even over the clip, whatever fails."""
 
@@ -304,7 +306,10 @@ class Motion(Part):
         """Draw the first frames of new episodes, and write their states."""
         purpose = self._world.purpose
         exactly = purpose.numbered and purpose.drawn_starts is None
-        first = self._first[self._world.episode_number % len(self._first)] if exactly else self._drawn()
+        if exactly:
+            first = self._first[self._world.episode_number % len(self._first)]
+        else:
+            first = self._spread() if purpose.numbered else self._drawn()
         self.memory["frame"] = torch.where(mask, first, self.memory["frame"])
         frames = self._frames.at(self.memory["frame"])
         exact = StateWrite(
@@ -360,6 +365,15 @@ class Motion(Part):
     def _bin(self, frame: Tensor) -> Tensor:
         """The piece of the clip that a frame lies in, int64."""
         return frame * self._bins // len(self._frames.following)
+
+    def _spread(self) -> Tensor:
+        """First frames of numbered episodes that start anywhere but in the last second, int64. Shape: (num_envs,).
+
+        Those of any count are spread evenly.
+        """
+        share = (self._world.episode_number.to(torch.float64) * GOLDEN) % 1.0
+        count = max(len(self._startable) - round(1.0 / self._world.cfg.control_dt), 1)
+        return self._startable[drawn(share, count)]
 
     def _drawn(self) -> Tensor:
         """First frames of episodes of a training, int64: any but the last, which no other follows.

@@ -1,5 +1,6 @@
 """Which frames of a clip episodes start at and how they go on, without a simulator."""
 
+import itertools
 import math
 from typing import Any
 
@@ -215,3 +216,21 @@ def test_several_clips_follow_each_other_and_none_goes_over_into_the_next() -> N
     assert firsts == {*range(2 * T)} - {T - 1, 2 * T - 1}
     around.purpose = Purpose(1, numbered=True)
     assert _starts(several, around, 0.5) == [0, T, 0, T]
+
+
+def test_numbered_starts_are_spread_evenly_and_leave_a_second() -> None:
+    part, around = _part(noise=NOISE)
+    around.purpose = Purpose(1, numbered=True, drawn_starts=0.0)
+    around.draw = by_stream(N, {OFFSET: 0.9})
+    found: list[int] = []
+    for first in range(0, 48, N):
+        around.episode_number = torch.arange(first, first + N)
+        part.start(ALL)
+        found += part.memory["frame"].tolist()
+    # Frames 0 to 49 of 101, of which 50 more follow: no two neighbours of 48 are further apart than 3.
+    gaps = [after - before for before, after in itertools.pairwise([0, *sorted(found), 49])]
+    assert min(found) == 0
+    assert max(gaps) <= 3
+    # Without noise in this purpose, whatever is drawn.
+    write, _ = around.written[-1]
+    assert torch.equal(write.joint_pos[:, 0], part.memory["frame"].float())
