@@ -51,13 +51,10 @@ def clip(robot: RobotCfg, base: NDArray[Any], joint_pos: NDArray[Any], fps: floa
         for name, row in zip(rows, (data.xpos[bodies], data.xquat[bodies], lin, ang), strict=True):
             rows[name].append(row.copy())
     arrays = {name: np.array(row, dtype=np.float32) for name, row in rows.items()}
-    info = ClipInfo(
+    info = ClipInfo.of(
+        robot,
         name="test",
         fps=fps,
-        joints=robot.joints,
-        links=robot.links,
-        model=robot.model,
-        model_sha256=robot.model_sha256,
         source="made for a test",
         licence="Apache-2.0",
         input_sha256=None,

@@ -1,4 +1,4 @@
-"""What the velocity tasks of the quadrupeds share. Numbers are those of the published GeneLab."""
+"""What the velocity tasks of the Unitree robots share. Numbers are those of the published GeneLab."""
 
 from collections.abc import Mapping
 

@@ -36,8 +36,6 @@ from genelab_unitree.robots.g1 import FEET, FOOT_LINKS, JOINTS, robot
 
 FAMILY = "genelab.families.velocity"
 TORSO = "torso_link"
-IMU = [0.04525, 0.0, -0.08339]
-"""Place of the IMU in the pelvis, m."""
 MOVING: dict[str, Param] = {"command": common.COMMAND, "threshold": 0.05, "axes": common.ALL_AXES}
 """Where a term counts only if motion is asked for."""
 LATER: list[list[float]] = [
@@ -96,7 +94,8 @@ def flat() -> TaskSpec:
         "foot_contact": common.observation("foot_contact"),
         "foot_force": common.observation("foot_force_log"),
     }
-    critic = {"base_lin_vel": common.observation("point_lin_vel", offset=IMU), **policy, **privileged}
+    imu = list(robot().points["imu_in_pelvis"].pos)
+    critic = {"base_lin_vel": common.observation("point_lin_vel", offset=imu), **policy, **privileged}
     return TaskSpec(
         id="Genelab-Velocity-Flat-Unitree-G1-v0",
         summary="Walk on two legs as commanded, forward, sideways and turning, on flat ground.",

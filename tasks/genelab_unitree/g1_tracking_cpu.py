@@ -1,6 +1,6 @@
 """Motion tracking with the Unitree G1 within the reach of two CPU cores.
 
-A G1 falls within a second and a half whatever clip its targets follow, and a small batch finds no way out of that from
+A G1 falls within two seconds whatever clip its targets follow, and a small batch finds no way out of that from
 actions about the default pose. So the targets are led by the clip first, with the torques that hold it, and the policy
 only keeps the balance; then it takes over bit by bit, until it does all by itself, as the task has it.
 """
@@ -17,7 +17,6 @@ from genelab_unitree.robots import g1
 
 ARMS = [".*_shoulder_.*_joint", ".*_elbow_joint", ".*_wrist_.*_joint"]
 ALL = StartCfg(fresh_joints=tuple(g1.JOINTS))
-EPISODE_S = 10.0
 NOISE = ("pos_noise", "rotation_noise", "lin_vel_noise", "ang_vel_noise", "joint_pos_noise")
 FADE = 250
 """Iterations in which the policy takes over."""
@@ -26,18 +25,18 @@ FADE = 250
 def flat() -> TaskSpec:
     """The task with smaller networks and fewer environments."""
     task = g1_tracking.flat()
-    stages = {"balance": balance(), "arms": arms(), "alone": alone()}
+    stages = {"balance": balance(task.env), "arms": arms(task.env), "alone": alone(task.env)}
     variant = gait.small(task, stages, ALL)
-    train = variant.train.model_copy(update={"episode_length_s": EPISODE_S})
+    train = variant.train.model_copy(update={"episode_length_s": g1_tracking.TRAINING_S})
     return variant.model_copy(update={"train": train})
 
 
-def balance() -> StageCfg:
+def balance(task: EnvCfg) -> StageCfg:
     """Keep the balance with legs and waist, while the clip leads all joints."""
     joints = g1.robot().joints
     held = matching(ARMS, joints, "joint")
     scale = {joint: 0.0 if joint in held else size for joint, size in g1.action().scales(joints).items()}
-    env = _env(SimCfg(engine="mujoco", dt=0.01), decimation=2, noise=0.3, lead=[1.0, 1.0])
+    env = _env(task, SimCfg(engine="mujoco", dt=0.01), decimation=2, noise=0.3, lead=[1.0, 1.0])
     return _stage(
         env.model_copy(update={"action": JointTargetsCfg(scale=scale)}),
         iterations=120,
@@ -46,16 +45,16 @@ def balance() -> StageCfg:
     )
 
 
-def arms() -> StageCfg:
+def arms(task: EnvCfg) -> StageCfg:
     """The arms as well, from starts further off."""
-    env = _env(gait.SIM, decimation=gait.DECIMATION, noise=0.5, lead=[1.0, 1.0])
+    env = _env(task, gait.SIM, decimation=gait.DECIMATION, noise=0.5, lead=[1.0, 1.0])
     start = ALL.model_copy(update={"locked_joints": tuple(ARMS)})
     return _stage(env, iterations=120, init_std=0.2, desired_kl=0.02, start=start)
 
 
-def alone() -> StageCfg:
+def alone(task: EnvCfg) -> StageCfg:
     """The clip leads less and less."""
-    env = _env(gait.SIM, decimation=gait.DECIMATION, noise=0.5, lead=[1.0, 0.0], lead_steps=24 * FADE)
+    env = _env(task, gait.SIM, decimation=gait.DECIMATION, noise=0.5, lead=[1.0, 0.0], lead_steps=24 * FADE)
     return _stage(env, iterations=FADE + 100, init_std=0.2, desired_kl=0.02, start=ALL)
 
 
@@ -63,24 +62,23 @@ def _stage(env: EnvCfg, iterations: int, init_std: float, desired_kl: float, sta
     return StageCfg(
         env=env,
         agent=gait.learner(init_std=init_std, desired_kl=desired_kl, use_clipped_value_loss=False),
-        train=TrainCfg(num_envs=gait.NUM_ENVS, iterations=iterations, episode_length_s=EPISODE_S),
+        train=TrainCfg(num_envs=gait.NUM_ENVS, iterations=iterations, episode_length_s=g1_tracking.TRAINING_S),
         start=start or StartCfg(),
     )
 
 
-def _env(sim: SimCfg, decimation: int, noise: float, **lead: Param) -> EnvCfg:
+def _env(task: EnvCfg, sim: SimCfg, decimation: int, noise: float, **lead: Param) -> EnvCfg:
     """The environment of a stage: quick feet and an implicit law; `noise`: share of the task's at the start."""
-    env = g1_tracking.flat().env
-    motion = env.parts["motion"]
+    motion = task.parts["motion"]
     smaller: dict[str, Param] = {name: _times(noise, motion.params[name]) for name in NOISE}
     led = motion.model_copy(update={"params": {**motion.params, **smaller, **lead}})
-    return env.model_copy(
+    return task.model_copy(
         update={
             "disturbances": {},
             "robot": g1.robot(law="implicit_pd", left_out=g1.CAPSULES),
             "sim": sim,
             "decimation": decimation,
-            "parts": {**env.parts, "motion": led},
+            "parts": {**task.parts, "motion": led},
         }
     )
 

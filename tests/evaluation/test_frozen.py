@@ -1,16 +1,20 @@
-"""The robot that stands as it started: what a task pays it, worked out by hand."""
+"""The robot that stands as it started: what a task pays it, worked out by hand; and starts anywhere."""
+
+from pathlib import Path
 
 import pytest
 import torch
 
-from genelab.config.task import ProtocolCfg
+from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.envs.make import make_env
 from genelab.envs.purpose import Purpose
 from genelab.evaluation.episodes import run_episodes
-from genelab.evaluation.evaluate import IdlePolicy
+from genelab.evaluation.evaluate import Evaluation, IdlePolicy, evaluate
 from genelab.mdp.state import BaseState
 from genelab.registry import get_task
 from genelab.sim.session import Session
+from tests.clips import standing, with_clip
+from tests.export.conftest import make_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +45,29 @@ def test_a_frozen_robot_earns_what_its_commands_say_and_moves_nowhere() -> None:
     assert torch.equal(env.state().of(BaseState).pos_w, start)
     assert episodes.measures["speed_along_command"] == (0.0,) * 5
     assert episodes.measures["lin_vel_error"] == pytest.approx(episodes.measures["commanded_speed"])
+
+
+def _evaluated(task: TaskSpec) -> Evaluation:
+    """Three short episodes of random weights."""
+    task = task.on("mujoco")
+    env = make_env(task, Purpose.evaluation(task, task.protocol), 1, SESSION)
+    checkpoint = make_checkpoint(task, torch.zeros(1, 1), layout=env.layout())
+    protocol = ProtocolCfg(episodes=3, num_envs=2, max_episode_s=0.4)
+    return evaluate(task, protocol, checkpoint, SESSION, "random weights")
+
+
+def test_an_evaluation_runs_what_the_task_is_held_against(tmp_path: Path) -> None:
+    walker = get_task("Genelab-Velocity-Flat-Unitree-G1-v0")
+    walker = walker.model_copy(update={"agent": walker.agent.model_copy(update={"normalization": "fixed"})})
+    found = _evaluated(walker)
+    assert found.drawn_starts is None
+    assert found.frozen is not None
+    assert found.frozen.measures["speed_along_command"] == (0.0,) * 3
+    tracker = with_clip(standing(walker.env.robot, 200), tmp_path)
+    tracker = tracker.model_copy(update={"agent": tracker.agent.model_copy(update={"normalization": "fixed"})})
+    found = _evaluated(tracker)
+    assert found.frozen is None
+    assert found.drawn_starts is not None
+    # The numbered episodes are one and the same, those from anywhere are not.
+    assert len(set(found.policy.return_)) == 1
+    assert len(set(found.drawn_starts.return_)) == 3

@@ -480,7 +480,13 @@ def eval_record(task: TaskSpec, run: RunRecord, episodes: Episodes, idle: Episod
         protocol=protocol_as_used(task.protocol, MAX_STEPS),
         episodes=episodes,
         metrics=metrics_of(episodes),
-        baselines=Baselines(idle=baseline_of(idle), random=baseline_of(random)),
+        baselines=Baselines(
+            idle=baseline_of(idle),
+            random=baseline_of(random),
+            # It stands as well as who does nothing.
+            frozen=baseline_of(idle) if "frozen" in task.baselines else None,
+        ),
+        drawn_starts=None if task.drawn_starts is None else baseline_of(episodes),
         above_idle=above_idle(episodes.return_, idle.return_),
         round_trip=round_trip_of(episodes.return_[:3], episodes, 0.0, ()),
         return_ceiling=task.return_ceiling,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genelab.cli.eval import level_lines
+from genelab.cli.eval import level_lines, result_lines
 from genelab.publish.render import compose
 from genelab.publish.store import add_entry, load_store
 from genelab.records.check import check_path
@@ -148,12 +148,34 @@ def test_who_is_no_better_than_a_robot_that_stands_is_told(tmp_path: Path) -> No
     assert list(_held_against_standing(record, 0.2).baselines.by_name) == ["idle", "random", "frozen"]
 
 
+HELD: dict[str, Any] = {"baselines": ("frozen",), "drawn_starts": 0.3}
+
+
 def test_a_baseline_that_a_task_wants_and_a_record_lacks_is_found(tmp_path: Path) -> None:
-    task = make_walker().model_copy(update={"baselines": ("frozen",), "drawn_starts": 0.3})
-    sweep = make_sweep(tmp_path / "sweep", task=task, measures=WALKING)
+    sweep = make_sweep(tmp_path / "sweep", task=make_walker().model_copy(update=HELD), measures=WALKING)
+    assert check_path(sweep).findings == []
+    edit(sweep / "seed_2" / "eval.json", lambda data: data["baselines"].pop("frozen"))
+    edit(sweep / "seed_3" / "eval.json", lambda data: data.pop("drawn_starts"))
     told = [str(finding) for finding in check_path(sweep).findings]
     assert any("baselines: ['idle', 'random']" in problem for problem in told)
     assert any("drawn_starts: False" in problem for problem in told)
+
+
+def test_the_page_tells_what_standing_earns_and_who_is_no_better(tmp_path: Path) -> None:
+    for name, measures in (("stands", STANDING), ("walks", WALKING)):
+        sweep = make_sweep(tmp_path / name / "sweep", task=make_walker().model_copy(update=HELD), measures=measures)
+        store = tmp_path / name / "reference"
+        add_entry(sweep, "first", store)
+        shutil.copytree(UPSTREAM, store / "upstream")
+        text = compose(store, tmp_path / name / "docs").text
+        assert "- Standing still as it started earns: " in text
+        assert "- From starts anywhere, with 0.3 of the noise of a training: return " in text
+        assert "reaching the end 1.000; share of the way " in text
+        assert ("**no better than standing still in** lin vel error" in text) == (name == "stands")
+        record = read_record(sweep / "seed_1" / "eval.json", EvalRecord)
+        lines = result_lines(record)
+        assert [line.split()[0] for line in lines] == ["return", "idle", "random", "frozen", "anywhere"]
+        assert "8/8 (67.6% to 100.0%) reach the end" in lines[-1]
 
 
 @pytest.mark.parametrize("where", ["baselines.frozen", "drawn_starts"])

@@ -61,6 +61,8 @@ def test_the_pole_falls_as_in_mujoco(build: Build, task_id: str):
 
 def test_the_g1_feels_that_it_touches_itself_and_falls_without_a_policy(build: Build) -> None:
     sim = build(G1, 2)
+    # The capsules of one foot, without the balls that the model has beside them.
+    assert sim._robot.get_link("left_ankle_roll_link").n_geoms == 7
     require_the_force_of_a_hand_on_the_thigh(sim)
     require_it_falls_within_two_seconds_under_its_gains(sim)
 

@@ -61,6 +61,12 @@ class ClipInfo(Record):
     options: dict[str, JsonValue]
     """How it was imported or made."""
 
+    @classmethod
+    def of(cls, robot: RobotCfg, **told: Any) -> Self:
+        """That of a clip of a robot. `told`: the other fields."""
+        columns = {"joints": robot.joints, "links": robot.links}
+        return cls(**columns, model=robot.model, model_sha256=robot.model_sha256, **told)
+
 
 @dataclass(frozen=True)
 class Clip:

@@ -79,13 +79,10 @@ def import_clip(path: Path, robot: RobotCfg, motions: Motions, fps: float, asked
     if asked.ground:
         lift = -float(np.median(Dynamics(robot, motions.feet, motion).sole_heights.min(1)))
         motion = Motion(fps, motion.root_pos + np.array([0.0, 0.0, lift]), motion.root_quat, motion.joint_pos)
-    info = ClipInfo(
+    info = ClipInfo.of(
+        robot,
         name=asked.name or (found.source.info.name if found.source else path.stem),
         fps=fps,
-        joints=robot.joints,
-        links=robot.links,
-        model=robot.model,
-        model_sha256=robot.model_sha256,
         source=asked.source or (found.source.info.source if found.source else NOT_STATED),
         licence=asked.licence or (found.source.info.licence if found.source else NOT_STATED),
         input_sha256=sha256_file(path),

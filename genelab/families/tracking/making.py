@@ -81,13 +81,10 @@ def make_clip(name: str, robot: RobotCfg, motions: Motions, fps: float) -> Clip:
         raise InputError(f"clip '{name}': is none of those that can be made: {', '.join(motions.clips) or 'none'}")
     recipe = motions.clips[name]
     motion = made(recipe, robot, motions.feet, fps)
-    info = ClipInfo(
+    info = ClipInfo.of(
+        robot,
         name=name,
         fps=fps,
-        joints=robot.joints,
-        links=robot.links,
-        model=robot.model,
-        model_sha256=robot.model_sha256,
         source="genelab motion make",
         licence=LICENCE,
         input_sha256=None,

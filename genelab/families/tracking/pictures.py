@@ -65,7 +65,8 @@ def _drawn(clip: Clip, frames: Sequence[int], size: tuple[int, int]) -> Iterator
     data, qpos = mj.MjData(model), motion_of(clip).qpos
     try:
         renderer = mj.Renderer(model, height=size[1], width=size[0])
-    except Exception as error:
+    except (AttributeError, RuntimeError, ImportError, mj.FatalError) as error:
+        # As the several ways to draw without a screen fail.
         raise RunError(f"nothing can be drawn on this machine: {error}; try MUJOCO_GL=osmesa") from error
     camera = mj.MjvCamera()
     camera.distance, camera.azimuth, camera.elevation = CAMERA

@@ -10,13 +10,10 @@ from tests.families.tracking.g1 import FPS, ROBOT, lively, standing
 
 
 def info(fps: float = FPS) -> ClipInfo:
-    return ClipInfo(
+    return ClipInfo.of(
+        ROBOT,
         name="test",
         fps=fps,
-        joints=ROBOT.joints,
-        links=ROBOT.links,
-        model=ROBOT.model,
-        model_sha256=ROBOT.model_sha256,
         source="a test",
         licence="Apache-2.0",
         input_sha256=None,

@@ -8,7 +8,9 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from genelab.config.agent import PpoCfg
+from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.guard import FaultError
+from genelab.learn.rsl_rl import backend
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import GuardedPPO
 from genelab.mdp.mirror import Mirror
@@ -105,3 +107,37 @@ def test_an_update_with_mirror_images_equals_that_of_rsl_rl(ppo_cfg: PpoCfg):
     # It is not the update without them.
     apart = (ours.actor.state_dict()["mlp.0.weight"] - plain.actor.state_dict()["mlp.0.weight"]).abs().max()
     assert apart > 1e-4
+
+
+def test_an_action_noise_by_state_is_learnt_within_its_bounds(ppo_cfg: PpoCfg) -> None:
+    cfg = ppo_cfg.model_copy(update={"std_by_state": (0.3, 2.0)})
+    algorithm = _with_rollout(GuardedPPO, cfg, "adaptive")
+    # At first it is the initial one in every state.
+    first = algorithm.storage.distribution_params[1]  # type: ignore[index]
+    assert first.shape == (STEPS, NUM_ENVS, 1)
+    assert torch.allclose(first, torch.full_like(first, cfg.init_std))
+    algorithm.update()
+    observations = _observations()
+    algorithm.act(observations)
+    std = algorithm.actor.output_std
+    assert len(std.unique()) > 1
+    assert 0.3 <= float(std.min()) < float(std.max()) <= 2.0
+    # On its bounds in every state it is no fault: others may still move it.
+    with torch.no_grad():
+        algorithm.actor.mlp[-2].bias[1:] = -9.0  # type: ignore[index]
+    algorithm.act(observations)
+    assert torch.allclose(algorithm.actor.output_std, torch.full_like(std, 0.3))
+    algorithm._after_step()
+
+
+def test_a_policy_with_a_noise_by_state_is_reloaded_and_deployed_by_its_mean(ppo_cfg: PpoCfg) -> None:
+    cfg = ppo_cfg.model_copy(update={"std_by_state": (0.3, 2.0)})
+    algorithm = _with_rollout(GuardedPPO, cfg, "adaptive")
+    algorithm.update()
+    actor, critic = algorithm.actor.eval(), algorithm.critic
+    checkpoint = Checkpoint("0" * 64, 1, LAYOUT, actor.state_dict(), critic.state_dict())
+    assert backend.action_std(checkpoint) is None
+    observations = _observations()
+    mean = actor(observations)
+    assert torch.equal(backend.load_actor(checkpoint, cfg, 1, "it")(observations), mean)
+    assert torch.equal(backend.deployable(actor)(observations["policy"]), mean)
