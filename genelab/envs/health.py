@@ -43,7 +43,5 @@ def broken_physics(state: StateView, failed: Tensor, tap: Tap | None) -> Tensor:
             tap(f"state/{name}", value)
         tap(f"speed above {TOO_FAST:g} m/s or rad/s", too_fast)
         tap("simulator error", failed)
-    broken = failed | too_fast
-    for value in physics.values():
-        broken = broken | ~torch.isfinite(value).flatten(1).all(dim=1)
-    return broken
+    finite = torch.isfinite(torch.cat([value.flatten(1) for value in physics.values()], dim=1)).all(dim=1)
+    return failed | too_fast | ~finite
