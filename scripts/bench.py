@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-CASES = ("cli", "step", "env", "engines", "build", "training", "sweep", "guards", "sac", "replay")
+CASES = ("cli", "evaluation", "step", "env", "engines", "build", "training", "sweep", "guards", "sac", "replay")
 
 
 def main() -> int:

@@ -1,5 +1,9 @@
 """Starts Genesis, once per process, and says how it came up."""
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,8 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
     Raises:
         RunError: if Genesis comes up on another back end or without its deterministic algorithms.
     """
-    import genesis
+    with quick_decorators():
+        import genesis
 
     gs: Any = genesis  # its back ends are added at run time
     gs.init(
@@ -37,3 +42,23 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
             name: bool(getattr(gs, name)) for name in ("use_deterministic_algorithms", "use_zerocopy", "use_ndarray")
         },
     }
+
+
+@contextmanager
+def quick_decorators() -> Iterator[None]:
+    """Halve the time of `import genesis`.
+
+    Each of its 1,400 kernel decorators asks whether it stands in a class, by the source of the frame around it. For a
+    kernel of a module that frame is Python's own import, which has no source, and `inspect` finds that out anew each
+    time by a walk through all modules. Here it is told at once. For any other frame nothing changes.
+    """
+    walk = inspect.getmodule
+
+    def getmodule(object: object, _filename: str | None = None) -> ModuleType | None:  # noqa: A002
+        return None if _filename is not None and _filename.startswith("<frozen ") else walk(object, _filename)
+
+    inspect.getmodule = getmodule
+    try:
+        yield
+    finally:
+        inspect.getmodule = walk
