@@ -75,6 +75,10 @@ class Environment:
         for group in self._groups:
             group.measure(state, self._goal_of(state))
 
+    def again(self, purpose: Purpose) -> "Environment":
+        """Another environment over this scene. See `SceneEnv.again`."""
+        return Environment(self.cfg, self._sim, purpose)
+
     @property
     def episode_number(self) -> Tensor:
         """Number of the running episode, int64. Shape: (num_envs,)."""

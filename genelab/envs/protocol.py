@@ -1,6 +1,6 @@
 """What learners, evaluation, inspection and demonstrations know of an environment."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations, Step
 from genelab.envs.terms import Tap
 from genelab.mdp.state import StateView, Vector
@@ -103,6 +104,10 @@ class SceneEnv(GoalEnv, Protocol):
 
     cfg: EnvCfg
     """Its config."""
+
+    def again(self, purpose: Purpose) -> Self:
+        """Another environment over the same scene, which costs no build. This one must not be used any more."""
+        ...
 
     def state(self) -> StateView:
         """The current state, read from the simulator."""

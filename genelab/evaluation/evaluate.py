@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.envs.make import make_env
 from genelab.envs.protocol import Env
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
@@ -64,19 +63,15 @@ def evaluate(
     wall = time.perf_counter() - begin
     idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
     random = run_episodes(env, RandomPolicy(env), protocol.episodes)
-    frozen = _frozen(task, protocol, session) if "frozen" in task.baselines else None
-    drawn = None
+    frozen = drawn = None
+    if "frozen" in task.baselines:
+        # Its commands are drawn as ever.
+        env = env.again(Purpose.evaluation(task, protocol, frozen=True))
+        frozen = run_episodes(env, IdlePolicy(env), protocol.episodes)
     if task.drawn_starts is not None:
-        again = Purpose.evaluation(task, protocol, drawn_starts=task.drawn_starts)
-        other, mean = reloaded(task, checkpoint, again, protocol.num_envs, session, source)
-        drawn = run_episodes(other, mean if std is None else SampledPolicy(other, mean, std), protocol.episodes)
+        env = env.again(Purpose.evaluation(task, protocol, drawn_starts=task.drawn_starts))
+        drawn = run_episodes(env, mean if std is None else SampledPolicy(env, mean, std), protocol.episodes)
     return Evaluation(trained, idle, random, frozen, drawn, wall, env.max_steps)
-
-
-def _frozen(task: TaskSpec, protocol: ProtocolCfg, session: Session) -> Episodes:
-    """What the task pays a robot that stands as it started, whose commands are drawn as ever."""
-    env = make_env(task, Purpose.evaluation(task, protocol, frozen=True), protocol.num_envs, session)
-    return run_episodes(env, IdlePolicy(env), protocol.episodes)
 
 
 class IdlePolicy:

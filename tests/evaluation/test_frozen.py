@@ -1,6 +1,7 @@
 """The robot that stands as it started: what a task pays it, worked out by hand; and starts anywhere."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.envs.make import make_env
 from genelab.envs.purpose import Purpose
 from genelab.evaluation.episodes import run_episodes
-from genelab.evaluation.evaluate import Evaluation, IdlePolicy, evaluate
+from genelab.evaluation.evaluate import Evaluation, IdlePolicy, RandomPolicy, evaluate
 from genelab.mdp.state import BaseState
 from genelab.registry import get_task
 from genelab.sim.session import Session
@@ -71,3 +72,19 @@ def test_an_evaluation_runs_what_the_task_is_held_against(tmp_path: Path) -> Non
     # The numbered episodes are one and the same, those from anywhere are not.
     assert len(set(found.policy.return_)) == 1
     assert len(set(found.drawn_starts.return_)) == 3
+
+
+@pytest.mark.parametrize("changed", [{"drawn_starts": 0.3}, {"frozen": True}])
+def test_an_environment_made_again_of_a_used_scene_runs_the_episodes_of_a_new_one(
+    changed: dict[str, Any], tmp_path: Path
+) -> None:
+    walker = get_task("Genelab-Velocity-Flat-Unitree-G1-v0")
+    task = (walker if "frozen" in changed else with_clip(standing(walker.env.robot, 200), tmp_path)).on("mujoco")
+    protocol = ProtocolCfg(episodes=3, num_envs=2, max_episode_s=0.4)
+    purpose = Purpose.evaluation(task, protocol, **changed)
+    used = make_env(task, Purpose.training(task, 5), 2, SESSION)
+    used.reset()
+    for _ in range(30):
+        used.step(torch.randn(2, used.num_actions))
+    env, new = used.again(purpose), make_env(task, purpose, 2, SESSION)
+    assert run_episodes(env, RandomPolicy(env), 3) == run_episodes(new, RandomPolicy(new), 3)
