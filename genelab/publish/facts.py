@@ -21,8 +21,8 @@ from genelab.records.stamps import CodeStamp, HardwareStamp
 from genelab.show.text import cell, number, seconds, single
 
 
-def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
-    """Named lines on an entry, in the order of the page."""
+def results_of(entry: CheckedEntry) -> list[tuple[str, str]]:
+    """Named lines on what the policies do, in the order of the page."""
     record, seeds = entry.record, entry.seeds
     facts = [
         ("Over seeds", _over_seeds(record)),
@@ -40,7 +40,12 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
         facts.append(("By level of the terrain on which an episode began", levels))
     if record.return_ceiling is not None:
         facts.append(("Largest possible return", number(record.return_ceiling)))
-    facts += [("Protocol", _protocol(record, seeds)), ("Reload check", _round_trip(seeds))]
+    return facts
+
+
+def provenance_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
+    """Named lines on how the entry was made, in the order of the page."""
+    record, seeds = entry.record, entry.seeds
     changed = changes(seeds[0])
     told = [f"{o.path} {canonical_json(o.old)} → {canonical_json(o.new)}" for o in changed]
     chosen = [_chosen(seeds[0], o) for o in record.overrides if o not in changed]
@@ -56,9 +61,10 @@ def facts_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
         "Guards counted": guards,
         "Training was resumed": resumed,
     }
-    facts += [(name, cell(", ".join(parts))) for name, parts in optional.items() if parts]
     return [
-        *facts,
+        ("Protocol", _protocol(record, seeds)),
+        ("Reload check", _round_trip(seeds)),
+        *((name, cell(", ".join(parts))) for name, parts in optional.items() if parts),
         ("Hardware", cell("; ".join(_machine(machine) for machine in record.machines))),
         ("Software", cell("; ".join(_versions(packages) for packages in record.packages))),
         ("Flags", cell("; ".join(dict.fromkeys(_flags(seed) for seed in seeds)))),

@@ -4,27 +4,35 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from genelab.publish.overview import overview, with_overview
 from genelab.publish.published import read_differences, read_published
 from genelab.publish.store import load_store
 from genelab.publish.view import current, task_view
 from genelab.records.check import CheckedEntry
 from genelab.runs.files import write_atomic
 from genelab.show.curves import draw, is_ours, problem
+from genelab.show.table import markdown
 from genelab.show.text import cell, number
 
 PAGE = "reference-runs.md"
 PICTURES = "curves"
+README = "README.md"
 
 
 class Rendering(NamedTuple):
-    """What the docs folder must hold."""
+    """What the docs folder, and the README beside it, must hold."""
 
     page: Path
-    """The page."""
-    text: str
-    """Its text."""
+    """The page of all entries."""
+    texts: dict[Path, str]
+    """The text of each file: the page, and a README that shows the overview."""
     pictures: dict[Path, CheckedEntry]
     """The entry that each picture shows."""
+
+    @property
+    def text(self) -> str:
+        """The text of the page."""
+        return self.texts[self.page]
 
 
 def compose(store: Path, docs: Path) -> Rendering:
@@ -50,17 +58,26 @@ def compose(store: Path, docs: Path) -> Rendering:
         loader=PackageLoader("genelab.publish"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     jinja.filters.update(cell=cell, number=number)
-    text = jinja.get_template(f"{PAGE}.j2").render(tasks=tasks, store=store.name)
-    return Rendering(page, _tidy(text), pictures)
+    jinja.globals["table"] = markdown
+    shown = [*pictures.values()]
+    text = jinja.get_template(f"{PAGE}.j2").render(
+        tasks=tasks, store=store.name, overview=overview(shown, page, page) if shown else ""
+    )
+    texts = {page: _tidy(text)}
+    readme = docs.parent / README
+    if readme.is_file() and (filled := with_overview(readme, shown, page)) is not None:
+        texts[readme] = filled
+    return Rendering(page, texts, pictures)
 
 
 def write(rendering: Rendering) -> list[Path]:
     """Write what differs and remove pictures of tasks that have no entry. Returns the paths that changed."""
     changed: list[Path] = []
     rendering.page.parent.mkdir(parents=True, exist_ok=True)
-    if _page_differs(rendering):
-        write_atomic(rendering.page, rendering.text)
-        changed.append(rendering.page)
+    for path, text in rendering.texts.items():
+        if _differs(path, text):
+            write_atomic(path, text)
+            changed.append(path)
     for path, entry in rendering.pictures.items():
         if problem(path, entry):
             path.parent.mkdir(exist_ok=True)
@@ -75,7 +92,7 @@ def write(rendering: Rendering) -> list[Path]:
 
 def differences(rendering: Rendering) -> list[str]:
     """One line on everything in the docs folder that is not as composed."""
-    found = [f"{rendering.page}: differs from the records"] if _page_differs(rendering) else []
+    found = [f"{path}: differs from the records" for path, text in rendering.texts.items() if _differs(path, text)]
     for path, entry in rendering.pictures.items():
         trouble = problem(path, entry)
         if trouble:
@@ -89,8 +106,8 @@ def _by_variant(entries: list[CheckedEntry]) -> list[tuple[str | None, list[Chec
     return [(variant, [e for e in entries if e.record.variant == variant]) for variant in variants]
 
 
-def _page_differs(rendering: Rendering) -> bool:
-    return not rendering.page.is_file() or rendering.page.read_bytes() != rendering.text.encode()
+def _differs(path: Path, text: str) -> bool:
+    return not path.is_file() or path.read_bytes() != text.encode()
 
 
 def _orphans(rendering: Rendering) -> list[Path]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genelab.publish.facts import facts_of, link
+from genelab.publish.facts import link, provenance_of, results_of
+from genelab.publish.overview import section
 from genelab.publish.published import Difference, PublishedRow
 from genelab.records.build_entry import changes
 from genelab.records.check import CheckedEntry
@@ -48,7 +49,7 @@ def task_view(
     shown = current(entries)
     rest = [entry for entry in entries if entry is not shown]
     return {
-        "task": shown.record.task,
+        "heading": section(shown),
         "variant": shown.record.variant,
         "picture": link(picture, page),
         "current": _entry_view(shown, page),
@@ -96,7 +97,8 @@ def _entry_view(entry: CheckedEntry, page: Path) -> dict[str, Any]:
         "head": head,
         "rows": rows,
         "curve_rows": curve_rows,
-        "facts": facts_of(entry, page),
+        "results": results_of(entry),
+        "provenance": provenance_of(entry, page),
         "probe_columns": [*probe.columns] if probe else [],
         "probe_rows": probe_rows(entry.seeds),
     }

@@ -1,4 +1,4 @@
-"""Tables as plain text."""
+"""Tables as plain text and as Markdown."""
 
 import io
 from collections.abc import Collection, Mapping, Sequence
@@ -26,3 +26,9 @@ def table_lines(columns: Mapping[str, Sequence[str]], left: Collection[str]) -> 
     text = io.StringIO()
     Console(file=text, width=_WIDE, color_system=None).print(table)
     return [line.rstrip() for line in text.getvalue().splitlines()]
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown. Its cells are safe for one (`genelab.show.text.cell`)."""
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from genelab.cli import run as genelab
 from genelab.config.overrides import Override
 from genelab.errors import FileError
+from genelab.publish.overview import BEGIN, END
 from genelab.publish.render import compose, differences, write
 from genelab.publish.store import add_entry
 from tests.records.factory import EPISODES, edit, make_sweep, make_task
@@ -100,7 +102,10 @@ def test_links_lead_to_files(docs: Path) -> None:
     page = (docs / "reference-runs.md").read_text()
     targets = [part.split(")")[0] for part in page.split("](")[1:]]
     assert any(target.endswith("seed_1/eval.json") for target in targets)
-    missing = [target for target in targets if not (docs / target).exists()]
+    headings = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+    anchors = {"#" + re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
+    assert anchors <= {*targets}
+    missing = [target for target in targets if target not in anchors and not (docs / target).exists()]
     assert missing == ["engines.md", "statistics.md"], "the only links to hand-written pages"
 
 
@@ -183,6 +188,22 @@ def test_store_without_entries_or_published_rows(tmp_path: Path) -> None:
     (tmp_path / "reference").mkdir()
     assert "No entry yet." in compose(tmp_path / "reference", tmp_path / "docs").text
     assert genelab(["render", "--store", str(tmp_path / "nowhere")]) == 2
+
+
+def test_a_readme_shows_the_overview_between_its_lines(docs: Path, store: Path) -> None:
+    readme = docs.parent / "README.md"
+    readme.write_text(f"# Toy\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
+    assert differences(compose(store, docs)) == [f"{readme}: differs from the records"]
+    assert write(compose(store, docs)) == [readme]
+    text = readme.read_text()
+    assert text.startswith(f"# Toy\n\n{BEGIN}\n\n| task |")
+    assert text.endswith(f"|\n\n{END}\n\nThe end.\n")
+    assert "old" not in text
+    assert "](docs/reference-runs.md#genelab-inverted-pendulum-v1)" in text
+    assert differences(compose(store, docs)) == []
+    readme.write_text(f"# Toy\n\n{BEGIN}\n")
+    with pytest.raises(FileError, match="must have both lines"):
+        compose(store, docs)
 
 
 def test_committed_page_and_pictures_are_current() -> None:
