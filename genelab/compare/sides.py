@@ -93,7 +93,10 @@ def task_of(given: str, store: Path) -> TaskSpec:
 
 
 def _path(given: str, store: Path) -> Path | None:
-    return next((path for path in (Path(given), store / given) if path.exists()), None)
+    if Path(given).exists():
+        return Path(given)
+    # Not every folder of the store: the one of a task has its name.
+    return store / given if (store / given / names.ENTRY).is_file() else None
 
 
 def _mark(path: Path) -> str:
