@@ -26,6 +26,8 @@ from genelab.records.statistics import mean, newcombe, sample_std, seed_interval
 
 RATES = ("success_rate", "success_at_end_rate")
 """Metrics that are shares of successes."""
+OF_EVERY_TASK = ("return_mean", *RATES, "fall_rate")
+"""Metrics that are no measures of the task."""
 LOWER = ("_error", "_distance", "fall_rate")
 """Endings of the names of metrics that are better when they are lower."""
 NOT_JUDGED_IN = tuple(f"env.{part}" for part in ("observations", "disturbances", "randomizations", "measures"))
@@ -167,8 +169,7 @@ def _columns(episodes: Any) -> list[tuple[Any, ...]]:
 
 def _values(metrics: Metrics) -> dict[str, float]:
     """Every metric of an evaluation by name; what is null is left out."""
-    names = ("return_mean", *RATES, "fall_rate")
-    found = {name: getattr(metrics, name) for name in names}
+    found = {name: getattr(metrics, name) for name in OF_EVERY_TASK}
     return {name: value for name, value in found.items() if value is not None} | metrics.measures
 
 
@@ -204,7 +205,7 @@ def _side_values(values: Sequence[float], idle: Sequence[float]) -> SideValues:
 
 def _metric(name: str, unit: str | None, a: SideValues, b: SideValues, share: float, *, judged: bool) -> ComparedMetric:
     margin = share * max(abs(side.mean - mean(side.idle)) for side in (a, b))
-    better = _better(name, measure=unit is not None)
+    better = _better(name)
     fields: dict[str, Any] = dict.fromkeys(("ci95", "ci_method", "verdict", "smallest_shown", "seeds_needed"))
     if judged:
         found = welch(a.values, b.values)
@@ -221,11 +222,11 @@ def _metric(name: str, unit: str | None, a: SideValues, b: SideValues, share: fl
     )
 
 
-def _better(name: str, *, measure: bool) -> Literal["higher", "lower"] | None:
+def _better(name: str) -> Literal["higher", "lower"] | None:
     if name.endswith(LOWER):
         return "lower"
     # Of any other measure nobody said which way is better.
-    return None if measure else "higher"
+    return "higher" if name in OF_EVERY_TASK else None
 
 
 def _with_newcombe(row: ComparedMetric, a: EvalRecord, b: EvalRecord) -> ComparedMetric:

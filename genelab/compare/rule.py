@@ -78,9 +78,9 @@ def seeds_needed(old: npt.ArrayLike, new: npt.ArrayLike, margin: float) -> int |
     Returns:
         At least 2; None if more than MOST_SEEDS.
     """
-    variances, n = (np.var(old, ddof=1), np.var(new, ddof=1)), np.arange(2, MOST_SEEDS + 1)
-    difference = np.full(n.shape, np.mean(new) - np.mean(old))
-    decided = verdicts(Welch(difference, _half_width(*variances, n, n)), margin) != "undecided"
+    a, b, n = np.asarray(old, dtype=np.float64), np.asarray(new, dtype=np.float64), np.arange(2, MOST_SEEDS + 1)
+    found = Welch(np.full(n.shape, b.mean() - a.mean()), _half_width(a.var(ddof=1), b.var(ddof=1), n, n))
+    decided = verdicts(found, margin) != "undecided"
     return int(n[decided.argmax()]) if decided.any() else None
 
 

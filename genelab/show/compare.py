@@ -4,7 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from genelab.config.snapshot import canonical_json
-from genelab.records.compare import ComparedMetric, ComparedSide, CompareRecord, FieldDifference, SideValues
+from genelab.records.compare import (
+    ComparedMetric,
+    ComparedSide,
+    CompareRecord,
+    EqualEpisodes,
+    FieldDifference,
+    SideValues,
+)
 from genelab.show.svg import svg
 from genelab.show.table import table_lines
 from genelab.show.text import NONE, number, single
@@ -17,8 +24,9 @@ LONGEST = 100
 def lines(record: CompareRecord) -> list[str]:
     """The whole report."""
     text = [_side("A", record.a), _side("B", record.b)]
-    if record.episodes is not None:
-        text.append(_episodes(record))
+    # Of other policies, none are.
+    if record.episodes is not None and (record.episodes.equal or len(record.b.seeds) == 1):
+        text.append(_episodes(record.episodes))
     if record.metrics:
         text += ["", *metric_lines(record.metrics)]
     for name, found in (("config", record.config), ("stamps", record.stamps)):
@@ -84,10 +92,7 @@ def _side(name: str, side: ComparedSide) -> str:
     return f"{name}  {side.given}: {side.kind} of {side.task} version {side.task_version}{variant}, {seeds}"
 
 
-def _episodes(record: CompareRecord) -> str:
-    found = record.episodes
-    if found is None:
-        return ""
+def _episodes(found: EqualEpisodes) -> str:
     told = f"{found.equal} of {found.compared} episodes equal"
     return told if found.equal == found.compared else f"{told}, returns differ by up to {found.largest_difference:.3g}"
 
