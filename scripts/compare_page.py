@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from scipy import stats
+
 from genelab.records.compare import CompareRecord
 from genelab.records.files import read_record
 from genelab.show.compare import draw, lines
@@ -28,10 +30,25 @@ def rendered(page: str) -> str:
 
     def block(found: re.Match[str]) -> str:
         kind, _, name = found[1].partition(" ")
-        text = _rates(rates, name) if kind == "rates" else "\n".join(["```text", *lines(comparison(name)), "```"])
+        texts = {"rates": lambda: _rates(rates, name), "comparison": lambda: _report(name), "episodes": _over_episodes}
+        text = texts[kind]()
         return f"<!-- rendered: {found[1]} -->\n{text}\n<!-- end -->\n"
 
     return BLOCK.sub(block, page)
+
+
+def _report(name: str) -> str:
+    return "\n".join(["```text", *lines(comparison(name)), "```"])
+
+
+def _over_episodes() -> str:
+    """What a t test over the episodes of all seeds would say of equal trainings."""
+    returns = json.loads((DATA / "compare_episodes.json").read_text())
+    a, b = ([value for seed in returns[name].values() for value in seed] for name in ("base", "fresh"))
+    test = stats.ttest_ind(b, a, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    told = f"difference {low:+.4f} to {high:+.4f} (95 %), p = {test.pvalue:.0e}"
+    return f"A t test over the {len(a)} and {len(b)} episodes, as if each were a training: {told}."
 
 
 def _rates(data: dict[str, Any], name: str) -> str:
@@ -75,8 +92,8 @@ TABLES = {
 def main() -> None:
     """Write page and pictures."""
     PAGE.write_text(rendered(PAGE.read_text()))
-    for path in sorted((DATA / "compare").glob("*.json")):
-        (DOCS / "images" / f"compare_{path.stem}.svg").write_text(draw(comparison(path.stem)))
+    for name in ("slow", "fresh"):
+        (DOCS / "images" / f"compare_{name}.svg").write_text(draw(comparison(name)))
 
 
 if __name__ == "__main__":

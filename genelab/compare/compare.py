@@ -45,31 +45,26 @@ def compare(a: Side, b: Side, cfg: CompareCfg, *, across: bool = False) -> Compa
     """
     config = _config_differences(a.task, b.task)
     other = [*_other_budget(a, b), *_other_environment(config)]
-    reasons = [
-        *_not_comparable(a, b),
-        *(() if across else (f"{text} (--across compares all the same)" for text in other)),
-    ]
+    reasons = [*_not_comparable(a, b), *(f"{text} (--across allows it)" for text in other if not across)]
     # No mean of the seeds that survived.
     whole = bool(a.evals and b.evals) and not (a.problems or b.problems)
     same_task = whole and a.evals[0].run.task == b.evals[0].run.task
-    episodes = _equal_episodes(a, b) if same_task else None
-    identical = not reasons and _same_weights(a, b) and episodes is not None and episodes.equal == episodes.compared
-    few = [f"{n}: one seed says nothing about trainings" for n, s in (("A", a), ("B", b)) if len(s.evals) == 1]
-    judged = not reasons and not identical and not few
+    episodes, same_weights = _equal_episodes(a, b) if same_task else None, _same_weights(a, b)
+    identical = not reasons and same_weights and episodes is not None and episodes.equal == episodes.compared
+    if not identical:
+        few = [name for name, side in (("A", a), ("B", b)) if len(side.evals) == 1]
+        reasons += [f"{name}: has one seed, and a comparison of trainings needs two" for name in few]
+    judged = not reasons and not identical
     metrics, notes = _metrics(a, b, cfg.margin, judged=judged) if same_task else ([], [])
     row = next((metric for metric in metrics if metric.name == cfg.metric), None)
-    if same_task and row is None:
-        reasons.append(_without_metric(a, b, cfg.metric))
     if row is not None and row.better is None:
         raise InputError(f"--metric {cfg.metric}: is shown and not judged, since neither way is better")
-    verdict: Verdict = "identical" if identical else "not_comparable"
-    if judged and row is not None and row.verdict is not None:
-        verdict = row.verdict
-    if not identical:
-        reasons += few
+    if same_task and row is None:
+        reasons.append(_without_metric(a, b, cfg.metric))
+    verdict: Verdict = "identical" if identical else (row and row.verdict) or "not_comparable"
     if verdict == "improvement" and not config:
         notes.append("better without a change of configuration: look at code, packages and machines, or it is luck")
-    if not reasons and not identical and _same_weights(a, b):
+    if judged and same_weights:
         notes.append("the policies are the same, and their episodes are not: another machine, versions or environment")
     return CompareRecord(
         schema="genelab/compare/1",
@@ -85,7 +80,7 @@ def compare(a: Side, b: Side, cfg: CompareCfg, *, across: bool = False) -> Compa
         episodes=episodes,
         metrics=tuple(metrics),
         config=tuple(config),
-        stamps=tuple(_listed(differences(_stamps(a), _stamps(b)))),
+        stamps=tuple(_listed(differences(_stamps(a), _stamps(b)))) if a.evals and b.evals else (),
     )
 
 

@@ -31,7 +31,8 @@ def lines(record: CompareRecord) -> list[str]:
         text += ["", *metric_lines(record.metrics)]
     for name, found in (("config", record.config), ("stamps", record.stamps)):
         text += ["", f"{name}, A -> B:", *(f"  {line}" for line in difference_lines(found))] if found else []
-    text += ["", *(f"{'though ' + told}" for told in record.across), *(f"note: {note}" for note in record.notes)]
+    text += ["", *(f"allowed by --across: {told}" for told in record.across)]
+    text += [f"note: {note}" for note in record.notes]
     text += [f"not reliable: {told}" for told in record.unreliable]
     return [*text, *verdict_lines(record)]
 
@@ -133,7 +134,10 @@ def _draw_values(axes: Any, metric: ComparedMetric) -> None:
         if side.ci95 is not None:
             axes.plot(side.ci95, [place, place], color=colour, linewidth=1.2)
         axes.plot([side.mean], [place], color=colour, marker="|", markersize=16)
-        axes.plot(side.values, [place] * len(side.values), "o", color=colour, markersize=4, alpha=0.6)
+        for k, value in enumerate(side.values):
+            # Apart, so that equal seeds do not hide each other.
+            apart = 0.4 * ((k + 0.5) / len(side.values) - 0.5)
+            axes.plot([value], [place + apart], "o", color=colour, markersize=4, alpha=0.6)
     axes.axvline(metric.a.mean, color=OLD, linewidth=0.7, linestyle=":")
     for value in sorted({*metric.a.idle, *metric.b.idle}):
         axes.axvline(value, color="black", linewidth=0.9, linestyle="--")

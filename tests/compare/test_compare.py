@@ -110,7 +110,7 @@ def test_one_seed_a_side_is_no_comparison_of_trainings(tmp_path: Path) -> None:
     sweeps(tmp_path, 30.0, 30.0)
     record = compared(tmp_path / "a" / "seed_1", tmp_path / "b" / "seed_4")
     assert record.verdict == "not_comparable"
-    assert record.reasons[0] == "A: one seed says nothing about trainings"
+    assert record.reasons[0] == "A: has one seed, and a comparison of trainings needs two"
     assert record.metrics[0].verdict is None
 
 
@@ -173,7 +173,7 @@ def test_another_budget_or_environment_on_demand(tmp_path: Path, assignment: str
     allowed = compared(a, b, across=True)
     assert allowed.verdict == "equivalent"
     assert allowed.across[0].startswith(told)
-    assert any(line.startswith(f"though {told}") for line in lines(allowed))
+    assert any(line.startswith(f"allowed by --across: {told}") for line in lines(allowed))
 
 
 def test_a_learner_may_differ_and_is_listed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ def test_the_page_quotes_its_data() -> None:
     page = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(page)
     text = page.PAGE.read_text()
-    assert text.count("<!-- rendered: ") == 8
+    assert text.count("<!-- rendered: ") == 9
     assert page.rendered(text) == text, "run scripts/compare_page.py"
 
 
