@@ -34,6 +34,11 @@ COMMANDS = {
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "sim2sim": ("genelab.cli.sim2sim", "Judge an exported policy in another simulator."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
+    "compare": (
+        "genelab.cli.compare",
+        "Compare the results of two sets of seeds: B, the new one, with A, the old one.",
+    ),
+    "diff": ("genelab.cli.diff", "Show where two configurations differ."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
     "render": (
         "genelab.cli.render",

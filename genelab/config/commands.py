@@ -36,6 +36,15 @@ class Sim2SimCfg(Cfg):
     """Simulator."""
 
 
+class CompareCfg(Cfg):
+    """A comparison of two sets of seeds."""
+
+    metric: str = "return_mean"
+    """What is judged: `return_mean`, `success_rate`, `success_at_end_rate`, `fall_rate` or a measure of the task."""
+    margin: float = Field(default=0.05, gt=0.0, lt=1.0)
+    """Difference that counts, as a share of how far the better side is from doing nothing."""
+
+
 class VideoCfg(Cfg):
     """A film of a policy."""
 

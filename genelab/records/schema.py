@@ -6,6 +6,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from genelab.records.base import Record
+from genelab.records.compare import CompareRecord
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import EvalRecord
 from genelab.records.export import ExportRecord
@@ -24,6 +25,7 @@ MODELS: dict[str, type[Record]] = {
     "guard": GuardRecord,
     "probe": ProbeRecord,
     "sim2sim": Sim2SimRecord,
+    "compare": CompareRecord,
 }
 """Record models by file stem."""
 

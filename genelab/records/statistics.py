@@ -71,6 +71,18 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return (max(0.0, center - half) if successes else 0.0, min(1.0, center + half) if successes < n else 1.0)
 
 
+def newcombe(old: tuple[int, int], new: tuple[int, int]) -> tuple[float, float]:
+    """95 % interval of the difference of two rates, new less old, each as (successes, n) (Newcombe 1998, method 10).
+
+    Raises:
+        ValueError: as `wilson`.
+    """
+    (low, high), (low_new, high_new) = wilson(*old), wilson(*new)
+    rate, rate_new = old[0] / old[1], new[0] / new[1]
+    below, above = math.hypot(rate_new - low_new, high - rate), math.hypot(high_new - rate_new, rate - low)
+    return rate_new - rate - below, rate_new - rate + above
+
+
 def sample(returns: Sequence[float]) -> Sample:
     """Summarise the returns of episodes. Raises ValueError if empty or non-finite."""
     return Sample(len(returns), mean(returns), population_std(returns))
