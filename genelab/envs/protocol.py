@@ -104,6 +104,10 @@ class SceneEnv(GoalEnv, Protocol):
     cfg: EnvCfg
     """Its config."""
 
+    def reseed(self, seed: int) -> None:
+        """Draw from another seed, from the next reset on."""
+        ...
+
     def state(self) -> StateView:
         """The current state, read from the simulator."""
         ...
