@@ -53,7 +53,9 @@ class _Face:
         self.env: SceneEnv = make_tensors(spec, num_envs, **options)
         self.groups = spec.agent.actor_groups
         layout = self.env.layout()
-        boxes = {group: _box((layout_dim(layout, group),), np.inf) for group in self.groups}
+        boxes: dict[str, spaces.Space[Any]] = {
+            group: _box((layout_dim(layout, group),), np.inf) for group in self.groups
+        }
         self.observation_space = spaces.Dict(boxes) if len(boxes) > 1 else boxes[self.groups[0]]
         # Inverse kinematics clips what it is given.
         bound = 1.0 if isinstance(spec.env.action, DifferentialIkCfg) else action_bound or np.inf
