@@ -81,11 +81,17 @@ def variants_of(task_id: str) -> list[str]:
 def get_task(task_id: str, variant: str | None = None) -> TaskSpec:
     """A copy of a registered task, or of a variant. Broken entry points are logged as warnings, once per process.
 
+    Args:
+        task_id: its identifier, in any letter case.
+        variant: name of the variant; None for the task itself.
+
     Raises:
         InputError: if there is no such task or variant; names the nearest, and the entry points that could have held
             it.
     """
     broken = broken_entry_points()
+    if task_id not in _tasks:
+        task_id = next((known for known in _tasks if known.casefold() == task_id.casefold()), task_id)
     if task_id not in _tasks:
         nearest = difflib.get_close_matches(task_id, _tasks, n=3, cutoff=0.5)
         hint = f"nearest: {', '.join(nearest)}" if nearest else "`genelab list` shows the registered ones"

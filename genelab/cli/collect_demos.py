@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from genelab.cli.inspect import DEMOS
-from genelab.cli.options import EXECUTION, cfg_options, require_place
+from genelab.cli.options import EXECUTION, cfg_options
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
@@ -14,6 +14,7 @@ from genelab.errors import InputError
 from genelab.records.demos import DemoHeader, read_demos
 from genelab.records.files import sha256_file
 from genelab.registry import get_task
+from genelab.runs.files import require_place
 
 
 @click.command
@@ -36,7 +37,7 @@ def command(task_id: str, cfg: CollectCfg, execution: ExecutionCfg, assignments:
             raise InputError(f"--set {path}: must be a path in env; the rest is no part of what is demonstrated")
     require_place("--out", out, DEMOS)
     if out.exists():
-        _report(_require_same(out, task_id, config_sha256(task), cfg), out, "has been collected already")
+        _report(_require_same(out, task.id, config_sha256(task), cfg), out, "has been collected already")
         return
 
     from genelab.jobs.collect import collect, controller_of

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, field_option, protocol_options, require_place, run_of
+from genelab.cli.options import ENGINE, EXECUTION, field_option, policy_arguments, protocol_options
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
@@ -15,20 +15,19 @@ from genelab.records.derived import LevelResult, by_level, reload_told, unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
 from genelab.registry import get_task
-from genelab.runs.files import write_record
+from genelab.runs.files import require_place, write_record
+from genelab.runs.find import Found
 
 
 @click.command
-@click.argument("task_id", metavar="TASK")
-@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@policy_arguments
 @protocol_options
 @ENGINE
 @EXECUTION
 @field_option("--config", EvalCfg, "config")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the record here.")
 def command(
-    task_id: str,
-    checkpoint: Path,
+    found: Found,
     engine: EngineName | None,
     execution: ExecutionCfg,
     changes: dict[str, int],
@@ -37,19 +36,21 @@ def command(
 ) -> None:
     """Evaluate a checkpoint on numbered episodes, beside an idle and a random policy.
 
-    CKPT lies in its run directory, whose snapshot says what to evaluate. What is not given here is as in the protocol
-    of that snapshot.
+    CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. The snapshot of its
+    run says what to evaluate. What is not given here is as in the protocol of that snapshot.
     """
-    run_dir = run_of(task_id, checkpoint)
-    require_place("--out", out)
+    require_place("--out", out, ".json")
+    run_dir = found.run_dir
     protocol = run_dir.task().protocol.model_copy(update=changes)
 
     from genelab.jobs.evaluate import assess
 
-    record = assess(run_dir, checkpoint, protocol, execution, config, engine)
+    record = assess(run_dir, found.checkpoint, protocol, execution, config, engine)
 
     within = f", in {engine}" if engine else ""
-    click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}{within}")
+    click.echo(
+        f"{record.run.task} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}{within}"
+    )
     for line in result_lines(record):
         click.echo(line)
     if record.round_trip is None:
@@ -58,7 +59,7 @@ def command(
         )
     else:
         click.echo(f"reload  {reload_told(record.round_trip)}")
-    evaluated = run_dir.task() if config == "run" else get_task(task_id, record.run.variant)
+    evaluated = run_dir.task() if config == "run" else get_task(record.run.task, record.run.variant)
     for line in level_lines(record, evaluated.env.terrain):
         click.echo(line)
     for text in unproven(record):

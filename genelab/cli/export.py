@@ -5,13 +5,17 @@ from typing import get_args
 
 import click
 
-from genelab.cli.options import run_of
+from genelab.cli.options import policy_arguments
 from genelab.records.export import ExportFormat
+from genelab.runs.files import require_apart, require_place
+from genelab.runs.find import Found
+
+SUFFIXES: dict[ExportFormat, tuple[str, ...]] = {"onnx": (".onnx",), "torchscript": (".pt", ".torchscript", ".ts")}
+"""Endings of a policy file by its format."""
 
 
 @click.command
-@click.argument("task_id", metavar="TASK")
-@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@policy_arguments
 @click.option(
     "--format",
     "file_format",
@@ -25,30 +29,31 @@ from genelab.records.export import ExportFormat
     metavar="DIR",
     help="Write a folder instead: the policy, the robot, and a script that runs both in MuJoCo without genelab.",
 )
-def command(
-    task_id: str, checkpoint: Path, file_format: ExportFormat | None, out: Path | None, bundle: Path | None
-) -> None:
+def command(found: Found, file_format: ExportFormat | None, out: Path | None, bundle: Path | None) -> None:
     """Export a policy with its contract.
 
-    CKPT lies in its run directory. FILE takes observations and returns mean actions, its normaliser included;
-    FILE.metadata.json says how to fill the one, what the other means, and how well FILE agrees with CKPT on recorded
-    observations. A FILE that does not agree is not written, and the exit code is 1.
+    CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. FILE takes
+    observations and returns mean actions, its normaliser included; FILE.metadata.json says how to fill the one, what
+    the other means, and how well FILE agrees with CKPT on recorded observations. A FILE that does not agree is not
+    written, and the exit code is 1.
     """
-    run_dir = run_of(task_id, checkpoint)
-
     if bundle is not None:
         if out is not None or file_format is not None:
             raise click.UsageError("--bundle takes neither --out nor --format")
+        require_apart("--bundle", bundle)
+
         from genelab.export.bundle import write_bundle
 
-        record = write_bundle(run_dir, checkpoint, bundle)
+        record = write_bundle(found.run_dir, found.checkpoint, bundle)
         click.echo(f"wrote {bundle}: python {bundle}/run_policy.py")
     elif out is None or file_format is None:
         raise click.UsageError("give --format and --out, or --bundle")
     else:
+        require_place("--out", out, *SUFFIXES[file_format])
+
         from genelab.export.export import export_policy, metadata_path
 
-        record = export_policy(run_dir, checkpoint, file_format, out)
+        record = export_policy(found.run_dir, found.checkpoint, file_format, out)
         click.echo(f"wrote {out} and {metadata_path(out).name}")
     parity = record.parity
     click.echo(

@@ -32,7 +32,7 @@ def command(task_id: str, variant: str | None, as_json: bool) -> None:
         )
         return
     click.echo(f"{task.id}: {task.summary}\nconfig_sha256 {digest}")
-    others = variants_of(task_id)
+    others = variants_of(task.id)
     click.echo(f"variants: {', '.join(others)} (--variant)\n" if others and variant is None else "")
     for leaf in _shown(task):
         click.echo(f"{leaf.path} = {json.dumps(leaf.value)}{_default(leaf)}\n    {leaf.meaning}")

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from genelab.cli.options import EXECUTION, cfg_options, run_around
+from genelab.cli.options import EXECUTION, cfg_options
 from genelab.config.inspection import InspectCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
-from genelab.errors import InputError
 from genelab.records.inspection import Inspection
 from genelab.registry import get_task, task_ids
-from genelab.runs.files import require_writable
+from genelab.runs.files import require_apart, require_writable
+from genelab.runs.find import find_policy, is_published
 
 DEMOS = ".safetensors"
 """Ending of a demonstration file."""
@@ -39,11 +39,13 @@ def command(
 ) -> int:
     """Show what every dimension of observations and actions really holds, and flag what looks wrong.
 
-    TARGET is a task (random actions), a checkpoint in its run directory (its own actions, under the run's snapshot), or
-    a demonstration file (.safetensors). What a task leaves open comes from its environment variable, as for a training.
+    TARGET is a task (random actions); a checkpoint, the directory of a seed or an entry of the store,
+    `TASK/ENTRY/seed_N` (its own actions, under the run's snapshot); or a demonstration file (.safetensors). What a task
+    leaves open comes from its environment variable, as for a training.
     """
     if plot is not None:
         require_writable(plot)
+        require_apart("--plot", plot)
     inspection = _inspect(target, cfg, execution)
     if as_json:
         click.echo(json.dumps(inspection.model_dump(mode="json"), indent=2))
@@ -62,26 +64,32 @@ def command(
 
 def _inspect(target: str, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
     path = Path(target)
-    if target in task_ids() or not (path.suffix or path.exists()):
+    if _is_task(target):
         task = get_task(target)
         task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
 
         from genelab.inspection.rollout import inspect_task
 
         return inspect_task(task, cfg, execution)
-    if path.is_dir():
-        raise InputError(f"'{target}' is a directory; name a task, a checkpoint or a demonstration file ({DEMOS})")
     if path.suffix == DEMOS:
         _refuse_options_of_a_rollout()
 
         from genelab.inspection.demos import inspect_demos
 
         return inspect_demos(path)
-    run_dir = run_around(path)
+    found = find_policy(path)
 
     from genelab.inspection.rollout import inspect_checkpoint
 
-    return inspect_checkpoint(run_dir, path, cfg, execution)
+    return inspect_checkpoint(found.run_dir, found.checkpoint, cfg, execution)
+
+
+def _is_task(target: str) -> bool:
+    """Whether a target is a task, or rather that than a file or an entry, should it be none of them."""
+    if target.casefold() in map(str.casefold, task_ids()):
+        return True
+    path = Path(target)
+    return not (path.suffix or path.exists() or is_published(target))
 
 
 def _refuse_options_of_a_rollout() -> None:

@@ -1,4 +1,4 @@
-"""What commands share: options whose type, range, default and help are those of a config field; a checkpoint's run."""
+"""What commands share: options whose type, range, default and help are those of a config field; which policy."""
 
 import functools
 from collections.abc import Callable
@@ -15,12 +15,13 @@ from genelab.config.scene import SimCfg
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import InputError
 from genelab.registry import get_task
-from genelab.runs.files import require_writable
-from genelab.runs.run_dir import RunDir
+from genelab.runs.find import Found, find_policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 PROTOCOL = ("num_envs", "episodes", "seed")
 """Fields of a protocol that have an option."""
+POLICY = "[TASK] CKPT"
+"""How the help writes which policy."""
 
 
 class FieldType(click.ParamType[Any]):
@@ -113,50 +114,40 @@ def protocol_options(command: F) -> F:
     return cast(F, gathered)
 
 
-def require_place(option: str, path: Path | None, suffix: str = "") -> None:
-    """Check, before any work, that a file can be written where an option says. None for an option not given.
+def policy_arguments(command: F) -> F:
+    """The arguments `[TASK] CKPT`, handed to the command as `found`. What stands for CKPT is told on stderr."""
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        words: tuple[str, ...] = given.pop("words")
+        found = policy_of(words)
+        if found.checkpoint != Path(words[-1]):
+            click.echo(f"checkpoint {found.checkpoint}", err=True)
+        return command(**given, found=found)
+
+    return cast(F, click.argument("words", metavar=POLICY, nargs=-1, required=True)(gathered))
+
+
+def policy_of(words: tuple[str, ...]) -> Found:
+    """The checkpoint that `[TASK] CKPT` means, as `find_policy` takes it.
 
     Raises:
-        InputError: if it has another suffix, is a directory, or its folder is none or cannot be written; names the
-            option.
+        InputError: if there is no such task or checkpoint, or the checkpoint is of another task.
     """
-    if path is None:
-        return
-    if suffix and path.suffix != suffix:
-        raise InputError(f"{option} {path}: must end in {suffix}")
-    if path.is_dir():
-        raise InputError(f"{option} {path}: it is a directory")
-    if not path.parent.is_dir():
-        raise InputError(f"{option} {path}: '{path.parent}' is not a directory")
-    require_writable(path.parent)
+    task, name = task_and(words, POLICY)
+    found = find_policy(name)
+    trained_on = found.run_dir.load().task
+    if task is not None and trained_on != task.id:
+        raise InputError(f"checkpoint '{name}' was trained on '{trained_on}', not on '{task.id}'")
+    return found
 
 
-def run_of(task_id: str, checkpoint: Path) -> RunDir:
-    """The run directory that a checkpoint lies in.
-
-    Raises:
-        InputError: if there is no such task or checkpoint, no run around it, or the run is of another task.
-    """
-    get_task(task_id)
-    run_dir = run_around(checkpoint)
-    found = run_dir.load().task
-    if found != task_id:
-        raise InputError(f"checkpoint '{checkpoint}' was trained on '{found}', not on '{task_id}'")
-    return run_dir
-
-
-def run_around(checkpoint: Path) -> RunDir:
-    """The run directory that a checkpoint lies in, whatever its task.
-
-    Raises:
-        InputError: if there is no such checkpoint, or no run around it.
-    """
-    if not checkpoint.is_file():
-        raise InputError(f"checkpoint '{checkpoint}' {'is no file' if checkpoint.exists() else 'does not exist'}")
-    run_dir = RunDir(checkpoint.parent)
-    if not run_dir.exists():
-        raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")
-    return run_dir
+def task_and(words: tuple[str, ...], metavar: str) -> tuple[TaskSpec | None, str]:
+    """The task, if it is given, and the other of one or two arguments. Raises InputError if there is no such task."""
+    *first, name = words
+    if len(first) > 1:
+        raise click.UsageError(f"takes {metavar}, not {len(words)} of them")
+    return (get_task(first[0]) if first else None), name
 
 
 VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")

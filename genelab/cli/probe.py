@@ -4,23 +4,22 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, require_place, run_of
+from genelab.cli.options import ENGINE, EXECUTION, policy_arguments
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
-from genelab.runs.files import write_atomic, write_record
+from genelab.runs.files import require_place, write_atomic, write_record
+from genelab.runs.find import Found
 from genelab.show.probe import draw, lines
 
 
 @click.command
-@click.argument("task_id", metavar="TASK")
-@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@policy_arguments
 @ENGINE
 @EXECUTION
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it here, as SVG.")
 def command(
-    task_id: str,
-    checkpoint: Path,
+    found: Found,
     engine: EngineName | None,
     execution: ExecutionCfg,
     out: Path | None,
@@ -28,17 +27,17 @@ def command(
 ) -> None:
     """Drive a policy with fixed commands and tell how much of each it achieves.
 
-    CKPT lies in its run directory, whose snapshot holds the commands. Each case runs in environments of its own: mean
+    CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. The snapshot of its
+    run holds the commands. Each case runs in environments of its own: mean
     action, no disturbances, no reset after a fall.
     """
-    run_dir = run_of(task_id, checkpoint)
-    require_place("--out", out)
-    require_place("--plot", plot)
+    require_place("--out", out, ".json")
+    require_place("--plot", plot, ".svg")
 
     from genelab.jobs.probe import probe
 
-    record = probe(run_dir, checkpoint, execution, engine)
-    click.echo(f"{task_id} seed {record.seed}, {record.num_envs} environments a case")
+    record = probe(found.run_dir, found.checkpoint, execution, engine)
+    click.echo(f"{record.task} seed {record.seed}, {record.num_envs} environments a case")
     for line in lines(record):
         click.echo(line)
     if out is not None:

@@ -6,6 +6,7 @@ import click
 
 from genelab.cli.options import field_option
 from genelab.config.run import ExecutionCfg
+from genelab.runs.find import find_guard
 
 
 @click.command
@@ -14,12 +15,12 @@ from genelab.config.run import ExecutionCfg
 def command(folder: Path, device: str | None) -> int:
     """Step from the state that a guard saved to the fault that it found.
 
-    DIR is `guard/<iteration>` in a run directory. Without --device it runs where the fault was found. Exit code 1 if
-    the fault does not come again.
+    DIR is `guard/<iteration>` in a run directory, or that directory if a guard stopped it once. Without --device it
+    runs where the fault was found. Exit code 1 if the fault does not come again.
     """
     from genelab.jobs.replay_guard import replay
 
-    told, found = replay(folder, device)
+    told, found = replay(find_guard(folder), device)
     where = "" if told.step is None else f", step {told.step}"
     click.echo(f"recorded  iteration {told.iteration}{where}: {told.tensor} is {told.value}")
     if found is None:

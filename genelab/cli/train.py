@@ -1,20 +1,15 @@
 """`genelab train`."""
 
-import os
 import sys
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from pydantic import JsonValue
 
 from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option
-from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
-from genelab.registry import get_task
-from genelab.sweep.plan import make_plan
+from genelab.sweep.request import plan_training
 
 
 @click.command
@@ -33,8 +28,7 @@ from genelab.sweep.plan import make_plan
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    metavar="CKPT",
     help="Start every seed from a policy of another training, in place of the stages before the task.",
 )
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
@@ -51,7 +45,7 @@ def command(
     iterations: int | None,
     num_envs: int | None,
     assignments: tuple[str, ...],
-    checkpoint: Path | None,
+    checkpoint: str | None,
     no_eval: bool,
     dry_run: bool,
 ) -> int:
@@ -61,27 +55,18 @@ def command(
     --set takes; --iterations, --num-envs and --engine are short for some of them, the last for every stage. A seed is
     trained in the stages of the task first; `--set stages=[]` leaves them out.
     """
-    short = {"--iterations": ("train.iterations", iterations), "--num-envs": ("train.num_envs", num_envs)}
-    options: dict[str, tuple[str, JsonValue]] = {
-        name: (path, value) for name, (path, value) in short.items() if value is not None
-    }
-    registered = get_task(task_id, variant)
-    options |= from_environment(registered, assignments, os.environ)
-    from_scratch = any(a.startswith("stages=") for a in assignments)
-    if checkpoint is not None and registered.stages and not from_scratch:
-        options["--checkpoint"] = ("stages", [])
-    if engine is not None:
-        options["--engine"] = ("env.sim.engine", engine)
-        for stage in () if from_scratch or checkpoint else registered.stages:
-            options[f"--engine, of stage {stage},"] = (f"stages.{stage}.env.sim.engine", engine)
-    task, overrides = apply_overrides(registered, assignments, options)
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
-    plan = make_plan(task, overrides, execution, cfg, checkpoint)
-    if plan.trains:
-        from genelab.jobs.demonstrations import checked_demonstrations
-
-        # Before anything is written, or each seed would say it again.
-        checked_demonstrations(task)
+    plan = plan_training(
+        task_id,
+        variant,
+        execution,
+        cfg,
+        engine=engine,
+        iterations=iterations,
+        num_envs=num_envs,
+        assignments=assignments,
+        checkpoint=checkpoint,
+    )
     if dry_run:
         click.echo("\n".join(plan.lines()))
         return 0

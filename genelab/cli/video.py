@@ -4,33 +4,32 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, cfg_options, require_place, run_of
+from genelab.cli.options import ENGINE, EXECUTION, cfg_options, policy_arguments
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
+from genelab.runs.files import require_place
+from genelab.runs.find import Found
 
 
 @click.command
-@click.argument("task_id", metavar="TASK")
-@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
+@policy_arguments
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Write it here, as MP4.")
 @cfg_options("cfg", VideoCfg, "seconds", "episode", "fps")
 @ENGINE
 @EXECUTION
-def command(
-    task_id: str, checkpoint: Path, out: Path, cfg: VideoCfg, engine: EngineName | None, execution: ExecutionCfg
-) -> None:
+def command(found: Found, out: Path, cfg: VideoCfg, engine: EngineName | None, execution: ExecutionCfg) -> None:
     """Film a policy in episodes of its evaluation, without a display.
 
-    CKPT lies in its run directory. Velocity tasks have a dial drawn in, seen from above, forward up: what was asked for
-    (green) and what the robot does (blue), the turn as an arc.
+    CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. Velocity tasks have a
+    dial drawn in, seen from above, forward up: what was asked for (green) and what the robot does (blue), the turn as
+    an arc.
     """
-    run_dir = run_of(task_id, checkpoint)
     require_place("--out", out, ".mp4")
 
     from genelab.jobs.film import write_film
 
-    count, rate = write_film(run_dir, checkpoint, cfg, execution, out, engine)
+    count, rate = write_film(found.run_dir, found.checkpoint, cfg, execution, out, engine)
     click.echo(
         f"wrote {out}: {count} pictures, {float(rate):g} a second, from episode {cfg.episode} of the evaluation on"
     )

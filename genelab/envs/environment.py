@@ -99,6 +99,11 @@ class Environment:
         step = torch.full_like(self._environment, self._world.num_steps)
         return self._streams[stream].uniform(self._environment, step, dim)
 
+    def reseed(self, seed: int) -> None:
+        """Draw from another seed, from the next reset on."""
+        self.purpose = dataclasses.replace(self.purpose, seed=seed)
+        self._streams.clear()
+
     def reset(self) -> Observations:
         """Begin anew: start the first episode of every environment."""
         self._begin()

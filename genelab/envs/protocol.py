@@ -109,6 +109,10 @@ class SceneEnv(GoalEnv, Protocol):
         """Another environment over the same scene, which costs no build. This one must not be used any more."""
         ...
 
+    def reseed(self, seed: int) -> None:
+        """Draw from another seed, from the next reset on."""
+        ...
+
     def state(self) -> StateView:
         """The current state, read from the simulator."""
         ...

@@ -19,7 +19,7 @@ from genelab.learn.round_trip import recorded_observations
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.files import sha256_file
 from genelab.records.stamps import TRAINER_PACKAGES
-from genelab.runs.files import atomic_path, require_writable, write_record
+from genelab.runs.files import atomic_path, write_record
 from genelab.runs.run_dir import RunDir
 
 
@@ -50,10 +50,10 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
 
     Raises:
         InputError: if the checkpoint is missing, torn or of another config, the run holds no recorded observations, or
-            `out` cannot be written or is something else than an export.
+            `out` is something else than an export.
         RunError: if the file does not act as the policy; nothing is written.
     """
-    _require_place(out)
+    _require_replaceable(out)
     run, task = run_dir.load(), run_dir.task()
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
     source = f"checkpoint '{checkpoint}'"
@@ -106,15 +106,11 @@ def write_checked(
     return record
 
 
-def _require_place(out: Path) -> None:
-    """Check that `out` can be written and that nothing but an export would be replaced."""
-    folder, metadata = out.parent, metadata_path(out)
-    if not folder.is_dir():
-        raise InputError(f"cannot write '{out}': '{folder}' is no directory")
-    require_writable(folder)
-    for path in (out, metadata):
-        if path.is_dir():
-            raise InputError(f"cannot write '{path}': it is a directory")
+def _require_replaceable(out: Path) -> None:
+    """Check that nothing but an export would be replaced."""
+    metadata = metadata_path(out)
+    if metadata.is_dir():
+        raise InputError(f"cannot write '{metadata}': it is a directory")
     if out.exists() and not metadata.exists():
         raise InputError(f"'{out}' exists and is no export: there is no '{metadata.name}' beside it")
 

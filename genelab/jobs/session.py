@@ -14,15 +14,15 @@ Started = tuple[Session, Stamps]
 """What the process runs on, and the stamps of the process."""
 
 
-def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started:
-    """Seed everything, start the engine, and collect the stamps of a process that works on `task`.
+def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec, *, running: Session | None = None) -> Started:
+    """Seed everything, start the engine unless it runs, and collect the stamps of a process that works on `task`.
 
     Raises:
         InputError: if a term is wrong, or the device does not exist.
         RunError: if the engine comes up otherwise than asked.
     """
     check_terms(task)
-    session = start(seed, execution.device, execution.threads, task.env.sim.engine)
+    session = running or start(seed, execution.device, execution.threads, task.env.sim.engine)
     backend = BackendStamp.model_validate(
         {
             **session.stamp,

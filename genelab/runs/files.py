@@ -5,12 +5,13 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from genelab.errors import GenelabError, InputError, RunError
+from genelab.records import names
 from genelab.records.base import Record
 
 TEMPORARIES = ".*.[0-9]*.tmp"
@@ -130,6 +131,46 @@ def require_writable(folder: Path) -> None:
         raise InputError(f"cannot write to '{folder}': '{existing}' is not a directory")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to '{folder}': '{existing}' is read-only")
+
+
+def require_place(option: str, path: Path | None, *suffixes: str, inputs: Iterable[Path] = ()) -> None:
+    """Check, before any work, that a file can be written where an option says. None for an option not given.
+
+    Args:
+        option: as it is called.
+        path: what it says.
+        suffixes: of which the file must have one; none for any.
+        inputs: files that the command reads.
+
+    Raises:
+        InputError: if it has another suffix, is a directory, its folder is none or cannot be written, it is an input,
+            or it lies in the directory of a run or an entry.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{option} {path}: it is a directory")
+    if suffixes and path.suffix not in suffixes:
+        raise InputError(f"{option} {path}: must end in {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} {path}: '{path.parent}' is not a directory")
+    require_writable(path.parent)
+    require_apart(option, path)
+    if path.exists() and any(path.samefile(each) for each in inputs if each.exists()):
+        raise InputError(f"{option} {path}: is an input of this command")
+
+
+def require_apart(option: str, path: Path) -> None:
+    """Check that a path lies in no directory of a run or an entry, whose files are what it was trained and judged by.
+
+    Raises:
+        InputError: if it does; names the option.
+    """
+    # As it is written and as it is, should there be links.
+    for folder in (path.absolute(), *path.absolute().parents, path.resolve(), *path.resolve().parents):
+        for record, what in ((names.RUN, "a run"), (names.ENTRY, "an entry")):
+            if (folder / record).is_file():
+                raise InputError(f"{option} {path}: lies in the directory of {what}, '{folder}'; choose another place")
 
 
 def _temporaries(folder: Path, prefix: str) -> list[Path]:

@@ -60,7 +60,7 @@ def test_pictures(unnormalised: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         (["GeneLab-Inverted-Pendulun-v1"], f"unknown task 'GeneLab-Inverted-Pendulun-v1', nearest: {TASK}"),
         (["missing.safetensors"], "'missing.safetensors' does not exist"),
         (["missing.pt"], "checkpoint 'missing.pt' does not exist"),
-        (["."], "'.' is a directory"),
+        (["tests"], "'tests' holds no run"),
         (["{file}", "--steps", "5"], "--steps is about a rollout"),
         (["{file}", "--num-envs", "64"], "--num-envs is about a rollout"),
         ([TASK, "--steps", "0"], "'--steps': 0: Input should be greater than 0"),

@@ -111,15 +111,20 @@ def test_a_failed_parity_exits_1(refused: Refused, make_run: MakeRun, tmp_path: 
 def test_nothing_but_an_export_is_overwritten(refused: Refused, make_run: MakeRun, tmp_path: Path):
     run_dir = make_run(tmp_path / "seed_5")
     before = run_dir.final_checkpoint.read_bytes()
-    assert "is no export" in refused(run_dir.final_checkpoint, out=run_dir.final_checkpoint)
+    told = f"lies in the directory of a run, '{run_dir.path}'"
+    assert told in refused(run_dir.final_checkpoint, out=run_dir.final_checkpoint)
+    assert told in refused(run_dir.final_checkpoint, out=run_dir.params / "policy.pt")
     assert run_dir.final_checkpoint.read_bytes() == before
+    (tmp_path / "notes.pt").write_text("x")
+    assert "is no export" in refused(run_dir.final_checkpoint, out=tmp_path / "notes.pt")
+    assert "must end in .pt or" in refused(run_dir.final_checkpoint, out=tmp_path / "policy.onnx")
 
 
 def test_out_in_the_wrong_place(refused: Refused, run_dir: RunDir, tmp_path: Path):
     model = run_dir.final_checkpoint
-    assert "'missing' is no directory" in refused(model, out=tmp_path / "missing" / "p.pt").replace(f"{tmp_path}/", "")
+    assert "'missing' is not a directory" in refused(model, out=tmp_path / "missing" / "p.pt").replace(f"{tmp_path}/", "")
     (tmp_path / "file").write_text("x")
-    assert "is no directory" in refused(model, out=tmp_path / "file" / "p.pt")
+    assert "is not a directory" in refused(model, out=tmp_path / "file" / "p.pt")
     assert "it is a directory" in refused(model, out=tmp_path)
     (tmp_path / "p.pt.metadata.json").mkdir()
     assert "it is a directory" in refused(model, out=tmp_path / "p.pt")

@@ -10,7 +10,7 @@ from genelab.config.scene import RobotCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.registry import all_tasks, get_task
-from genelab.runs.files import atomic_path, require_writable
+from genelab.runs.files import atomic_path, require_place
 
 SUFFIX = ".safetensors"
 """Ending of a clip's file."""
@@ -66,7 +66,7 @@ def import_command(
     content tells which. Links are computed anew, and frames are resampled to the control steps of TASK.
     """
     task = get_task(task_id)
-    _require_out(out)
+    require_place("--out", out, SUFFIX, inputs=[file])
 
     from genelab.families.tracking.formats import Given
     from genelab.families.tracking.importing import Import, import_clip
@@ -98,7 +98,7 @@ def make_command(task_id: str, name: str, out: Path) -> None:
     the same bytes. An unknown NAME lists the known ones.
     """
     task = get_task(task_id)
-    _require_out(out)
+    require_place("--out", out, SUFFIX)
 
     from genelab.families.tracking.kinematics import motion_of
     from genelab.families.tracking.making import make_clip
@@ -153,7 +153,7 @@ def info_command(file: Path, task_id: str | None) -> None:
 )
 def show_command(file: Path, out: Path) -> None:
     """Draw a clip, without a display: a row of pictures (.png) or a film (.mp4)."""
-    _require_out(out, ".png", ".mp4")
+    require_place("--out", out, ".png", ".mp4")
 
     from genelab.families.tracking.clip import Clip
     from genelab.families.tracking.pictures import write_pictures
@@ -175,15 +175,6 @@ def _task_of(file: Path, model_sha256: str) -> TaskSpec:
         if task.env.robot.model_sha256 == model_sha256:
             return task
     raise InputError(f"clip '{file}': no registered task has a robot of its model {model_sha256}")
-
-
-def _require_out(out: Path, *suffixes: str) -> None:
-    allowed = suffixes or (SUFFIX,)
-    if out.suffix not in allowed:
-        raise InputError(f"--out {out}: must end in {' or '.join(allowed)}")
-    if out.is_dir():
-        raise InputError(f"--out {out}: it is a directory")
-    require_writable(out.parent)
 
 
 def _write(content: bytes, out: Path) -> None:

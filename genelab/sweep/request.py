@@ -1,0 +1,65 @@
+"""What a user asks of a training, resolved into its plan: the same for the command line and the library."""
+
+import os
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from genelab.config.overrides import apply_overrides, from_environment
+from genelab.config.run import ExecutionCfg, LaunchCfg
+from genelab.config.scene import EngineName
+from genelab.registry import get_task
+from genelab.runs.find import find_policy
+from genelab.sweep.plan import SweepPlan, make_plan
+
+
+def plan_training(
+    task_id: str,
+    variant: str | None,
+    execution: ExecutionCfg,
+    cfg: LaunchCfg,
+    *,
+    engine: EngineName | None = None,
+    iterations: int | None = None,
+    num_envs: int | None = None,
+    assignments: Sequence[str] = (),
+    checkpoint: str | None = None,
+) -> SweepPlan:
+    """Resolve a training. Reads the directory, writes nothing.
+
+    Args:
+        task_id: the task.
+        variant: a variant of it.
+        execution: device and threads.
+        cfg: the launch.
+        engine: a simulator in place of the task's, for every stage.
+        iterations: in place of the task's own.
+        num_envs: in place of the task's own.
+        assignments: `path=value` of the task.
+        checkpoint: policy of another training that every seed starts from, as for `find_policy`.
+
+    Raises:
+        InputError: as `make_plan`, `find_policy` and `apply_overrides`.
+    """
+    short = {"--iterations": ("train.iterations", iterations), "--num-envs": ("train.num_envs", num_envs)}
+    options: dict[str, tuple[str, JsonValue]] = {
+        name: (path, value) for name, (path, value) in short.items() if value is not None
+    }
+    registered = get_task(task_id, variant)
+    options |= from_environment(registered, assignments, os.environ)
+    from_scratch = any(a.startswith("stages=") for a in assignments)
+    if checkpoint is not None and registered.stages and not from_scratch:
+        options["--checkpoint"] = ("stages", [])
+    if engine is not None:
+        options["--engine"] = ("env.sim.engine", engine)
+        for stage in () if from_scratch or checkpoint else registered.stages:
+            options[f"--engine, of stage {stage},"] = (f"stages.{stage}.env.sim.engine", engine)
+    task, overrides = apply_overrides(registered, assignments, options)
+    start = None if checkpoint is None else find_policy(checkpoint).checkpoint
+    plan = make_plan(task, overrides, execution, cfg, start)
+    if plan.trains:
+        from genelab.jobs.demonstrations import checked_demonstrations
+
+        # Before anything is written, or each seed would say it again.
+        checked_demonstrations(task)
+    return plan
