@@ -25,7 +25,9 @@ def main() -> None:
         out = str(Path(folder) / "eval.json")
         sides = {
             "bare": partial(cpu_s, ["-c", "import genesis"]),
-            "eval": partial(cpu_s, ["-m", "genelab", "eval", checkpoint.parents[2].name, str(checkpoint), "--out", out]),
+            "eval": partial(
+                cpu_s, ["-m", "genelab", "eval", checkpoint.parents[2].name, str(checkpoint), "--out", out]
+            ),
         }
         medians = in_turns(sides, args.repeats, warm_up=1)
     ratio = medians["eval"] / medians["bare"]

@@ -122,7 +122,8 @@ def test_nothing_but_an_export_is_overwritten(refused: Refused, make_run: MakeRu
 
 def test_out_in_the_wrong_place(refused: Refused, run_dir: RunDir, tmp_path: Path):
     model = run_dir.final_checkpoint
-    assert "'missing' is not a directory" in refused(model, out=tmp_path / "missing" / "p.pt").replace(f"{tmp_path}/", "")
+    told = refused(model, out=tmp_path / "missing" / "p.pt").replace(f"{tmp_path}/", "")
+    assert "'missing' is not a directory" in told
     (tmp_path / "file").write_text("x")
     assert "is not a directory" in refused(model, out=tmp_path / "file" / "p.pt")
     assert "it is a directory" in refused(model, out=tmp_path)
