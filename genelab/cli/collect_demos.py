@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from genelab import progress
 from genelab.cli.inspect import DEMOS
-from genelab.cli.options import EXECUTION, cfg_options, require_place
+from genelab.cli.options import EXECUTION, cfg_options, progress_options, require_place
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256
 from genelab.errors import InputError
+from genelab.progress import Verbosity
 from genelab.records.demos import DemoHeader, read_demos
 from genelab.records.files import sha256_file
 from genelab.registry import get_task
@@ -24,7 +26,15 @@ from genelab.registry import get_task
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the environment. Repeatable."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help=f"File to write, {DEMOS}.")
-def command(task_id: str, cfg: CollectCfg, execution: ExecutionCfg, assignments: tuple[str, ...], out: Path) -> None:
+@progress_options
+def command(
+    task_id: str,
+    cfg: CollectCfg,
+    execution: ExecutionCfg,
+    assignments: tuple[str, ...],
+    out: Path,
+    verbosity: Verbosity,
+) -> None:
     """Collect demonstrations of a task by its scripted controller.
 
     Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
@@ -39,13 +49,13 @@ def command(task_id: str, cfg: CollectCfg, execution: ExecutionCfg, assignments:
         _report(_require_same(out, task_id, config_sha256(task), cfg), out, "has been collected already")
         return
 
-    from genelab.jobs.collect import collect, controller_of
-    from genelab.jobs.session import start_session
+    with progress.shown(verbosity):
+        from genelab.jobs.collect import collect, controller_of
+        from genelab.jobs.session import start_session
 
-    controller_of(task, cfg)
-    session, _ = start_session(cfg.seed, execution, task)
-    with click.progressbar(length=cfg.steps, label="control steps") as bar:
-        header = collect(task, cfg, session, out, lambda done: bar.update(done - bar.pos))
+        controller_of(task, cfg)
+        session, _ = start_session(cfg.seed, execution, task)
+        header = collect(task, cfg, session, out, progress.counting("control steps", cfg.steps))
     _report(header, out, "wrote")
 
 

@@ -5,12 +5,22 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, field_option, protocol_options, require_place, run_of
+from genelab import progress
+from genelab.cli.options import (
+    ENGINE,
+    EXECUTION,
+    field_option,
+    progress_options,
+    protocol_options,
+    require_place,
+    run_of,
+)
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.config.terrain import TerrainCfg
 from genelab.errors import RunError
+from genelab.progress import Verbosity
 from genelab.records.derived import LevelResult, by_level, reload_told, unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
@@ -26,6 +36,7 @@ from genelab.runs.files import write_record
 @EXECUTION
 @field_option("--config", EvalCfg, "config")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the record here.")
+@progress_options
 def command(
     task_id: str,
     checkpoint: Path,
@@ -34,6 +45,7 @@ def command(
     changes: dict[str, int],
     config: ConfigSource,
     out: Path | None,
+    verbosity: Verbosity,
 ) -> None:
     """Evaluate a checkpoint on numbered episodes, beside an idle and a random policy.
 
@@ -44,9 +56,10 @@ def command(
     require_place("--out", out)
     protocol = run_dir.task().protocol.model_copy(update=changes)
 
-    from genelab.jobs.evaluate import assess
+    with progress.shown(verbosity):
+        from genelab.jobs.evaluate import assess
 
-    record = assess(run_dir, checkpoint, protocol, execution, config, engine)
+        record = assess(run_dir, checkpoint, protocol, execution, config, engine)
 
     within = f", in {engine}" if engine else ""
     click.echo(f"{task_id} seed {record.run.seed}, {protocol.episodes} episodes, eval seed {protocol.seed}{within}")

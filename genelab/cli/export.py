@@ -5,7 +5,9 @@ from typing import get_args
 
 import click
 
-from genelab.cli.options import run_of
+from genelab import progress
+from genelab.cli.options import progress_options, run_of
+from genelab.progress import Verbosity
 from genelab.records.export import ExportFormat
 
 
@@ -25,8 +27,14 @@ from genelab.records.export import ExportFormat
     metavar="DIR",
     help="Write a folder instead: the policy, the robot, and a script that runs both in MuJoCo without genelab.",
 )
+@progress_options
 def command(
-    task_id: str, checkpoint: Path, file_format: ExportFormat | None, out: Path | None, bundle: Path | None
+    task_id: str,
+    checkpoint: Path,
+    file_format: ExportFormat | None,
+    out: Path | None,
+    bundle: Path | None,
+    verbosity: Verbosity,
 ) -> None:
     """Export a policy with its contract.
 
@@ -39,16 +47,20 @@ def command(
     if bundle is not None:
         if out is not None or file_format is not None:
             raise click.UsageError("--bundle takes neither --out nor --format")
-        from genelab.export.bundle import write_bundle
+        with progress.shown(verbosity):
+            from genelab.export.bundle import write_bundle
 
-        record = write_bundle(run_dir, checkpoint, bundle)
+            progress.phase("exporting")
+            record = write_bundle(run_dir, checkpoint, bundle)
         click.echo(f"wrote {bundle}: python {bundle}/run_policy.py")
     elif out is None or file_format is None:
         raise click.UsageError("give --format and --out, or --bundle")
     else:
-        from genelab.export.export import export_policy, metadata_path
+        with progress.shown(verbosity):
+            from genelab.export.export import export_policy, metadata_path
 
-        record = export_policy(run_dir, checkpoint, file_format, out)
+            progress.phase("exporting")
+            record = export_policy(run_dir, checkpoint, file_format, out)
         click.echo(f"wrote {out} and {metadata_path(out).name}")
     parity = record.parity
     click.echo(

@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from genelab.cli.options import EXECUTION, cfg_options, run_around
+from genelab import progress
+from genelab.cli.options import EXECUTION, cfg_options, progress_options, run_around
 from genelab.config.inspection import InspectCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError
+from genelab.progress import Verbosity
 from genelab.records.inspection import Inspection
 from genelab.registry import get_task, task_ids
 from genelab.runs.files import require_writable
@@ -29,6 +31,7 @@ OF_A_ROLLOUT = ("num_envs", "steps", "seed", "device", "threads")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="DIR", help="Draw one picture per group into DIR.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything is flagged.")
+@progress_options
 def command(
     target: str,
     cfg: InspectCfg,
@@ -36,6 +39,7 @@ def command(
     as_json: bool,
     plot: Path | None,
     strict: bool,
+    verbosity: Verbosity,
 ) -> int:
     """Show what every dimension of observations and actions really holds, and flag what looks wrong.
 
@@ -44,7 +48,8 @@ def command(
     """
     if plot is not None:
         require_writable(plot)
-    inspection = _inspect(target, cfg, execution)
+    with progress.shown(verbosity):
+        inspection = _inspect(target, cfg, execution)
     if as_json:
         click.echo(json.dumps(inspection.model_dump(mode="json"), indent=2))
     else:

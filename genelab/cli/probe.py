@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, require_place, run_of
+from genelab import progress
+from genelab.cli.options import ENGINE, EXECUTION, progress_options, require_place, run_of
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
+from genelab.progress import Verbosity
 from genelab.runs.files import write_atomic, write_record
 from genelab.show.probe import draw, lines
 
@@ -18,6 +20,7 @@ from genelab.show.probe import draw, lines
 @EXECUTION
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it here, as SVG.")
+@progress_options
 def command(
     task_id: str,
     checkpoint: Path,
@@ -25,6 +28,7 @@ def command(
     execution: ExecutionCfg,
     out: Path | None,
     plot: Path | None,
+    verbosity: Verbosity,
 ) -> None:
     """Drive a policy with fixed commands and tell how much of each it achieves.
 
@@ -35,9 +39,10 @@ def command(
     require_place("--out", out)
     require_place("--plot", plot)
 
-    from genelab.jobs.probe import probe
+    with progress.shown(verbosity):
+        from genelab.jobs.probe import probe
 
-    record = probe(run_dir, checkpoint, execution, engine)
+        record = probe(run_dir, checkpoint, execution, engine)
     click.echo(f"{task_id} seed {record.seed}, {record.num_envs} environments a case")
     for line in lines(record):
         click.echo(line)

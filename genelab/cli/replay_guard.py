@@ -4,22 +4,26 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import field_option
+from genelab import progress
+from genelab.cli.options import field_option, progress_options
 from genelab.config.run import ExecutionCfg
+from genelab.progress import Verbosity
 
 
 @click.command
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @field_option("--device", ExecutionCfg, "device", use_default=False)
-def command(folder: Path, device: str | None) -> int:
+@progress_options
+def command(folder: Path, device: str | None, verbosity: Verbosity) -> int:
     """Step from the state that a guard saved to the fault that it found.
 
     DIR is `guard/<iteration>` in a run directory. Without --device it runs where the fault was found. Exit code 1 if
     the fault does not come again.
     """
-    from genelab.jobs.replay_guard import replay
+    with progress.shown(verbosity):
+        from genelab.jobs.replay_guard import replay
 
-    told, found = replay(folder, device)
+        told, found = replay(folder, device)
     where = "" if told.step is None else f", step {told.step}"
     click.echo(f"recorded  iteration {told.iteration}{where}: {told.tensor} is {told.value}")
     if found is None:

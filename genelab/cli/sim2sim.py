@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import field_option, protocol_options, require_place
+from genelab import progress
+from genelab.cli.options import field_option, progress_options, protocol_options, require_place
 from genelab.config.commands import Sim2SimCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
+from genelab.progress import Verbosity
 from genelab.registry import get_task
 from genelab.runs.files import write_record
 from genelab.runs.run_dir import RunDir
@@ -20,6 +22,7 @@ from genelab.runs.run_dir import RunDir
 @field_option("--engine", Sim2SimCfg, "engine")
 @field_option("--threads", ExecutionCfg, "threads")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
+@progress_options
 def command(
     task_id: str,
     policy: Path,
@@ -27,6 +30,7 @@ def command(
     threads: int,
     out: Path | None,
     changes: dict[str, int],
+    verbosity: Verbosity,
 ) -> None:
     """Judge an exported policy in another simulator.
 
@@ -36,15 +40,17 @@ def command(
     """
     require_place("--out", out)
 
-    from genelab.jobs.sim2sim import judge
-    from genelab.show.probe import case_lines
-
     task, around = get_task(task_id), RunDir(policy.parent)
     if around.exists():
         # As it was trained, with what the command line changed.
         task = around.task()
     protocol = task.protocol.model_copy(update=changes)
-    record = judge(task, policy, ExecutionCfg(device="cpu", threads=threads), protocol, engine)
+    with progress.shown(verbosity):
+        from genelab.jobs.sim2sim import judge
+
+        record = judge(task, policy, ExecutionCfg(device="cpu", threads=threads), protocol, engine)
+    from genelab.show.probe import case_lines
+
     count = len(record.episodes.index)
     click.echo(f"{task_id} seed {record.seed}, {count} episodes, eval seed {record.protocol.seed}, in {engine}")
     for name, metrics in (("return", record.metrics), ("idle", record.idle.metrics)):

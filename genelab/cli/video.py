@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, cfg_options, require_place, run_of
+from genelab import progress
+from genelab.cli.options import ENGINE, EXECUTION, cfg_options, progress_options, require_place, run_of
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
+from genelab.progress import Verbosity
 
 
 @click.command
@@ -17,8 +19,15 @@ from genelab.config.scene import EngineName
 @cfg_options("cfg", VideoCfg, "seconds", "episode", "fps")
 @ENGINE
 @EXECUTION
+@progress_options
 def command(
-    task_id: str, checkpoint: Path, out: Path, cfg: VideoCfg, engine: EngineName | None, execution: ExecutionCfg
+    task_id: str,
+    checkpoint: Path,
+    out: Path,
+    cfg: VideoCfg,
+    engine: EngineName | None,
+    execution: ExecutionCfg,
+    verbosity: Verbosity,
 ) -> None:
     """Film a policy in episodes of its evaluation, without a display.
 
@@ -28,9 +37,10 @@ def command(
     run_dir = run_of(task_id, checkpoint)
     require_place("--out", out, ".mp4")
 
-    from genelab.jobs.film import write_film
+    with progress.shown(verbosity):
+        from genelab.jobs.film import write_film
 
-    count, rate = write_film(run_dir, checkpoint, cfg, execution, out, engine)
+        count, rate = write_film(run_dir, checkpoint, cfg, execution, out, engine)
     click.echo(
         f"wrote {out}: {count} pictures, {float(rate):g} a second, from episode {cfg.episode} of the evaluation on"
     )

@@ -62,21 +62,22 @@ def evaluate(
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin
-    idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
-    random = run_episodes(env, RandomPolicy(env), protocol.episodes)
+    idle = run_episodes(env, IdlePolicy(env), protocol.episodes, whose="the idle baseline")
+    random = run_episodes(env, RandomPolicy(env), protocol.episodes, whose="the random baseline")
     frozen = _frozen(task, protocol, session) if "frozen" in task.baselines else None
     drawn = None
     if task.drawn_starts is not None:
         again = Purpose.evaluation(task, protocol, drawn_starts=task.drawn_starts)
         other, mean = reloaded(task, checkpoint, again, protocol.num_envs, session, source)
-        drawn = run_episodes(other, mean if std is None else SampledPolicy(other, mean, std), protocol.episodes)
+        sampled: Policy = mean if std is None else SampledPolicy(other, mean, std)
+        drawn = run_episodes(other, sampled, protocol.episodes, whose="the policy from drawn starts")
     return Evaluation(trained, idle, random, frozen, drawn, wall, env.max_steps)
 
 
 def _frozen(task: TaskSpec, protocol: ProtocolCfg, session: Session) -> Episodes:
     """What the task pays a robot that stands as it started, whose commands are drawn as ever."""
     env = make_env(task, Purpose.evaluation(task, protocol, frozen=True), protocol.num_envs, session)
-    return run_episodes(env, IdlePolicy(env), protocol.episodes)
+    return run_episodes(env, IdlePolicy(env), protocol.episodes, whose="the frozen baseline")
 
 
 class IdlePolicy:

@@ -25,6 +25,7 @@ from genelab.learn import checkpoint as checkpoints
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
+from genelab.progress import counted
 from genelab.records.demos import LayoutRow
 from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
 from genelab.runs.run_dir import RunDir
@@ -151,7 +152,7 @@ def _run(env: Env, policy: Policy, readers: dict[str, _Reader], actions: GroupSt
         if reader.module is not None:
             reader.module.to(env.device)
     observations = env.reset()
-    for _ in range(steps):
+    for _ in counted(range(steps), f"rows of {env.num_envs} environments", steps):
         for name, reader in readers.items():
             reader.add(observations[name])
         action = policy(observations)

@@ -7,6 +7,7 @@ import torch
 from genelab.config.env import EnvCfg
 from genelab.config.scene import EngineName
 from genelab.errors import InputError
+from genelab.progress import phase
 from genelab.sim.engine import Engine
 from genelab.sim.facts import SceneFacts
 from genelab.sim.session import Session, resolve_device, seed_everything
@@ -26,6 +27,7 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
         RunError: if the engine comes up otherwise than asked.
     """
     begin = time.perf_counter()
+    phase(f"importing {engine}")
     match engine:
         case "genesis":
             from genelab.sim.genesis import runtime
@@ -82,6 +84,7 @@ def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[i
     """
     if cfg.sim.engine != session.engine:
         raise ValueError(f"the process runs '{session.engine}', the environment wants '{cfg.sim.engine}'")
+    phase(f"building {num_envs} environment(s)")
     match cfg.sim.engine:
         case "genesis":
             from genelab.sim.genesis.simulation import Simulation as Genesis

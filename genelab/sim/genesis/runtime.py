@@ -1,11 +1,44 @@
 """Starts Genesis, once per process, and says how it came up."""
 
+import logging
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
 
+from genelab import progress
 from genelab.errors import RunError
+
+LEVELS: dict[progress.Verbosity, str] = {"quiet": "error", "normal": "warning", "verbose": "info"}
+"""Level of the log of Genesis."""
+KNOWN = (
+    "exceeds joint limits",
+    "dubious center of mass",
+    "Filtered out geometry pairs causing self-collision",
+    "Approximating tendon by joint actuator",
+    "Constraint solver time constant should be greater",
+)
+"""Warnings about the model files of robots that work as they are."""
+
+
+class _KnownWarnings(logging.Filter):
+    """Counts the known warnings, which say the same at every build, instead of showing them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to show a record."""
+        known = record.levelno == logging.WARNING and any(text in record.getMessage() for text in KNOWN)
+        self.count += known
+        return not known
+
+
+_known = _KnownWarnings()
 
 
 def start(seed: int, device: str) -> dict[str, JsonValue]:
@@ -17,13 +50,20 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
     import genesis
 
     gs: Any = genesis  # its back ends are added at run time
-    gs.init(
-        backend=gs.cpu if device == "cpu" else gs.cuda,
-        seed=seed,
-        precision="32",
-        logging_level="warning",
-        use_deterministic_algorithms=True,
-    )
+    # Its log keeps the stdout that it finds.
+    with redirect_stdout(sys.stderr):
+        gs.init(
+            backend=gs.cpu if device == "cpu" else gs.cuda,
+            seed=seed,
+            precision="32",
+            logging_level=LEVELS[progress.verbosity()],
+            theme="dark" if sys.stderr.isatty() else "raw",
+            use_deterministic_algorithms=True,
+        )
+    if progress.verbosity() != "verbose":
+        gs.logger.addFilter(_known)
+        # What compiles a kernel warns of loops in kernels that are not ours.
+        gs.qd.set_logging_level(gs.qd.ERROR)
     backend = gs.backend.name
     if backend != ("cpu" if device == "cpu" else "cuda"):
         raise RunError(f"Genesis came up on back end '{backend}' although '{device}' was asked for")
@@ -37,3 +77,24 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
             name: bool(getattr(gs, name)) for name in ("use_deterministic_algorithms", "use_zerocopy", "use_ndarray")
         },
     }
+
+
+def say_compiling() -> None:
+    """Begin the phase in which the kernels of a scene are compiled, or read from where an earlier process left them."""
+    import genesis
+
+    gs: Any = genesis
+    kept = Path(gs.qd.lang.impl.get_runtime().prog.config().offline_cache_file_path)
+    first = not any(kept.rglob("*.qdc"))
+    progress.phase("compiling, for the first time on this machine: some minutes" if first else "compiling")
+
+
+def say_known_warnings() -> None:
+    """Log how many warnings were not shown since the last call."""
+    import genesis
+
+    if _known.count:
+        told = f"{_known.count} known warning(s) about the model files are not shown; --verbose shows them"
+        _known.count = 0
+        genesis_log: Any = genesis
+        genesis_log.logger.warning(told)
