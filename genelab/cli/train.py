@@ -8,11 +8,12 @@ import click
 from click.core import ParameterSource
 from pydantic import JsonValue
 
-from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option
+from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option, progress_options
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
+from genelab.progress import VERBOSE, Verbosity
 from genelab.registry import get_task
 from genelab.sweep.plan import make_plan
 
@@ -39,6 +40,7 @@ from genelab.sweep.plan import make_plan
 )
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
+@progress_options
 def command(
     task_id: str,
     variant: str | None,
@@ -54,6 +56,7 @@ def command(
     checkpoint: Path | None,
     no_eval: bool,
     dry_run: bool,
+    verbosity: Verbosity,
 ) -> int:
     """Train a task on several seeds and evaluate each.
 
@@ -90,10 +93,14 @@ def command(
     from genelab.sweep.launcher import launch
     from genelab.sweep.live import only_shown, view_for
 
-    with only_shown():
-        click.echo("\n".join(plan.lines()))
+    if verbosity == "verbose":
+        os.environ[VERBOSE] = "1"
+    view = view_for(plan, verbosity)
+    if verbosity != "quiet":
+        with only_shown():
+            click.echo("\n".join(plan.lines()))
     # Not where this machine keeps the script.
-    return launch(plan, ["genelab", *sys.argv[1:]], view_for(plan), LocalExecutor())
+    return launch(plan, ["genelab", *sys.argv[1:]], view, LocalExecutor())
 
 
 def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:

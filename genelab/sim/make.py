@@ -84,7 +84,7 @@ def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[i
     """
     if cfg.sim.engine != session.engine:
         raise ValueError(f"the process runs '{session.engine}', the environment wants '{cfg.sim.engine}'")
-    phase(f"building {num_envs} environment(s)")
+    phase(f"building {num_envs} environment{'' if num_envs == 1 else 's'}")
     match cfg.sim.engine:
         case "genesis":
             from genelab.sim.genesis.simulation import Simulation as Genesis
