@@ -7,6 +7,7 @@ import click
 
 from genelab import progress
 from genelab.cli.options import progress_options, run_of
+from genelab.errors import InputError
 from genelab.progress import Verbosity
 from genelab.records.export import ExportFormat
 
@@ -55,6 +56,10 @@ def command(
         click.echo(f"wrote {bundle}: python {bundle}/run_policy.py")
     elif out is None or file_format is None:
         raise click.UsageError("give --format and --out, or --bundle")
+    elif file_format == "onnx" and out.suffix != ".onnx":
+        raise InputError(f"--out {out}: must end in .onnx, as --format onnx says")
+    elif file_format == "torchscript" and out.suffix == ".onnx":
+        raise InputError(f"--out {out}: must not end in .onnx, since --format torchscript writes another format")
     else:
         with progress.shown(verbosity):
             from genelab.export.export import export_policy, metadata_path

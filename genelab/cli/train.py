@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from pydantic import JsonValue
 
 from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option, progress_options
+from genelab.config.commands import StoreCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
@@ -85,8 +86,15 @@ def command(
 
         # Before anything is written, or each seed would say it again.
         checked_demonstrations(task)
+        from genelab.sim.make import require_device
+
+        for _, stage in plan.task.line():
+            require_device(execution.device, stage.env.sim.engine)
+    from genelab.sweep.estimate import estimate
+
+    told = "\n".join([*plan.lines(), f"estimate   {estimate(plan, StoreCfg().store)}"])
     if dry_run:
-        click.echo("\n".join(plan.lines()))
+        click.echo(told)
         return 0
 
     from genelab.sweep.executors.local import LocalExecutor
@@ -98,7 +106,7 @@ def command(
     view = view_for(plan, verbosity)
     if verbosity != "quiet":
         with only_shown():
-            click.echo("\n".join(plan.lines()))
+            click.echo(told)
     # Not where this machine keeps the script.
     return launch(plan, ["genelab", *sys.argv[1:]], view, LocalExecutor())
 

@@ -52,6 +52,16 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
     )
 
 
+def require_device(device: str, engine: EngineName) -> None:
+    """Raises InputError if the device does not exist, or the engine cannot run on it, before anything is started."""
+    if engine == "mujoco":
+        from genelab.sim.mujoco.runtime import require
+
+        require(device)
+    else:
+        resolve_device(device)
+
+
 def scene_xml(cfg: EnvCfg, facts: SceneFacts) -> str:
     """The scene of an environment as one MJCF file, as MuJoCo simulates it.
 
