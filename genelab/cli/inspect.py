@@ -8,10 +8,11 @@ import click
 from click.core import ParameterSource
 
 from genelab import progress
-from genelab.cli.options import EXECUTION, cfg_options, progress_options, run_around
+from genelab.cli.options import ENGINE, EXECUTION, cfg_options, progress_options, run_around
 from genelab.config.inspection import InspectCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.errors import InputError
 from genelab.progress import Verbosity
 from genelab.records.inspection import Inspection
@@ -20,13 +21,14 @@ from genelab.runs.files import require_writable
 
 DEMOS = ".safetensors"
 """Ending of a demonstration file."""
-OF_A_ROLLOUT = ("num_envs", "steps", "seed", "device", "threads")
+OF_A_ROLLOUT = ("num_envs", "steps", "seed", "engine", "device", "threads")
 """Options without a meaning for a demonstration file."""
 
 
 @click.command
 @click.argument("target", metavar="TARGET")
 @cfg_options("cfg", InspectCfg, "num_envs", "steps", "seed")
+@ENGINE
 @EXECUTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="DIR", help="Draw one picture per group into DIR.")
@@ -35,6 +37,7 @@ OF_A_ROLLOUT = ("num_envs", "steps", "seed", "device", "threads")
 def command(
     target: str,
     cfg: InspectCfg,
+    engine: EngineName | None,
     execution: ExecutionCfg,
     as_json: bool,
     plot: Path | None,
@@ -48,8 +51,7 @@ def command(
     """
     if plot is not None:
         require_writable(plot)
-    with progress.shown(verbosity):
-        inspection = _inspect(target, cfg, execution)
+    inspection = _inspect(target, cfg, execution, engine, verbosity)
     if as_json:
         click.echo(json.dumps(inspection.model_dump(mode="json"), indent=2))
     else:
@@ -65,15 +67,18 @@ def command(
     return 1 if strict and inspection.flags() else 0
 
 
-def _inspect(target: str, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
+def _inspect(
+    target: str, cfg: InspectCfg, execution: ExecutionCfg, engine: EngineName | None, verbosity: Verbosity
+) -> Inspection:
     path = Path(target)
     if target in task_ids() or not (path.suffix or path.exists()):
         task = get_task(target)
         task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
 
-        from genelab.inspection.rollout import inspect_task
+        with progress.shown(verbosity):
+            from genelab.inspection.rollout import inspect_task
 
-        return inspect_task(task, cfg, execution)
+            return inspect_task(task.on(engine), cfg, execution)
     if path.is_dir():
         raise InputError(f"'{target}' is a directory; name a task, a checkpoint or a demonstration file ({DEMOS})")
     if path.suffix == DEMOS:
@@ -84,9 +89,10 @@ def _inspect(target: str, cfg: InspectCfg, execution: ExecutionCfg) -> Inspectio
         return inspect_demos(path)
     run_dir = run_around(path)
 
-    from genelab.inspection.rollout import inspect_checkpoint
+    with progress.shown(verbosity):
+        from genelab.inspection.rollout import inspect_checkpoint
 
-    return inspect_checkpoint(run_dir, path, cfg, execution)
+        return inspect_checkpoint(run_dir, path, cfg, execution, engine)
 
 
 def _refuse_options_of_a_rollout() -> None:

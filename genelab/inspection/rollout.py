@@ -9,6 +9,7 @@ from torch import nn
 
 from genelab.config.inspection import InspectCfg
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
@@ -41,13 +42,17 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     return _inspect(task.id, task, cfg, execution, None)
 
 
-def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
-    """Inspect a checkpoint under its own policy and its run's snapshot. Starts the simulator: call once per process.
+def inspect_checkpoint(
+    run_dir: RunDir, path: Path, cfg: InspectCfg, execution: ExecutionCfg, engine: EngineName | None = None
+) -> Inspection:
+    """Inspect a checkpoint under its own policy and its run's snapshot, or in another simulator.
+
+    Starts the simulator: call once per process.
 
     Raises:
         InputError: if the checkpoint is torn or of another config, or the device does not exist.
     """
-    return _inspect(str(path), run_dir.task(), cfg, execution, checkpoints.load_of_run(path, run_dir))
+    return _inspect(str(path), run_dir.task().on(engine), cfg, execution, checkpoints.load_of_run(path, run_dir))
 
 
 def _inspect(

@@ -47,7 +47,9 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
     Raises:
         RunError: if Genesis comes up on another back end or without its deterministic algorithms.
     """
-    import genesis
+    # Otherwise its compiler takes this process for a notebook, and prints after each of its calls.
+    with redirect_stdout(sys.__stdout__):
+        import genesis
 
     gs: Any = genesis  # its back ends are added at run time
     # Its log keeps the stdout that it finds.
