@@ -73,12 +73,10 @@ class _Live(_Silent):
         from rich.console import Console
         from rich.live import Live
 
-        self._text, self._since = "", time.monotonic()
-        # stdout is redirected already, for whatever prints there.
-        self._live: Any = Live(
-            console=Console(stderr=True), get_renderable=self._line, transient=True, redirect_stdout=False
-        )
-        self._live.start()
+        self._text, self._since = "importing", time.monotonic()
+        # It prints above the line whatever else goes to stdout or stderr.
+        self._live: Any = Live(console=Console(stderr=True), get_renderable=self._line, transient=True)
+        self._live.start(refresh=True)
 
     def show(self, text: str, since: float) -> None:
         self._text, self._since = text, since
@@ -104,6 +102,7 @@ _verbosity: Verbosity = "normal"
 def shown(verbosity: Verbosity = "normal") -> Generator[None]:
     """Show the phases of the work inside, on stderr: live on a terminal, as lines elsewhere.
 
+    A terminal shows `importing` at once. Elsewhere nothing is said before the first phase: wrong input is one line.
     Whatever prints to stdout meanwhile goes to stderr too, so that stdout holds results alone.
     """
     global _line, _verbosity
@@ -112,7 +111,6 @@ def shown(verbosity: Verbosity = "normal") -> Generator[None]:
         _verbosity = verbosity
         _line = _Silent() if verbosity == "quiet" else _Live() if _draws(sys.stderr) else _Lines()
         try:
-            phase("importing")
             yield
         finally:
             _line.close()

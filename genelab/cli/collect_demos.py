@@ -49,11 +49,12 @@ def command(
         _report(_require_same(out, task_id, config_sha256(task), cfg), out, "has been collected already")
         return
 
+    from genelab.jobs.collect import collect, controller_of
+
+    controller_of(task, cfg)
     with progress.shown(verbosity):
-        from genelab.jobs.collect import collect, controller_of
         from genelab.jobs.session import start_session
 
-        controller_of(task, cfg)
         session, _ = start_session(cfg.seed, execution, task)
         header = collect(task, cfg, session, out, progress.counting("control steps", cfg.steps))
     _report(header, out, "wrote")

@@ -51,7 +51,6 @@ def command(
         with progress.shown(verbosity):
             from genelab.export.bundle import write_bundle
 
-            progress.phase("exporting")
             record = write_bundle(run_dir, checkpoint, bundle)
         click.echo(f"wrote {bundle}: python {bundle}/run_policy.py")
     elif out is None or file_format is None:
@@ -64,7 +63,6 @@ def command(
         with progress.shown(verbosity):
             from genelab.export.export import export_policy, metadata_path
 
-            progress.phase("exporting")
             record = export_policy(run_dir, checkpoint, file_format, out)
         click.echo(f"wrote {out} and {metadata_path(out).name}")
     parity = record.parity

@@ -26,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with run_dir.lock(), progress.shown("verbose" if os.environ.get(progress.VERBOSE) else "normal"):
+            progress.phase("importing")
             return _run_phase(phase, run_dir)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

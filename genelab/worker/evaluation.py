@@ -1,6 +1,5 @@
 """Evaluates what a seed's training left, under the task's own protocol."""
 
-from genelab import progress
 from genelab.config.run import ExecutionCfg
 from genelab.errors import RunError
 from genelab.export.export import export_policy
@@ -42,7 +41,6 @@ def evaluate_run(run_dir: RunDir) -> None:
         write_record(run_dir.probe_file, found)
         write_atomic(run_dir.path / names.PROBE_PLOT, draw(found))
     if (other := second_engine(task)) is not None:
-        progress.phase("exporting")
         export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
         execution = ExecutionCfg(device="cpu", threads=record.execution.requested.threads)
         write_record(run_dir.sim2sim_file, judge(task, run_dir.policy_file, execution, task.protocol, other))
