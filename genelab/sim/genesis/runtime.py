@@ -24,7 +24,7 @@ KNOWN = (
 """Warnings about the model files of robots that work as they are."""
 
 
-class _KnownWarnings(logging.Filter):
+class KnownWarnings(logging.Filter):
     """Counts the known warnings, which say the same at every build, instead of showing them."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class _KnownWarnings(logging.Filter):
         return not known
 
 
-_known = _KnownWarnings()
+_known = KnownWarnings()
 
 
 def start(seed: int, device: str) -> dict[str, JsonValue]:
