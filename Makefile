@@ -8,9 +8,20 @@ QUICKSTART := runs/quickstart
 PAGE := runs/quickstart-page
 SOURCES := genelab tasks tests scripts
 
-.PHONY: quickstart test test-fast format type check build clean
+.DEFAULT_GOAL := help
+.PHONY: help announce quickstart test test-fast format type check build clean
 
-quickstart: $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1 : /p' Makefile
+
+announce:
+	@echo "Sets up $(VENV): some minutes and, the first time, some gigabytes."
+	@echo "Then it trains the inverted pendulum on seeds 1, 2, 3, $(PARALLEL) at a time, evaluates each and prints the table."
+	@echo "The plan says how long that took on the machine of the published entry. The first training on a machine also"
+	@echo "compiles for some minutes. Ctrl-C at any time: the same command goes on where it stopped."
+	@echo
+
+quickstart: announce $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
 	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log_dir $(QUICKSTART)
 	rm -rf $(PAGE)
 	mkdir -p $(PAGE)/reference $(PAGE)/docs
@@ -20,6 +31,12 @@ quickstart: $(VENV)/.installed ## train, evaluate and print the table of the sin
 	$(BIN)/genelab render --store $(PAGE)/reference --docs $(PAGE)/docs
 	@cat $(PAGE)/docs/reference-runs.md
 	@echo "This page: $(PAGE)/docs/reference-runs.md"
+	@echo
+	@echo "Activate the environment, then go on:"
+	@echo "  source $(BIN)/activate"
+	@echo "  genelab video GeneLab-Inverted-Pendulum-v1 $(QUICKSTART)/seed_1/model_final.pt --out pendulum.mp4"
+	@echo "  tensorboard --logdir $(QUICKSTART)"
+	@echo "  genelab list"
 
 test: check ## everything that CI runs
 	$(BIN)/pytest -n auto --dist loadgroup --durations=20

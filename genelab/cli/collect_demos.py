@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from genelab import progress
 from genelab.cli.inspect import DEMOS
-from genelab.cli.options import EXECUTION, cfg_options
+from genelab.cli.options import EXECUTION, cfg_options, progress_options
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256
 from genelab.errors import InputError
+from genelab.progress import Verbosity
 from genelab.records.demos import DemoHeader, read_demos
 from genelab.records.files import sha256_file
 from genelab.registry import get_task
@@ -25,7 +27,15 @@ from genelab.runs.files import require_place
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the environment. Repeatable."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help=f"File to write, {DEMOS}.")
-def command(task_id: str, cfg: CollectCfg, execution: ExecutionCfg, assignments: tuple[str, ...], out: Path) -> None:
+@progress_options
+def command(
+    task_id: str,
+    cfg: CollectCfg,
+    execution: ExecutionCfg,
+    assignments: tuple[str, ...],
+    out: Path,
+    verbosity: Verbosity,
+) -> None:
     """Collect demonstrations of a task by its scripted controller.
 
     Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
@@ -41,12 +51,13 @@ def command(task_id: str, cfg: CollectCfg, execution: ExecutionCfg, assignments:
         return
 
     from genelab.jobs.collect import collect, controller_of
-    from genelab.jobs.session import start_session
 
     controller_of(task, cfg)
-    session, _ = start_session(cfg.seed, execution, task)
-    with click.progressbar(length=cfg.steps, label="control steps") as bar:
-        header = collect(task, cfg, session, out, lambda done: bar.update(done - bar.pos))
+    with progress.shown(verbosity):
+        from genelab.jobs.session import start_session
+
+        session, _ = start_session(cfg.seed, execution, task)
+        header = collect(task, cfg, session, out, progress.counting("control steps", cfg.steps))
     _report(header, out, "wrote")
 
 

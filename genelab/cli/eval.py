@@ -5,12 +5,14 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, field_option, policy_arguments, protocol_options
+from genelab import progress
+from genelab.cli.options import ENGINE, EXECUTION, field_option, policy_arguments, progress_options, protocol_options
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.config.terrain import TerrainCfg
 from genelab.errors import RunError
+from genelab.progress import Verbosity
 from genelab.records.derived import LevelResult, by_level, reload_told, unproven
 from genelab.records.eval import EvalRecord
 from genelab.records.statistics import wilson
@@ -26,6 +28,7 @@ from genelab.runs.find import Found
 @EXECUTION
 @field_option("--config", EvalCfg, "config")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the record here.")
+@progress_options
 def command(
     found: Found,
     engine: EngineName | None,
@@ -33,6 +36,7 @@ def command(
     changes: dict[str, int],
     config: ConfigSource,
     out: Path | None,
+    verbosity: Verbosity,
 ) -> None:
     """Evaluate a checkpoint on numbered episodes, beside an idle and a random policy.
 
@@ -43,9 +47,10 @@ def command(
     run_dir = found.run_dir
     protocol = run_dir.task().protocol.model_copy(update=changes)
 
-    from genelab.jobs.evaluate import assess
+    with progress.shown(verbosity):
+        from genelab.jobs.evaluate import assess
 
-    record = assess(run_dir, found.checkpoint, protocol, execution, config, engine)
+        record = assess(run_dir, found.checkpoint, protocol, execution, config, engine)
 
     within = f", in {engine}" if engine else ""
     click.echo(

@@ -5,7 +5,9 @@ from typing import get_args
 
 import click
 
-from genelab.cli.options import policy_arguments
+from genelab import progress
+from genelab.cli.options import policy_arguments, progress_options
+from genelab.progress import Verbosity
 from genelab.records.export import ExportFormat
 from genelab.runs.files import require_apart, require_place
 from genelab.runs.find import Found
@@ -29,7 +31,10 @@ SUFFIXES: dict[ExportFormat, tuple[str, ...]] = {"onnx": (".onnx",), "torchscrip
     metavar="DIR",
     help="Write a folder instead: the policy, the robot, and a script that runs both in MuJoCo without genelab.",
 )
-def command(found: Found, file_format: ExportFormat | None, out: Path | None, bundle: Path | None) -> None:
+@progress_options
+def command(
+    found: Found, file_format: ExportFormat | None, out: Path | None, bundle: Path | None, verbosity: Verbosity
+) -> None:
     """Export a policy with its contract.
 
     CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. FILE takes
@@ -41,19 +46,19 @@ def command(found: Found, file_format: ExportFormat | None, out: Path | None, bu
         if out is not None or file_format is not None:
             raise click.UsageError("--bundle takes neither --out nor --format")
         require_apart("--bundle", bundle)
+        with progress.shown(verbosity):
+            from genelab.export.bundle import write_bundle
 
-        from genelab.export.bundle import write_bundle
-
-        record = write_bundle(found.run_dir, found.checkpoint, bundle)
+            record = write_bundle(found.run_dir, found.checkpoint, bundle)
         click.echo(f"wrote {bundle}: python {bundle}/run_policy.py")
     elif out is None or file_format is None:
         raise click.UsageError("give --format and --out, or --bundle")
     else:
         require_place("--out", out, *SUFFIXES[file_format])
+        with progress.shown(verbosity):
+            from genelab.export.export import export_policy, metadata_path
 
-        from genelab.export.export import export_policy, metadata_path
-
-        record = export_policy(found.run_dir, found.checkpoint, file_format, out)
+            record = export_policy(found.run_dir, found.checkpoint, file_format, out)
         click.echo(f"wrote {out} and {metadata_path(out).name}")
     parity = record.parity
     click.echo(

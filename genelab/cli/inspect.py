@@ -7,10 +7,13 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from genelab.cli.options import EXECUTION, cfg_options
+from genelab import progress
+from genelab.cli.options import ENGINE, EXECUTION, cfg_options, progress_options
 from genelab.config.inspection import InspectCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
+from genelab.progress import Verbosity
 from genelab.records.inspection import Inspection
 from genelab.registry import get_task, task_ids
 from genelab.runs.files import require_apart, require_writable
@@ -18,24 +21,28 @@ from genelab.runs.find import find_policy, is_published
 
 DEMOS = ".safetensors"
 """Ending of a demonstration file."""
-OF_A_ROLLOUT = ("num_envs", "steps", "seed", "device", "threads")
+OF_A_ROLLOUT = ("num_envs", "steps", "seed", "engine", "device", "threads")
 """Options without a meaning for a demonstration file."""
 
 
 @click.command
 @click.argument("target", metavar="TARGET")
 @cfg_options("cfg", InspectCfg, "num_envs", "steps", "seed")
+@ENGINE
 @EXECUTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="DIR", help="Draw one picture per group into DIR.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything is flagged.")
+@progress_options
 def command(
     target: str,
     cfg: InspectCfg,
+    engine: EngineName | None,
     execution: ExecutionCfg,
     as_json: bool,
     plot: Path | None,
     strict: bool,
+    verbosity: Verbosity,
 ) -> int:
     """Show what every dimension of observations and actions really holds, and flag what looks wrong.
 
@@ -46,7 +53,7 @@ def command(
     if plot is not None:
         require_writable(plot)
         require_apart("--plot", plot)
-    inspection = _inspect(target, cfg, execution)
+    inspection = _inspect(target, cfg, execution, engine, verbosity)
     if as_json:
         click.echo(json.dumps(inspection.model_dump(mode="json"), indent=2))
     else:
@@ -62,15 +69,18 @@ def command(
     return 1 if strict and inspection.flags() else 0
 
 
-def _inspect(target: str, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
+def _inspect(
+    target: str, cfg: InspectCfg, execution: ExecutionCfg, engine: EngineName | None, verbosity: Verbosity
+) -> Inspection:
     path = Path(target)
     if _is_task(target):
         task = get_task(target)
         task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
 
-        from genelab.inspection.rollout import inspect_task
+        with progress.shown(verbosity):
+            from genelab.inspection.rollout import inspect_task
 
-        return inspect_task(task, cfg, execution)
+            return inspect_task(task.on(engine), cfg, execution)
     if path.suffix == DEMOS:
         _refuse_options_of_a_rollout()
 
@@ -79,9 +89,10 @@ def _inspect(target: str, cfg: InspectCfg, execution: ExecutionCfg) -> Inspectio
         return inspect_demos(path)
     found = find_policy(path)
 
-    from genelab.inspection.rollout import inspect_checkpoint
+    with progress.shown(verbosity):
+        from genelab.inspection.rollout import inspect_checkpoint
 
-    return inspect_checkpoint(found.run_dir, found.checkpoint, cfg, execution)
+        return inspect_checkpoint(found.run_dir, found.checkpoint, cfg, execution, engine)
 
 
 def _is_task(target: str) -> bool:

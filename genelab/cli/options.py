@@ -14,6 +14,7 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.scene import SimCfg
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import InputError
+from genelab.progress import Verbosity
 from genelab.registry import get_task
 from genelab.runs.find import Found, find_policy
 
@@ -148,6 +149,21 @@ def task_and(words: tuple[str, ...], metavar: str) -> tuple[TaskSpec | None, str
     if len(first) > 1:
         raise click.UsageError(f"takes {metavar}, not {len(words)} of them")
     return (get_task(first[0]) if first else None), name
+
+
+def progress_options(command: F) -> F:
+    """`--quiet` and `--verbose`, handed to the command as `verbosity`."""
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        quiet, verbose = given.pop("quiet"), given.pop("verbose")
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose exclude each other")
+        verbosity: Verbosity = "quiet" if quiet else "verbose" if verbose else "normal"
+        return command(**given, verbosity=verbosity)
+
+    gathered = click.option("--verbose", is_flag=True, help="Show the simulator's own log too.")(gathered)
+    return cast(F, click.option("--quiet", is_flag=True, help="Show results and errors only.")(gathered))
 
 
 VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")

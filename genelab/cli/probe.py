@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, policy_arguments
+from genelab import progress
+from genelab.cli.options import ENGINE, EXECUTION, policy_arguments, progress_options
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
+from genelab.progress import Verbosity
 from genelab.runs.files import require_place, write_atomic, write_record
 from genelab.runs.find import Found
 from genelab.show.probe import draw, lines
@@ -18,12 +20,14 @@ from genelab.show.probe import draw, lines
 @EXECUTION
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it here, as SVG.")
+@progress_options
 def command(
     found: Found,
     engine: EngineName | None,
     execution: ExecutionCfg,
     out: Path | None,
     plot: Path | None,
+    verbosity: Verbosity,
 ) -> None:
     """Drive a policy with fixed commands and tell how much of each it achieves.
 
@@ -34,9 +38,10 @@ def command(
     require_place("--out", out, ".json")
     require_place("--plot", plot, ".svg")
 
-    from genelab.jobs.probe import probe
+    with progress.shown(verbosity):
+        from genelab.jobs.probe import probe
 
-    record = probe(found.run_dir, found.checkpoint, execution, engine)
+        record = probe(found.run_dir, found.checkpoint, execution, engine)
     click.echo(f"{record.task} seed {record.seed}, {record.num_envs} environments a case")
     for line in lines(record):
         click.echo(line)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from genelab.cli.options import STORE
+from genelab.errors import InputError
 
 
 @click.group()
@@ -51,7 +52,10 @@ def list_entries(store: Path) -> None:
     """List the entries, checked, by task, the newest first."""
     from genelab.publish.store import load_store
 
-    for entry in load_store(store):
+    entries = load_store(store)
+    if not entries:
+        raise InputError(f"--store {store}: there is no entry; a clone of genelab has its store in reference/")
+    for entry in entries:
         record = entry.record
         seeds = f"{len(record.seeds.finished)}/{len(record.seeds.planned)} seeds"
         mean = "no mean" if record.aggregate is None else f"mean {record.aggregate.mean:.3f}"

@@ -4,23 +4,27 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import field_option
+from genelab import progress
+from genelab.cli.options import field_option, progress_options
 from genelab.config.run import ExecutionCfg
+from genelab.progress import Verbosity
 from genelab.runs.find import find_guard
 
 
 @click.command
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @field_option("--device", ExecutionCfg, "device", use_default=False)
-def command(folder: Path, device: str | None) -> int:
+@progress_options
+def command(folder: Path, device: str | None, verbosity: Verbosity) -> int:
     """Step from the state that a guard saved to the fault that it found.
 
     DIR is `guard/<iteration>` in a run directory, or that directory if a guard stopped it once. Without --device it
     runs where the fault was found. Exit code 1 if the fault does not come again.
     """
-    from genelab.jobs.replay_guard import replay
+    with progress.shown(verbosity):
+        from genelab.jobs.replay_guard import replay
 
-    told, found = replay(find_guard(folder), device)
+        told, found = replay(find_guard(folder), device)
     where = "" if told.step is None else f", step {told.step}"
     click.echo(f"recorded  iteration {told.iteration}{where}: {told.tensor} is {told.value}")
     if found is None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import field_option, protocol_options, task_and
+from genelab import progress
+from genelab.cli.options import field_option, progress_options, protocol_options, task_and
 from genelab.config.commands import Sim2SimCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.errors import InputError
+from genelab.progress import Verbosity
 from genelab.registry import get_task
 from genelab.runs.files import require_place, write_record
 from genelab.runs.find import find_export
@@ -24,12 +26,14 @@ POLICY = "[TASK] POLICY"
 @field_option("--engine", Sim2SimCfg, "engine")
 @field_option("--threads", ExecutionCfg, "threads")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the record here, as JSON.")
+@progress_options
 def command(
     words: tuple[str, ...],
     engine: EngineName,
     threads: int,
     out: Path | None,
     changes: dict[str, int],
+    verbosity: Verbosity,
 ) -> None:
     """Judge an exported policy in another simulator.
 
@@ -45,9 +49,6 @@ def command(
     from genelab.export.runner import ExportedPolicy
 
     require_place("--out", out, ".json", inputs=[policy, metadata_path(policy)])
-    from genelab.jobs.sim2sim import judge
-    from genelab.show.probe import case_lines
-
     if (around := RunDir(policy.parent)).exists():
         # As it was trained, with what the command line changed.
         trained_on = around.task()
@@ -57,7 +58,12 @@ def command(
     elif task is None:
         task = get_task(ExportedPolicy(policy).contract.task)
     protocol = task.protocol.model_copy(update=changes)
-    record = judge(task, policy, ExecutionCfg(device="cpu", threads=threads), protocol, engine)
+    with progress.shown(verbosity):
+        from genelab.jobs.sim2sim import judge
+
+        record = judge(task, policy, ExecutionCfg(device="cpu", threads=threads), protocol, engine)
+    from genelab.show.probe import case_lines
+
     count = len(record.episodes.index)
     click.echo(f"{task.id} seed {record.seed}, {count} episodes, eval seed {record.protocol.seed}, in {engine}")
     for name, metrics in (("return", record.metrics), ("idle", record.idle.metrics)):

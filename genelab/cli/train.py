@@ -1,14 +1,17 @@
 """`genelab train`."""
 
+import os
 import sys
 
 import click
 from click.core import ParameterSource
 
-from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option
+from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option, progress_options
+from genelab.config.commands import StoreCfg
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
+from genelab.progress import VERBOSE, Verbosity
 from genelab.sweep.request import plan_training
 
 
@@ -33,6 +36,7 @@ from genelab.sweep.request import plan_training
 )
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
+@progress_options
 def command(
     task_id: str,
     variant: str | None,
@@ -48,6 +52,7 @@ def command(
     checkpoint: str | None,
     no_eval: bool,
     dry_run: bool,
+    verbosity: Verbosity,
 ) -> int:
     """Train a task on several seeds and evaluate each.
 
@@ -67,18 +72,25 @@ def command(
         assignments=assignments,
         checkpoint=checkpoint,
     )
+    from genelab.sweep.estimate import estimate
+
+    told = "\n".join([*plan.lines(), f"estimate   {estimate(plan, StoreCfg().store)}"])
     if dry_run:
-        click.echo("\n".join(plan.lines()))
+        click.echo(told)
         return 0
 
     from genelab.sweep.executors.local import LocalExecutor
     from genelab.sweep.launcher import launch
     from genelab.sweep.live import only_shown, view_for
 
-    with only_shown():
-        click.echo("\n".join(plan.lines()))
+    if verbosity == "verbose":
+        os.environ[VERBOSE] = "1"
+    view = view_for(plan, verbosity)
+    if verbosity != "quiet":
+        with only_shown():
+            click.echo(told)
     # Not where this machine keeps the script.
-    return launch(plan, ["genelab", *sys.argv[1:]], view_for(plan), LocalExecutor())
+    return launch(plan, ["genelab", *sys.argv[1:]], view, LocalExecutor())
 
 
 def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -9,14 +9,22 @@ from torch import Tensor
 from genelab.envs.protocol import Env
 from genelab.envs.step import Observations
 from genelab.errors import DivergedError
+from genelab.progress import counting
 from genelab.records.eval import EpisodeEnd, Episodes
 
 Policy = Callable[[Observations], Tensor]
 """Actions for observations. Shape of the result: (num_envs, num_actions)."""
+REPORT_EVERY = 10
+"""Control steps between two reports of progress."""
 
 
 def run_episodes(
-    env: Env, policy: Policy, count: int, observe: Callable[[Observations], None] | None = None
+    env: Env,
+    policy: Policy,
+    count: int,
+    observe: Callable[[Observations], None] | None = None,
+    *,
+    whose: str = "the policy",
 ) -> Episodes:
     """Run episodes 0..count-1 to their ends.
 
@@ -25,6 +33,7 @@ def run_episodes(
         policy: acts in every environment; actions in surplus episodes do not matter.
         count: episodes wanted.
         observe: called with the observations of every step before the policy acts.
+        whose: episodes they are, for the progress line.
 
     Raises:
         DivergedError: if an episode's return is not finite, or something broke in it.
@@ -37,6 +46,7 @@ def run_episodes(
     success: dict[str, Tensor] = {}
     measures: dict[str, Tensor] = {}
     pending = torch.ones(count, dtype=torch.bool, device=device)
+    report, steps = counting(f"episodes of {whose}", count), 0
     observations = env.reset()
     while bool(pending.any()):
         if observe is not None:
@@ -58,6 +68,12 @@ def run_episodes(
         # A broken episode may end before its return shows it.
         broken[torch.where(step.broken & (step.finished.number < count), step.finished.number, count)] = True
         pending &= ~torch.isin(torch.arange(count, device=device), row)
+        if steps % REPORT_EVERY == 0 or not bool(pending.any()):
+            left = int(pending.sum())
+            # What runs counts by how long it has run, so that the time left is known before the first ones end.
+            begun = min(left, env.num_envs) * float(env.episode_step.to(torch.float64).mean()) / env.max_steps
+            report(count - left, (count - left + begun) / count)
+        steps += 1
     bad = torch.nonzero(~returns[:count].isfinite()).flatten().tolist()
     if bad:
         raise DivergedError(f"evaluation episode {bad[0]}: the return is {float(returns[bad[0]])}")

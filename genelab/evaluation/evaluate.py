@@ -61,16 +61,17 @@ def evaluate(
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin
-    idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
-    random = run_episodes(env, RandomPolicy(env), protocol.episodes)
+    idle = run_episodes(env, IdlePolicy(env), protocol.episodes, whose="the idle baseline")
+    random = run_episodes(env, RandomPolicy(env), protocol.episodes, whose="the random baseline")
     frozen = drawn = None
     if "frozen" in task.baselines:
         # Its commands are drawn as ever.
         env = env.again(Purpose.evaluation(task, protocol, frozen=True))
-        frozen = run_episodes(env, IdlePolicy(env), protocol.episodes)
+        frozen = run_episodes(env, IdlePolicy(env), protocol.episodes, whose="the frozen baseline")
     if task.drawn_starts is not None:
         env = env.again(Purpose.evaluation(task, protocol, drawn_starts=task.drawn_starts))
-        drawn = run_episodes(env, mean if std is None else SampledPolicy(env, mean, std), protocol.episodes)
+        sampled: Policy = mean if std is None else SampledPolicy(env, mean, std)
+        drawn = run_episodes(env, sampled, protocol.episodes, whose="the policy from drawn starts")
     return Evaluation(trained, idle, random, frozen, drawn, wall, env.max_steps)
 
 

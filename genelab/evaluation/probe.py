@@ -15,6 +15,7 @@ from genelab.evaluation.reload import reloaded
 from genelab.learn.checkpoint import Checkpoint
 from genelab.mdp.state import StateView
 from genelab.mdp.term import bind_function
+from genelab.progress import counted
 from genelab.sim.session import Session
 
 
@@ -78,7 +79,8 @@ def measure(
     total = torch.zeros_like(fixed, dtype=torch.float64)
     fell = torch.zeros(len(fixed), dtype=torch.bool, device=fixed.device)
     observations = env.reset()
-    for number in range(cfg.warm_up_steps + cfg.measured_steps):
+    steps = cfg.warm_up_steps + cfg.measured_steps
+    for number in counted(range(steps), f"control steps of {len(cfg.cases)} cases", steps):
         step = env.step(policy(observations))
         observations = step.observations
         fell = fell | step.terminated

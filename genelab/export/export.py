@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from genelab import progress
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError, RunError
 from genelab.export import onnx, torchscript
@@ -63,6 +64,7 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     actor = learner.load_actor(loaded, task.agent, len(task.env.action_columns), source)
     widths = [each.input.shape[1] for each in expected]
     recorded = _recorded_observations(run_dir.round_trip_file, task, dict(zip(groups, widths, strict=True)))
+    progress.phase(f"exporting to {file_format} and comparing")
     trained = checkpoints.claim_of(checkpoint, loaded)
     chosen = FORMATS[file_format]
     data = chosen.serialise(learner.deployable(actor), dict(zip(names, widths, strict=True)))

@@ -9,6 +9,7 @@ from torch import nn
 
 from genelab.config.inspection import InspectCfg
 from genelab.config.run import ExecutionCfg
+from genelab.config.scene import EngineName
 from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
@@ -25,6 +26,7 @@ from genelab.learn import checkpoint as checkpoints
 from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
+from genelab.progress import counted
 from genelab.records.demos import LayoutRow
 from genelab.records.inspection import InspectedGroup, Inspection, Rollout, Seen
 from genelab.runs.run_dir import RunDir
@@ -40,13 +42,17 @@ def inspect_task(task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg) -> In
     return _inspect(task.id, task, cfg, execution, None)
 
 
-def inspect_checkpoint(run_dir: RunDir, path: Path, cfg: InspectCfg, execution: ExecutionCfg) -> Inspection:
-    """Inspect a checkpoint under its own policy and its run's snapshot. Starts the simulator: call once per process.
+def inspect_checkpoint(
+    run_dir: RunDir, path: Path, cfg: InspectCfg, execution: ExecutionCfg, engine: EngineName | None = None
+) -> Inspection:
+    """Inspect a checkpoint under its own policy and its run's snapshot, or in another simulator.
+
+    Starts the simulator: call once per process.
 
     Raises:
         InputError: if the checkpoint is torn or of another config, or the device does not exist.
     """
-    return _inspect(str(path), run_dir.task(), cfg, execution, checkpoints.load_of_run(path, run_dir))
+    return _inspect(str(path), run_dir.task().on(engine), cfg, execution, checkpoints.load_of_run(path, run_dir))
 
 
 def _inspect(
@@ -151,7 +157,7 @@ def _run(env: Env, policy: Policy, readers: dict[str, _Reader], actions: GroupSt
         if reader.module is not None:
             reader.module.to(env.device)
     observations = env.reset()
-    for _ in range(steps):
+    for _ in counted(range(steps), f"rows of {env.num_envs} environments", steps):
         for name, reader in readers.items():
             reader.add(observations[name])
         action = policy(observations)

@@ -73,8 +73,6 @@ def assess(
     task = (trained if config_source == "run" else registered).on(engine)
     as_trained = config_source == "run" and task.env == trained.env
     session, stamps = started or start_session(protocol.seed, execution, task)
-    print(f"evaluating on {session.device}", flush=True)
-
     found = evaluate(task, protocol, loaded, session, f"checkpoint '{path}'")
     if sha256_file(path) != checkpoint.sha256:
         raise RunError(f"checkpoint '{path}' was replaced while it was evaluated")

@@ -23,6 +23,7 @@ from genelab.functions import resolve_function
 from genelab.jobs.session import start_session
 from genelab.learn import checkpoint as checkpoints
 from genelab.mdp.state import StateView
+from genelab.progress import counted
 from genelab.runs.files import atomic_path
 from genelab.runs.films import encode
 from genelab.runs.run_dir import RunDir
@@ -91,7 +92,9 @@ def write_film(
     # Of the simulated time, so that the film is as fast as the robot.
     rate = 1 / (every * Fraction(task.env.control_dt).limit_denominator(10**6))
     with atomic_path(out) as part:
-        return encode(part, _pictures(task, env, policy, cfg.seconds, every), rate, SIZE), rate
+        frames = math.ceil(task.env.control_steps(cfg.seconds) / every)
+        pictures = counted(_pictures(task, env, policy, cfg.seconds, every), "frames", frames)
+        return encode(part, pictures, rate, SIZE), rate
 
 
 def _pictures(task: TaskSpec, env: SceneEnv, policy: Policy, seconds: float, every: int) -> Iterator[Picture]:

@@ -55,7 +55,7 @@ def judge(
     begin = time.perf_counter()
     episodes = run_episodes(env, driver, protocol.episodes)
     wall_s = time.perf_counter() - begin
-    idle = run_episodes(env, IdlePolicy(env), protocol.episodes)
+    idle = run_episodes(env, IdlePolicy(env), protocol.episodes, whose="the idle baseline")
     return Sim2SimRecord(
         schema="genelab/sim2sim/1",
         task=task.id,

@@ -58,10 +58,9 @@ def compose(store: Path, docs: Path) -> Rendering:
         loader=PackageLoader("genelab.publish"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     jinja.filters.update(cell=cell, number=number)
-    jinja.globals["table"] = markdown
     shown = [*pictures.values()]
     text = jinja.get_template(f"{PAGE}.j2").render(
-        tasks=tasks, store=store.name, overview=overview(shown, page, page) if shown else ""
+        tasks=tasks, store=store.name, table=markdown, overview=overview(shown, page, page) if shown else ""
     )
     texts = {page: _tidy(text)}
     readme = docs.parent / README

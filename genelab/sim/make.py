@@ -7,6 +7,7 @@ import torch
 from genelab.config.env import EnvCfg
 from genelab.config.scene import EngineName
 from genelab.errors import InputError
+from genelab.progress import phase
 from genelab.sim.engine import Engine
 from genelab.sim.facts import SceneFacts
 from genelab.sim.session import Session, resolve_device, seed_everything
@@ -26,6 +27,7 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
         RunError: if the engine comes up otherwise than asked.
     """
     begin = time.perf_counter()
+    phase(f"importing {engine}")
     match engine:
         case "genesis":
             from genelab.sim.genesis import runtime
@@ -48,6 +50,16 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
         stamp=stamp,
         start_s=time.perf_counter() - begin,
     )
+
+
+def require_device(device: str, engine: EngineName) -> None:
+    """Raises InputError if the device does not exist, or the engine cannot run on it, before anything is started."""
+    if engine == "mujoco":
+        from genelab.sim.mujoco.runtime import require
+
+        require(device)
+    else:
+        resolve_device(device)
 
 
 def scene_xml(cfg: EnvCfg, facts: SceneFacts) -> str:
@@ -82,6 +94,7 @@ def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[i
     """
     if cfg.sim.engine != session.engine:
         raise ValueError(f"the process runs '{session.engine}', the environment wants '{cfg.sim.engine}'")
+    phase(f"building {num_envs} environment{'' if num_envs == 1 else 's'}")
     match cfg.sim.engine:
         case "genesis":
             from genelab.sim.genesis.simulation import Simulation as Genesis

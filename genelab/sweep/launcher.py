@@ -10,15 +10,16 @@ from typing import Any
 from genelab.errors import InputError
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
-from genelab.records.run import Failure, RunStatus
+from genelab.records.run import Failure, RunRecord, RunStatus
 from genelab.records.sweep import SeedState
 from genelab.runs.files import disk_errors
 from genelab.runs.lock import locked, wait_until_free
 from genelab.sweep.book import Book
 from genelab.sweep.executors import Executor, Job, Phase
-from genelab.sweep.live import LineView, only_shown
+from genelab.sweep.live import QuietView, only_shown
 from genelab.sweep.plan import SeedPlan, SweepPlan
 from genelab.sweep.stop import StopRequest, stop_requests
+from genelab.sweep.summary import closing_lines
 from genelab.worker.stop import STOPPED
 
 POLL_S = 0.1
@@ -27,7 +28,7 @@ _RUNNING: dict[Phase, SeedState] = {"train": "training", "evaluate": "evaluating
 _DONE: dict[Phase, RunStatus] = {"train": "trained", "evaluate": "finished"}
 
 
-def launch(plan: SweepPlan, argv: Sequence[str], view: LineView, executor: Executor) -> int:
+def launch(plan: SweepPlan, argv: Sequence[str], view: QuietView, executor: Executor) -> int:
     """Run a plan to its end and return the exit code: 0, 1 if a seed failed, 128 + signal if stopped.
 
     Args:
@@ -68,7 +69,7 @@ class _Running:
 
 
 class _Launcher:
-    def __init__(self, plan: SweepPlan, argv: tuple[str, ...], view: LineView, executor: Executor) -> None:
+    def __init__(self, plan: SweepPlan, argv: tuple[str, ...], view: QuietView, executor: Executor) -> None:
         self._plan = plan
         self._view = view
         self._executor = executor
@@ -107,9 +108,11 @@ class _Launcher:
         return all(states[seed.seed] in done for seed in self._plan.seeds)
 
     def summary(self) -> list[str]:
-        """Where each seed of the plan stands."""
+        """Where each seed of the plan stands, what they earned, and what to do next."""
         done = "all seeds are done" if self.succeeded() else "not all seeds are done"
-        return [f"{done}:", *(f"  {self._view.describe(self._book.entry(seed.seed))}" for seed in self._plan.seeds)]
+        entries = [self._book.entry(seed.seed) for seed in self._plan.seeds]
+        told = [f"{done}:", *(f"  {self._view.describe(entry)}" for entry in entries)]
+        return [*told, *closing_lines(self._plan, entries)]
 
     def _start(self, seed: SeedPlan, phase: Phase, **changes: Any) -> None:
         self._change(seed.seed, state=_RUNNING[phase], exit_code=None, reason=None, **changes)
@@ -138,8 +141,7 @@ class _Launcher:
         elif code == STOPPED or (stop and code < 0):
             # A job that stops by itself has said so already; one that was killed has not.
             run_dir.mark_dead("killed" if code < 0 else "interrupted", None)
-            reason = f"{_describe_exit(code)} while {_RUNNING[ended.phase]}"
-            self._change(seed, state="interrupted", exit_code=code, reason=reason)
+            self._change(seed, state="interrupted", exit_code=code, reason=_describe_stop(ended.phase, code, record))
         elif code > 0 and record.failure is not None:
             reason = f"{record.failure.reason}: {record.failure.detail}"
             self._change(seed, state="failed", exit_code=code, reason=reason)
@@ -176,11 +178,22 @@ class _Launcher:
         self._view.refresh(self._book.record)
 
 
-def _wait_for_orphans(plan: SweepPlan, view: LineView) -> None:
+def _wait_for_orphans(plan: SweepPlan, view: QuietView) -> None:
     """A launcher that was killed leaves children that still save their state: it is theirs to finish."""
     for seed in plan.seeds:
         if seed.action != "skip" and seed.path.is_dir():
             wait_until_free(seed.path, plan.cfg.grace_s, view.say)
+
+
+def _describe_stop(phase: Phase, code: int, record: RunRecord) -> str:
+    """What a job that was asked to stop leaves behind, and how to go on."""
+    killed = f"{_describe_exit(code)} before it could save; " if code == -signal.SIGKILL and phase == "train" else ""
+    if phase == "evaluate":
+        return "stopped while evaluating; the same command evaluates it again"
+    saved = max((attempt.to_iteration or 0 for attempt in record.attempts), default=0)
+    if saved == 0:
+        return f"{killed}nothing saved yet; the same command starts it again"
+    return f"{killed}saved at iteration {saved}; the same command goes on"
 
 
 def _describe_exit(code: int) -> str:

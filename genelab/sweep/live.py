@@ -1,27 +1,30 @@
-"""What a sweep shows while it runs: a live table on a terminal, plain lines elsewhere."""
+"""What a sweep shows while it runs: a live table on a terminal, lines with the time elsewhere."""
 
 import os
+import re
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Self
 
 import click
-from pydantic import BaseModel, NonNegativeInt, PositiveFloat, ValidationError
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
-from genelab.records.derived import unproven
-from genelab.records.eval import EvalRecord, Metrics
+from genelab.progress import STAMP, Verbosity, clock
+from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from genelab.records.sweep import SeedEntry, SeedState, SweepRecord
 from genelab.runs.run_dir import RunDir
+from genelab.show.text import NONE
+from genelab.sweep.pace import Phase, Progress, read_phase, read_progress, schedule, stages_left
 from genelab.sweep.plan import SweepPlan, seed_dir
+from genelab.sweep.summary import describe_evaluation
 
 LINE_INTERVAL_S = 2.0
 """Shortest time between two looks at the progress, for lines."""
@@ -29,7 +32,9 @@ TABLE_INTERVAL_S = 0.5
 """The same for the table."""
 TABLE_WIDTH = 60
 """Columns of a terminal that the table needs."""
-_TAIL_BYTES = 16384
+_BUSY: tuple[SeedState, ...] = ("training", "evaluating")
+_LEFT = re.compile(r", ([\d:]+) left$")
+_COUNT = re.compile(r" \d+/\d+.*")
 
 
 @contextmanager
@@ -47,65 +52,11 @@ def only_shown() -> Generator[None]:
         return
 
 
-class Progress(BaseModel):
-    """What a row of a learning curve says about progress. For the eye: `genelab check` judges the file."""
-
-    iteration: NonNegativeInt
-    """Number of the iteration, from 0."""
-    episode_return: float | None
-    """Mean return of the last finished training episodes; null before the first."""
-    steps_per_s: PositiveFloat
-    """Control steps per second over all environments."""
-
-    def eta_s(self, task: TaskSpec) -> float:
-        """Seconds of training left at this speed."""
-        steps = task.env_steps(task.all_iterations) - task.env_steps(self.iteration + 1)
-        return steps / self.steps_per_s
-
-
-def read_progress(curve: Path) -> Progress | None:
-    """Progress as of the last line of curve.jsonl that is a whole row; None if there is none near its end."""
-    if not curve.is_file():
-        return None
-    with curve.open("rb") as file:
-        file.seek(max(0, curve.stat().st_size - _TAIL_BYTES))
-        lines = file.read().splitlines()
-    for line in reversed(lines):
-        # The last line may be half a row, being written right now.
-        with suppress(ValidationError):
-            return Progress.model_validate_json(line)
-    return None
-
-
-def describe_evaluation(eval_file: Path) -> str:
-    """One line on a seed's record: return beside what doing nothing earns."""
-    record = read_record(eval_file, EvalRecord)
-    metrics, idle = record.metrics, record.baselines.idle.metrics
-    verdict = "".join(f"  ** {text} **" for text in unproven(record))
-    return (
-        f"return {metrics.return_mean:.3f} ± {metrics.return_std:.3f}, length {metrics.length_mean:.1f}"
-        f"{_success(metrics)}, idle {idle.return_mean:.3f}{_success(idle)}{verdict}"
-    )
-
-
-def _success(metrics: Metrics) -> str:
-    if metrics.success_rate is None:
-        return ""
-    at_end = metrics.success_at_end_rate
-    return f", success {metrics.success_rate:.1%}" + ("" if at_end is None else f" (at the end {at_end:.1%})")
-
-
-class LineView:
-    """Shows a sweep by one line per change of state and per tenth of the budget."""
-
-    interval_s = LINE_INTERVAL_S
+class QuietView:
+    """Says what it is told, and nothing by itself."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self.plan = plan
-        self._states: dict[int, SeedState] = {}
-        self._tenths: dict[int, int] = {}
-        self._devices: set[int] = set()
-        self._next_look = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -118,62 +69,160 @@ class LineView:
         """Print at once: the other end may be a file that someone follows."""
         click.echo(line)
 
+    def refresh(self, record: SweepRecord) -> None:
+        """Look at where the seeds are. Called many times a second."""
+
+    def describe(self, entry: SeedEntry) -> str:
+        """One line on where a seed stands."""
+        eval_file = self.run_dir(entry).eval_file
+        if entry.state == "finished" and eval_file.is_file():
+            return f"seed {entry.seed}: finished, {describe_evaluation(eval_file)}"
+        return f"seed {entry.seed}: {entry.state}" + (f", {entry.reason}" if entry.reason else "")
+
+    def run_dir(self, entry: SeedEntry) -> RunDir:
+        """The directory of a seed."""
+        return RunDir(seed_dir(self.plan.log_dir, entry.seed))
+
+
+class LineView(QuietView):
+    """Shows a sweep by one line per change of state, per phase and per tenth of the budget."""
+
+    interval_s = LINE_INTERVAL_S
+
+    def __init__(self, plan: SweepPlan) -> None:
+        super().__init__(plan)
+        self._states: dict[int, SeedState] = {}
+        self._tenths: dict[int, int] = {}
+        self._phases: dict[int, str] = {}
+        self._devices: set[int] = set()
+        self._next_look = 0.0
+        self._begun = time.monotonic()
+        self._changed: dict[int, datetime] = {}
+        self._since: dict[int, float] = {}
+        """When a seed began in this launch."""
+        self._took: dict[int, float] = {}
+        """How long a seed took in this launch, once it is at rest."""
+        self._evaluating: dict[int, float] = {}
+        self._evaluations_s: list[float] = []
+
+    def tell(self, line: str) -> None:
+        """Print what happens now, with the time."""
+        self.say(f"{datetime.now(UTC):{STAMP}} {line}")
+
     @only_shown()
     def refresh(self, record: SweepRecord) -> None:
         """Print the changes of state, and now and then the progress. Called many times a second."""
         changed = [entry for entry in record.seeds if entry.state != self._states.get(entry.seed, "planned")]
         for entry in changed:
             self._states[entry.seed] = entry.state
-            self.say(self.describe(entry))
+            self._time(entry)
+            self.tell(self.describe(entry))
         if changed or time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.interval_s
             self._say_devices(record)
             self.look(record)
 
     def look(self, record: SweepRecord) -> None:
-        """Print a line for each seed that passed another tenth of its budget."""
+        """Print a line for each seed in a new phase, and for each that passed another tenth of its budget."""
         for entry in record.seeds:
+            phase = self.phase(entry)
+            name = _COUNT.sub("", phase.text) if phase else ""
+            if phase and name != self._phases.get(entry.seed):
+                self.tell(f"seed {entry.seed}: {phase.text}")
+            self._phases[entry.seed] = name
             if entry.state != "training" or (progress := self.progress(entry)) is None:
                 continue
-            tenth = 10 * (progress.iteration + 1) // self.plan.task.all_iterations
+            tenth = 10 * progress.done // self.plan.task.all_iterations
             if tenth > self._tenths.get(entry.seed, 0):
                 self._tenths[entry.seed] = tenth
-                iteration, value, speed, left = self.columns(entry, progress)
-                self.say(f"seed {entry.seed}: iteration {iteration}, return {value}, {speed} steps/s, {left} left")
+                self.tell(f"seed {entry.seed}: {self._told(record, progress)}")
+
+    def _told(self, record: SweepRecord, progress: Progress) -> str:
+        stages, seed_left = self._left(progress)
+        here = [f"stage {name} {left} left" for name, left in stages if name and left != clock(0)][:1]
+        parts = [
+            f"iteration {progress.done}/{self.plan.task.all_iterations}",
+            f"training return {_number(progress.episode_return)}",
+            f"{progress.steps_per_s:,.0f} steps/s",
+            *here,
+            f"{seed_left} left",
+        ]
+        if len(self.plan.seeds) > 1:
+            parts.append(f"all seeds: {self.sweep_left(record)}")
+        return ", ".join(parts)
 
     def _say_devices(self, record: SweepRecord) -> None:
         for entry in record.seeds:
-            seed, run_dir = entry.seed, self._run_dir(entry)
-            if entry.state not in ("training", "evaluating") or seed in self._devices or not run_dir.exists():
+            seed, run_dir = entry.seed, self.run_dir(entry)
+            if entry.state not in _BUSY or seed in self._devices or not run_dir.exists():
                 continue
             execution = run_dir.load().execution
             if execution.resolved_device:
                 self._devices.add(seed)
                 if execution.requested.device == "auto":
-                    self.say(f"seed {seed}: device auto chose {execution.resolved_device}")
+                    self.tell(f"seed {seed}: device auto chose {execution.resolved_device}")
 
-    def describe(self, entry: SeedEntry) -> str:
-        """One line on where a seed stands."""
-        eval_file = self._run_dir(entry).eval_file
-        if entry.state == "finished" and eval_file.is_file():
-            return f"seed {entry.seed}: finished, {describe_evaluation(eval_file)}"
-        return f"seed {entry.seed}: {entry.state}" + (f", {entry.reason}" if entry.reason else "")
+    def _time(self, entry: SeedEntry) -> None:
+        seed, now = entry.seed, time.monotonic()
+        # Whole seconds, as a worker's log has them.
+        self._changed[seed] = datetime.now(UTC).replace(microsecond=0)
+        if entry.state in _BUSY:
+            self._since.setdefault(seed, now)
+            self._took.pop(seed, None)
+        elif seed in self._since:
+            self._took[seed] = now - self._since[seed]
+        if entry.state == "evaluating":
+            self._evaluating[seed] = now
+        elif entry.state == "finished" and seed in self._evaluating:
+            self._evaluations_s.append(now - self._evaluating[seed])
 
     def progress(self, entry: SeedEntry) -> Progress | None:
-        """Newest row of the seed's learning curve."""
-        return read_progress(self._run_dir(entry).curve)
+        """Where the training of a seed is."""
+        return read_progress(self.run_dir(entry).curve, self.plan.task)
 
-    def _run_dir(self, entry: SeedEntry) -> RunDir:
-        return RunDir(seed_dir(self.plan.log_dir, entry.seed))
+    def phase(self, entry: SeedEntry) -> Phase | None:
+        """What the worker of a seed is doing; None while it iterates, or has said nothing yet."""
+        found = read_phase(self.run_dir(entry).train_log) if entry.state in _BUSY else None
+        # The log may still be that of the process before.
+        return found if found and found.since >= self._changed[entry.seed] else None
 
-    def columns(self, entry: SeedEntry, progress: Progress | None) -> tuple[str, str, str, str]:
-        """Iteration, return, steps per second and time left, as text."""
-        total = self.plan.task.all_iterations
-        if progress is None:
-            return (f"0/{total}", "-", "-", "-")
-        value = "-" if progress.episode_return is None else f"{progress.episode_return:.3f}"
-        minutes, seconds = divmod(round(progress.eta_s(self.plan.task)), 60)
-        return (f"{progress.iteration + 1}/{total}", value, f"{progress.steps_per_s:,.0f}", f"{minutes}:{seconds:02}")
+    def elapsed(self, entry: SeedEntry) -> str:
+        """How long a seed has taken in this launch."""
+        if entry.seed not in self._since:
+            return NONE
+        return clock(self._took.get(entry.seed, time.monotonic() - self._since[entry.seed]))
+
+    def _left(self, progress: Progress | None) -> tuple[Sequence[tuple[str | None, str]], str]:
+        """Training time left of each stage and of the seed, as text."""
+        if progress is None or progress.pace is None:
+            return [(name, NONE) for name, _ in self.plan.task.line()], NONE
+        left = stages_left(self.plan.task, progress.done, progress.pace)
+        return [(name, clock(seconds)) for name, seconds in left], clock(sum(seconds for _, seconds in left))
+
+    def sweep_left(self, record: SweepRecord) -> str:
+        """Time left until all seeds of the launch are done, as text."""
+        entries = {entry.seed: entry for entry in record.seeds}
+        found = {seed.seed: self.progress(entries[seed.seed]) for seed in self.plan.seeds}
+        paces = [progress.pace for progress in found.values() if progress and progress.pace]
+        if not paces:
+            return "time left known after the second iteration"
+        pace, evaluation_s = sum(paces) / len(paces), 0.0
+        if self.plan.cfg.evaluate and self._evaluations_s:
+            evaluation_s = sum(self._evaluations_s) / len(self._evaluations_s)
+        running: list[float] = []
+        waiting: list[float] = []
+        for seed in self.plan.seeds:
+            state, progress = entries[seed.seed].state, found[seed.seed]
+            done, own = (progress.done, progress.pace or pace) if progress else (0, pace)
+            train_s = sum(left for _, left in stages_left(self.plan.task, done, own))
+            if state == "evaluating":
+                running.append(max(evaluation_s - (time.monotonic() - self._evaluating[seed.seed]), 0.0))
+            elif state == "training":
+                running.append(train_s + evaluation_s)
+            elif state == "planned":
+                waiting.append((0.0 if seed.action == "evaluate" else train_s) + evaluation_s)
+        unknown = ", evaluations not counted" if self.plan.cfg.evaluate and not self._evaluations_s else ""
+        return f"about {clock(schedule(running, waiting, self.plan.cfg.parallel))} left{unknown}"
 
 
 class TableView(LineView):
@@ -199,16 +248,58 @@ class TableView(LineView):
         """Print above the table."""
         self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def tell(self, line: str) -> None:
+        """Print what happens now above the table, which has the times."""
+        self.say(line)
+
     def look(self, record: SweepRecord) -> None:
         """Draw the table anew."""
-        table = Table("seed", "phase", "iteration", "return", "steps/s", "time left", title=self.plan.task.id)
+        busy = any(entry.state in ("planned", *_BUSY) for entry in record.seeds)
+        table = Table(
+            *("seed", "phase", "iteration", "return", "steps/s", "elapsed", "left"),
+            title=self.plan.task.id,
+            caption=f"elapsed {clock(time.monotonic() - self._begun)}, {self.sweep_left(record) if busy else 'done'}",
+            box=SIMPLE_HEAD,
+        )
         for entry in record.seeds:
-            table.add_row(str(entry.seed), entry.state, *self.columns(entry, self.progress(entry)))
+            progress = self.progress(entry)
+            stages, seed_left = self._left(progress)
+            speed = f"{progress.steps_per_s:,.0f}" if progress and entry.state == "training" else NONE
+            done = f"{progress.done if progress else 0}/{self.plan.task.all_iterations}"
+            training = entry.state in ("planned", "training")
+            phase, phase_left = self._phase(entry)
+            left = seed_left if training and not phase_left else phase_left
+            cells = (done, self._return(entry, progress), speed, self.elapsed(entry), left or NONE)
+            table.add_row(str(entry.seed), phase, *cells)
+            if len(stages) > 1 and entry.state == "training":
+                for name, stage_left in stages:
+                    table.add_row("", f"  {name or self.plan.task.id}", "", "", "", "", stage_left)
         self._live.update(table, refresh=True)
 
+    def _phase(self, entry: SeedEntry) -> tuple[str, str]:
+        """What a seed is doing and for how long, and how long that still takes if it counts."""
+        phase = self.phase(entry)
+        if phase is None:
+            return entry.state, ""
+        found = _LEFT.search(phase.text)
+        text = _LEFT.sub("", phase.text)
+        return f"{text} {clock((datetime.now(UTC) - phase.since).total_seconds())}", found[1] if found else ""
 
-def view_for(plan: SweepPlan) -> LineView:
-    """The table on a terminal that can draw it, lines elsewhere."""
+    def _return(self, entry: SeedEntry, progress: Progress | None) -> str:
+        if entry.state == "finished":
+            metrics = read_record(self.run_dir(entry).eval_file, EvalRecord).metrics
+            return f"{metrics.return_mean:.3f} evaluated"
+        return NONE if progress is None else f"{_number(progress.episode_return)} training"
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def view_for(plan: SweepPlan, verbosity: Verbosity = "normal") -> QuietView:
+    """The table on a terminal that can draw it, lines elsewhere; only what it is told if it is to be quiet."""
+    if verbosity == "quiet":
+        return QuietView(plan)
     console = Console()
     drawn = sys.stdout.isatty() and not console.is_dumb_terminal and console.width >= TABLE_WIDTH
     return TableView(plan, console) if drawn else LineView(plan)

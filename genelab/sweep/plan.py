@@ -213,7 +213,7 @@ def _stand(
         if record.seed != seed:
             raise InputError(f"'{found[seed].path}' holds seed {record.seed}")
         if record.config_sha256 != sha256:
-            _refuse_config(log_dir, found[seed].task(), task)
+            _refuse_config(log_dir, found[seed], found[seed].task(), task)
         _require_execution(record, execution)
         _require_parent(record, parent)
         if record.status == "finished" and found[seed].eval_file.is_file():
@@ -285,11 +285,14 @@ def _require_task(path: Path, found: str, task: TaskSpec) -> None:
         raise InputError(f"'{path}' holds task '{found}', not '{task.id}'; choose another --log_dir")
 
 
-def _refuse_config(log_dir: Path, old: TaskSpec, new: TaskSpec) -> None:
+def _refuse_config(log_dir: Path, run_dir: RunDir, old: TaskSpec, new: TaskSpec) -> None:
     changes = [_change(path, a, b) for path, a, b in differences(dump(old), dump(new))]
+    hint = ""
+    if (checkpoint := run_dir.final_checkpoint).is_file():
+        hint = f"; to train on from this result, add --checkpoint {checkpoint} to it"
     raise InputError(
         f"'{log_dir}' was launched with another configuration: {'; '.join(changes)}. "
-        "Undo the change or choose another --log_dir"
+        f"Undo the change or choose another --log_dir{hint}"
     )
 
 

@@ -62,4 +62,8 @@ def plan_training(
 
         # Before anything is written, or each seed would say it again.
         checked_demonstrations(task)
+        from genelab.sim.make import require_device
+
+        for _, stage in plan.task.line():
+            require_device(execution.device, stage.env.sim.engine)
     return plan

@@ -3,12 +3,14 @@
 Exit codes: 0 done, 1 failed with the reason in run.json, 2 wrong input, 143 stopped by SIGTERM after saving its state.
 """
 
+import os
 import signal
 import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from genelab import progress
 from genelab.errors import DivergedError, GenelabError, InputError
 from genelab.records.run import Failure
 from genelab.runs.files import disk_error
@@ -23,7 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     # Started by hand, Ctrl-C would end it without its state; SIGTERM saves it, and the launcher sends that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with run_dir.lock():
+        with run_dir.lock(), progress.shown("verbose" if os.environ.get(progress.VERBOSE) else "normal"):
+            progress.phase("importing")
             return _run_phase(phase, run_dir)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -37,12 +37,10 @@ def evaluate_run(run_dir: RunDir) -> None:
             f"from those of the policy in memory; allowed: {result.round_trip.tolerance:.3g}"
         )
     if task.probe is not None:
-        print("probing", flush=True)
         found = probe(run_dir, run_dir.final_checkpoint, record.execution.requested, started=started)
         write_record(run_dir.probe_file, found)
         write_atomic(run_dir.path / names.PROBE_PLOT, draw(found))
     if (other := second_engine(task)) is not None:
-        print(f"exporting, and judging in {other}", flush=True)
         export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
         execution = ExecutionCfg(device="cpu", threads=record.execution.requested.threads)
         write_record(run_dir.sim2sim_file, judge(task, run_dir.policy_file, execution, task.protocol, other))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from genelab import progress
 from genelab.config.fit import taken_over
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
@@ -80,6 +81,7 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
     if filled:
         print(f"{filled} transitions of demonstrations in the replay buffer", flush=True)
 
+    progress.phase("first rollout")
     with stop.deferred():
         begin = time.perf_counter()
         curve = CurveWriter(run_dir.curve, first)

@@ -11,7 +11,7 @@ from genelab.errors import InputError
 from genelab.inspection import rollout
 from genelab.records.demos import encode_demos
 from genelab.records.inspection import Inspection
-from genelab.registry import get_task
+from genelab.registry import get_task, task_ids
 from tests.inspection.demo_files import demos, raw_observations, standardised
 
 pytestmark = pytest.mark.slow
@@ -91,6 +91,22 @@ def test_a_task_takes_its_choice_from_the_variable(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("GENELAB_MOTION_FILE", str(clip))
     assert run(["inspect", "Genelab-Tracking-Flat-Unitree-G1-v0"]) == 2
     assert dict(choices(seen[0]))["env.parts.motion.params.clip"].resolve() == clip
+
+
+def makeable() -> list[str]:
+    """Tasks that leave no choice open."""
+    return [task for task in task_ids() if all(choice.value for _, choice in choices(get_task(task).env))]
+
+
+@pytest.mark.parametrize("task", makeable())
+def test_json_alone_is_on_stdout_for_every_task(task: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever the simulator or its libraries print."""
+    small = ("--engine", "mujoco", "--device", "cpu", "--num-envs", "2", "--steps", "2")
+    assert run(["inspect", task, *small, "--json"]) == 0
+    out, error = capfd.readouterr()
+    assert Inspection.model_validate_json(out).task == task
+    assert "building 2 environments" in error
+    assert "\x1b" not in error
 
 
 SMALL = ("--num-envs", "4", "--steps", "30", "--device", "cpu", "--json")

@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_at_every_stage(sweep: Path, tmp_path: Path):
 
         log = run / "train.log"
         before = log.stat().st_size
-        _fill_when(lambda: b"evaluating on" in log.read_bytes()[before:], disk, 0, args)
+        _fill_when(lambda: b"episodes of the idle" in log.read_bytes()[before:], disk, 0, args)
         _require_whole(run)
         assert not (run / "eval.json").exists()
         assert (run / "resume" / "state.safetensors").read_bytes() != state

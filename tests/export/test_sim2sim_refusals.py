@@ -1,6 +1,7 @@
 """What `genelab sim2sim` and `genelab video` refuse, before a scene is built or while it is."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +26,9 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
 
     def check(code: int, words: list[str]) -> str:
         assert run(words) == code
-        lines = capsys.readouterr().err.strip().splitlines()
-        assert len(lines) == 1, lines
-        return lines[0]
+        *phases, line = capsys.readouterr().err.strip().splitlines()
+        assert all(re.match(r"\d{4}-\d\d-\d\dT", phase) for phase in phases), phases
+        return line
 
     return check
 

@@ -100,7 +100,7 @@ def moment(kill: Kill, work: Path) -> Callable[[], bool]:
         "record": temporary(f"{RUN}/.*.json.*.tmp", "runs/.*.json.*.tmp")
         if kill.row % 2
         else temporary(f"{RUN}/.run.json.*.tmp"),
-        "evaluation": lambda: run.is_dir() and logged(b"evaluating on"),
+        "evaluation": lambda: run.is_dir() and logged(b"episodes of the idle"),
         "publishing": temporary(f"reference/{TASK}/.draft-*"),
         "rendering": temporary("docs/*", "docs/curves/*", "docs/.*", "docs/curves/.*")
         if kill.row % 2

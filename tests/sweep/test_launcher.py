@@ -75,7 +75,7 @@ def test_a_stop_lets_every_child_save_and_the_same_command_goes_on(sweep: Sweep)
     assert time.monotonic() - begin < 10
     assert not alive(sweep.worker_pids())
     assert sweep.states() == {1: "interrupted", 2: "interrupted", 3: "planned"}
-    assert "seed 1: interrupted, exit code 143 while training" in output
+    assert "seed 1: interrupted, saved at iteration 3; the same command goes on" in output
 
     sweep.behave()
     assert sweep.run(seeds=(1, 2, 3), parallel=2, evaluate=False) == 0
@@ -117,7 +117,10 @@ def test_a_deaf_child_is_killed_after_the_grace_or_by_a_second_signal(
     parent.communicate(timeout=60)
     assert parent.returncode == code
     assert not alive(sweep.worker_pids())
-    assert sweep.entries()[1].reason == "killed by SIGKILL while training"
+    assert (
+        sweep.entries()[1].reason
+        == "killed by SIGKILL before it could save; nothing saved yet; the same command starts it again"
+    )
     record = RunDir(sweep.log_dir / "seed_1").load()
     assert (record.status, record.attempts[0].end) == ("interrupted", "killed")
 

@@ -1,15 +1,47 @@
 """Starts Genesis, once per process, and says how it came up."""
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
 
+from genelab import progress
 from genelab.errors import RunError
+
+LEVELS: dict[progress.Verbosity, str] = {"quiet": "error", "normal": "warning", "verbose": "info"}
+"""Level of the log of Genesis."""
+KNOWN = (
+    "exceeds joint limits",
+    "dubious center of mass",
+    "Filtered out geometry pairs causing self-collision",
+    "Approximating tendon by joint actuator",
+    "Constraint solver time constant should be greater",
+)
+"""Warnings about the model files of robots that work as they are."""
+
+
+class KnownWarnings(logging.Filter):
+    """Counts the known warnings, which say the same at every build, instead of showing them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to show a record."""
+        known = record.levelno == logging.WARNING and any(text in record.getMessage() for text in KNOWN)
+        self.count += known
+        return not known
+
+
+_known = KnownWarnings()
 
 
 def start(seed: int, device: str) -> dict[str, JsonValue]:
@@ -18,17 +50,25 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
     Raises:
         RunError: if Genesis comes up on another back end or without its deterministic algorithms.
     """
-    with quick_decorators():
+    # Otherwise its compiler takes this process for a notebook, and prints after each of its calls.
+    with redirect_stdout(sys.__stdout__), quick_decorators():
         import genesis
 
     gs: Any = genesis  # its back ends are added at run time
-    gs.init(
-        backend=gs.cpu if device == "cpu" else gs.cuda,
-        seed=seed,
-        precision="32",
-        logging_level="warning",
-        use_deterministic_algorithms=True,
-    )
+    # Its log keeps the stdout that it finds.
+    with redirect_stdout(sys.stderr):
+        gs.init(
+            backend=gs.cpu if device == "cpu" else gs.cuda,
+            seed=seed,
+            precision="32",
+            logging_level=LEVELS[progress.verbosity()],
+            theme="dark" if sys.stderr.isatty() else "raw",
+            use_deterministic_algorithms=True,
+        )
+    if progress.verbosity() != "verbose":
+        gs.logger.addFilter(_known)
+        # What compiles a kernel warns of loops in kernels that are not ours.
+        gs.qd.set_logging_level(gs.qd.ERROR)
     backend = gs.backend.name
     if backend != ("cpu" if device == "cpu" else "cuda"):
         raise RunError(f"Genesis came up on back end '{backend}' although '{device}' was asked for")
@@ -45,7 +85,7 @@ def start(seed: int, device: str) -> dict[str, JsonValue]:
 
 
 @contextmanager
-def quick_decorators() -> Iterator[None]:
+def quick_decorators() -> Generator[None]:
     """Halve the time of `import genesis`.
 
     Each of its 1,400 kernel decorators asks whether it stands in a class, by the source of the frame around it. For a
@@ -62,3 +102,24 @@ def quick_decorators() -> Iterator[None]:
         yield
     finally:
         inspect.getmodule = walk
+
+
+def say_compiling() -> None:
+    """Begin the phase in which the kernels of a scene are compiled, or read from where an earlier process left them."""
+    import genesis
+
+    gs: Any = genesis
+    kept = Path(gs.qd.lang.impl.get_runtime().prog.config().offline_cache_file_path)
+    first = not any(kept.rglob("*.qdc"))
+    progress.phase("compiling, for the first time on this machine: some minutes" if first else "compiling")
+
+
+def say_known_warnings() -> None:
+    """Log how many warnings were not shown since the last call."""
+    import genesis
+
+    if _known.count:
+        told = f"{_known.count} known warning(s) about the model files are not shown; --verbose shows them"
+        _known.count = 0
+        genesis_log: Any = genesis
+        genesis_log.logger.warning(told)

@@ -16,7 +16,7 @@ from genelab.errors import DivergedError, RunError
 from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.state import StateWrite
 from genelab.sim.facts import SceneFacts
-from genelab.sim.genesis import read_back
+from genelab.sim.genesis import read_back, runtime
 from genelab.sim.genesis.drives import Drives
 from genelab.sim.genesis.properties import Store
 from genelab.sim.genesis.rows import Rows
@@ -86,12 +86,14 @@ class Simulation(SceneFacts):
             for box in cfg.objects.values()
         ]
         self._camera: Any = None if camera is None else self._scene.add_camera(res=camera, fov=40, GUI=False)
+        runtime.say_compiling()
         try:
             self._scene.build(n_envs=self._rows.built)
         except gs.GenesisException as error:
             if camera is None:
                 raise
             raise RunError(f"the scene with a camera cannot be built: {' '.join(str(error).split())}") from error
+        runtime.say_known_warnings()
         # Map by name: the order of DoFs is the simulator's business.
         dofs = {name: self._robot.get_joint(name).dofs_idx_local[0] for name in self.names.joints}
         self._dofs = [*dofs.values()]
