@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from genelab.cli.options import STORE, cfg_options, require_place
+from genelab.cli.options import STORE, cfg_options
 from genelab.config.commands import CompareCfg
+from genelab.runs.files import require_place
 
 
 @click.command
@@ -38,7 +39,7 @@ def command(
     checked first. The verdict is identical, equivalent, improvement, regression, undecided or not comparable; the last
     is exit code 1.
     """
-    require_place("--plot", plot)
+    require_place("--plot", plot, ".svg")
 
     from genelab.compare.compare import compare
     from genelab.compare.sides import load
