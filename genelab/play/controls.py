@@ -37,28 +37,28 @@ class GoalHandle:
         self._name, self._commands, self._device = name, env.part(Commands), env.device
         tolerance = env.cfg.goal.tolerance if env.cfg.goal else 0.02
         scene = page.server.scene
-        self._gizmo = scene.add_transform_controls(
+        self.gizmo = scene.add_transform_controls(
             page.placed("goal"), scale=0.15, disable_rotations=True, depth_test=False, line_width=3.0
         )
         scene.add_icosphere(page.placed("goal/ball"), radius=tolerance, color=GREEN, opacity=0.4, cast_shadow=False)
         with page.server.gui.add_folder("Goal"):
-            self._by_hand = page.server.gui.add_checkbox(
+            self.by_hand = page.server.gui.add_checkbox(
                 "by hand", False, hint="Where you drag it, in place of where episodes draw it."
             )
-        self._gizmo.on_update(lambda _: setattr(self._by_hand, "value", True))
+        self.gizmo.on_update(lambda _: setattr(self.by_hand, "value", True))
 
     def steer(self) -> None:
         """Hold the goal where the ball is, if it was dragged."""
-        if self._by_hand.value:
-            position = torch.tensor([[*map(float, self._gizmo.position)]], device=self._device)
+        if self.by_hand.value:
+            position = torch.tensor([[*map(float, self.gizmo.position)]], device=self._device)
             self._commands.held[self._name] = position
         else:
             self._commands.held.pop(self._name, None)
 
     def show(self, state: StateView) -> None:
         """Put the ball where the goal was drawn."""
-        if not self._by_hand.value:
-            self._gizmo.position = tuple(state.commands[self._name][0].tolist())
+        if not self.by_hand.value:
+            self.gizmo.position = tuple(state.commands[self._name][0].tolist())
 
 
 def goal_command(cfg: EnvCfg) -> str | None:

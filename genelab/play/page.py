@@ -54,8 +54,11 @@ class Page:
             shapes: what there is to see.
             cfg: where to serve.
             policy: name of the one that acts first.
+
+        Raises:
+            InputError: if that does not load, or viser is missing.
         """
-        self._player, self._policies = player, policies
+        self.player, self._policies = player, policies
         with contextlib.redirect_stdout(io.StringIO()):
             # It prints a banner of its own.
             self.server: Any = require_viser().ViserServer(cfg.host, cfg.port, label=title, verbose=False)
@@ -67,7 +70,7 @@ class Page:
         """What the browser asks for, done by the loop between two steps."""
         self._playing, self._told_at = True, 0.0
         self._add_buttons(policy)
-        self._controls = self._made_controls(env.cfg)
+        self.controls = self._made_controls(env.cfg)
         self._show(at_once=True)
         self._place_camera()
         self._tell()
@@ -96,84 +99,94 @@ class Page:
                 due = time.monotonic()
                 continue
             self._step()
-            due = max(due + self._player.env.cfg.control_dt / float(self._speed.value), time.monotonic() - LATE_S)
+            due = max(due + self.player.env.cfg.control_dt / float(self._speed.value), time.monotonic() - LATE_S)
             time.sleep(max(due - time.monotonic(), 0.0))
 
     def _step(self) -> None:
-        for controls in self._controls:
+        for controls in self.controls:
             controls.steer()
-        self._player.step()
-        self._show(at_once=self._player.seconds == 0.0)
+        self.player.step()
+        self._show(at_once=self.player.seconds == 0.0)
         if time.monotonic() - self._told_at > TELL_S or not self._playing:
             self._tell()
 
     def _restart(self, episode: int | None) -> None:
-        for controls in self._controls:
+        for controls in self.controls:
             controls.steer()
-        self._player.restart(episode)
+        self.player.restart(episode)
         self._show(at_once=True)
         self._tell()
 
     def _show(self, *, at_once: bool) -> None:
-        state = self._player.env.state()
+        state = self.player.env.state()
         with self.server.atomic():
-            self.scene.show(state, self._player.env.object_quat_w(), follow=bool(self._follow.value), at_once=at_once)
-            for controls in self._controls:
+            self.scene.show(state, self.player.env.object_quat_w(), follow=bool(self._follow.value), at_once=at_once)
+            for controls in self.controls:
                 controls.show(state)
 
     def _tell(self) -> None:
         """Write how the episode stands, and how the last one ended; look for new checkpoints."""
-        self._told_at, player = time.monotonic(), self._player
-        lines = [f"episode {player.number}, {player.seconds:.1f} s, return {player.episode_return:.2f}"]
+        self._told_at, player = time.monotonic(), self.player
+        paused = "" if self._playing else ", paused"
+        lines = [f"episode {player.number}, {player.seconds:.2f} s, return {player.episode_return:.2f}{paused}"]
         if (last := player.ended) is not None:
             told = f"{last.cause} after {last.seconds:.1f} s, return {last.episode_return:.2f}"
             lines.append(f"episode {last.number} ended: {told}")
         self._text.content = "\n\n".join(lines)
-        if (names := tuple(self._policies.names)) != self._policy.options:
-            self._policy.options = names
+        if (names := tuple(self._policies.names)) != self.policy.options:
+            self.policy.options = names
 
     def _add_buttons(self, policy: str) -> None:
         gui = self.server.gui
-        self._policy = gui.add_dropdown("policy", self._policies.names, initial_value=policy)
-        self._policy.on_update(lambda _: self._wanted.put(self._take_policy))
-        self._acting = policy
-        self._take_policy()
-        self._play = gui.add_button("pause", hint="Key P.")
-        step = gui.add_button("step", hint="One control step. Key N.")
-        again = gui.add_button("restart", hint="The same episode from its start. Key R.")
-        following = gui.add_button("next episode", hint="Key E.")
-        for button, label, key, act in (
-            (self._play, "pause or play", "P", self._toggle),
-            (step, "step", "N", self._single_step),
-            (again, "restart", "R", lambda: self._restart(None)),
-            (following, "next episode", "E", lambda: self._restart(self._player.number + 1)),
-        ):
-            button.on_click(lambda _, act=act: self._wanted.put(act))
-            gui.add_command(label, hotkey=key).on_trigger(lambda _, act=act: self._wanted.put(act))
+        self.policy = gui.add_dropdown("policy", self._policies.names, initial_value=policy)
+        self.policy.on_update(lambda _: self._wanted.put(lambda: self.choose(self.policy.value)))
+        self.player.policy, self._acting = self._policies.load(policy), policy
+        self._add_button_row(
+            "time",
+            {"pause / play": ("P", self.toggle), "step": ("N", self._single_step)},
+            hint="Keys P and N. A step is a control step.",
+        )
+        self._add_button_row(
+            "episode",
+            {
+                "restart": ("R", lambda: self._restart(None)),
+                "next": ("E", lambda: self._restart(self.player.number + 1)),
+            },
+            hint="Keys R and E. Restart plays the same episode again.",
+        )
         self._speed = gui.add_dropdown("speed", SPEEDS, initial_value="1", hint="Times real time, if this machine can.")
         self._follow = gui.add_checkbox("follow the robot", True)
         self._text = gui.add_markdown("")
 
-    def _toggle(self) -> None:
+    def _add_button_row(self, label: str, acts: dict[str, tuple[str, Callable[[], None]]], hint: str) -> None:
+        """Buttons side by side, each with its key and what it does."""
+        row = self.server.gui.add_button_group(label, list(acts), hint=hint)
+        row.on_click(lambda event: self._wanted.put(acts[event.target.value][1]))
+        for name, (key, act) in acts.items():
+            command = self.server.gui.add_command(name, hotkey=key)
+            command.on_trigger(lambda _, act=act: self._wanted.put(act))
+
+    def toggle(self) -> None:
+        """Pause, or play on."""
         self._playing = not self._playing
-        self._play.label = "pause" if self._playing else "play"
         self._tell()
 
     def _single_step(self) -> None:
         if self._playing:
-            self._toggle()
+            self.toggle()
         self._step()
 
-    def _take_policy(self) -> None:
-        """Let the chosen policy act from now on, in the running episode; one that does not load leaves the last."""
-        name = self._policy.value
+    def choose(self, name: str) -> None:
+        """Let a policy act from now on, in the running episode. One that does not load leaves the last."""
+        if name == self._acting:
+            return
         try:
-            self._player.policy = self._policies.load(name)
+            self.player.policy = self._policies.load(name)
             self._acting = name
         except InputError as error:
             for client in self.server.get_clients().values():
                 client.add_notification(f"{name} does not load", str(error), color="red")
-            self._policy.value = self._acting
+        self.policy.value = self._acting
 
     def _made_controls(self, cfg: EnvCfg) -> list[Controls]:
         """Those of the task's commands and parts, and a handle on its goal."""
@@ -182,9 +195,9 @@ class Page:
         for name, declared in named.items():
             make = controls_of(declared.func)
             if make is not None:
-                found.append(make(name, self._player.env, self))
+                found.append(make(name, self.player.env, self))
         goal = goal_command(cfg)
-        return found if goal is None else [*found, GoalHandle(goal, self._player.env, self)]
+        return found if goal is None else [*found, GoalHandle(goal, self.player.env, self)]
 
     def _place_camera(self) -> None:
         """Look at the whole robot from the front right."""

@@ -35,11 +35,8 @@ def open_page(
     check_terms(task)
     session = start(task.protocol.seed, execution.device, execution.threads, task.env.sim.engine)
     player = Player(task, session, cfg.episode)
-    policies = Policies(task, player.env, run_dir)
-    # One that was asked for by name must load; what is chosen later may fail.
-    policies.load(policy)
     shapes = scene_shapes(task.env, SceneFacts(task.env, 1, session))
-    return Page(task.id, player, policies, shapes, cfg, policy)
+    return Page(task.id, player, Policies(task, player.env, run_dir), shapes, cfg, policy)
 
 
 def play(page: Page, tell: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from genelab.config.task import TaskSpec
 from genelab.envs.protocol import SceneEnv
 from genelab.envs.step import Observations
+from genelab.errors import InputError
 from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import IdlePolicy, RandomPolicy
 from genelab.evaluation.reload import require_layout
@@ -47,7 +48,8 @@ class Policies:
             return RandomPolicy(self._env)
         if name == SCRIPTED and self._task.demonstrator:
             return _Scripted(self._env, self._task.demonstrator)
-        assert self._run_dir is not None
+        if self._run_dir is None:
+            raise InputError(f"policy '{name}': no checkpoint was given, so there are {', '.join(self.names)}")
         path, agent = self._run_dir.path / name, self._task.agent
         checkpoint = load_of_run(path, self._run_dir)
         actor = backend_of(agent).load_actor(checkpoint, agent, self._env.num_actions, f"checkpoint '{path}'")

@@ -44,7 +44,11 @@ class Commands(Part):
         """A state whose commands are those held, those that follow from state and draws, and else what was drawn."""
         if not self._followers and not self.held:
             return state
-        following = {name: term(Drawn(state, state.commands[name])) for name, term in self._followers.items()}
+        following = {
+            name: term(Drawn(state, state.commands[name]))
+            for name, term in self._followers.items()
+            if name not in self.held
+        }
         return dataclasses.replace(state, commands={**state.commands, **following, **self.held})
 
     def start(self, mask: Tensor) -> None:

@@ -18,12 +18,12 @@ class Scrubber:
         gui = page.server.gui
         with gui.add_folder("Clip"):
             hint = "Starts the episode there, and every one after it."
-            self._start = gui.add_slider(
+            self.start = gui.add_slider(
                 "start, s", min=0.0, max=self._last * self._dt, step=self._dt, initial_value=0.0, hint=hint
             )
             self._ghosts = gui.add_checkbox("ghost", True, hint="The clip, where it is.")
             self._text = gui.add_markdown("")
-        self._start.on_update(self._scrubbed)
+        self.start.on_update(self._scrubbed)
         self._frames = page.scene.ghost(view.names.links)
 
     def steer(self) -> None:
@@ -39,5 +39,5 @@ class Scrubber:
         self._text.content = f"now at {now * self._dt:.2f} s of {(self._last + 1) * self._dt:.2f} s"
 
     def _scrubbed(self, event: Any) -> None:
-        self._motion.start_frame = min(round(self._start.value / self._dt), self._last)
+        self._motion.start_frame = min(round(self.start.value / self._dt), self._last)
         self._page.restart()

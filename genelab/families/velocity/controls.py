@@ -31,9 +31,9 @@ class Joystick:
         self._share = min(env.cfg.control_dt / LOW_PASS_S, 1.0)
         self._velocity = torch.zeros(3)
         params, gui = env.cfg.commands[name].params, page.server.gui
-        self._sliders: list[Any] = []
+        self.sliders: list[Any] = []
         with gui.add_folder("Joystick"):
-            self._by_hand = gui.add_checkbox(
+            self.by_hand = gui.add_checkbox(
                 "by hand", False, hint="The sliders command, in place of what episodes draw."
             )
             for axis, field, up, down, unit in (*AXES, TURN):
@@ -41,7 +41,7 @@ class Joystick:
                 hint = f"{unit}. Keys {up} and {down}."
                 slider = gui.add_slider(axis, min=low, max=high, step=0.01, initial_value=0.0, hint=hint)
                 slider.on_update(self._taken)
-                self._sliders.append(slider)
+                self.sliders.append(slider)
                 for key, by in ((up, STEP), (down, -STEP)):
                     command = gui.add_command(f"{axis} {by:+g}", hotkey=key)
                     command.on_trigger(partial(self._nudge, slider, by))
@@ -61,8 +61,8 @@ class Joystick:
 
     def steer(self) -> None:
         """Hold the command of the sliders."""
-        if self._by_hand.value:
-            values = [[float(slider.value) for slider in self._sliders]]
+        if self.by_hand.value:
+            values = [[float(slider.value) for slider in self.sliders]]
             self._commands.held[self._name] = torch.tensor(values, device=self._device)
         else:
             self._commands.held.pop(self._name, None)
@@ -86,13 +86,13 @@ class Joystick:
     def _taken(self, event: Any) -> None:
         # Not by the program itself.
         if event.client is not None:
-            self._by_hand.value = True
+            self.by_hand.value = True
 
     def _nudge(self, slider: Any, by: float, _: Any) -> None:
         slider.value = round(min(max(slider.value + by, slider.min), slider.max), 2)
-        self._by_hand.value = True
+        self.by_hand.value = True
 
     def _stand(self, _: Any) -> None:
-        for slider in self._sliders:
+        for slider in self.sliders:
             slider.value = 0.0
-        self._by_hand.value = True
+        self.by_hand.value = True

@@ -17,7 +17,7 @@ mj: Any = mujoco  # its stubs name no classes
 creation: Any = trimesh.creation
 HIDDEN_GROUP = 3
 """From this group on, MuJoCo's own viewer hides geoms: model files keep what only collides there."""
-SIDES = 20
+SIDES = 12
 """Corners of a circle."""
 
 
