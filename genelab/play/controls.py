@@ -45,7 +45,10 @@ class GoalHandle:
             self.by_hand = page.server.gui.add_checkbox(
                 "by hand", False, hint="Where you drag it, in place of where episodes draw it."
             )
-        self.gizmo.on_update(lambda _: setattr(self.by_hand, "value", True))
+        self.gizmo.on_update(self._dragged)
+
+    def _dragged(self, _: Any) -> None:
+        self.by_hand.value = True
 
     def steer(self) -> None:
         """Hold the goal where the ball is, if it was dragged."""

@@ -139,7 +139,7 @@ class Page:
     def _add_buttons(self, policy: str) -> None:
         gui = self.server.gui
         self.policy = gui.add_dropdown("policy", self._policies.names, initial_value=policy)
-        self.policy.on_update(lambda _: self._wanted.put(lambda: self.choose(self.policy.value)))
+        self.policy.on_update(self._later(lambda: self.choose(self.policy.value)))
         self.player.policy, self._acting = self._policies.load(policy), policy
         self._add_button_row(
             "time",
@@ -155,16 +155,28 @@ class Page:
             hint="Keys R and E. Restart plays the same episode again.",
         )
         self._speed = gui.add_dropdown("speed", SPEEDS, initial_value="1", hint="Times real time, if this machine can.")
-        self._follow = gui.add_checkbox("follow the robot", True)
+        moves = self.player.env.cfg.robot.base is not None
+        self._follow = gui.add_checkbox("follow the robot", moves, visible=moves)
         self._text = gui.add_markdown("")
 
     def _add_button_row(self, label: str, acts: dict[str, tuple[str, Callable[[], None]]], hint: str) -> None:
         """Buttons side by side, each with its key and what it does."""
         row = self.server.gui.add_button_group(label, list(acts), hint=hint)
-        row.on_click(lambda event: self._wanted.put(acts[event.target.value][1]))
+
+        def clicked(event: Any) -> None:
+            self._wanted.put(acts[event.target.value][1])
+
+        row.on_click(clicked)
         for name, (key, act) in acts.items():
-            command = self.server.gui.add_command(name, hotkey=key)
-            command.on_trigger(lambda _, act=act: self._wanted.put(act))
+            self.server.gui.add_command(name, hotkey=key).on_trigger(self._later(act))
+
+    def _later(self, act: Callable[[], None]) -> Callable[[Any], None]:
+        """A callback of a widget that lets the loop do something, between two steps."""
+
+        def callback(_: Any) -> None:
+            self._wanted.put(act)
+
+        return callback
 
     def toggle(self) -> None:
         """Pause, or play on."""

@@ -14,7 +14,7 @@ from genelab.sim.shape import Shape
 WORLD = "/world"
 """What moves against the camera, so that the robot stays in the picture."""
 GROUND_COLOR, GRID_COLOR, SECTION_COLOR = (226, 229, 232), (196, 201, 206), (160, 167, 174)
-GHOST_COLOR = (46, 160, 67)
+OBJECT_COLOR, GHOST_COLOR = (214, 107, 38), (46, 160, 67)
 FOLLOW = 0.15
 """Share of the way that the picture follows the base in each control step."""
 WINDOW_M, MARGIN_M = 12.0, 6.0
@@ -86,7 +86,7 @@ class Scene:
                     f"{WORLD}/{name}/{number}",
                     shape.vertices,
                     shape.faces,
-                    color=GHOST_COLOR if ghost else shape.color,
+                    color=GHOST_COLOR if ghost else OBJECT_COLOR if thing else shape.color,
                     opacity=0.25 if ghost else None,
                     flat_shading=True,
                     cast_shadow=not ghost,
@@ -126,13 +126,13 @@ def piece_of(
         low, high = np.clip([round(at - reach), round(at + reach)], 0, heights.shape[axis] - 1)
         spans.append(np.arange(low, high + 1))
     i, j = np.meshgrid(*spans, indexing="ij")
-    x, y = (terrain.corner[axis] + terrain.scale * index for axis, index in enumerate((i, j)))
+    x, y = terrain.corner[0] + terrain.scale * i, terrain.corner[1] + terrain.scale * j
     number = np.arange(i.size).reshape(i.shape)
     near, along, across, far = (
         part.ravel() for part in (number[:-1, :-1], number[1:, :-1], number[:-1, 1:], number[1:, 1:])
     )
     faces = np.concatenate([np.stack([near, along, across], 1), np.stack([along, far, across], 1)])
-    return np.stack([x, y, heights[i, j]], axis=-1).reshape(-1, 3), faces
+    return np.stack([x, y, heights[i, j]], axis=-1).reshape(-1, 3).astype(np.float64), faces
 
 
 def _put(frames: Any, pos_w: Tensor, quat_w: Tensor) -> None:

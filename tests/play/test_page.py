@@ -160,7 +160,7 @@ def _browsed(browser: Any, page: Page) -> dict[str, Any]:
     start = page.player.env.state().link_pos_w.clone()
     seen["pictures"] = [visitor.locator("canvas").first.screenshot()]
     seen["before"] = read(page, "command").tolist()
-    box = visitor.get_by_text("x", exact=True).locator("xpath=following::input[1]")
+    box = visitor.get_by_text("x", exact=True).locator("xpath=following::input[not(@type='hidden')][1]")
     box.fill("0.5")
     box.press("Enter")
     visitor.get_by_text("command: x +0.50").wait_for()

@@ -13,6 +13,7 @@ from genelab.families.velocity.overlay import COMMAND, LOW_PASS_S, VELOCITY
 from genelab.families.velocity.terms import achieved
 from genelab.mdp.rotations import quat_yaw
 from genelab.mdp.state import StateView
+from genelab.mdp.term import bind
 
 AXES = (("x", "x_range", "I", "K", "forward, m/s"), ("y", "y_range", "J", "L", "left, m/s"))
 TURN = ("turn", "yaw_rate_range", "U", "O", "to the left, rad/s")
@@ -30,14 +31,14 @@ class Joystick:
         self._name, self._commands, self._device = name, env.part(Commands), env.device
         self._share = min(env.cfg.control_dt / LOW_PASS_S, 1.0)
         self._velocity = torch.zeros(3)
-        params, gui = env.cfg.commands[name].params, page.server.gui
+        ranges, gui = bind(f"env.commands.{name}", env.cfg.commands[name], env.cfg).arguments, page.server.gui
         self.sliders: list[Any] = []
         with gui.add_folder("Joystick"):
             self.by_hand = gui.add_checkbox(
                 "by hand", False, hint="The sliders command, in place of what episodes draw."
             )
             for axis, field, up, down, unit in (*AXES, TURN):
-                low, high = (float(end) for end in params[field])
+                low, high = (float(end) for end in ranges[field])
                 hint = f"{unit}. Keys {up} and {down}."
                 slider = gui.add_slider(axis, min=low, max=high, step=0.01, initial_value=0.0, hint=hint)
                 slider.on_update(self._taken)
