@@ -25,6 +25,8 @@ from tests.clips import G1_TRACKING, swaying, with_clip
 pytest.importorskip("viser", reason="needs genelab[play]")
 
 GO1, FRANKA = "Genelab-Velocity-Flat-Unitree-Go1-v0", "GeneLab-Franka-Pick-And-Place-v0"
+INPUT = "xpath=following::input[not(@type='hidden')][1]"
+"""The field behind a label."""
 Open = Callable[[TaskSpec], Page]
 
 
@@ -130,7 +132,8 @@ def test_the_page_in_chromium(opened: Open) -> None:
     if "error" in seen:
         raise seen["error"]
     assert seen["errors"] == []
-    assert seen["moved"] > 0.01
+    assert seen["moved"] > 0.02
+    assert seen["stepped"] == pytest.approx(0.02)
     assert seen["pictures"][0] != seen["pictures"][1]
     assert seen["before"] != pytest.approx([0.5, 0.0, 0.0], abs=1e-3)
     assert seen["after"] == pytest.approx([0.5, 0.0, 0.0], abs=1e-3)
@@ -159,13 +162,23 @@ def _browsed(browser: Any, page: Page) -> dict[str, Any]:
     visitor.get_by_text("Joystick").wait_for()
     start = page.player.env.state().link_pos_w.clone()
     seen["pictures"] = [visitor.locator("canvas").first.screenshot()]
+    visitor.get_by_text("policy").locator(INPUT).click()
+    visitor.get_by_role("option", name="random").click()
     seen["before"] = read(page, "command").tolist()
-    box = visitor.get_by_text("x", exact=True).locator("xpath=following::input[not(@type='hidden')][1]")
+    box = visitor.get_by_text("x", exact=True).locator(INPUT)
     box.fill("0.5")
     box.press("Enter")
     visitor.get_by_text("command: x +0.50").wait_for()
     seen["after"] = read(page, "command").tolist()
+    while page.policy.value != "random" or page.player.seconds < 0.5:
+        visitor.wait_for_timeout(50)
     seen["moved"] = float((page.player.env.state().link_pos_w - start).abs().max())
     seen["pictures"].append(visitor.locator("canvas").first.screenshot())
+    visitor.get_by_role("button", name="pause / play").click()
+    visitor.get_by_text(", paused").wait_for()
+    paused_at = page.player.seconds
+    visitor.get_by_role("button", name="step").click()
+    visitor.get_by_text(f"{paused_at + 0.02:.2f} s").wait_for()
+    seen["stepped"] = page.player.seconds - paused_at
     browser.close()
     return seen

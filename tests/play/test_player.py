@@ -1,11 +1,13 @@
 """What is played and how it is steered, in MuJoCo, without a page."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from genelab.cli import run
 from genelab.config.run import ExecutionCfg
 from genelab.envs.parts.commands import Commands
 from genelab.evaluation.evaluate import RandomPolicy
@@ -151,3 +153,9 @@ def test_checkpoints_are_offered_in_the_order_of_the_training(tmp_path: Path) ->
         (tmp_path / name).touch()
     found = [path.name for path in checkpoints_in(run_dir)]
     assert found == ["stage_gait.pt", "model_99.pt", "model_1000.pt", "model_final.pt"]
+
+
+def test_without_viser_there_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "viser", None)
+    assert run(["play", PENDULUM.id]) == 2
+    assert capsys.readouterr().err == "error: genelab play needs viser: pip install 'genelab[play]'\n"
