@@ -14,6 +14,8 @@ from genelab.sim.shape import Shape
 WORLD = "/world"
 """What moves against the camera, so that the robot stays in the picture."""
 GROUND_COLOR, GRID_COLOR, SECTION_COLOR = (226, 229, 232), (196, 201, 206), (160, 167, 174)
+TERRAIN_COLOR = (142, 151, 160)
+"""Dark enough that lit and shaded sides of a step differ."""
 OBJECT_COLOR, GHOST_COLOR = (214, 107, 38), (46, 160, 67)
 FOLLOW = 0.15
 """Share of the way that the picture follows the base in each control step."""
@@ -102,7 +104,7 @@ class Scene:
         self._window = self._center.copy()
         vertices, faces = piece_of(self._terrain, self._window[:2], WINDOW_M)
         self._scene.add_mesh_simple(
-            f"{WORLD}/ground", vertices, faces, color=GROUND_COLOR, flat_shading=True, cast_shadow=False
+            f"{WORLD}/ground", vertices, faces, color=TERRAIN_COLOR, flat_shading=True, cast_shadow=False
         )
 
 

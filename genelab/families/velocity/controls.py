@@ -19,8 +19,8 @@ AXES = (("x", "x_range", "I", "K", "forward, m/s"), ("y", "y_range", "J", "L", "
 TURN = ("turn", "yaw_rate_range", "U", "O", "to the left, rad/s")
 STEP = 0.1
 """Of a key, m/s or rad/s."""
-ABOVE_M = 0.35
-"""Height of the arrows above the base, m."""
+ABOVE_M = 0.4
+"""Height of the arrows above the origin of the highest link, m."""
 
 
 class Joystick:
@@ -75,7 +75,8 @@ class Joystick:
             self._velocity = torch.zeros(3)
         self._velocity = self._velocity + self._share * (achieved(state)[0].cpu() - self._velocity)
         base = state.floating
-        yaw, origin = float(quat_yaw(base.quat_w)[0]), base.pos_w[0].cpu().numpy() + np.array([0.0, 0.0, ABOVE_M])
+        yaw, top = float(quat_yaw(base.quat_w)[0]), float(state.link_pos_w[0, :, 2].max()) + ABOVE_M
+        origin = np.array([*base.pos_w[0, :2].tolist(), top])
         turn = np.array([[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]])
         tips = [origin + np.append(turn @ vector[:2].numpy(), 0.0) for vector in (asked, self._velocity)]
         self._arrows.points = np.array([[origin, tip] for tip in tips], dtype=np.float32)
