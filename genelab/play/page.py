@@ -25,8 +25,8 @@ LATE_S = 0.2
 """Lag behind real time that is given up instead of being made up for, s."""
 IDLE_S = 0.03
 """Between two looks at the buttons while nothing moves, s."""
-TELL_S = 0.1
-"""Between two changes of the text, s."""
+TELL_S, LOOK_S = 0.1, 2.0
+"""Between two changes of the text, and between two looks for new checkpoints, s."""
 
 
 def require_viser() -> Any:
@@ -68,7 +68,7 @@ class Page:
         self.scene = Scene(self.server, shapes, state, ground=env.cfg.ground is not None)
         self._wanted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         """What the browser asks for, done by the loop between two steps."""
-        self._playing, self._told_at = True, 0.0
+        self._playing, self._told_at, self._looked_at = True, 0.0, 0.0
         self._add_buttons(policy)
         self.controls = self._made_controls(env.cfg)
         self._show(at_once=True)
@@ -133,8 +133,10 @@ class Page:
             told = f"{last.cause} after {last.seconds:.1f} s, return {last.episode_return:.2f}"
             lines.append(f"episode {last.number} ended: {told}")
         self._text.content = "\n\n".join(lines)
-        if (names := tuple(self._policies.names)) != self.policy.options:
-            self.policy.options = names
+        if self._told_at - self._looked_at > LOOK_S:
+            self._looked_at = self._told_at
+            if (names := tuple(self._policies.names)) != self.policy.options:
+                self.policy.options = names
 
     def _add_buttons(self, policy: str) -> None:
         gui = self.server.gui
