@@ -8,7 +8,7 @@ import functools
 import importlib
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from genelab.errors import InputError
 from genelab.registry import GROUP, broken_entry_points
@@ -17,6 +17,9 @@ OWN = ("genelab.mdp", "genelab.families")
 """Packages of genelab's own terms."""
 
 _allowed: set[str] = set()
+_controls: dict[Callable[..., Any], str] = {}
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def allow_functions_of(package: str) -> None:
@@ -50,6 +53,28 @@ def resolve_function(ref: str) -> Callable[..., Any]:
         raise InputError(f"function reference '{ref}': module '{module_name}' has no function '{name}'")
     _require_allowed(ref, f"'{name}' of module", str(getattr(function, "__module__", None)))
     return function
+
+
+def played_with(controls: str) -> Callable[[Function], Function]:
+    """Declare what `genelab play` shows beside a task that has this command or part.
+
+    No field of a config: a viewer changes no digest of what it looks at.
+
+    Args:
+        controls: `module:name` of a class as `genelab.play.controls.Controls` describes it.
+    """
+
+    def declare(function: Function) -> Function:
+        _controls[function] = controls
+        return function
+
+    return declare
+
+
+def controls_of(ref: str) -> Callable[..., Any] | None:
+    """The class that `played_with` declares for a function; None for none. Raises InputError as `resolve_function`."""
+    declared = _controls.get(resolve_function(ref))
+    return None if declared is None else resolve_function(declared)
 
 
 def _require_allowed(ref: str, what: str, module: str) -> None:

@@ -30,6 +30,7 @@ COMMANDS = {
         "Drive a policy with fixed commands and tell how much of each it achieves.",
     ),
     "video": ("genelab.cli.video", "Film a policy in episodes of its evaluation, without a display."),
+    "play": ("genelab.cli.play", "Watch and steer a policy live in the browser."),
     "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "sim2sim": ("genelab.cli.sim2sim", "Judge an exported policy in another simulator."),

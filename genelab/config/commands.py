@@ -56,6 +56,19 @@ class VideoCfg(Cfg):
     """Pictures a second at most. There is a whole number of control steps between two."""
 
 
+class PlayCfg(Cfg):
+    """A live viewer in the browser."""
+
+    engine: EngineName = "mujoco"
+    """Simulator. MuJoCo starts in seconds and needs no GPU; the trained one may move a little differently."""
+    episode: int = Field(default=0, ge=0, lt=2**31)
+    """Number of the first episode: its draws, and its place on a terrain, are those of an evaluation."""
+    host: str = "127.0.0.1"
+    """Address to serve on. 0.0.0.0 opens the viewer to the network: whoever reaches it can steer."""
+    port: int = Field(default=8080, ge=1, lt=2**16)
+    """Port to serve on, or the next free one."""
+
+
 class StoreCfg(Cfg):
     """Where published entries are, and what is rendered from them."""
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from genelab.envs.parts.commands import Commands
 from genelab.envs.parts.history import History
 from genelab.envs.parts.make import make_parts
 from genelab.envs.parts.measures import Measures
-from genelab.envs.parts.part import Part, World
+from genelab.envs.parts.part import PartT, World
 from genelab.envs.parts.success import Success
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Finished, Observations, Step
@@ -28,8 +28,6 @@ from genelab.mdp.state import StateView, Vector, View
 from genelab.mdp.term import bind
 from genelab.rng import Stream
 from genelab.sim.engine import Engine
-
-PartT = TypeVar("PartT", bound=Part)
 
 
 class Environment:
@@ -65,8 +63,8 @@ class Environment:
         none = torch.zeros_like(self._environment)
         self._world = World(cfg, sim, purpose, self.draw, self.state, none, none)
         self._parts = make_parts(self._world, self._goal)
-        self._commands, self._measures = self._part(Commands), self._part(Measures)
-        self._success = self._part(Success) if self._goal else None
+        self._commands, self._measures = self.part(Commands), self.part(Measures)
+        self._success = self.part(Success) if self._goal else None
         self._histories = {n: p for n, p in self._parts.items() if isinstance(p, History)}
         self._begin()
         self._commands.start(self._everywhere)
@@ -204,6 +202,14 @@ class Environment:
                 path = f"env.{name.replace('/', '.')}"
                 raise InputError(f"{path}: shows {type(view).__name__}, which '{other}' shows already")
 
+    def object_quat_w(self) -> Tensor:
+        """Orientations of the objects, w x y z. Shape: (num_envs, num_objects, 4)."""
+        return self._sim.object_quat_w()
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """The first part of a class. See `SceneEnv.part`."""
+        return next(part for part in self._parts.values() if isinstance(part, kind))
+
     def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
         """What the camera sees of the first environment, from a point towards another. See `SceneEnv.picture`."""
         return self._sim.picture(pos_w, lookat_w)
@@ -254,9 +260,6 @@ class Environment:
 
     def close(self) -> None:
         """Nothing to free: a scene lives as long as its process."""
-
-    def _part(self, kind: type[PartT]) -> PartT:
-        return next(part for part in self._parts.values() if isinstance(part, kind))
 
     def _begin(self) -> None:
         """Forget everything that was counted."""
@@ -326,10 +329,13 @@ class Environment:
         terminated = broken if self.resets_broken else torch.zeros_like(self._everywhere)
         truncated = self.episode_step >= self.max_steps
         for name, term in self._terminations.items():
+            met = term(state)
+            if self.tap is not None:
+                self.tap(f"termination/{name}", met)
             if self.cfg.terminations[name].truncates:
-                truncated = truncated | term(state)
+                truncated = truncated | met
             else:
-                terminated = terminated | term(state)
+                terminated = terminated | met
         return terminated, truncated & ~terminated
 
     def _finished(self, state: StateView, ended: Tensor) -> Finished:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.envs.parts.part import PartT
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations, Step
 from genelab.envs.terms import Tap
@@ -100,7 +101,7 @@ class GoalEnv(Env, Protocol):
 
 
 class SceneEnv(GoalEnv, Protocol):
-    """An environment over a simulated scene, which scripted controllers, probes and films look at."""
+    """An environment over a simulated scene, which scripted controllers, probes, films and the live viewer look at."""
 
     cfg: EnvCfg
     """Its config."""
@@ -113,8 +114,21 @@ class SceneEnv(GoalEnv, Protocol):
         """Draw from another seed, from the next reset on."""
         ...
 
+    @property
+    def episode_number(self) -> Tensor:
+        """Number of the running episode, int64. Shape: (num_envs,)."""
+        ...
+
     def state(self) -> StateView:
         """The current state, read from the simulator."""
+        ...
+
+    def object_quat_w(self) -> Tensor:
+        """Orientations of the objects, w x y z. Shape: (num_envs, num_objects, 4)."""
+        ...
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """The first part of a class, for controls that steer it. Raises StopIteration if there is none."""
         ...
 
     def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:

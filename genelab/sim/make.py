@@ -11,6 +11,7 @@ from genelab.progress import phase
 from genelab.sim.engine import Engine
 from genelab.sim.facts import SceneFacts
 from genelab.sim.session import Session, resolve_device, seed_everything
+from genelab.sim.shape import Shape
 
 
 def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
@@ -75,6 +76,13 @@ def scene_xml(cfg: EnvCfg, facts: SceneFacts) -> str:
         raise InputError(f"model = '{cfg.robot.model}': has meshes, which do not fit in one file")
     scene.compile()
     return scene.to_xml()
+
+
+def scene_shapes(cfg: EnvCfg, facts: SceneFacts) -> list[Shape]:
+    """What there is to see of robot and objects, whatever engine moves them. The ground is none of it."""
+    from genelab.sim.mujoco.shapes import shapes
+
+    return shapes(cfg, facts)
 
 
 def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[int, int] | None = None) -> Engine:

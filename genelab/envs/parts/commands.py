@@ -16,27 +16,23 @@ class Commands(Part):
     def __init__(self, world: World) -> None:
         """Bind the terms. Nothing is drawn yet."""
         super().__init__()
-        self._world, self._fixed = world, world.purpose.commands
-        self._cfg = world.cfg.commands
+        self._world, self._cfg = world, world.cfg.commands
+        self.held: dict[str, Tensor] = dict(world.purpose.commands)
+        """What is asked for in place of what is drawn, by name of the command. Shape of each: (num_envs, dim)."""
         self._terms = {name: bind(f"env.commands.{name}", command, world.cfg) for name, command in self._cfg.items()}
-        self._intervals = {
-            name: command.resample_s
-            for name, command in self._cfg.items()
-            if command.resample_s is not None and name not in self._fixed
-        }
+        self._intervals = {name: cmd.resample_s for name, cmd in self._cfg.items() if cmd.resample_s is not None}
         self._followers = {
             name: bind(f"env.commands.{name}.follow", command.follow, world.cfg)
             for name, command in self._cfg.items()
-            if command.follow is not None and name not in self._fixed
+            if command.follow is not None
         }
         self.begin()
 
     def begin(self) -> None:
         """Forget all commands. Until they are drawn they are 0, of those whose terms say how wide they are."""
         self.memory.clear()
-        widths = {name: len(term.columns() or ()) for name, term in self._terms.items() if name not in self._fixed}
+        widths = {name: len(term.columns() or ()) for name, term in self._terms.items()}
         self.memory |= {f"value/{name}": self._world.zeros(width) for name, width in widths.items() if width}
-        self.memory |= {f"value/{name}": torch.zeros_like(command) for name, command in self._fixed.items()}
         self.memory |= {f"timer/{name}": self._world.zeros(dtype=torch.int64) for name in self._intervals}
 
     @property
@@ -45,16 +41,20 @@ class Commands(Part):
         return {name: self.memory[f"value/{name}"] for name in self._terms if f"value/{name}" in self.memory}
 
     def shown(self, state: StateView) -> StateView:
-        """A state whose commands are what was drawn, with the commands that follow from both."""
-        if not self._followers:
+        """A state whose commands are those held, those that follow from state and draws, and else what was drawn."""
+        if not self._followers and not self.held:
             return state
-        following = {name: term(Drawn(state, state.commands[name])) for name, term in self._followers.items()}
-        return dataclasses.replace(state, commands={**state.commands, **following})
+        following = {
+            name: term(Drawn(state, state.commands[name]))
+            for name, term in self._followers.items()
+            if name not in self.held
+        }
+        return dataclasses.replace(state, commands={**state.commands, **following, **self.held})
 
     def start(self, mask: Tensor) -> None:
         """Draw the commands of new episodes, and the times at which they change."""
         for name in self._terms:
-            drawn = self._fixed[name] if name in self._fixed else self._drawn(name, None)
+            drawn = self._drawn(name, None)
             old = self.memory.get(f"value/{name}", drawn)
             self.memory[f"value/{name}"] = torch.where(mask[:, None], drawn, old)
         for name in self._intervals:

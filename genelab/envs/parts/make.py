@@ -1,7 +1,5 @@
 """Which parts an environment has, in the order in which every hook is called."""
 
-from typing import TypeVar
-
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.terms import CurriculumCfg, PartCfg
 from genelab.envs.goal import Goal
@@ -12,14 +10,12 @@ from genelab.envs.parts.events import Disturbances, ResetEvents
 from genelab.envs.parts.feet import Feet
 from genelab.envs.parts.history import History
 from genelab.envs.parts.measures import Measures
-from genelab.envs.parts.part import Part, World
+from genelab.envs.parts.part import Part, PartT, World
 from genelab.envs.parts.places import Curriculum, Places
 from genelab.envs.parts.randomizations import Randomizations
 from genelab.envs.parts.success import Success
 from genelab.errors import InputError
 from genelab.mdp.term import bind
-
-PartT = TypeVar("PartT", bound=Part)
 
 
 def make_parts(world: World, goal: Goal | None) -> dict[str, Part]:

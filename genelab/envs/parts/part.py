@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -124,3 +125,6 @@ class Part:
     def metrics(self) -> dict[str, float]:
         """What the learning curve tells of this part."""
         return {}
+
+
+PartT = TypeVar("PartT", bound=Part)

@@ -19,6 +19,7 @@ from genelab.families.tracking.dynamics import Dynamics
 from genelab.families.tracking.kinematics import motion_of
 from genelab.families.tracking.making import commands_of, make_clip
 from genelab.families.tracking.recipes import motions_of
+from genelab.functions import played_with
 from genelab.mdp.params import Link, Links, Share
 from genelab.mdp.rotations import quat_apply, quat_conjugate, quat_multiply, quat_of_angles, quat_yaw
 from genelab.mdp.state import Names, StateView, StateWrite, View
@@ -178,6 +179,7 @@ class Lead:
     """Control steps in between."""
 
 
+@played_with("genelab.families.tracking.controls:Scrubber")
 def motion(
     world: World,
     anchor: Link,
@@ -284,6 +286,8 @@ class Motion(Part):
         lengths = lengths or [count]
         firsts = [sum(lengths[:clip]) for clip in range(len(lengths))]
         another = [first + frame for first, length in zip(firsts, lengths, strict=True) for frame in range(length - 1)]
+        self.start_frame: int | None = None
+        """Frame at which the next episodes start, counted over all clips; None for as their purpose says."""
         self._startable, self._first = (torch.tensor(each, device=world.device) for each in (another, firsts))
         widths = [*noise.pos, *noise.rotation, *noise.lin_vel, *noise.ang_vel]
         self._widths = torch.tensor(widths + [noise.joint_pos] * frames.joint_pos.shape[1], device=world.device)
@@ -310,6 +314,8 @@ class Motion(Part):
             first = self._first[self._world.episode_number % len(self._first)]
         else:
             first = self._spread() if purpose.numbered else self._drawn()
+        if self.start_frame is not None:
+            first = torch.full_like(first, self.start_frame)
         self.memory["frame"] = torch.where(mask, first, self.memory["frame"])
         frames = self._frames.at(self.memory["frame"])
         exact = StateWrite(

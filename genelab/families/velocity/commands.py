@@ -7,6 +7,7 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
+from genelab.functions import played_with
 from genelab.mdp.params import Range, Share
 from genelab.mdp.rotations import quat_yaw
 from genelab.mdp.state import Drawn, EventContext
@@ -17,6 +18,10 @@ Widening = tuple[tuple[NonNegativeFloat, float, float, float, float, float, floa
 turn."""
 
 
+CONTROLS = "genelab.families.velocity.controls:Joystick"
+
+
+@played_with(CONTROLS)
 @term(("x", "y", "turn"), unit="m/s, m/s and rad/s", mirror=(1.0, -1.0, -1.0))
 def velocity(
     context: EventContext,
@@ -45,6 +50,7 @@ def velocity(
     return _velocity(draws, ranges, forward_share, forward_min, standing_share)
 
 
+@played_with(CONTROLS)
 @term(
     ("x", "y", "turn", "heading", "turns_to_it"),
     unit="m/s, m/s, rad/s, rad and 1 or 0",
