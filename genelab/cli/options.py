@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 import click
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from genelab.config.base import Cfg
+from genelab.config.base import Cfg, meaning_of
 from genelab.config.commands import StoreCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import SimCfg
@@ -55,7 +55,7 @@ class FieldOption(click.Option):
         info = home[0].model_fields[home[1]]
         if use_default and not info.is_required():
             attributes["default"] = info.default
-        super().__init__(*args, type=FieldType(*home), help=info.description, **attributes)
+        super().__init__(*args, type=FieldType(*home), help=meaning_of(*home), **attributes)
 
 
 def field_option(
