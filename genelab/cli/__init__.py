@@ -33,6 +33,7 @@ COMMANDS = {
     "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "sim2sim": ("genelab.cli.sim2sim", "Judge an exported policy in another simulator."),
+    "doctor": ("genelab.cli.doctor", "Show what genelab finds on this machine, and what is wrong with it."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
     "render": (
@@ -65,8 +66,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command of a line; an unknown one, or an option given twice, is an error."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            nearest = get_close_matches(args[0], COMMANDS, n=2) or [*COMMANDS]
-            raise click.UsageError(f"no command '{args[0]}'; nearest: {', '.join(nearest)}", ctx)
+            nearest = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"nearest: {nearest[0]}" if nearest else "`genelab --help` lists them"
+            raise click.UsageError(f"no command '{args[0]}'; {hint}", ctx)
         name, command, words = super().resolve_command(ctx, args)
         if command is not None:
             _refuse_repeated(command, words, ctx)
@@ -102,7 +104,12 @@ def _dashes(token: str) -> str:
 @click.group(
     cls=LazyGroup,
     # The published protocol writes --log_dir but --num-envs: both spellings of every option work.
-    context_settings={"token_normalize_func": _dashes, "show_default": True, "max_content_width": 120},
+    context_settings={
+        "token_normalize_func": _dashes,
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": 120,
+    },
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def group() -> None:

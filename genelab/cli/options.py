@@ -12,7 +12,7 @@ from genelab.config.base import Cfg, meaning_of
 from genelab.config.commands import StoreCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import SimCfg
-from genelab.config.task import ProtocolCfg, TaskSpec
+from genelab.config.task import ProtocolCfg
 from genelab.errors import InputError
 from genelab.registry import get_task
 from genelab.runs.files import require_writable
@@ -158,9 +158,6 @@ def run_around(checkpoint: Path) -> RunDir:
         raise InputError(f"checkpoint '{checkpoint}' has no run.json beside it to say what it was trained on")
     return run_dir
 
-
-VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")
-"""A variant of the task."""
 
 ENGINE = field_option("--engine", SimCfg, "engine", use_default=False)
 """A simulator in place of the task's."""

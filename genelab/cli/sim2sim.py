@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from genelab.cli.options import field_option, protocol_options, require_place
+from genelab.cli.tasks import TASK
 from genelab.config.commands import Sim2SimCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
@@ -14,7 +15,7 @@ from genelab.runs.run_dir import RunDir
 
 
 @click.command
-@click.argument("task_id", metavar="TASK")
+@TASK
 @click.argument("policy", metavar="POLICY", type=click.Path(path_type=Path))
 @protocol_options
 @field_option("--engine", Sim2SimCfg, "engine")

@@ -8,8 +8,10 @@ import click
 from click.core import ParameterSource
 from pydantic import JsonValue
 
-from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option
-from genelab.config.overrides import apply_overrides, from_environment
+from genelab.cli.options import ENGINE, FieldType, cfg_options, field_option
+from genelab.cli.tasks import CONFIG, SET, TASK, VARIANT
+from genelab.config.override_file import read_overrides
+from genelab.config.overrides import STAGES, apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
@@ -18,7 +20,7 @@ from genelab.sweep.plan import make_plan
 
 
 @click.command
-@click.argument("task_id", metavar="TASK")
+@TASK
 @VARIANT
 @field_option("--seeds", LaunchCfg, "seeds", metavar="S,S,...")
 @click.option("--seed", type=FieldType(LaunchCfg, "seeds"), metavar="S", help="One training seed, instead of --seeds.")
@@ -28,9 +30,8 @@ from genelab.sweep.plan import make_plan
 @cfg_options("execution", ExecutionCfg, "device", "threads", "nan_policy", "max_env_resets")
 @field_option("--iterations", TrainCfg, "iterations")
 @field_option("--num-envs", TrainCfg, "num_envs")
-@click.option(
-    "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the task. Repeatable."
-)
+@CONFIG
+@SET
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
@@ -50,6 +51,7 @@ def command(
     execution: ExecutionCfg,
     iterations: int | None,
     num_envs: int | None,
+    config: Path | None,
     assignments: tuple[str, ...],
     checkpoint: Path | None,
     no_eval: bool,
@@ -58,16 +60,17 @@ def command(
     """Train a task on several seeds and evaluate each.
 
     The same command again finishes what is unfinished and skips what is done. `genelab info TASK` lists the paths that
-    --set takes; --iterations, --num-envs and --engine are short for some of them, the last for every stage. A seed is
-    trained in the stages of the task first; `--set stages=[]` leaves them out.
+    --set and --config take; --iterations, --num-envs and --engine are short for some of them, the last for every
+    stage. A seed is trained in the stages of the task first; `--set stages=[]` leaves them out.
     """
     short = {"--iterations": ("train.iterations", iterations), "--num-envs": ("train.num_envs", num_envs)}
     options: dict[str, tuple[str, JsonValue]] = {
         name: (path, value) for name, (path, value) in short.items() if value is not None
     }
     registered = get_task(task_id, variant)
-    options |= from_environment(registered, assignments, os.environ)
-    from_scratch = any(a.startswith("stages=") for a in assignments)
+    of_file = {} if config is None else read_overrides(config)
+    options |= of_file | from_environment(registered, assignments, os.environ, of_file)
+    from_scratch = any(a.startswith("stages=") for a in assignments) or STAGES in dict(of_file.values())
     if checkpoint is not None and registered.stages and not from_scratch:
         options["--checkpoint"] = ("stages", [])
     if engine is not None:

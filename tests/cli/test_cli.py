@@ -45,7 +45,7 @@ def test_table_and_command_say_the_same(name: str) -> None:
     ("args", "message"),
     [
         (["lst"], "no command 'lst'; nearest: list"),
-        (["zzz"], "no command 'zzz'; nearest: list, info, train"),
+        (["zzz"], "no command 'zzz'; `genelab --help` lists them"),
         (["list", "--jsn"], "No such option '--jsn'"),
         (["info"], "Missing argument 'TASK'"),
         (["info", "GeneLab-Inverted-Pendulun-v1"], f"unknown task 'GeneLab-Inverted-Pendulun-v1', nearest: {TASK}"),
