@@ -15,7 +15,7 @@ from genelab import __version__
 from genelab.errors import GenelabError
 
 COMMANDS = {
-    "list": ("genelab.cli.list", "List the registered tasks."),
+    "list": ("genelab.cli.list", "List the registered tasks, with the best published result of each."),
     "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
     "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),

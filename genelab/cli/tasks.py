@@ -15,7 +15,7 @@ def complete_task(_: click.Context, _parameter: click.Parameter, incomplete: str
 
 
 def _complete_variant(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in variants_of(context.params.get("task_id") or "") if name.startswith(incomplete)]
+    return [name for name in variants_of(_task_of(context)) if name.startswith(incomplete)]
 
 
 def _complete_path(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -26,7 +26,7 @@ def _complete_path(context: click.Context, parameter: click.Parameter, incomplet
     from genelab.registry import get_task
 
     try:
-        task = get_task(context.params.get("task_id") or "", context.params.get("variant"))
+        task = get_task(_task_of(context), context.params.get("variant"))
     except GenelabError:
         # A shell has no place for messages; the command will say it.
         return []
@@ -38,6 +38,11 @@ def _complete_path(context: click.Context, parameter: click.Parameter, incomplet
             name = incomplete + step
             found[f"{name}." if dot else f"{name}{ending}"] = "" if dot else leaf.meaning
     return [CompletionItem(name, help=" ".join(meaning.split())) for name, meaning in found.items()]
+
+
+def _task_of(context: click.Context) -> str:
+    # click leaves arguments aside where an option has no value yet.
+    return context.params.get("task_id") or next(iter(context.args), "")
 
 
 TASK = click.argument("task_id", metavar="TASK", shell_complete=complete_task)

@@ -23,6 +23,11 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
     """
     check_terms(task)
     session = start(seed, execution.device, execution.threads, task.env.sim.engine)
+    return session, stamps_of(session, task.package)
+
+
+def stamps_of(session: Session, package: str) -> Stamps:
+    """What a record says about a process that works on a task of a package."""
     backend = BackendStamp.model_validate(
         {
             **session.stamp,
@@ -36,4 +41,4 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec) -> Started
             ),
         }
     )
-    return session, collect(task.package, str(session.device), backend)
+    return collect(package, str(session.device), backend)
