@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -16,7 +17,20 @@ from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
 from genelab.registry import get_task
-from genelab.sweep.plan import make_plan
+from genelab.sweep.plan import SweepPlan, make_plan
+
+if TYPE_CHECKING:
+    from genelab.sweep.extend import Extension
+
+FIXED = {
+    "variant": "--variant",
+    "engine": "--engine",
+    "num_envs": "--num-envs",
+    "config": "--config",
+    "assignments": "--set",
+    "checkpoint": "--checkpoint",
+}
+"""Options that say what is trained, which an extension takes from its parent."""
 
 
 @click.command
@@ -38,6 +52,12 @@ from genelab.sweep.plan import make_plan
     metavar="FILE",
     help="Start every seed from a policy of another training, in place of the stages before the task.",
 )
+@click.option(
+    "--extend",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Go on with the trained seeds of the sweep in DIR, up to --iterations in all, in a new --log-dir.",
+)
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
 def command(
@@ -54,6 +74,7 @@ def command(
     config: Path | None,
     assignments: tuple[str, ...],
     checkpoint: Path | None,
+    extend: Path | None,
     no_eval: bool,
     dry_run: bool,
 ) -> int:
@@ -63,10 +84,13 @@ def command(
     --set and --config take; --iterations, --num-envs and --engine are short for some of them, the last for every
     stage. A seed is trained in the stages of the task first; `--set stages=[]` leaves them out.
     """
+    cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     short = {"--iterations": ("train.iterations", iterations), "--num-envs": ("train.num_envs", num_envs)}
     options: dict[str, tuple[str, JsonValue]] = {
         name: (path, value) for name, (path, value) in short.items() if value is not None
     }
+    if extend is not None:
+        return _extend(extend, task_id, iterations, execution, cfg, dry_run)
     registered = get_task(task_id, variant)
     of_file = {} if config is None else read_overrides(config)
     options |= of_file | from_environment(registered, assignments, os.environ, of_file)
@@ -78,13 +102,15 @@ def command(
         for stage in () if from_scratch or checkpoint else registered.stages:
             options[f"--engine, of stage {stage},"] = (f"stages.{stage}.env.sim.engine", engine)
     task, overrides = apply_overrides(registered, assignments, options)
-    cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
-    plan = make_plan(task, overrides, execution, cfg, checkpoint)
+    return _launch(make_plan(task, overrides, execution, cfg, checkpoint), dry_run)
+
+
+def _launch(plan: SweepPlan, dry_run: bool, extension: "Extension | None" = None) -> int:
     if plan.trains:
         from genelab.jobs.demonstrations import checked_demonstrations
 
         # Before anything is written, or each seed would say it again.
-        checked_demonstrations(task)
+        checked_demonstrations(plan.task)
     if dry_run:
         click.echo("\n".join(plan.lines()))
         return 0
@@ -96,7 +122,31 @@ def command(
     with only_shown():
         click.echo("\n".join(plan.lines()))
     # Not where this machine keeps the script.
-    return launch(plan, ["genelab", *sys.argv[1:]], view_for(plan), LocalExecutor())
+    argv = ["genelab", *sys.argv[1:]]
+    if extension is not None:
+        from genelab.sweep.extend import begin
+
+        begin(plan, extension, argv)
+    return launch(plan, argv, view_for(plan), LocalExecutor())
+
+
+def _extend(
+    parent: Path, task_id: str, iterations: int | None, execution: ExecutionCfg, cfg: LaunchCfg, dry_run: bool
+) -> int:
+    """Go on with trained seeds. All but the iterations is as it was."""
+    from genelab.sweep.extend import extension_of, told
+
+    context = click.get_current_context()
+    given = [name for name in FIXED if context.get_parameter_source(name) != ParameterSource.DEFAULT]
+    if given:
+        raise click.UsageError(f"{FIXED[given[0]]} cannot change what --extend goes on with")
+    if iterations is None:
+        raise click.UsageError("--extend needs --iterations: how many in all")
+    chosen = any(context.get_parameter_source(name) != ParameterSource.DEFAULT for name in ("seeds", "seed"))
+    extension = extension_of(parent, task_id, iterations, cfg.seeds if chosen else None, execution)
+    cfg = cfg.model_copy(update={"seeds": extension.seeds})
+    plan = make_plan(extension.task, extension.overrides, execution, cfg)
+    return _launch(told(plan, parent), dry_run, extension)
 
 
 def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -214,7 +214,7 @@ def _stand(
             raise InputError(f"'{found[seed].path}' holds seed {record.seed}")
         if record.config_sha256 != sha256:
             _refuse_config(log_dir, found[seed].task(), task)
-        _require_execution(record, execution)
+        require_execution(record, execution)
         _require_parent(record, parent)
         if record.status == "finished" and found[seed].eval_file.is_file():
             read_record(found[seed].eval_file, EvalRecord)
@@ -293,7 +293,8 @@ def _refuse_config(log_dir: Path, old: TaskSpec, new: TaskSpec) -> None:
     )
 
 
-def _require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
+def require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
+    """Raises InputError if a seed that was started is to go on with another device or number of threads."""
     if not record.attempts:
         return
     requested, resolved = record.execution.requested, record.execution.resolved_device
