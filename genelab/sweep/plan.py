@@ -223,7 +223,7 @@ def _stand(
         if earlier.config_sha256 != sha256:
             raise InputError(
                 f"'{log_dir}' was launched with another configuration: config_sha256 "
-                f"{earlier.config_sha256} -> {sha256}. Choose another --log_dir"
+                f"{earlier.config_sha256} -> {sha256}. Choose another --log-dir"
             )
     seeds = (_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in cfg.seeds)
     return tuple(seeds), planned
@@ -245,7 +245,7 @@ def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) 
         found = path.iterdir() if path.is_dir() else ()
         foreign = sorted(p.name for p in found if p.name not in _LEFTOVERS and not p.match(TEMPORARIES))
         if foreign:
-            raise InputError(f"'{path}' holds no run.json but {foreign[0]}; move it away or choose another --log_dir")
+            raise InputError(f"'{path}' holds no run.json but {foreign[0]}; move it away or choose another --log-dir")
         return SeedPlan(seed, path, "train", "new")
     if record.checkpoint is not None:
         if not (path / record.checkpoint.path).is_file():
@@ -282,14 +282,17 @@ def _require_terms(task: TaskSpec) -> None:
 
 def _require_task(path: Path, found: str, task: TaskSpec) -> None:
     if found != task.id:
-        raise InputError(f"'{path}' holds task '{found}', not '{task.id}'; choose another --log_dir")
+        raise InputError(f"'{path}' holds task '{found}', not '{task.id}'; choose another --log-dir")
 
 
 def _refuse_config(log_dir: Path, old: TaskSpec, new: TaskSpec) -> None:
-    changes = [_change(path, a, b) for path, a, b in differences(dump(old), dump(new))]
+    found = differences(dump(old), dump(new))
+    changes = [_change(path, a, b) for path, a, b in found]
+    longer = [path for path, _, _ in found] == ["train.iterations"] and new.train.iterations > old.train.iterations
+    more = f"; to go on with its seeds, give --extend {log_dir} and another --log-dir" if longer else ""
     raise InputError(
         f"'{log_dir}' was launched with another configuration: {'; '.join(changes)}. "
-        "Undo the change or choose another --log_dir"
+        f"Undo the change or choose another --log-dir{more}"
     )
 
 
