@@ -160,10 +160,10 @@ def _built(entry: Registered, variant: str | None) -> "TaskSpec":
 def _made(entry: Registered, factory: "str | Callable[[], TaskSpec]") -> "TaskSpec":
     try:
         with redirect_stdout(sys.stderr):
-            if isinstance(factory, str):
-                module, _, name = factory.partition(":")
-                factory = getattr(importlib.import_module(module), name)
-            return factory()
+            if not isinstance(factory, str):
+                return factory()
+            module, _, name = factory.partition(":")
+            return getattr(importlib.import_module(module), name)()
     except GenelabError:
         raise
     # Code of third parties may raise anything; whatever it is reaches the user as a message.
@@ -209,11 +209,14 @@ def _load(entry_point: EntryPoint) -> BrokenEntryPoint | None:
 
 
 def _one_line(error: Exception) -> str:
-    # Only what has imported pydantic raises its errors.
-    if (pydantic := sys.modules.get("pydantic")) and isinstance(error, pydantic.ValidationError):
+    # Listing does not wait for pydantic, unless a task has imported it.
+    if "pydantic" in sys.modules:
+        from pydantic import ValidationError
+
         from genelab.config.snapshot import first_problem
 
-        return f"{error.title}: {first_problem(error)}"
+        if isinstance(error, ValidationError):
+            return f"{error.title}: {first_problem(error)}"
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -3,7 +3,7 @@
 import difflib
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +86,7 @@ def _below(every: Sequence[Leaf], path: str | None) -> list[Leaf]:
     return found
 
 
-def _differs(leaf: Leaf, base: dict[str, object] | None) -> bool:
+def _differs(leaf: Leaf, base: Mapping[str, object] | None) -> bool:
     """Whether a value differs from that of the base, or, without one, from the default."""
     if base is None:
         return leaf.required or leaf.value != leaf.default
@@ -105,7 +105,7 @@ def _own_of_stages(shown: Sequence[Leaf], every: Sequence[Leaf], task: "TaskSpec
     return kept
 
 
-def _lines(shown: Sequence[Leaf], base: dict[str, object] | None) -> list[str]:
+def _lines(shown: Sequence[Leaf], base: Mapping[str, object] | None) -> list[str]:
     """Values, each with what it differs from. A meaning is told once."""
     lines: list[str] = []
     told: set[str] = set()

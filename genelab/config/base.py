@@ -35,8 +35,9 @@ def meaning_of(model: type[BaseModel], field: str) -> str:
 def _docstrings(module: str) -> dict[tuple[str, str], str]:
     """The docstrings of the fields of a module's classes, by class and field."""
     found: dict[tuple[str, str], str] = {}
-    for home in ast.parse(inspect.getsource(sys.modules[module])).body:
-        for field, below in pairwise(home.body) if isinstance(home, ast.ClassDef) else ():
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    for home in (statement for statement in tree.body if isinstance(statement, ast.ClassDef)):
+        for field, below in pairwise(home.body):
             match field, below:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                     found[home.name, name] = inspect.cleandoc(text)
