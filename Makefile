@@ -22,7 +22,7 @@ announce:
 	@echo
 
 quickstart: announce $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
-	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log_dir $(QUICKSTART)
+	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log-dir $(QUICKSTART)
 	rm -rf $(PAGE)
 	mkdir -p $(PAGE)/reference $(PAGE)/docs
 	cp -R reference/upstream $(PAGE)/reference/

@@ -1,25 +1,48 @@
-"""The registered tasks: static metadata from the `genelab.tasks` entry points, without torch or genesis."""
+"""The registered tasks: names, summaries and where each is made, from the `genelab.tasks` entry points.
+
+Listing builds no task and imports neither pydantic nor torch, however many tasks there are.
+"""
 
 import difflib
 import functools
+import importlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from genelab.errors import GenelabError, InputError
 
-from genelab.config.choices import refuse_made
-from genelab.config.snapshot import first_problem
-from genelab.config.task import TaskSpec
-from genelab.errors import InputError
+if TYPE_CHECKING:
+    from genelab.config.task import TaskSpec
 
 GROUP = "genelab.tasks"
 """Entry point group. Each entry point names a function without arguments that calls `register_task`."""
+OWN = "genelab"
+"""Distribution whose tasks nobody else can take over."""
 
 _log = logging.getLogger(__name__)
-_tasks: dict[str, TaskSpec] = {}
-_variants: dict[tuple[str, str], TaskSpec] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """What is known of a task before it is built."""
+
+    id: str
+    """Identifier."""
+    robot: str
+    """The robot, as a table shows it."""
+    summary: str
+    """One line on what is to be learnt."""
+    factory: "str | Callable[[], TaskSpec]"
+    """Makes the task."""
+    variants: "Mapping[str, str | Callable[[], TaskSpec]]" = field(default_factory=dict)
+    """Make the variants, by name."""
+    source: str = "this program"
+    """Who registered it."""
 
 
 @dataclass(frozen=True)
@@ -37,48 +60,55 @@ class BrokenEntryPoint:
         return f"entry point '{self.name}' of distribution '{self.distribution}': {self.error}"
 
 
-def register_task(spec: TaskSpec, variants: Sequence[TaskSpec] = ()) -> None:
-    """Add a task to the registry.
+_tasks: dict[str, Registered] = {}
+_source = Registered.source
+
+
+def register_task(
+    task_id: str,
+    factory: "str | Callable[[], TaskSpec]",
+    *,
+    robot: str,
+    summary: str,
+    variants: "Mapping[str, str | Callable[[], TaskSpec]] | None" = None,
+) -> None:
+    """Add a task to the registry. It is built, and checked, when somebody asks for it.
 
     Args:
-        spec: the task.
-        variants: the task learnt otherwise (`agent`, `train`, `start`, `stages`, `env.sim.engine`), each
-            under a name of its own.
+        task_id: identifier of the task.
+        factory: function without arguments that returns the task; best as `module:name`, so that listing does not
+            import the module.
+        robot: the robot in a word or two.
+        summary: one line on what is to be learnt. The task gets it from here.
+        variants: the task learnt otherwise (`agent`, `train`, `start`, `stages`, `env.sim.engine`): a factory for each,
+            by name.
 
     Raises:
-        InputError: if a task of that identifier is registered already, the task makes a choice that is the caller's,
-            or a variant is another task.
+        InputError: if a task of that identifier is registered already.
     """
-    if spec.variant is not None:
-        raise InputError(f"task '{spec.id}': variant = '{spec.variant}': must be null for the task itself")
-    for variant in variants:
-        _check_variant(spec, variant)
-    for each in (spec, *variants):
-        refuse_made(each)
-    if spec.id in _tasks:
-        raise InputError(f"task '{spec.id}' is registered twice, by '{_tasks[spec.id].package}' and '{spec.package}'")
-    _tasks[spec.id] = spec.model_copy(deep=True)
-    for variant in variants:
-        _variants[spec.id, str(variant.variant)] = variant.model_copy(deep=True)
+    if task_id in _tasks:
+        raise InputError(f"task '{task_id}' is registered already, by {_tasks[task_id].source}")
+    _tasks[task_id] = Registered(task_id, robot, summary, factory, dict(variants or {}), _source)
 
 
-def _check_variant(task: TaskSpec, variant: TaskSpec) -> None:
-    if variant.variant is None:
-        raise InputError(f"task '{task.id}': variant = null: a variant needs a name")
-    own = {"variant": None, "agent": task.agent, "train": task.train, "start": task.start}
-    own |= {"stages": task.stages}
-    if variant.on(task.env.sim.engine).model_copy(update=own) != task:
-        rule = "may differ from the task in agent, train, start, stages and env.sim.engine alone"
-        raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
+def registered_tasks() -> list[Registered]:
+    """What is known of every task without building it, sorted by identifier."""
+    broken_entry_points()
+    return [_tasks[task_id] for task_id in sorted(_tasks)]
+
+
+def task_ids() -> list[str]:
+    """Identifiers of the registered tasks, sorted."""
+    return [task.id for task in registered_tasks()]
 
 
 def variants_of(task_id: str) -> list[str]:
-    """Names of the variants of a task, sorted."""
+    """Names of the variants of a task, sorted; none for a task that is not registered."""
     broken_entry_points()
-    return sorted(name for known, name in _variants if known == task_id)
+    return sorted(_tasks[task_id].variants) if task_id in _tasks else []
 
 
-def get_task(task_id: str, variant: str | None = None) -> TaskSpec:
+def get_task(task_id: str, variant: str | None = None) -> "TaskSpec":
     """A copy of a registered task, or of a variant. Broken entry points are logged as warnings, once per process.
 
     Args:
@@ -87,7 +117,7 @@ def get_task(task_id: str, variant: str | None = None) -> TaskSpec:
 
     Raises:
         InputError: if there is no such task or variant; names the nearest, and the entry points that could have held
-            it.
+            it. Also if the task cannot be built, makes a choice that is the caller's, or a variant is another task.
     """
     broken = broken_entry_points()
     if task_id not in _tasks:
@@ -97,51 +127,96 @@ def get_task(task_id: str, variant: str | None = None) -> TaskSpec:
         hint = f"nearest: {', '.join(nearest)}" if nearest else "`genelab list` shows the registered ones"
         raise InputError("; ".join([f"unknown task '{task_id}', {hint}", *map(str, broken)]))
     _warn(broken)
-    if variant is None:
-        return _tasks[task_id].model_copy(deep=True)
-    if (task_id, variant) not in _variants:
+    entry = _tasks[task_id]
+    if variant is not None and variant not in entry.variants:
         known = ", ".join(variants_of(task_id)) or "none"
         raise InputError(f"task '{task_id}' has no variant '{variant}'; it has: {known}")
-    return _variants[task_id, variant].model_copy(deep=True)
+    return _built(entry, variant).model_copy(deep=True)
 
 
-def task_ids() -> list[str]:
-    """Identifiers of the healthy tasks, sorted."""
-    broken_entry_points()
-    return sorted(_tasks)
+def all_tasks() -> "list[TaskSpec]":
+    """Copies of all tasks, built, sorted by identifier. Raises InputError as `get_task`."""
+    return [get_task(task_id) for task_id in task_ids()]
 
 
-def all_tasks() -> list[TaskSpec]:
-    """Copies of the healthy tasks, sorted by identifier."""
-    return [_tasks[task_id].model_copy(deep=True) for task_id in task_ids()]
+@functools.cache
+def _built(entry: Registered, variant: str | None) -> "TaskSpec":
+    """Build a task, or a variant, and check that it is what was registered."""
+    from genelab.config.choices import refuse_made
+
+    spec = _made(entry, entry.factory if variant is None else entry.variants[variant])
+    if spec.id != entry.id or spec.variant != variant:
+        told = f"returns task '{spec.id}', variant {spec.variant!r}, and not '{entry.id}', variant {variant!r}"
+        raise InputError(f"task '{entry.id}': {entry.source} {told}")
+    if spec.summary not in ("", entry.summary):
+        raise InputError(f"task '{entry.id}': summary = {spec.summary!r}: must be left to register_task")
+    spec = spec.model_copy(update={"summary": entry.summary})
+    refuse_made(spec)
+    if variant is not None:
+        _check_variant(_built(entry, None), spec)
+    return spec
+
+
+def _made(entry: Registered, factory: "str | Callable[[], TaskSpec]") -> "TaskSpec":
+    try:
+        with redirect_stdout(sys.stderr):
+            if not isinstance(factory, str):
+                return factory()
+            module, _, name = factory.partition(":")
+            return getattr(importlib.import_module(module), name)()
+    except GenelabError:
+        raise
+    # Code of third parties may raise anything; whatever it is reaches the user as a message.
+    except Exception as error:
+        raise InputError(f"task '{entry.id}' of {entry.source} cannot be built: {_one_line(error)}") from error
+
+
+def _check_variant(task: "TaskSpec", variant: "TaskSpec") -> None:
+    own = {"variant": None, "agent": task.agent, "train": task.train, "start": task.start}
+    own |= {"stages": task.stages}
+    if variant.on(task.env.sim.engine).model_copy(update=own) != task:
+        rule = "may differ from the task in agent, train, start, stages and env.sim.engine alone"
+        raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
 
 
 @functools.cache
 def broken_entry_points() -> tuple[BrokenEntryPoint, ...]:
-    """Run every entry point, once per process, and return those that failed."""
-    found = sorted(entry_points(group=GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name))
+    """Run every entry point, once per process, and return those that failed. Ours first, then by name."""
+    found = sorted(entry_points(group=GROUP), key=lambda e: (_distribution(e) != OWN, _distribution(e), e.name))
     return tuple(broken for entry_point in found if (broken := _load(entry_point)) is not None)
+
+
+def _distribution(entry_point: EntryPoint) -> str:
+    return entry_point.dist.name if entry_point.dist else "unknown"
 
 
 def _load(entry_point: EntryPoint) -> BrokenEntryPoint | None:
     """Register the tasks of one entry point: all of them, or none and the reason."""
-    before, variants_before = dict(_tasks), dict(_variants)
+    global _source
+    before, _source = dict(_tasks), f"distribution '{_distribution(entry_point)}'"
     try:
-        entry_point.load()()
+        # What it prints is no answer of ours.
+        with redirect_stdout(sys.stderr):
+            entry_point.load()()
     # Code of third parties may raise anything; whatever it is reaches the user as a message.
     except Exception as error:  # noqa: BLE001
         _tasks.clear()
         _tasks.update(before)
-        _variants.clear()
-        _variants.update(variants_before)
-        distribution = entry_point.dist.name if entry_point.dist else "unknown"
-        return BrokenEntryPoint(entry_point.name, distribution, _one_line(error))
+        return BrokenEntryPoint(entry_point.name, _distribution(entry_point), _one_line(error))
+    finally:
+        _source = Registered.source
     return None
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return f"{error.title}: {first_problem(error)}"
+    # Listing does not wait for pydantic, unless a task has imported it.
+    if "pydantic" in sys.modules:
+        from pydantic import ValidationError
+
+        from genelab.config.snapshot import first_problem
+
+        if isinstance(error, ValidationError):
+            return f"{error.title}: {first_problem(error)}"
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

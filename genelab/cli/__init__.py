@@ -15,7 +15,7 @@ from genelab import __version__
 from genelab.errors import GenelabError
 
 COMMANDS = {
-    "list": ("genelab.cli.list", "List the registered tasks."),
+    "list": ("genelab.cli.list", "List the registered tasks, with the best published result of each."),
     "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
     "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),
@@ -34,6 +34,7 @@ COMMANDS = {
     "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "sim2sim": ("genelab.cli.sim2sim", "Judge an exported policy in another simulator."),
+    "doctor": ("genelab.cli.doctor", "Show what genelab finds on this machine, and what is wrong with it."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "compare": (
         "genelab.cli.compare",
@@ -71,8 +72,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command of a line; an unknown one, or an option given twice, is an error."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            nearest = ", ".join(get_close_matches(args[0], COMMANDS, n=2))
-            hint = f"nearest: {nearest}" if nearest else "`genelab --help` lists them"
+            nearest = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"nearest: {nearest[0]}" if nearest else "`genelab --help` lists them"
             raise click.UsageError(f"no command '{args[0]}'; {hint}", ctx)
         name, command, words = super().resolve_command(ctx, args)
         if command is not None:
@@ -110,8 +111,8 @@ def _dashes(token: str) -> str:
     cls=LazyGroup,
     # The published protocol writes --log_dir but --num-envs: both spellings of every option work.
     context_settings={
-        "help_option_names": ["-h", "--help"],
         "token_normalize_func": _dashes,
+        "help_option_names": ["-h", "--help"],
         "show_default": True,
         "max_content_width": 120,
     },

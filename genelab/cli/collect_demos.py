@@ -7,7 +7,9 @@ import click
 from genelab import progress
 from genelab.cli.inspect import DEMOS
 from genelab.cli.options import EXECUTION, cfg_options, progress_options
+from genelab.cli.tasks import CONFIG, SET, TASK
 from genelab.config.commands import CollectCfg
+from genelab.config.override_file import read_overrides
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256
@@ -20,18 +22,18 @@ from genelab.runs.files import require_place
 
 
 @click.command
-@click.argument("task_id", metavar="TASK")
+@TASK
 @cfg_options("cfg", CollectCfg, "num_envs", "steps", "seed")
 @EXECUTION
-@click.option(
-    "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a value of the environment. Repeatable."
-)
+@CONFIG
+@SET
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help=f"File to write, {DEMOS}.")
 @progress_options
 def command(
     task_id: str,
     cfg: CollectCfg,
     execution: ExecutionCfg,
+    config: Path | None,
     assignments: tuple[str, ...],
     out: Path,
     verbosity: Verbosity,
@@ -41,10 +43,12 @@ def command(
     Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
     stopped, and does nothing once the file is there.
     """
-    task, overrides = apply_overrides(get_task(task_id), assignments)
+    of_file = {} if config is None else read_overrides(config)
+    task, overrides = apply_overrides(get_task(task_id), assignments, of_file)
     for path in (override.path for override in overrides):
         if not path.startswith("env."):
-            raise InputError(f"--set {path}: must be a path in env; the rest is no part of what is demonstrated")
+            by = next((option for option, (found, _) in of_file.items() if found == path), "--set")
+            raise InputError(f"{by} {path}: must be a path in env; the rest is no part of what is demonstrated")
     require_place("--out", out, DEMOS)
     if out.exists():
         _report(_require_same(out, task.id, config_sha256(task), cfg), out, "has been collected already")

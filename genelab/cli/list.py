@@ -1,42 +1,98 @@
 """`genelab list`."""
 
 import json
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import click
 
+from genelab.config.places import STORE
 from genelab.errors import InputError
-from genelab.registry import all_tasks, broken_entry_points, variants_of
+from genelab.publish.best import Best, best_results
+from genelab.registry import Registered, broken_entry_points, get_task, registered_tasks
+from genelab.show.text import NONE, number
+
+WIDTH = 80
+"""Longest line, characters."""
+INDENT = "    "
+"""Before what a task is about."""
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool) -> int:
-    """List the registered tasks.
+# Not the option of the other commands, which imports pydantic: that takes longer than all the rest.
+@click.option(
+    "--store", type=click.Path(path_type=Path), metavar="DIR", help=f"Root of the reference store.  [default: {STORE}]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the budget of each task.")
+def command(store: Path | None, as_json: bool) -> int:
+    """List the registered tasks, with the best published result of each.
+
+    BEST is the mean over the seeds of the best entry in the store: the return, or the share of episodes that reach the
+    goal. IDLE is what doing nothing earns. HOURS is the training of one seed, in wall-clock time.
 
     An entry point that fails to register its tasks is named on stderr, and the exit code is 2.
     """
-    rows: list[dict[str, Any]] = [
-        {
-            "id": task.id,
-            "task_version": task.task_version,
-            "iterations": task.all_iterations,
-            "num_envs": task.train.num_envs,
-            "variants": variants_of(task.id),
-            "package": task.package,
-            "summary": task.summary,
-        }
-        for task in all_tasks()
-    ]
+    tasks, errors = registered_tasks(), [str(each) for each in broken_entry_points()]
+    store = store or STORE
+    best: dict[str, Best] = {}
+    try:
+        best = best_results(store)
+    except InputError as error:
+        errors.append(str(error))
     if as_json:
+        rows: list[dict[str, Any]] = []
+        for task in tasks:
+            try:
+                rows.append(_row(task, best.get(task.id)))
+            except InputError as error:
+                errors.append(str(error))
         click.echo(json.dumps(rows, indent=2))
     else:
-        width = max((len(str(row["id"])) for row in rows), default=0)
-        for row in rows:
-            budget = f"{row['iterations']} iterations x {row['num_envs']} envs"
-            variants = f" Variants: {', '.join(row['variants'])}." if row["variants"] else ""
-            click.echo(f"{row['id']:{width}}  version {row['task_version']}  {budget:26}  {row['summary']}{variants}")
-    broken = broken_entry_points()
-    for each in broken:
-        click.echo(f"error: {each}", err=True)
-    return InputError.exit_code if broken else 0
+        for line in _table(tasks, best):
+            click.echo(line)
+        if not best:
+            click.echo(f"\nNo published results in '{store}'; --store DIR names another store.")
+    for error in errors:
+        click.echo(f"error: {error}", err=True)
+    return InputError.exit_code if errors else 0
+
+
+def _row(registered: Registered, best: Best | None) -> dict[str, Any]:
+    task = get_task(registered.id)
+    return {
+        "id": task.id,
+        "task_version": task.task_version,
+        "robot": registered.robot,
+        "iterations": task.all_iterations,
+        "num_envs": task.train.num_envs,
+        "variants": sorted(registered.variants),
+        "package": task.package,
+        "summary": task.summary,
+        "best": best and best._asdict(),
+    }
+
+
+def _table(tasks: list[Registered], best: dict[str, Best]) -> list[str]:
+    head = ("TASK", "ROBOT", "BEST", "IDLE", "HOURS")
+    rows = [(task.id, task.robot, *_numbers(best.get(task.id))) for task in tasks]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [_line(head, widths)]
+    for row, task in zip(rows, tasks, strict=True):
+        variants = f" Variants: {', '.join(sorted(task.variants))}." if task.variants else ""
+        lines.append(_line(row, widths))
+        lines += textwrap.wrap(task.summary + variants, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+    return lines
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    """Names on the left, numbers on the right."""
+    padded = zip(cells, widths, strict=True)
+    return "  ".join(c.ljust(w) if k < 2 else c.rjust(w) for k, (c, w) in enumerate(padded)).rstrip()
+
+
+def _numbers(best: Best | None) -> tuple[str, str, str]:
+    if best is None:
+        return NONE, NONE, NONE
+    told = [f"{value:.1%}" if best.metric == "success" else number(value) for value in (best.mean, best.idle)]
+    return told[0], told[1], f"{best.hours:.1f}"

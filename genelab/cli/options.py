@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 import click
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from genelab.config.base import Cfg
+from genelab.config.base import Cfg, meaning_of
 from genelab.config.commands import StoreCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import SimCfg
@@ -57,7 +57,7 @@ class FieldOption(click.Option):
         info = home[0].model_fields[home[1]]
         if use_default and not info.is_required():
             attributes["default"] = info.default
-        super().__init__(*args, type=FieldType(*home), help=info.description, **attributes)
+        super().__init__(*args, type=FieldType(*home), help=meaning_of(*home), **attributes)
 
 
 def field_option(
@@ -165,9 +165,6 @@ def progress_options(command: F) -> F:
     gathered = click.option("--verbose", is_flag=True, help="Show the simulator's own log too.")(gathered)
     return cast(F, click.option("--quiet", is_flag=True, help="Show results and errors only.")(gathered))
 
-
-VARIANT = field_option("--variant", TaskSpec, "variant", metavar="NAME")
-"""A variant of the task."""
 
 ENGINE = field_option("--engine", SimCfg, "engine", use_default=False)
 """A simulator in place of the task's."""

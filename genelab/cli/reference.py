@@ -1,5 +1,6 @@
 """`genelab reference`."""
 
+import json
 from pathlib import Path
 
 import click
@@ -48,15 +49,29 @@ def add(
 
 @command.command(name="list")
 @STORE
-def list_entries(store: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_entries(store: Path, as_json: bool) -> None:
     """List the entries, checked, by task, the newest first."""
     from genelab.publish.store import load_store
+    from genelab.show.table import table_lines
+    from genelab.show.text import number
 
-    entries = load_store(store)
-    if not entries:
-        raise InputError(f"--store {store}: there is no entry; a clone of genelab has its store in reference/")
-    for entry in entries:
-        record = entry.record
-        seeds = f"{len(record.seeds.finished)}/{len(record.seeds.planned)} seeds"
-        mean = "no mean" if record.aggregate is None else f"mean {record.aggregate.mean:.3f}"
-        click.echo(f"{record.task}  {record.entry_id}  {record.created_at:%Y-%m-%d}  {record.status}  {seeds}  {mean}")
+    if not store.is_dir():
+        raise InputError(f"there is no store at '{store.absolute()}'; --store names another place")
+    records = [entry.record for entry in load_store(store)]
+    if as_json:
+        click.echo(json.dumps([record.model_dump(mode="json", exclude={"files"}) for record in records], indent=2))
+        return
+    if not records:
+        click.echo(f"no entries in '{store.absolute()}'")
+        return
+    columns = {
+        "task": [record.task for record in records],
+        "entry": [record.entry_id for record in records],
+        "added": [f"{record.created_at:%Y-%m-%d}" for record in records],
+        "status": [record.status for record in records],
+        "seeds": [f"{len(record.seeds.finished)}/{len(record.seeds.planned)}" for record in records],
+        "mean return": [number(record.aggregate and record.aggregate.mean) for record in records],
+    }
+    for line in table_lines(columns, left=("task", "entry", "added", "status")):
+        click.echo(line)

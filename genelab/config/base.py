@@ -1,9 +1,14 @@
 """The base of every config model, and the reference types that configs hold instead of code."""
 
+import ast
+import functools
 import hashlib
 import importlib.util
+import inspect
 import re
+import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,13 +21,29 @@ from genelab.errors import InputError
 class Cfg(BaseModel):
     """A frozen config: unknown fields, NaN and infinity are errors, and a field's docstring is its documentation."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        validate_default=True,
-    )
+    # Not use_attribute_docstrings: it reads every class again whenever one is imported, see `meaning_of`.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def meaning_of(model: type[BaseModel], field: str) -> str:
+    """The docstring of a field: what it holds, with its unit; empty if it has none."""
+    homes = (_docstrings(home.__module__).get((home.__name__, field)) for home in model.__mro__[:-2])
+    return next(filter(None, homes), "")
+
+
+@functools.cache
+def _docstrings(module: str) -> dict[tuple[str, str], str]:
+    """The docstrings of the fields of a module's classes, by class and field."""
+    found: dict[tuple[str, str], str] = {}
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    for home in (statement for statement in tree.body if isinstance(statement, ast.ClassDef)):
+        for field, below in pairwise(home.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[home.name, name] = inspect.cleandoc(text)
+                case _:
+                    pass
+    return found
 
 
 FuncRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]

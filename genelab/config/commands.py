@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from genelab.config.base import Cfg, Seed
+from genelab.config.places import STORE
 from genelab.config.scene import EngineName
 
 ConfigSource = Literal["run", "registry"]
@@ -72,7 +73,7 @@ class PlayCfg(Cfg):
 class StoreCfg(Cfg):
     """Where published entries are, and what is rendered from them."""
 
-    store: Path = Path("reference")
+    store: Path = STORE
     """Root of the reference store."""
     docs: Path = Path("docs")
     """Folder of the rendered page."""

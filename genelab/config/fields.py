@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from genelab.config.base import Cfg, Choice
+from genelab.config.base import Cfg, Choice, meaning_of
 
 
 class Leaf(Cfg):
@@ -33,18 +33,18 @@ def by_pattern(value: Any) -> bool:
 def leaves(cfg: Cfg, prefix: str = "") -> Iterator[Leaf]:
     """Every value of a config, in field order."""
     for name, field in type(cfg).model_fields.items():
-        yield from _walk(getattr(cfg, name), f"{prefix}{name}", field, entry=False)
+        yield from _walk(getattr(cfg, name), f"{prefix}{name}", field, meaning_of(type(cfg), name), entry=False)
 
 
-def _walk(value: Any, path: str, field: FieldInfo, entry: bool) -> Iterator[Leaf]:
+def _walk(value: Any, path: str, field: FieldInfo, meaning: str, entry: bool) -> Iterator[Leaf]:
     if isinstance(value, Choice):
-        meaning = f"Has no default, must be chosen with --set ({value.kind}): {value.what}."
-        yield Leaf(path=path, value=value.value, required=True, default=None, meaning=meaning)
+        told = f"Has no default, must be chosen with --set ({value.kind}): {value.what}."
+        yield Leaf(path=path, value=value.value, required=True, default=None, meaning=told)
     elif isinstance(value, Cfg):
         yield from leaves(value, f"{path}.")
     elif isinstance(value, dict) and value and not by_pattern(value):
         for key, item in value.items():
-            yield from _walk(item, f"{path}.{key}", field, entry=True)
+            yield from _walk(item, f"{path}.{key}", field, meaning, entry=True)
     else:
         # A default belongs to the whole field, so an entry of a mapping has none.
         required = entry or field.is_required()
@@ -54,5 +54,5 @@ def _walk(value: Any, path: str, field: FieldInfo, entry: bool) -> Iterator[Leaf
             value=to_jsonable_python(value),
             required=required,
             default=default,
-            meaning=field.description or "",
+            meaning=meaning,
         )

@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from genelab.config.base import LARGEST_FLOAT, Cfg, Choice
 from genelab.config.choices import choices, same_choice
-from genelab.config.fields import by_pattern, leaves
+from genelab.config.fields import Leaf, by_pattern, leaves
 from genelab.config.snapshot import dump, first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
@@ -68,7 +68,7 @@ def apply_overrides(
         InputError: on an unknown path (names the nearest), a path given twice (names both options), a value of the
             wrong type or range or that no snapshot could hold, or a file to be chosen that cannot be read.
     """
-    parsed = [(setter, *_parse(assignment, setter)) for assignment in assignments]
+    parsed = [(setter, *parse(assignment, setter)) for assignment in assignments]
     for option, (path, value) in (options or {}).items():
         if rule := _rule_against(value):
             raise InputError(one_line(f"{option} {path} = {value!r}: {rule}"))
@@ -83,7 +83,7 @@ def apply_overrides(
         if path == STAGES and value == []:
             data[path] = {}
             continue
-        told = f"{setter} {path}"
+        told = f"{option} {path}"
         parent, key = _locate(task, data, told, path, open_)
         if path in open_:
             parent[key] = _chosen(option, path, open_[path], value)
@@ -99,7 +99,9 @@ def apply_overrides(
         # Strict JSON: "64" is no integer and true no number, but 2 is a float and a list a tuple.
         changed = TaskSpec.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise InputError(f"{setter} {first_problem(error)}") from error
+        problem = first_problem(error)
+        by = next((option for path, option in given.items() if problem.startswith((f"{path} ", f"{path}."))), setter)
+        raise InputError(f"{by} {problem}") from error
     new = dump(changed)
     return changed, [
         Override(path=path, old=_value_at(old, path, open_), new=_value_at(new, path, open_)) for path in given
@@ -107,25 +109,33 @@ def apply_overrides(
 
 
 def from_environment(
-    task: TaskSpec, assignments: Sequence[str], environment: Mapping[str, str]
+    task: TaskSpec,
+    assignments: Sequence[str],
+    environment: Mapping[str, str],
+    options: Mapping[str, tuple[str, JsonValue]] | None = None,
 ) -> dict[str, tuple[str, JsonValue]]:
     """Values that environment variables give to the choices of a task, as `options` of `apply_overrides`.
 
     Args:
         assignments: of --set. One that chooses the same is left to stand.
+        options: other overrides, by name: the path and the value. Likewise.
 
     Raises:
-        InputError: if --set and a variable choose differently.
+        InputError: if one of them and a variable choose differently.
     """
-    given, open_ = dict(_parse(assignment) for assignment in assignments), dict(choices(task))
+    said = [("--set", *parse(assignment)) for assignment in assignments]
+    said += [(name, path, value) for name, (path, value) in (options or {}).items()]
+    given = {path: (name, value) for name, path, value in said}
+    open_ = dict(choices(task))
     found: dict[str, tuple[str, JsonValue]] = {}
     for path, choice in open_.items():
         value = environment.get(choice.variable) if choice.variable else None
         if value and path not in given:
             if _of_the_task(path, open_) is None:
                 found[str(choice.variable)] = path, value
-        elif value and not same_choice(choice, given[path], value):
-            raise InputError(f"--set {path} = {given[path]!r}: {choice.variable} says {value!r}; give one of them")
+        elif value and not same_choice(choice, given[path][1], value):
+            name, other = given[path]
+            raise InputError(f"{name} {path} = {other!r}: {choice.variable} says {value!r}; give one of them")
     return found
 
 
@@ -135,7 +145,8 @@ def _of_the_task(path: str, open_: Mapping[str, Choice]) -> str | None:
     return own if own in open_ else None
 
 
-def _parse(assignment: str, setter: str = "--set") -> tuple[str, JsonValue]:
+def parse(assignment: str, setter: str = "--set") -> tuple[str, JsonValue]:
+    """Path and value of a `path=value`. setter: for messages. Raises InputError if it is none."""
     path, equals, text = assignment.partition("=")
     path = path.strip()
     if not equals or not path:
@@ -208,7 +219,9 @@ def _locate(
     for parent in parents:
         node = node.get(parent) if isinstance(node, dict) else None
     if not isinstance(node, dict) or key not in node:
-        nearest = difflib.get_close_matches(path, _paths(task), n=3, cutoff=0.0)
+        nearest = difflib.get_close_matches(
+            path, [leaf.path for leaf in leaves(task) if may_change(leaf)], n=3, cutoff=0.0
+        )
         raise InputError(f"{told}: unknown path; nearest: {', '.join(nearest)}")
     if isinstance(node[key], dict) and not by_pattern(node[key]) and path not in open_:
         raise InputError(f"{told}: holds several values ({', '.join(node[key]) or 'none'}); set one of them")
@@ -217,9 +230,10 @@ def _locate(
     return node, key
 
 
-def _paths(task: TaskSpec) -> list[str]:
-    parts = tuple(f"{part}." for part in PARTS)
-    return [leaf.path for leaf in leaves(task) if leaf.path.startswith(parts) and leaf.value != {}]
+def may_change(leaf: Leaf) -> bool:
+    """Whether a value of a task can be set."""
+    # Nothing can be put into a mapping that is empty.
+    return leaf.path.startswith(tuple(f"{part}." for part in PARTS)) and leaf.value != {}
 
 
 def _as_parameter(told: str, old: JsonValue, new: JsonValue) -> JsonValue:

@@ -82,8 +82,8 @@ class TaskSpec(StageCfg):
     """Identifier, ending in -vN; N rises when the task becomes another task."""
     variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     """Name of a variant of how the task is learnt; null for the task as published."""
-    summary: str
-    """One line on what is to be learnt."""
+    summary: str = ""
+    """One line on what is to be learnt, as given to `register_task`."""
     task_version: PositiveInt
     """Rises with every change of reward, observation or physics under one identifier."""
     package: str

@@ -23,6 +23,11 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec, *, running
     """
     check_terms(task)
     session = running or start(seed, execution.device, execution.threads, task.env.sim.engine)
+    return session, stamps_of(session, task.package)
+
+
+def stamps_of(session: Session, package: str) -> Stamps:
+    """What a record says about a process that works on a task of a package."""
     backend = BackendStamp.model_validate(
         {
             **session.stamp,
@@ -36,4 +41,4 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec, *, running
             ),
         }
     )
-    return session, collect(task.package, str(session.device), backend)
+    return collect(package, str(session.device), backend)

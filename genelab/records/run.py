@@ -159,6 +159,9 @@ class RunRecord(Record):
     """What the process runs on."""
     parent: ParentRef | None = None
     """The checkpoint that training started from; null where it started from scratch."""
+    extends: ParentRef | None = None
+    """The end of the training of the same seed that this one goes on from, with its optimiser and environments; null
+    where it began by itself. The earlier attempts and the curve up to there are those of that training."""
     stages: tuple[StageRecord, ...] = ()
     """Stages before the last one that are done, in order."""
     status: RunStatus = "planned"

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from genelab.config.base import Cfg, meaning_of
 from genelab.records.base import Record
 from genelab.records.compare import CompareRecord
 from genelab.records.entry import EntryRecord
@@ -35,6 +36,13 @@ class _AllRequired(GenerateJsonSchema):
 
     def field_is_required(self, field: Any, total: bool) -> bool:
         return True
+
+    def model_schema(self, schema: Any) -> dict[str, Any]:
+        body, model = super().model_schema(schema), schema["cls"]
+        if issubclass(model, Cfg):
+            for name, field in body["properties"].items():
+                field["description"] = meaning_of(model, name)
+        return body
 
 
 def json_schemas() -> dict[str, str]:

@@ -29,7 +29,7 @@ class SeedEntry(Record):
 class SweepRecord(Record):
     """sweep.json, rewritten at each change of a seed's state."""
 
-    again = "train it again, in another --log_dir"
+    again = "train it again, in another --log-dir"
 
     schema_: Literal["genelab/sweep/2"] = Field(alias="schema")
     """Name and version of this schema."""

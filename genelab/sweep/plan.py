@@ -213,8 +213,8 @@ def _stand(
         if record.seed != seed:
             raise InputError(f"'{found[seed].path}' holds seed {record.seed}")
         if record.config_sha256 != sha256:
-            _refuse_config(log_dir, found[seed], found[seed].task(), task)
-        _require_execution(record, execution)
+            _refuse_config(log_dir, found[seed].task(), task)
+        require_execution(record, execution)
         _require_parent(record, parent)
         if record.status == "finished" and found[seed].eval_file.is_file():
             read_record(found[seed].eval_file, EvalRecord)
@@ -223,7 +223,7 @@ def _stand(
         if earlier.config_sha256 != sha256:
             raise InputError(
                 f"'{log_dir}' was launched with another configuration: config_sha256 "
-                f"{earlier.config_sha256} -> {sha256}. Choose another --log_dir"
+                f"{earlier.config_sha256} -> {sha256}. Choose another --log-dir"
             )
     seeds = (_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in cfg.seeds)
     return tuple(seeds), planned
@@ -245,7 +245,7 @@ def _plan_seed(seed: int, path: Path, record: RunRecord | None, evaluate: bool) 
         found = path.iterdir() if path.is_dir() else ()
         foreign = sorted(p.name for p in found if p.name not in _LEFTOVERS and not p.match(TEMPORARIES))
         if foreign:
-            raise InputError(f"'{path}' holds no run.json but {foreign[0]}; move it away or choose another --log_dir")
+            raise InputError(f"'{path}' holds no run.json but {foreign[0]}; move it away or choose another --log-dir")
         return SeedPlan(seed, path, "train", "new")
     if record.checkpoint is not None:
         if not (path / record.checkpoint.path).is_file():
@@ -282,21 +282,22 @@ def _require_terms(task: TaskSpec) -> None:
 
 def _require_task(path: Path, found: str, task: TaskSpec) -> None:
     if found != task.id:
-        raise InputError(f"'{path}' holds task '{found}', not '{task.id}'; choose another --log_dir")
+        raise InputError(f"'{path}' holds task '{found}', not '{task.id}'; choose another --log-dir")
 
 
-def _refuse_config(log_dir: Path, run_dir: RunDir, old: TaskSpec, new: TaskSpec) -> None:
-    changes = [_change(path, a, b) for path, a, b in differences(dump(old), dump(new))]
-    hint = ""
-    if (checkpoint := run_dir.final_checkpoint).is_file():
-        hint = f"; to train on from this result, add --checkpoint {checkpoint} to it"
+def _refuse_config(log_dir: Path, old: TaskSpec, new: TaskSpec) -> None:
+    found = differences(dump(old), dump(new))
+    changes = [_change(path, a, b) for path, a, b in found]
+    longer = [path for path, _, _ in found] == ["train.iterations"] and new.train.iterations > old.train.iterations
+    more = f"; to go on with its seeds, give --extend {log_dir} and another --log-dir" if longer else ""
     raise InputError(
         f"'{log_dir}' was launched with another configuration: {'; '.join(changes)}. "
-        f"Undo the change or choose another --log_dir{hint}"
+        f"Undo the change or choose another --log-dir{more}"
     )
 
 
-def _require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
+def require_execution(record: RunRecord, execution: ExecutionCfg) -> None:
+    """Raises InputError if a seed that was started is to go on with another device or number of threads."""
     if not record.attempts:
         return
     requested, resolved = record.execution.requested, record.execution.resolved_device

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import JsonValue
 
-from genelab.config.overrides import apply_overrides, from_environment
+from genelab.config.override_file import read_overrides
+from genelab.config.overrides import STAGES, apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.registry import get_task
@@ -22,6 +24,7 @@ def plan_training(
     engine: EngineName | None = None,
     iterations: int | None = None,
     num_envs: int | None = None,
+    config: Path | None = None,
     assignments: Sequence[str] = (),
     checkpoint: str | None = None,
 ) -> SweepPlan:
@@ -35,6 +38,7 @@ def plan_training(
         engine: a simulator in place of the task's, for every stage.
         iterations: in place of the task's own.
         num_envs: in place of the task's own.
+        config: file of overrides.
         assignments: `path=value` of the task.
         checkpoint: policy of another training that every seed starts from, as for `find_policy`.
 
@@ -46,10 +50,11 @@ def plan_training(
         name: (path, value) for name, (path, value) in short.items() if value is not None
     }
     registered = get_task(task_id, variant)
-    options |= from_environment(registered, assignments, os.environ)
-    from_scratch = any(a.startswith("stages=") for a in assignments)
+    of_file = {} if config is None else read_overrides(config)
+    options |= of_file | from_environment(registered, assignments, os.environ, of_file)
+    from_scratch = any(a.startswith("stages=") for a in assignments) or STAGES in dict(of_file.values())
     if checkpoint is not None and registered.stages and not from_scratch:
-        options["--checkpoint"] = ("stages", [])
+        options["--checkpoint"] = (STAGES, [])
     if engine is not None:
         options["--engine"] = ("env.sim.engine", engine)
         for stage in () if from_scratch or checkpoint else registered.stages:
@@ -57,13 +62,21 @@ def plan_training(
     task, overrides = apply_overrides(registered, assignments, options)
     start = None if checkpoint is None else find_policy(checkpoint).checkpoint
     plan = make_plan(task, overrides, execution, cfg, start)
-    if plan.trains:
-        from genelab.jobs.demonstrations import checked_demonstrations
-
-        # Before anything is written, or each seed would say it again.
-        checked_demonstrations(task)
-        from genelab.sim.make import require_device
-
-        for _, stage in plan.task.line():
-            require_device(execution.device, stage.env.sim.engine)
+    require_ready(plan, execution)
     return plan
+
+
+def require_ready(plan: SweepPlan, execution: ExecutionCfg) -> None:
+    """See that demonstrations and devices are there before anything is written, or each seed would say it again.
+
+    Raises:
+        InputError: if they are not.
+    """
+    if not plan.trains:
+        return
+    from genelab.jobs.demonstrations import checked_demonstrations
+    from genelab.sim.make import require_device
+
+    checked_demonstrations(plan.task)
+    for _, stage in plan.task.line():
+        require_device(execution.device, stage.env.sim.engine)

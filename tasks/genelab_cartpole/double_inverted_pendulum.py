@@ -33,7 +33,6 @@ def v0() -> TaskSpec:
     """The task as published."""
     return _task(
         task_id="GeneLab-Double-Inverted-Pendulum-v0",
-        summary="Balance two poles on a cart, as published: hinge stops near 1 degree, so doing nothing suffices.",
         robot=_robot(
             model="genelab_cartpole:models/double_inverted_pendulum_v0.xml",
             model_sha256="14068b8db144806cdd54e925af9c345edbc7c7615c6bf6d88b27f850ed6d4c97",
@@ -51,7 +50,6 @@ def v1() -> TaskSpec:
     """The task as intended."""
     return _task(
         task_id="GeneLab-Double-Inverted-Pendulum-v1",
-        summary="Balance two poles on a cart, one on top of the other.",
         robot=_robot(
             model="genelab_cartpole:models/double_inverted_pendulum_v1.xml",
             model_sha256="f958c795d32570152d42e421ed2ca0d3ab544b32c1f5df2a475aa018ea63056a",
@@ -73,10 +71,9 @@ def _robot(model: str, model_sha256: str) -> RobotCfg:
     )
 
 
-def _task(task_id: str, summary: str, robot: RobotCfg, upright: RewardTermCfg, aligned: RewardTermCfg) -> TaskSpec:
+def _task(task_id: str, robot: RobotCfg, upright: RewardTermCfg, aligned: RewardTermCfg) -> TaskSpec:
     return TaskSpec(
         id=task_id,
-        summary=summary,
         task_version=1,
         package="genelab_cartpole",
         # 1200 steps of 0.01 s at the two positive weights; the penalties can only lower it.

@@ -34,7 +34,6 @@ def v0() -> TaskSpec:
     """The task as published."""
     return _task(
         task_id="GeneLab-Inverted-Pendulum-v0",
-        summary="Balance one pole on a cart, as published: hinge stops at 1.2 degrees, so doing nothing suffices.",
         robot=_robot(
             model="genelab_cartpole:models/inverted_pendulum_v0.xml",
             model_sha256="30197c99d4b7bbcbb7469897046ca925622f20a6262da9d3e8cc3ba1cdfa50cd",
@@ -47,7 +46,6 @@ def v1() -> TaskSpec:
     """The task as intended."""
     return _task(
         task_id="GeneLab-Inverted-Pendulum-v1",
-        summary="Balance one pole on a cart.",
         robot=_robot(
             model="genelab_cartpole:models/inverted_pendulum_v1.xml",
             model_sha256="3cbf6222b7d9f4df6de04d3abf82ff88b6e95e1c351811f37adce5e64a84d52c",
@@ -68,10 +66,9 @@ def _robot(model: str, model_sha256: str) -> RobotCfg:
     )
 
 
-def _task(task_id: str, summary: str, robot: RobotCfg, agent: PpoCfg) -> TaskSpec:
+def _task(task_id: str, robot: RobotCfg, agent: PpoCfg) -> TaskSpec:
     return TaskSpec(
         id=task_id,
-        summary=summary,
         task_version=1,
         package="genelab_cartpole",
         # 1000 steps of 0.01 s at the two positive weights; the penalties can only lower it.

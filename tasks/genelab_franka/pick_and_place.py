@@ -41,7 +41,6 @@ def v0() -> TaskSpec:
     """The task."""
     return TaskSpec(
         id="GeneLab-Franka-Pick-And-Place-v0",
-        summary="Take a cube to a goal on the ground or in the air.",
         task_version=1,
         package="genelab_franka",
         # 100 steps at the goal, lifted by 0.1 m or more.

@@ -98,7 +98,6 @@ def flat() -> TaskSpec:
     critic = {"base_lin_vel": common.observation("point_lin_vel", offset=imu), **policy, **privileged}
     return TaskSpec(
         id="Genelab-Velocity-Flat-Unitree-G1-v0",
-        summary="Walk on two legs as commanded, forward, sideways and turning, on flat ground.",
         task_version=1,
         package="genelab_unitree",
         published_as="Genelab-Velocity-Flat-Unitree-G1-v0",
@@ -149,7 +148,6 @@ def rough() -> TaskSpec:
     return task.model_copy(
         update={
             "id": "Genelab-Velocity-Rough-Unitree-G1-v0",
-            "summary": "Walk on two legs as commanded on stairs, blocks, rough ground and slopes, seeing the heights.",
             "published_as": "Genelab-Velocity-Rough-Unitree-G1-v0",
             # One start on every cell.
             "probe": probe.model_copy(update={"num_envs": ground.rows * len(ground.columns)}),

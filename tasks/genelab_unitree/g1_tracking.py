@@ -52,7 +52,6 @@ def flat() -> TaskSpec:
     network = NetworkCfg(hidden_dims=(512, 256, 128), activation="elu")
     return TaskSpec(
         id="Genelab-Tracking-Flat-Unitree-G1-v0",
-        summary="Imitate a motion clip on flat ground.",
         task_version=1,
         package="genelab_unitree",
         published_as="Genelab-Tracking-Flat-Unitree-G1-v0",

@@ -35,7 +35,6 @@ def flat() -> TaskSpec:
     }
     return TaskSpec(
         id="Genelab-Velocity-Flat-Unitree-Go1-v0",
-        summary="Walk as commanded, forward, sideways and turning, on flat ground.",
         task_version=1,
         package="genelab_unitree",
         published_as="Genelab-Velocity-Flat-Unitree-Go1-v0",
@@ -76,7 +75,6 @@ def rough() -> TaskSpec:
     return flat_task.model_copy(
         update={
             "id": "Genelab-Velocity-Rough-Unitree-Go1-v0",
-            "summary": "Walk as commanded on stairs, blocks, rough ground and slopes, seeing the heights around.",
             "published_as": "Genelab-Velocity-Rough-Unitree-Go1-v0",
             # One start on every cell.
             "probe": probe.model_copy(update={"num_envs": ground.rows * len(ground.columns)}),

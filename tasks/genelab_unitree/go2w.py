@@ -64,7 +64,6 @@ def flat() -> TaskSpec:
     }
     return TaskSpec(
         id="Genelab-Velocity-Flat-Unitree-Go2W-v0",
-        summary="Roll and step as commanded, forward, sideways and turning, on flat ground.",
         task_version=1,
         package="genelab_unitree",
         published_as="Genelab-Velocity-Flat-Unitree-Go2W-v0",

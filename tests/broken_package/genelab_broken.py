@@ -1,10 +1,11 @@
 from genelab.config.stage import TrainCfg
 from genelab.registry import register_task
-from genelab_cartpole import inverted_pendulum
+
+POLE = "genelab_cartpole.inverted_pendulum:v1"
 
 
 def half_way() -> None:
-    register_task(inverted_pendulum.v1().model_copy(update={"id": "Half-Way-v0"}))
+    register_task("Half-Way-v0", POLE, robot="Cart", summary="Never seen.")
     raise RuntimeError("the second task\nneeds a file that is gone")
 
 
@@ -13,4 +14,4 @@ def invalid() -> None:
 
 
 def twice() -> None:
-    register_task(inverted_pendulum.v1())
+    register_task("GeneLab-Inverted-Pendulum-v1", POLE, robot="Cart", summary="Somebody else's.")

@@ -24,7 +24,7 @@ def choosy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The task is registered, its workers are fakes, and a clip lies in the working directory."""
     task = task_with_choices()
     monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
-    register_task(task)
+    register_task(task.id, lambda: task, robot="Cart", summary=task.summary)
     monkeypatch.setattr(local, "LocalExecutor", functools.partial(local.LocalExecutor, WORKER))
     monkeypatch.chdir(tmp_path)
     Path("walk.npz").write_text("steps")

@@ -29,7 +29,16 @@ def test_help_imports_no_command_and_no_pydantic() -> None:
 
 @pytest.mark.parametrize("args", [["list"], ["info", TASK]])
 def test_listing_imports_nothing_heavy(args: list[str]) -> None:
-    assert not imported_by(*args) & {"torch", "genesis", "numpy", "scipy", "matplotlib", "rich", "jinja2"}
+    assert not imported_by(*args) & {"torch", "genesis", "numpy", "scipy", "matplotlib", "rich", "jinja2", "psutil"}
+
+
+def test_the_table_of_tasks_builds_none() -> None:
+    # -X importtime is silent about what importlib.import_module imports.
+    code = "import sys; from genelab.cli import run; run(['list']); print(*sys.modules, file=sys.stderr)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = result.stderr.split()
+    assert "genelab_cartpole" in modules
+    assert not [name for name in modules if name.startswith(("pydantic", "genelab_cartpole.", "genelab_unitree."))]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -117,17 +126,98 @@ def test_disk_trouble_has_the_exit_code_it_has_elsewhere(
     assert capsys.readouterr().err == "error: no: place\n"
 
 
-def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("args", [["-h"], ["train", "-h"], ["reference", "list", "-h"]])
+def test_h_is_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(args) == 0
+    assert capsys.readouterr().out.startswith("Usage: genelab")
+
+
+def test_list_fits_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(["list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == task_ids()
+    head, *rest = capsys.readouterr().out.splitlines()
+    assert head.split() == ["TASK", "ROBOT", "BEST", "IDLE", "HOURS"]
+    assert [line.split()[0] for line in rest if line.startswith("Gene")] == task_ids()
+    assert max(map(len, rest)) <= 80
+    assert rest[-1] == "No published results in 'reference'; --store DIR names another store."
+
+
+def entry(store: Path, name: str, **changes: object) -> None:
+    """Write as much of an entry as `genelab list` reads."""
+    metrics = {"success_rate": None, "return_mean": 30.0}
+    seed = {"metrics": metrics, "idle_success_rate": None, "idle_return_mean": 3.0, "train_wall_s": 1800.0}
+    record = {"entry_id": name, "status": "reference", "task": TASK, "task_version": 1, "variant": None}
+    body = record | {"aggregate": {}, "runs": [seed, seed | {"metrics": metrics | {"return_mean": 32.0}}]} | changes
+    (store / TASK / name).mkdir(parents=True)
+    (store / TASK / name / "entry.json").write_text(json.dumps(body))
+
+
+def test_list_shows_the_best_published_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry(tmp_path, "good")
+    worse = {"metrics": {"success_rate": None, "return_mean": 9.0}, "idle_return_mean": 3.0, "train_wall_s": 1.0}
+    entry(tmp_path, "worse", runs=[worse])
+    entry(tmp_path, "preview", status="preview", runs=[])
+    entry(tmp_path, "incomplete", aggregate=None, runs=[])
+    assert run(["list", "--store", str(tmp_path)]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith(TASK)]
+    assert line.split()[-3:] == ["31.000", "3.000", "0.5"]
+    # What the task was before is another task.
+    reached = {"metrics": {"success_rate": 0.5}, "idle_success_rate": 0.0, "train_wall_s": 3600.0}
+    entry(tmp_path, "newer", task_version=2, runs=[reached])
+    assert run(["list", "--store", str(tmp_path)]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith(TASK)]
+    assert line.split()[-3:] == ["50.0%", "0.0%", "1.0"]
+
+
+def test_list_names_a_broken_entry_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry(tmp_path, "broken", runs=[{}])
+    assert run(["list", "--store", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert TASK in captured.out
+    assert captured.err == f"error: '{tmp_path / TASK / 'broken' / 'entry.json'}': is no entry (KeyError: 'metrics')\n"
+
+
+def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> list[str]:
+    """What bash is offered at the end of a line."""
+    words = line.split(" ")
+    monkeypatch.setenv("_GENELAB_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    with pytest.raises(SystemExit):
+        run([])
+    return [item.partition(",")[2] for item in capsys.readouterr().out.split()]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("genelab doc", ["doctor"]),
+        ("genelab info genelab-inverted", ["GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"]),
+        ("genelab train Genelab-Velocity-Flat-Unitree-Go1-v0 --variant ", ["cpu"]),
+        (f"genelab train {TASK} --variant ", []),
+        (f"genelab info {TASK} env.rew", ["env.rewards.", "env.reward_per"]),
+        (f"genelab train {TASK} --set train.n", ["train.num_envs="]),
+        ("genelab train no-such-task --set train.n", []),
+    ],
+)
+def test_completion(
+    line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert completed(monkeypatch, capsys, line) == offered
 
 
 def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "--json"]) == 0
     row = next(row for row in json.loads(capsys.readouterr().out) if row["id"] == TASK)
+    best = row.pop("best")
+    assert best["metric"] == "return"
+    assert best["mean"] > best["idle"]
     assert row == {
         "id": TASK,
         "task_version": 1,
+        "robot": "Cart and pole",
         "iterations": 150,
         "num_envs": 4096,
         "variants": [],

@@ -130,9 +130,12 @@ def test_a_choice_is_one_setting_with_a_meaning() -> None:
 def test_a_registered_task_must_leave_its_choices_open(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, chosen = task_with_choices(), made(clip)
     monkeypatch.setattr(registry, "_tasks", {})
+    register_task("Choosy-v0", lambda: chosen, robot="Cart", summary=chosen.summary)
     with pytest.raises(InputError, match=rf"'Choosy-v0': {CLIP} = .*: a choice has no default"):
-        register_task(chosen)
-    register_task(task)
+        get_task("Choosy-v0")
+    monkeypatch.setattr(registry, "_tasks", {})
+    register_task("Choosy-v0", lambda: task, robot="Cart", summary=task.summary)
+    assert get_task("Choosy-v0") == task
 
 
 def test_the_registered_task_takes_the_choices_of_a_run(clip: Path) -> None:

@@ -241,9 +241,15 @@ def test_command_adds_and_lists(sweep: Path, store: Path, capsys: pytest.Capture
     assert genelab(add) == 0
     assert genelab([*add, "--reason", "another"]) == 2
     assert "append-only" in capsys.readouterr().err
+    capsys.readouterr()
     assert genelab(["reference", "list", "--store", str(store)]) == 0
-    line = capsys.readouterr().out
-    assert "Toy-v1  first  " in line
-    assert "reference  3/3 seeds  mean 39.200" in line
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split() == ["task", "entry", "added", "status", "seeds", "mean", "return"]
+    assert [*line.split()[:2], *line.split()[3:]] == ["Toy-v1", "first", "reference", "3/3", "39.200"]
+    assert genelab(["reference", "list", "--store", str(store), "--json"]) == 0
+    [listed] = json.loads(capsys.readouterr().out)
+    assert (listed["entry_id"], listed["aggregate"]["mean"]) == ("first", pytest.approx(39.2))
+    assert genelab(["reference", "list", "--store", "nowhere"]) == 2
+    assert "there is no store at '" in capsys.readouterr().err
     shutil.rmtree(sweep / "seed_1")
     assert genelab([*add[:-3], "second", "--store", str(store)]) == 1
