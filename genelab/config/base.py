@@ -194,9 +194,13 @@ Param = bool | int | float | str | list[float] | list[str] | list[list[float]] |
 was chosen."""
 
 
+def is_asset(value: str) -> bool:
+    """Whether a chosen file is one of a package. A path may hold a colon, too."""
+    return bool(re.search(_ASSET, value)) and not Path(value).is_file()
+
+
 def _file(value: str) -> Path:
-    # A path may hold a colon, too.
-    return resolve_asset(value) if re.search(_ASSET, value) and not Path(value).is_file() else Path(value)
+    return resolve_asset(value) if is_asset(value) else Path(value)
 
 
 def _digest(path: Path, what: str) -> str:

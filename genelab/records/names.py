@@ -26,6 +26,8 @@ PARAMS = "params"
 """Directory of the config snapshot, in that of its seed."""
 PARTS = ("task", "env", "agent")
 """Its files, each with the suffix .json."""
+FILES = "files"
+"""Directory of copies of chosen files, beside those of the seeds."""
 DEMO_PATH = "agent.demo_path"
 """Dotted path of the demonstrations that a task's learner is filled with."""
 GUARD = "guard"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from genelab.config.choices import chosen_files, found_again
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, differences, dump_task
@@ -16,9 +17,12 @@ from genelab.records.files import read_json, read_record
 from genelab.records.run import AttemptEnd, ExecutionRecord, Failure, ParentRef, RunRecord
 from genelab.records.seed_files import read_task
 from genelab.records.stamps import other_sums
-from genelab.runs.files import disk_errors, remove_temporaries, write_json, write_record
+from genelab.runs.files import disk_errors, remove_temporaries, write_atomic, write_json, write_record
 from genelab.runs.lock import locked
 from genelab.runs.stamps import A_PATH, SUM_FLAGS, Stamps
+
+KEPT_BYTES = 4 * 2**20
+"""Largest chosen file of which a run keeps a copy. A motion clip is smaller, a set of demonstrations larger."""
 
 
 class RunDir:
@@ -98,6 +102,7 @@ class RunDir:
             run_dir.params.mkdir(parents=True, exist_ok=True)
         for part, data in dump_task(task).items():
             write_json(run_dir.params / f"{part}.json", data)
+        run_dir.keep_files(task)
         record = RunRecord(
             schema="genelab/run/2",
             task=task.id,
@@ -128,8 +133,19 @@ class RunDir:
         self.save(record)
         return record
 
+    def keep_files(self, task: TaskSpec) -> None:
+        """Copy chosen files of a few MB beside the seeds, so that a moved run can be evaluated."""
+        for name, source in chosen_files(task).items():
+            copy = self.path.parent / names.FILES / name
+            if source.stat().st_size <= KEPT_BYTES and not copy.exists():
+                with disk_errors(copy):
+                    copy.parent.mkdir(exist_ok=True)
+                    write_atomic(copy, source.read_bytes())
+
     def task(self) -> TaskSpec:
         """The task as this run was launched: its snapshot, verified against the hash in run.json.
+
+        Its chosen files are those beside the seeds, or lie where they were, or where their variable says.
 
         Raises:
             InputError: if a file is missing or broken, or the hash differs.
@@ -139,7 +155,7 @@ class RunDir:
             raise InputError(
                 f"'{self.params}' was changed after the launch: its hash is {found}, run.json has {expected}"
             )
-        return task
+        return found_again(task, self.path.parent / names.FILES)
 
     def relaunch(
         self,
@@ -173,7 +189,7 @@ class RunDir:
         )
 
     def _take_places(self, record: RunRecord, task: TaskSpec, overrides: Sequence[Override]) -> RunRecord:
-        old = self.task()
+        old = read_task(self.params)
         if old == task or config_sha256(task) != record.config_sha256:
             return record
         before = dump_task(old)

@@ -9,8 +9,9 @@ from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records.run import Failure, RunRecord, StageRecord
+from genelab.records.seed_files import read_task
 from genelab.registry import get_task
-from genelab.runs.run_dir import RunDir
+from genelab.runs.run_dir import KEPT_BYTES, RunDir
 from genelab.runs.stamps import Stamps, collect
 from tests.records.factory import backend_stamp, planned_run, train_timing, trained_checkpoint
 
@@ -161,7 +162,7 @@ def test_a_relaunch_takes_a_chosen_file_from_where_it_lies_now(tmp_path: Path) -
     before = run_dir.load()
     old.rename(new)
     record = relaunched(run_dir, *apply_overrides(franka, [f"agent.demo_path={new}"]))
-    assert run_dir.task().agent.demo_path.resolve() == new
+    assert read_task(run_dir.params).agent.demo_path.resolve() == new
     assert record.config_sha256 == before.config_sha256
     assert record.overrides[0].new == str(new)
     # Another file is another configuration, which the plan refuses.
@@ -169,3 +170,35 @@ def test_a_relaunch_takes_a_chosen_file_from_where_it_lies_now(tmp_path: Path) -
     relaunched(run_dir, *apply_overrides(franka, [f"agent.demo_path={new}"]))
     assert run_dir.load().config_sha256 == before.config_sha256
     assert run_dir.task() == task.model_copy(update={"agent": run_dir.task().agent})
+
+
+def test_a_run_finds_its_chosen_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    franka = get_task("GeneLab-Franka-Pick-And-Place-v0")
+    demos = tmp_path / "demos.npz"
+    demos.write_bytes(b"demonstrations")
+    task, overrides = apply_overrides(franka, [f"agent.demo_path={demos}"])
+    planned_run(tmp_path / "sweep" / "seed_2", task, seed=2, overrides=overrides)
+    (tmp_path / "sweep").rename(tmp_path / "moved")
+    run_dir = RunDir(tmp_path / "moved" / "seed_2")
+    copy = tmp_path / "moved" / "files" / f"{task.agent.demo_path.sha256}.npz"
+    for content in (b"others", None):
+        demos.write_bytes(content) if content else demos.unlink()
+        assert run_dir.task().agent.demo_path.resolve() == copy
+    # Without the copy, from where the variable points to, if that is the same file.
+    copy.rename(tmp_path / "here.npz")
+    with pytest.raises(InputError, match="cannot read this file"):
+        run_dir.task().agent.demo_path.resolve()
+    monkeypatch.setenv("GENELAB_SB3_DEMO_PATH", str(tmp_path / "here.npz"))
+    assert run_dir.task().agent.demo_path.resolve() == tmp_path / "here.npz"
+    (tmp_path / "here.npz").write_bytes(b"others")
+    with pytest.raises(InputError, match="was changed since it was chosen"):
+        run_dir.task().agent.demo_path.resolve()
+
+
+def test_a_large_chosen_file_is_not_copied(tmp_path: Path) -> None:
+    demos = tmp_path / "demos.npz"
+    demos.write_bytes(bytes(KEPT_BYTES + 1))
+    task, overrides = apply_overrides(get_task("GeneLab-Franka-Pick-And-Place-v0"), [f"agent.demo_path={demos}"])
+    run_dir = planned_run(tmp_path / "sweep" / "seed_2", task, seed=2, overrides=overrides)
+    assert not (tmp_path / "sweep" / "files").exists()
+    assert run_dir.task().agent.demo_path.resolve() == demos
