@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import get_args
 
 import click
 from click.core import ParameterSource
@@ -10,11 +11,12 @@ from pydantic import JsonValue
 
 from genelab.cli.options import ENGINE, VARIANT, FieldType, cfg_options, field_option
 from genelab.config.overrides import apply_overrides, from_environment
-from genelab.config.run import ExecutionCfg, LaunchCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg, LoggerName
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
 from genelab.registry import get_task
 from genelab.sweep.plan import make_plan
+from genelab.worker.loggers import require_installed
 
 
 @click.command
@@ -37,6 +39,14 @@ from genelab.sweep.plan import make_plan
     metavar="FILE",
     help="Start every seed from a policy of another training, in place of the stages before the task.",
 )
+@click.option(
+    "--log",
+    "loggers",
+    multiple=True,
+    type=click.Choice(get_args(LoggerName)),
+    help="Log the curve and the results there too, offline unless the library's own environment variable says "
+    "otherwise. Repeatable; tensorboard if not given.",
+)
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
 def command(
@@ -52,6 +62,7 @@ def command(
     num_envs: int | None,
     assignments: tuple[str, ...],
     checkpoint: Path | None,
+    loggers: tuple[LoggerName, ...],
     no_eval: bool,
     dry_run: bool,
 ) -> int:
@@ -65,6 +76,9 @@ def command(
     options: dict[str, tuple[str, JsonValue]] = {
         name: (path, value) for name, (path, value) in short.items() if value is not None
     }
+    if loggers:
+        require_installed(loggers)
+        execution = execution.model_copy(update={"log": tuple(dict.fromkeys(loggers))})
     registered = get_task(task_id, variant)
     options |= from_environment(registered, assignments, os.environ)
     from_scratch = any(a.startswith("stages=") for a in assignments)
