@@ -9,6 +9,7 @@ from genelab.config.base import Cfg, Seed
 from genelab.config.scene import EngineName
 
 ConfigSource = Literal["run", "registry"]
+XAxis = Literal["steps", "iterations", "hours"]
 
 
 class EvalCfg(Cfg):
@@ -45,6 +46,17 @@ class VideoCfg(Cfg):
     """Number of the first episode: its draws, and its place on a terrain, are those of an evaluation."""
     fps: int = Field(default=25, ge=1, le=1000)
     """Pictures a second at most. There is a whole number of control steps between two."""
+
+
+class PlotCfg(Cfg):
+    """A picture of learning curves."""
+
+    metric: str = "episode_return"
+    """Column of curve.jsonl."""
+    x: XAxis = "steps"
+    """Horizontal axis: environment steps, iterations, or hours of training."""
+    out: Path = Path("curves.svg")
+    """File of the picture: .svg or .png."""
 
 
 class StoreCfg(Cfg):
