@@ -115,6 +115,8 @@ def _fill(figure: Any, data: dict[str, Any]) -> None:
     if comparable:
         judged.sharey(axes[-1])
         judged.tick_params(labelleft=False)
+    else:
+        judged.set_ylabel("mean return of an episode", fontsize=8)
     figure.suptitle(f"{data['task']} ({data['entry']})", fontsize=10)
     figure.legend(handles=_handles(data), fontsize=7, loc="outside lower center", ncols=4)
 

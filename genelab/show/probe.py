@@ -1,5 +1,6 @@
 """Table and picture of a probe."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,12 @@ def _whole(values: Sequence[int]) -> str:
     return str(min(values)) if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
+def _without_number(case: str, component: str) -> str:
+    """The name of a case before its command, without the number that is in it; nothing if it only repeats that."""
+    told = re.sub(r"(_at)?(_\d+)+$", "", case)
+    return "" if told == component else f"{told.replace('_', ' ')}: "
+
+
 def draw(record: ProbeRecord) -> str:
     """SVG text: every environment's share of each command, red whoever fell; the median as a bar."""
     return svg(8.0, 0.45 * len(record.cases) + 1.8, lambda figure: fill(figure, record))
@@ -77,8 +84,8 @@ def fill(figure: Any, record: ProbeRecord) -> None:
     axes.set_title(f"{record.task}, seed {record.seed}: {record.num_envs} environments per command", fontsize=9)
     labels: list[str] = []
     for row, case in enumerate(record.cases):
-        component, asked = next((k, part) for k, part in enumerate(case.command) if part != 0.0)
-        labels.append(f"{case.name.replace('_', ' ')}: {record.probe.columns[component]} {asked:g}")
+        component, asked = next((n, part) for n, part in zip(record.probe.columns, case.command, strict=True) if part)
+        labels.append(f"{_without_number(case.name, component)}{component} {asked:g}")
         for k, (achieved, down) in enumerate(zip(case.achieved, case.fell, strict=True)):
             place = row + 0.5 * (k / len(case.fell) - 0.5)
             axes.plot([achieved / asked], [place], ".", color=FELL if down else STANDING, markersize=2)
