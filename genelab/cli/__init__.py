@@ -29,6 +29,7 @@ COMMANDS = {
         "genelab.cli.probe",
         "Drive a policy with fixed commands and tell how much of each it achieves.",
     ),
+    "plot": ("genelab.cli.plot", "Draw the learning curves of several runs, sweeps and entries into one picture."),
     "video": ("genelab.cli.video", "Film a policy in episodes of its evaluation, without a display."),
     "play": ("genelab.cli.play", "Watch and steer a policy live in the browser."),
     "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 from click.core import ParameterSource
@@ -11,12 +11,13 @@ from click.core import ParameterSource
 from genelab.cli.options import ENGINE, FieldType, cfg_options, field_option, progress_options
 from genelab.cli.tasks import CONFIG, SET, TASK, VARIANT
 from genelab.config.commands import StoreCfg
-from genelab.config.run import ExecutionCfg, LaunchCfg
+from genelab.config.run import ExecutionCfg, LaunchCfg, LoggerName
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
 from genelab.progress import VERBOSE, Verbosity
 from genelab.sweep.plan import SweepPlan, make_plan
 from genelab.sweep.request import plan_training
+from genelab.worker.loggers import require_installed
 
 if TYPE_CHECKING:
     from genelab.sweep.extend import Extension
@@ -56,6 +57,14 @@ FIXED = {
     metavar="DIR",
     help="Go on with the trained seeds of the sweep in DIR, up to --iterations in all, in a new --log-dir.",
 )
+@click.option(
+    "--log",
+    "loggers",
+    multiple=True,
+    type=click.Choice(get_args(LoggerName)),
+    help="Log the curve and the results there too, offline unless the library's own environment variable says "
+    "otherwise. Repeatable; tensorboard if not given.",
+)
 @click.option("--no-eval", is_flag=True, help="Do not evaluate the trained seeds.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and touch nothing.")
 @progress_options
@@ -74,6 +83,7 @@ def command(
     assignments: tuple[str, ...],
     checkpoint: str | None,
     extend: Path | None,
+    loggers: tuple[LoggerName, ...],
     no_eval: bool,
     dry_run: bool,
     verbosity: Verbosity,
@@ -84,6 +94,9 @@ def command(
     --set and --config take; --iterations, --num-envs and --engine are short for some of them, the last for every
     stage. A seed is trained in the stages of the task first; `--set stages=[]` leaves them out.
     """
+    if loggers:
+        require_installed(loggers)
+        execution = execution.model_copy(update={"log": tuple(dict.fromkeys(loggers))})
     cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
     if extend is not None:
         return _extend(extend, task_id, iterations, execution, cfg, dry_run, verbosity)

@@ -10,6 +10,7 @@ from genelab.config.places import STORE
 from genelab.config.scene import EngineName
 
 ConfigSource = Literal["run", "registry"]
+XAxis = Literal["steps", "iterations", "hours"]
 
 
 class EvalCfg(Cfg):
@@ -68,6 +69,17 @@ class PlayCfg(Cfg):
     """Address to serve on. 0.0.0.0 opens the viewer to the network: whoever reaches it can steer."""
     port: int = Field(default=8080, ge=1, lt=2**16)
     """Port to serve on, or the next free one."""
+
+
+class PlotCfg(Cfg):
+    """A picture of learning curves."""
+
+    metric: str = "episode_return"
+    """Column of curve.jsonl."""
+    x: XAxis = "steps"
+    """Horizontal axis: environment steps, iterations, or hours of training."""
+    out: Path = Path("curves.svg")
+    """File of the picture: .svg or .png."""
 
 
 class StoreCfg(Cfg):

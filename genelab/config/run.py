@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, Posi
 
 from genelab.config.base import Cfg, Seed
 
+LoggerName = Literal["tensorboard", "wandb", "trackio"]
 NanPolicy = Literal["stop", "reset-env"]
 Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 
@@ -23,6 +24,8 @@ class ExecutionCfg(Cfg):
     update stops the seed in any case."""
     max_env_resets: PositiveInt = 100
     """Broken environments that `reset-env` resets in all before it stops the seed."""
+    log: tuple[LoggerName, ...] = ("tensorboard",)
+    """Where the rows of the curve go beside curve.jsonl."""
 
 
 def _split(value: Any) -> Any:

@@ -218,10 +218,15 @@ class Environment:
         """What the observation vectors mean, by group, for checkpoints and exports."""
         return {group.name: group.layout() for group in self._groups}
 
-    def metrics(self) -> dict[str, float]:
-        """Mean weighted reward of each term per control step since the last call, and what the parts tell."""
+    def metrics(self) -> dict[str, float | int]:
+        """What the steps since the last call came to.
+
+        Of each reward term, its mean weighted value per control step. Of each termination and of the time limit, how
+        many episodes it ended; one that two of them ended counts for both. And what the parts tell.
+        """
         count = self._term_steps * self.num_envs
         found = {f"reward/{name}": float(total) / count for name, total in self._term_sums.items()} if count else {}
+        found |= dict(zip(self._causes(), self._cause_counts.tolist(), strict=True))
         self._forget_terms()
         for part in self._parts.values():
             found |= part.metrics()
@@ -277,6 +282,11 @@ class Environment:
     def _forget_terms(self) -> None:
         self._term_sums = {n: torch.zeros((), dtype=torch.float64, device=self.device) for n in self._rewards}
         self._term_steps = 0
+        self._cause_counts = torch.zeros(len(self._causes()), dtype=torch.int64, device=self.device)
+
+    def _causes(self) -> list[str]:
+        """What may end an episode, as the learning curve names it."""
+        return [f"termination/{name}" for name in ("time_out", *self._terminations)]
 
     def _start(self, mask: Tensor) -> None:
         """Begin episodes where masked. Shape: (num_envs,) bool."""
@@ -328,14 +338,17 @@ class Environment:
         """Where an episode is terminated, and where it is truncated and not terminated. Shapes: (num_envs,) bool."""
         terminated = broken if self.resets_broken else torch.zeros_like(self._everywhere)
         truncated = self.episode_step >= self.max_steps
+        causes = [truncated]
         for name, term in self._terminations.items():
             met = term(state)
+            causes.append(met)
             if self.tap is not None:
                 self.tap(f"termination/{name}", met)
             if self.cfg.terminations[name].truncates:
                 truncated = truncated | met
             else:
                 terminated = terminated | met
+        self._cause_counts += torch.stack(causes).sum(dim=1)
         return terminated, truncated & ~terminated
 
     def _finished(self, state: StateView, ended: Tensor) -> Finished:

@@ -62,8 +62,11 @@ class Env(Protocol):
         """Uniform draws of this step in [0, 1), the same whenever they are asked for. Shape: (num_envs, dim)."""
         ...
 
-    def metrics(self) -> dict[str, float]:
-        """What the learning curve tells of the steps since the last call: `reward/<term>` per control step and more."""
+    def metrics(self) -> dict[str, float | int]:
+        """What the learning curve tells of the steps since the last call.
+
+        `reward/<term>` per control step, `termination/<cause>` in episodes, and more.
+        """
         ...
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -64,14 +64,17 @@ def read_record(path: Path, model: type[R]) -> R:
         raise FileError(path, short_problem(error)) from error
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a file of one JSON object per line.
+def read_rows(path: Path, *, growing: bool = False) -> list[dict[str, Any]]:
+    """Read a file of one JSON object per line; of one that is `growing`, the lines that are whole.
 
     Raises:
         FileError: as `read_json`; names the line.
     """
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(read_bytes(path).splitlines(), start=1):
+    data = read_bytes(path)
+    if growing:
+        data = data[: data.rfind(b"\n") + 1]
+    for number, line in enumerate(data.splitlines(), start=1):
         row = _parse(path, line, f"line {number} is ")
         if not isinstance(row, dict):
             raise FileError(path, f"line {number} is no JSON object")

@@ -186,7 +186,8 @@ class RunRecord(Record):
     """The final policy; null until training is done."""
     guards: dict[str, NonNegativeInt] = {}
     """Counters of what went wrong in training and was let pass, by name: `env_resets` with --nan-policy reset-env."""
-
+    loggers_failed: dict[str, str] = {}
+    """What a logger of `--log` said when it failed, by name. The training went on without it."""
     demonstrations: CollectedDemos | None = None
     """What the replay buffer held before training; null without demonstrations."""
 

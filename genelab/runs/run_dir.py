@@ -183,6 +183,7 @@ class RunDir:
         return self.update(
             status="planned" if record.checkpoint is None else "trained",
             failure=None,
+            loggers_failed={},
             seeds_planned=tuple(seeds_planned),
             command=tuple(command),
             execution=_relaunched(record, execution),
@@ -255,11 +256,11 @@ class RunDir:
 
 
 def _relaunched(record: RunRecord, asked: ExecutionCfg) -> ExecutionRecord:
-    """A started seed keeps its device and threads. What is done about a fault may change before it is tried again."""
+    """A started seed keeps its device and threads. What is done about a fault, and what is logged where, may change."""
     if not record.attempts:
         return ExecutionRecord(requested=asked)
-    guards = {"nan_policy": asked.nan_policy, "max_env_resets": asked.max_env_resets}
-    return record.execution.replace(requested=record.execution.requested.model_copy(update=guards))
+    changes = {name: getattr(asked, name) for name in ("nan_policy", "max_env_resets", "log")}
+    return record.execution.replace(requested=record.execution.requested.model_copy(update=changes))
 
 
 def _require_same(record: RunRecord, trainer: str, device: str, stamps: Stamps) -> None:

@@ -1,7 +1,11 @@
 """Table and picture of a probe."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
+
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
 
 from genelab.records.probe import ProbeCase, ProbeRecord
 from genelab.records.seed_files import SeedFiles
@@ -10,6 +14,8 @@ from genelab.show.table import table_lines
 from genelab.show.text import NONE
 
 FELL, STANDING = "#d62728", "#1f77b4"
+NOTHING: dict[str, Any] = {"color": "gray", "linewidth": 0.6}
+ALL: dict[str, Any] = {"color": "gray", "linewidth": 0.6, "linestyle": "--"}
 
 
 def lines(record: ProbeRecord) -> list[str]:
@@ -61,22 +67,44 @@ def _whole(values: Sequence[int]) -> str:
     return str(min(values)) if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
+def _without_number(case: str, component: str) -> str:
+    """The name of a case before its command, without the number that is in it; nothing if it only repeats that."""
+    told = re.sub(r"(_at)?(_\d+)+$", "", case)
+    return "" if told == component else f"{told.replace('_', ' ')}: "
+
+
 def draw(record: ProbeRecord) -> str:
-    """SVG text: every environment's share of each command; the median as a bar, red whoever fell."""
+    """SVG text: every environment's share of each command, red whoever fell; the median as a bar."""
+    return svg(8.0, 0.45 * len(record.cases) + 1.8, lambda figure: fill(figure, record))
 
-    def fill(figure: Any) -> None:
-        axes = figure.subplots()
-        axes.set_title(f"{record.task}, seed {record.seed}: share of the command achieved", fontsize=9)
-        for row, case in enumerate(record.cases):
-            asked = next(part for part in case.command if part != 0.0)
-            for k, (achieved, down) in enumerate(zip(case.achieved, case.fell, strict=True)):
-                place = row + 0.5 * (k / len(case.fell) - 0.5)
-                axes.plot([achieved / asked], [place], ".", color=FELL if down else STANDING, markersize=2)
-            axes.plot([case.share_median] * 2, [row - 0.35, row + 0.35], color="black", linewidth=1.5)
-        axes.axvline(0.0, color="grey", linewidth=0.6)
-        axes.axvline(1.0, color="grey", linewidth=0.6, linestyle="--")
-        axes.set_yticks(range(len(record.cases)), [case.name for case in record.cases], fontsize=8)
-        axes.invert_yaxis()
-        axes.tick_params(labelsize=7)
 
-    return svg(8.0, 0.45 * len(record.cases) + 1.2, fill)
+def fill(figure: Any, record: ProbeRecord) -> None:
+    """Draw the picture into a matplotlib figure."""
+    axes = figure.subplots()
+    axes.set_title(f"{record.task}, seed {record.seed}: {record.num_envs} environments per command", fontsize=9)
+    labels: list[str] = []
+    for row, case in enumerate(record.cases):
+        component, asked = next((n, part) for n, part in zip(record.probe.columns, case.command, strict=True) if part)
+        labels.append(f"{_without_number(case.name, component)}{component} {asked:g}")
+        for k, (achieved, down) in enumerate(zip(case.achieved, case.fell, strict=True)):
+            place = row + 0.5 * (k / len(case.fell) - 0.5)
+            axes.plot([achieved / asked], [place], ".", color=FELL if down else STANDING, markersize=2)
+        axes.plot([case.share_median] * 2, [row - 0.35, row + 0.35], color="black", linewidth=1.5)
+    axes.axvline(0.0, **NOTHING)
+    axes.axvline(1.0, **ALL)
+    axes.set_yticks(range(len(record.cases)), labels, fontsize=8)
+    axes.set_ylabel("command", fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the command achieved, mean over the measured steps", fontsize=8)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.tick_params(axis="x", labelsize=7)
+    axes.grid(visible=True, axis="x", alpha=0.3)
+    dot: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 5}
+    handles = [
+        Line2D([], [], color=STANDING, label="an environment", **dot),
+        Line2D([], [], color=FELL, label="one that fell", **dot),
+        Line2D([], [], color="black", linestyle="", marker="|", markersize=8, label="median"),
+        Line2D([], [], label="nothing", **NOTHING),
+        Line2D([], [], label="as commanded", **ALL),
+    ]
+    figure.legend(handles=handles, fontsize=7, loc="outside lower center", ncols=len(handles))

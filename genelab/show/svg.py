@@ -1,8 +1,10 @@
-"""Pictures as SVG text."""
+"""Pictures as SVG text or PNG."""
 
 import io
 from collections.abc import Callable
 from typing import Any
+
+PNG_DPI = 150
 
 
 def svg(width: float, height: float, fill: Callable[[Any], None]) -> str:
@@ -13,18 +15,26 @@ def svg(width: float, height: float, fill: Callable[[Any], None]) -> str:
         height: in inches.
         fill: draws into a matplotlib figure.
     """
+    text = _drawn(width, height, fill, "svg", metadata={"Date": None, "Creator": None}).decode()
+    # Trailing blanks would make editors and hooks change the file.
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def png(width: float, height: float, fill: Callable[[Any], None]) -> bytes:
+    """The same as PNG."""
+    return _drawn(width, height, fill, "png", dpi=PNG_DPI)
+
+
+def _drawn(width: float, height: float, fill: Callable[[Any], None], kind: str, **options: Any) -> bytes:
     import matplotlib.style
     from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     # Defaults first: a user's matplotlibrc must not show. Text stays text, so that no font goes into the file.
     style: Any = {"svg.hashsalt": "genelab", "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
     with matplotlib.style.context("default"), rc_context(style):
         figure: Any = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
         fill(figure)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    # Trailing blanks would make editors and hooks change the file.
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, **options)
+    return buffer.getvalue()

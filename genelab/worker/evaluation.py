@@ -13,6 +13,7 @@ from genelab.records.sim2sim import second_engine
 from genelab.runs.files import write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.show.probe import draw
+from genelab.worker.loggers import Loggers
 
 
 def evaluate_run(run_dir: RunDir) -> None:
@@ -44,4 +45,7 @@ def evaluate_run(run_dir: RunDir) -> None:
         export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
         execution = ExecutionCfg(device="cpu", threads=record.execution.requested.threads)
         write_record(run_dir.sim2sim_file, judge(task, run_dir.policy_file, execution, task.protocol, other))
+    loggers = Loggers(run_dir)
+    loggers.results(result)
+    loggers.close()
     run_dir.update(status="finished")

@@ -31,6 +31,7 @@ from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
 from genelab.sim.session import Session
 from genelab.worker.guard_report import SUMMARY, ResetLog, resets_before, resets_left, write_report
+from genelab.worker.loggers import Loggers
 from genelab.worker.stop import StopFlag
 
 RESUME = "genelab/resume/4"
@@ -83,8 +84,9 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
 
     progress.phase("first rollout")
     with stop.deferred():
-        begin = time.perf_counter()
         curve = CurveWriter(run_dir.curve, first)
+        loggers = Loggers(run_dir, curve.kept)
+        begin = time.perf_counter()
         end = begun + task.train.iterations
         log = ResetLog(trainer)
         while trainer.iteration < end and not stop.is_set:
@@ -95,14 +97,20 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
                 run_dir.update(guards=_counters(record, trainer))
                 raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent) / SUMMARY}") from error
             log.report()
-            curve.append({**row, "wall_s": spent_before + time.perf_counter() - begin})
+            spent = {
+                "env_steps": whole.env_steps(trainer.iteration),
+                "wall_s": spent_before + time.perf_counter() - begin,
+            }
+            curve.append(row | spent)
+            loggers.log(row | spent)
             print(_progress_line(row, whole.all_iterations), flush=True)
             if trainer.iteration % task.agent.save_interval == 0 or trainer.iteration == end:
-                curve.flush()
+                loggers.flush()
                 _save(run_dir, stage, trainer, spent_before + time.perf_counter() - begin)
                 spent = time.perf_counter() - begin
                 run_dir.note_progress(to_iteration=trainer.iteration, wall_s=spent, guards=_counters(record, trainer))
         curve.close()
+        loggers.close()
         wall_s = time.perf_counter() - begin
         if trainer.iteration < end:
             _save_resume_state(run_dir, stage, trainer, spent_before + wall_s)

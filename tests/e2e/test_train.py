@@ -58,7 +58,7 @@ def _logged_iterations(seed_dir: Path) -> list[int]:
     """Iterations that the TensorBoard events of all attempts hold together."""
     events = EventAccumulator(str(seed_dir), size_guidance={"scalars": 0})
     events.Reload()
-    return sorted({event.step for event in events.Scalars("train/step_reward")})
+    return sorted({event.step for event in events.Scalars("Train/step_reward")})
 
 
 def _kill_workers(log_dir: Path, parent: subprocess.Popen[str]) -> None:
@@ -75,7 +75,8 @@ def test_every_promised_file_is_there(sweep: Path):
         expected += [f"params/{part}.json" for part in ("task", "env", "agent")]
         expected += ["model_1.pt", "model_3.pt", "model_5.pt", "model_6.pt"]
         assert [name for name in expected if not (folder / name).is_file()] == []
-        assert len(list(folder.glob("events.out.tfevents.*"))) == 1
+        # One of the training, one of the evaluation.
+        assert len(list(folder.glob("events.out.tfevents.*"))) == 2
         assert [row["iteration"] for row in curve(folder)] == list(range(7))
         run = read(folder / "run.json")
         assert run["status"] == "finished"

@@ -69,6 +69,7 @@ WAITS = {
     "rollout._require_normal": "once a rollout: nothing in it was not finite",
     "rollout.count": "once a rollout: returns and lengths of the episodes that ended",
     "environment.<dictcomp>": "once a rollout: mean rewards for the curve",
+    "environment.metrics": "once a rollout: terminations by cause for the curve",
     "trainer._iterate": "once a rollout: mean reward and action noise for the curve",
     "guard.by_environment": "once an update and tensor: what it learns from is finite",
     "ppo.update": "rsl_rl, once a mini-batch: the divergence sets the learning rate, losses are added up",

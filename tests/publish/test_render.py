@@ -111,7 +111,7 @@ def test_links_lead_to_files(docs: Path) -> None:
 
 def test_picture_shows_every_seed_and_idle(docs: Path) -> None:
     text = (docs / "curves" / f"{V1}.svg").read_text()
-    for label in ("seed 1", "seed 2", "seed 3", "doing nothing: 3.750"):
+    for label in ("seed 1", "seed 2", "seed 3", "idle: 3.750", "evaluated", "environment steps", "iterations"):
         assert f">{label}</text>" in text
 
 

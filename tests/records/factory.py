@@ -318,6 +318,7 @@ def _write_seed(
     with (folder / "curve.jsonl").open("w") as file:
         for iteration in range(task.all_iterations):
             row = {"iteration": iteration, "episode_return": curve(seed, iteration), "step_reward": 0.01}
+            row |= {"termination/fell": 2, "wall_s": 3.6 * (iteration + 1)}
             file.write(json.dumps(row) + "\n")
     run = _run_record(folder, task, seed, planned, hardware)
     write(folder / "run.json", run)

@@ -79,7 +79,7 @@ def logged_iterations(run: Path) -> list[int]:
     """Iterations in the TensorBoard events of all attempts, as TensorBoard shows them."""
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
-    return [event.step for event in events.Scalars("train/step_reward")]
+    return [event.step for event in events.Scalars("Train/step_reward")]
 
 
 def unequal_runs(run: Path, reference: Path) -> Iterator[str]:
