@@ -35,6 +35,7 @@ COMMANDS = {
     "sim2sim": ("genelab.cli.sim2sim", "Judge an exported policy in another simulator."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
+    "hub": ("genelab.cli.hub", "Publish entries and policies on the Hugging Face Hub, copy and verify them."),
     "render": (
         "genelab.cli.render",
         "Render docs/reference-runs.md and the learning curves from the checked entries of the store.",

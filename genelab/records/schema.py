@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from genelab.records.artifact import ArtifactRecord
 from genelab.records.base import Record
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import EvalRecord
@@ -20,6 +21,7 @@ MODELS: dict[str, type[Record]] = {
     "run": RunRecord,
     "sweep": SweepRecord,
     "entry": EntryRecord,
+    "artifact": ArtifactRecord,
     "export": ExportRecord,
     "guard": GuardRecord,
     "probe": ProbeRecord,
