@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Generator[FakeHub]:
     with serve() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
         # The library waits for seconds between its own tries.
         monkeypatch.setattr(time, "sleep", lambda s: sleep(min(s, 0.05)))
         yield hub
@@ -40,11 +41,17 @@ def hub(fake: FakeHub, said: list[str]) -> Hub:
     return Hub("dataset", REPO, QUICK, said.append)
 
 
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("toys")
+    add_entry(make_sweep(folder / "sweep", seeds=(1, 2)), "first", folder / "reference")
+    return folder / "reference"
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def store(toys: Path, tmp_path: Path) -> Path:
     """A store with one entry, `Toy-v1/first`."""
-    add_entry(make_sweep(tmp_path / "sweep", seeds=(1, 2)), "first", tmp_path / "reference")
-    return tmp_path / "reference"
+    return shutil.copytree(toys, tmp_path / "reference")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ class Commit:
     files: dict[str, tuple[bool, bytes]]
 
 
-class Reply(Exception):
+class ReplyError(Exception):
     """An answer that is no success."""
 
     def __init__(self, status: int, error: str, code: str = "", **more: Any) -> None:
@@ -71,6 +71,8 @@ class FakeHub:
         """Tokens that may not write."""
         self.closed = threading.Event()
         self.url = ""
+        self.storage = ""
+        """Where large files lie: to a client another host."""
         self._lock = threading.Lock()
 
     def commits(self, name: str, kind: str = "datasets") -> list[Commit]:
@@ -101,7 +103,7 @@ class FakeHub:
 
     def repo(self, kind: str, name: str) -> list[Commit]:
         if (kind, name) not in self.repos:
-            raise Reply(404, "Repository not found", "RepoNotFound")
+            raise ReplyError(404, "Repository not found", "RepoNotFound")
         return self.repos[kind, name]
 
     def at(self, kind: str, name: str, revision: str) -> Commit:
@@ -110,14 +112,14 @@ class FakeHub:
             return commits[-1]
         found = [commit for commit in commits if commit.sha == revision]
         if not found:
-            raise Reply(404, "Invalid rev id", "RevisionNotFound")
+            raise ReplyError(404, "Invalid rev id", "RevisionNotFound")
         return found[0]
 
     def create(self, kind: str, name: str) -> dict[str, Any]:
         with self._lock:
             url = f"{self.url}/{'datasets/' if kind == 'datasets' else ''}{name}"
             if (kind, name) in self.repos:
-                raise Reply(409, "You already created this repo", url=url)
+                raise ReplyError(409, "You already created this repo", url=url)
             self.repos[kind, name] = []
             self._commit(kind, name, {".gitattributes": (False, b"*.onnx filter=lfs\n")}, "initial commit")
             return {"url": url}
@@ -127,7 +129,7 @@ class FakeHub:
             head = self.repo(kind, name)[-1]
             header = lines[0]["value"]
             if header.get("parentCommit", head.sha) != head.sha:
-                raise Reply(412, "A commit has happened since. Please refresh and try again.")
+                raise ReplyError(412, "A commit has happened since. Please refresh and try again.")
             changes: dict[str, tuple[bool, bytes] | None] = {}
             for line in lines[1:]:
                 value = line["value"]
@@ -136,7 +138,7 @@ class FakeHub:
                 elif value["oid"] in self.large:
                     changes[value["path"]] = (True, self.large[value["oid"]])
                 else:
-                    raise Reply(422, f"LFS pointer to nothing: {value['path']}")
+                    raise ReplyError(422, f"LFS pointer to nothing: {value['path']}")
             made = self._commit(kind, name, changes, header["summary"])
             return {"commitUrl": f"{self.url}/{name}/commit/{made.sha}", "commitOid": made.sha}
 
@@ -186,7 +188,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             status, data, headers = self._answer(path, query, body, token, stale=action == "stale")
-        except Reply as reply:
+        except ReplyError as reply:
             status, data, headers = reply.status, json.dumps(reply.body).encode(), reply.headers
         if action == "drop_after":
             self.close_connection = True
@@ -231,11 +233,12 @@ class Handler(BaseHTTPRequestHandler):
             hub.large[path.removeprefix("/large/")] = body
             return 200, b"", {}
         if path.startswith("/large/"):
+            assert token is None
             return 200, hub.large[path.removeprefix("/large/")], {}
         if self.command == "POST" and path == "/api/validate-yaml":
             return _json({"errors": [], "warnings": []})
         if self.command == "POST" and token in (None, *hub.readers):
-            raise Reply(403 if token else 401, "You don't have the rights")
+            raise ReplyError(403 if token else 401, "You don't have the rights")
         if path == "/api/repos/create":
             asked = json.loads(body)
             return _json(hub.create(f"{asked['type']}s", f"{asked['organization']}/{asked['name']}"))
@@ -256,14 +259,14 @@ class Handler(BaseHTTPRequestHandler):
         if found := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/(\w+)/(.+)", path):
             commit = hub.at("datasets" if found[1] else "models", found[2], found[3])
             if found[4] not in commit.files:
-                raise Reply(404, "Entry not found", "EntryNotFound")
+                raise ReplyError(404, "Entry not found", "EntryNotFound")
             large, data = commit.files[found[4]]
             if large:
                 oid = hashlib.sha256(data).hexdigest()
                 hub.large[oid] = data
-                return 302, b"", {"Location": f"{hub.url}/large/{oid}", "X-Repo-Commit": commit.sha}
+                return 302, b"", {"Location": f"{hub.storage}/large/{oid}", "X-Repo-Commit": commit.sha}
             return 200, data, {"X-Repo-Commit": commit.sha, "Content-Type": "text/plain"}
-        raise Reply(404, f"the fake knows no {self.command} {path}")
+        raise ReplyError(404, f"the fake knows no {self.command} {path}")
 
     def _tree(self, commit: Commit, first: int) -> tuple[int, bytes, dict[str, str]]:
         folders = {"/".join(p.split("/")[:k]) for p in commit.files for k in range(1, p.count("/") + 1)}
@@ -301,7 +304,7 @@ class Handler(BaseHTTPRequestHandler):
             made: dict[str, Any] = {"oid": wanted["oid"], "size": wanted["size"]}
             if wanted["oid"] not in self.hub.large:
                 verify_url = f"{self.hub.url}/{prefix}{name}.git/info/lfs/objects/verify"
-                upload = {"href": f"{self.hub.url}/large/{wanted['oid']}?signature=secret"}
+                upload = {"href": f"{self.hub.storage}/large/{wanted['oid']}?signature=secret"}
                 made["actions"] = {"upload": upload, "verify": {"href": verify_url}}
             objects.append(made)
         return {"transfer": "basic", "objects": objects}
@@ -323,6 +326,7 @@ def serve(change: Callable[[FakeHub], None] = lambda _: None) -> Generator[FakeH
     change(hub)
     server = _Server(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    hub.storage = f"http://localhost:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
