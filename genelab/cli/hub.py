@@ -99,8 +99,7 @@ def list_entries(repo: str) -> None:
 @command.command()
 @ENTRIES
 @REPO
-@EXECUTION
-def verify(entries: tuple[str, ...], repo: str, execution: ExecutionCfg) -> None:
+def verify(entries: tuple[str, ...], repo: str) -> None:
     """Evaluate the policies of hosted entries again and compare episode by episode.
 
     Every digest is compared first. On the same kind of machine each episode must be equal to the last bit. Elsewhere
@@ -113,7 +112,7 @@ def verify(entries: tuple[str, ...], repo: str, execution: ExecutionCfg) -> None
     hub = _hub("dataset", repo, HubCfg())
     failed: list[str] = []
     for entry in dict.fromkeys(entries):
-        for seed, verdict in verify_entry(hub, entry, execution, weights_sha256_of_file, click.echo):
+        for seed, verdict in verify_entry(hub, entry, weights_sha256_of_file, click.echo):
             click.echo(f"{'ok' if verdict.agrees else 'FLAG'}: {entry} seed {seed}: {verdict.told}")
             failed += [] if verdict.agrees else [f"{entry} seed {seed}"]
     if failed:

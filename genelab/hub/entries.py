@@ -110,7 +110,7 @@ def record_artifact(store: Path, entry: CheckedEntry, hub: Hub, revision: str) -
     with disk_errors(path), (store / names.LOCK).open("a") as lock:
         # Held for a moment only, so that others wait for it.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if any(_same_place(row, earlier) for earlier in read_artifacts(store)):
+        if any(_same_place(row, earlier) for earlier in read_artifacts(path)):
             return
         before = path.read_text() if path.is_file() else ""
         write_atomic(path, before + json.dumps(row.model_dump(mode="json")) + "\n")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from genelab.config.commands import HubCfg, VideoCfg
 from genelab.config.run import ExecutionCfg
-from genelab.errors import InputError
+from genelab.errors import InputError, RunError
 from genelab.export.bundle import write_bundle
 from genelab.hub import card
 from genelab.hub.client import Hub
@@ -17,6 +17,7 @@ from genelab.hub.entries import local_entry
 from genelab.hub.push import publish
 from genelab.jobs.film import write_film
 from genelab.learn.checkpoint import weights_sha256_of_file
+from genelab.records import names
 from genelab.records.artifact import read_artifacts
 from genelab.runs.run_dir import RunDir
 from genelab.show.curves import draw
@@ -52,16 +53,22 @@ def push_policy(
     [(files, result)] = found
     run_dir, checkpoint = RunDir(files.path), files.path / files.eval.checkpoint.path
     with tempfile.TemporaryDirectory(prefix="genelab-policy-") as folder:
-        bundle = Path(folder) / FOLDER
-        write_bundle(run_dir, checkpoint, bundle)
-        contents = {path.name: path.read_bytes() for path in bundle.iterdir()}
         beside: dict[str, bytes] = {"curves.svg": draw(entry).encode()}
         if film:
             movie = Path(folder) / "film.mp4"
-            # As the bundle runs it.
-            write_film(run_dir, checkpoint, FILM, execution, movie, "mujoco")
+            try:
+                # As the bundle runs it.
+                write_film(run_dir, checkpoint, FILM, execution, movie, "mujoco")
+            except RunError as error:
+                raise RunError(f"{error}; --no-film leaves the film strip out") from error
             beside["film.png"] = film_strip(movie)
-    artifacts = [row.artifact for row in read_artifacts(store) if f"{row.task}/{row.entry_id}" == name]
+        # Behind the film, whose start tells MuJoCo how to draw before anything imports it.
+        bundle = Path(folder) / FOLDER
+        write_bundle(run_dir, checkpoint, bundle)
+        contents = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    artifacts = [
+        row.artifact for row in read_artifacts(store / names.ARTIFACTS) if f"{row.task}/{row.entry_id}" == name
+    ]
     hosted = artifacts[-1] if artifacts else None
     source = f"{hub.api.endpoint}/datasets/{hosted.repo_id}/tree/{hosted.revision}/{hosted.path}" if hosted else None
     text = card.of_policy(hub, entry.record, result, cfg.license, source, film=film)
@@ -70,7 +77,7 @@ def push_policy(
     return publish(
         hub,
         {FOLDER: contents},
-        lambda *_: {**beside, card.FILE: text.encode()},
+        lambda _head, _tree: {**beside, card.FILE: text.encode()},
         f"Add the policy of {name}, seed {seed}",
     )
 

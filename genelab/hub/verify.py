@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from genelab.config.run import ExecutionCfg
 from genelab.errors import RunError
 from genelab.hub.client import Hub
 from genelab.hub.pull import at_head, download
@@ -30,7 +29,7 @@ class Verdict(NamedTuple):
 
 
 def verify_entry(
-    hub: Hub, name: str, execution: ExecutionCfg, weights_hash: WeightsHash, say: Callable[[str], None]
+    hub: Hub, name: str, weights_hash: WeightsHash, say: Callable[[str], None]
 ) -> Iterator[tuple[int, Verdict]]:
     """Pull an entry into a temporary folder and evaluate every seed again, each in a process of its own.
 
@@ -47,7 +46,7 @@ def verify_entry(
         say(f"{name} at {revision[:12]}: {len(entry.record.files)} files as their digests say")
         for seed in entry.seeds:
             say(f"evaluating seed {seed.run.seed} again")
-            yield seed.run.seed, compare(seed.eval, _evaluate(seed, execution, Path(folder) / "eval.json"))
+            yield seed.run.seed, compare(seed.eval, _evaluate(seed, Path(folder) / "eval.json"))
 
 
 def compare(first: EvalRecord, again: EvalRecord) -> Verdict:
@@ -79,7 +78,7 @@ def compare(first: EvalRecord, again: EvalRecord) -> Verdict:
     return Verdict(low <= 0.0 <= high or abs(center) <= small, f"{where}: {told}")
 
 
-def _evaluate(seed: SeedFiles, execution: ExecutionCfg, out: Path) -> EvalRecord:
+def _evaluate(seed: SeedFiles, out: Path) -> EvalRecord:
     """Evaluate a checkpoint as `genelab eval` does, under the protocol of its record."""
     first = seed.eval
     checkpoint, protocol = seed.path / first.checkpoint.path, first.protocol
@@ -93,7 +92,9 @@ def _evaluate(seed: SeedFiles, execution: ExecutionCfg, out: Path) -> EvalRecord
         "--seed",
         str(protocol.seed),
     ]
-    command += ["--device", execution.device, "--threads", str(execution.threads)]
+    # What a sum depends on and can be chosen; a machine without the GPU of the first takes its CPU.
+    command += ["--threads", str(first.backend.torch.num_threads)]
+    command += ["--device", "cpu" if first.hardware.gpu is None else "auto"]
     out.unlink(missing_ok=True)
     # A process of its own: seed first, then build.
     done = subprocess.run(command, capture_output=True, text=True, check=False)

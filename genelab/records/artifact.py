@@ -7,7 +7,6 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from genelab.config.base import Sha256
 from genelab.errors import FileError
-from genelab.records import names
 from genelab.records.base import Record
 from genelab.records.entry import Artifact, EntryId
 from genelab.records.files import read_rows, short_problem
@@ -30,9 +29,8 @@ class ArtifactRecord(Record):
     """When it was seen there, UTC."""
 
 
-def read_artifacts(store: Path) -> list[ArtifactRecord]:
-    """Rows of a store, the oldest first; none without the file. Raises FileError naming line and field."""
-    path = store / names.ARTIFACTS
+def read_artifacts(path: Path) -> list[ArtifactRecord]:
+    """Rows of an artifacts.jsonl, the oldest first; none without the file. Raises FileError naming line and field."""
     if not path.is_file():
         return []
     found: list[ArtifactRecord] = []

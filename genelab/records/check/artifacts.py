@@ -12,7 +12,7 @@ def check_artifacts(store: Path) -> list[Finding]:
     """Check where hosted copies are said to lie. Whether they do, `genelab hub verify` tells."""
     findings: list[Finding] = []
     path = store / names.ARTIFACTS
-    for row in attempt(findings, path, lambda _: read_artifacts(store)) or []:
+    for row in attempt(findings, path, read_artifacts) or []:
         entry = store / row.task / row.entry_id / names.ENTRY
         place = f"{row.artifact.repo_id} {row.artifact.revision[:12]}"
         if row.artifact.path != f"{row.task}/{row.entry_id}":
