@@ -24,7 +24,7 @@ ENTRIES = click.argument("entries", nargs=-1, required=True, metavar="TASK/ENTRY
 
 @click.group()
 def command() -> None:
-    """Entries and policies on the Hugging Face Hub.
+    """Publish entries and policies on the Hugging Face Hub, copy and verify them.
 
     The token is that of `hf auth login` or HF_TOKEN; HF_ENDPOINT names another Hub, HF_HUB_OFFLINE=1 asks none. An
     entry lies in a dataset repository as TASK/ENTRY, the folder that it has in the store.

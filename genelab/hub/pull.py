@@ -36,6 +36,9 @@ def pull_entry(hub: Hub, name: str, store: Path, weights_hash: WeightsHash) -> t
         copied = not target.exists()
         if copied:
             with disk_errors(target):
+                # Of killed processes: the lock is ours.
+                for leftover in target.parent.glob(f"{names.DRAFT}*"):
+                    shutil.rmtree(leftover)
                 draft = Path(tempfile.mkdtemp(prefix=names.DRAFT, dir=target.parent))
                 try:
                     download(hub, revision, tree, name, draft, weights_hash).path.rename(target)

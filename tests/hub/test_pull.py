@@ -202,6 +202,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
         assert everything(disk.path / "store" / NAME) == everything(toys / NAME)
 
 
+def test_drafts_of_killed_processes_go_with_the_next_pull(pull: Pull, hosted: FakeHub, here: Path) -> None:
+    (here / "Toy-v1" / ".draft-dead" / "Toy-v1").mkdir(parents=True)
+    pull()
+    assert sorted(left_over(here / "Toy-v1")) == sorted(["first", *left_over(here / NAME)])
+
+
 def test_the_record_of_copies_is_checked(pull: Pull, hosted: FakeHub, here: Path) -> None:
     pull()
     path = here / "artifacts.jsonl"
