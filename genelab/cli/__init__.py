@@ -43,6 +43,7 @@ COMMANDS = {
     ),
     "diff": ("genelab.cli.diff", "Show where two configurations differ."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
+    "hub": ("genelab.cli.hub", "Publish entries and policies on the Hugging Face Hub, copy and verify them."),
     "render": (
         "genelab.cli.render",
         "Render docs/reference-runs.md and the learning curves from the checked entries of the store.",

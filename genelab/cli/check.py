@@ -15,8 +15,8 @@ from genelab.errors import RunError
 def command(paths: tuple[Path, ...], as_json: bool, weights: bool) -> None:
     """Recompute what records claim: aggregates, hashes, verdicts, seeds.
 
-    PATHS are eval.json files, run, sweep or entry directories, or trees of them. One line per finding; exit code 1 if
-    there is one, 2 if a path does not exist or holds no record.
+    PATHS are eval.json or artifacts.jsonl files, run, sweep or entry directories, or trees of them. One line per
+    finding; exit code 1 if there is one, 2 if a path does not exist or holds no record.
     """
     from genelab.records.check import check_paths
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from genelab.config.base import Cfg, Seed
 from genelab.config.places import STORE
@@ -89,3 +89,20 @@ class StoreCfg(Cfg):
     """Root of the reference store."""
     docs: Path = Path("docs")
     """Folder of the rendered page."""
+
+
+class HubCfg(Cfg):
+    """How to talk to the Hub."""
+
+    license: str = Field(default="apache-2.0", pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    """License that the card names, as the Hub writes it."""
+    timeout_s: PositiveFloat = 60.0
+    """Longest wait for a connection, or for the next bytes of an answer, s."""
+    tries: PositiveInt = 5
+    """Failures in a row, of the network or the Hub, after which a command gives up."""
+    conflicts: PositiveInt = 200
+    """Commits of others that came first, after which a push gives up."""
+    first_wait_s: NonNegativeFloat = 1.0
+    """Wait after a failure, s; twice as long after each further one."""
+    longest_wait_s: NonNegativeFloat = 310.0
+    """Longest wait, s: the Hub counts requests over 300 s."""

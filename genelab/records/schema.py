@@ -6,6 +6,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from genelab.config.base import Cfg, meaning_of
+from genelab.records.artifact import ArtifactRecord
 from genelab.records.base import Record
 from genelab.records.compare import CompareRecord
 from genelab.records.entry import EntryRecord
@@ -22,6 +23,7 @@ MODELS: dict[str, type[Record]] = {
     "run": RunRecord,
     "sweep": SweepRecord,
     "entry": EntryRecord,
+    "artifact": ArtifactRecord,
     "export": ExportRecord,
     "guard": GuardRecord,
     "probe": ProbeRecord,

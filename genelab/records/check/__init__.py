@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from genelab.errors import InputError
 from genelab.records import names
+from genelab.records.check.artifacts import check_artifacts
 from genelab.records.check.entry import CheckedEntry, check_entry
 from genelab.records.check.episodes import check_eval
 from genelab.records.check.finding import Finding, attempt
@@ -40,7 +41,7 @@ class Report(NamedTuple):
 
 
 def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
-    """Check an eval.json, a run, sweep or entry directory, or a tree of them.
+    """Check an eval.json, an artifacts.jsonl, a run, sweep or entry directory, or a tree of them: a store, say.
 
     Args:
         path: file or directory.
@@ -52,11 +53,16 @@ def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
     if not path.exists():
         raise InputError(f"'{path}' does not exist")
     if path.is_file():
+        if path.name == names.ARTIFACTS:
+            findings = check_artifacts(path.parent)
+            return Report([] if findings else [f"{path}: names entries beside it"], findings)
         return _check_file(path, weights_hash)
     folders, strays = _find(path)
     if not folders and not strays:
         raise InputError(f"'{path}' holds no record: no {', '.join(MARKS)} or {names.EVAL}")
     report = Report([], [Finding(stray, "lies outside any run directory") for stray in strays])
+    if (path / names.ARTIFACTS).is_file():
+        report.findings.extend(check_artifacts(path))
     entries = {folder for folder, mark in folders.items() if mark == names.ENTRY}
     for folder, mark in folders.items():
         if entries and mark != names.ENTRY:

@@ -1,0 +1,1 @@
+"""Entries and policies on the Hugging Face Hub: push, pull, list, verify."""
