@@ -1,4 +1,4 @@
-"""Pins what genelab and its extras `dev` and `play` need, as installed: `python scripts/pin_constraints.py > constraints.txt`."""
+"""Pins what genelab, `dev` and `play` need, as installed: `python scripts/pin_constraints.py > constraints.txt`."""
 
 from importlib.metadata import distribution
 
