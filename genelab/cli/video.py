@@ -1,36 +1,65 @@
 """`genelab video`."""
 
+import os
 from pathlib import Path
 
 import click
 
-from genelab.cli.options import ENGINE, EXECUTION, cfg_options, require_place, run_of
+from genelab.cli.options import ENGINE, EXECUTION, VARIANT, cfg_options, require_place, run_of
 from genelab.config.commands import VideoCfg
+from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
+from genelab.errors import InputError
+from genelab.registry import get_task
+
+SUFFIXES = (".mp4", ".gif", ".png")
 
 
 @click.command
 @click.argument("task_id", metavar="TASK")
-@click.argument("checkpoint", metavar="CKPT", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Write it here, as MP4.")
-@cfg_options("cfg", VideoCfg, "seconds", "episode", "fps")
+@click.argument("checkpoint", metavar="[CKPT]", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="Write it here: a film (.mp4, .gif) or a strip of pictures (.png).",
+)
+@cfg_options("cfg", VideoCfg, "policy", "seconds", "episode", "fps")
+@VARIANT
 @ENGINE
 @EXECUTION
 def command(
-    task_id: str, checkpoint: Path, out: Path, cfg: VideoCfg, engine: EngineName | None, execution: ExecutionCfg
+    task_id: str,
+    checkpoint: Path | None,
+    out: Path,
+    cfg: VideoCfg,
+    variant: str | None,
+    engine: EngineName | None,
+    execution: ExecutionCfg,
 ) -> None:
-    """Film a policy in episodes of its evaluation, without a display.
+    """Film episodes of a task's evaluation, without a display.
 
-    CKPT lies in its run directory. Velocity tasks have a dial drawn in, seen from above, forward up: what was asked for
-    (green) and what the robot does (blue), the turn as an arc.
+    CKPT lies in its run directory, which says what the task was. Without one, `--policy idle` and `random` film the
+    registered task; what it leaves open comes from its environment variable, as for a training.
     """
-    run_dir = run_of(task_id, checkpoint)
-    require_place("--out", out, ".mp4")
+    if out.suffix not in SUFFIXES:
+        raise InputError(f"--out {out}: must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    require_place("--out", out)
+    if checkpoint is not None:
+        if variant is not None:
+            raise InputError(f"--variant {variant}: CKPT says what it was trained as")
+        run_dir = run_of(task_id, checkpoint)
+        task, trained = run_dir.task(), (run_dir, checkpoint)
+    else:
+        if cfg.policy == "trained":
+            raise InputError("--policy trained: needs a CKPT; idle and random need none")
+        task, trained = get_task(task_id, variant), None
+        task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
 
     from genelab.jobs.film import write_film
 
-    count, rate = write_film(run_dir, checkpoint, cfg, execution, out, engine)
-    click.echo(
-        f"wrote {out}: {count} pictures, {float(rate):g} a second, from episode {cfg.episode} of the evaluation on"
-    )
+    count, rate = write_film(task.on(engine), cfg, execution, out, trained)
+    told = f"{count} pictures" if out.suffix == ".png" else f"{count} pictures, {float(rate):g} a second"
+    click.echo(f"wrote {out}: {told}, from episode {cfg.episode} of the evaluation on")
