@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from genelab.draw.depiction import Floats
 
 FOV_Y = math.radians(35.0)
 """Angle of view from the lower to the upper edge of a picture, rad."""
-FILLED = 0.88
-"""Share of the picture's width or height that what moves may take."""
+BESIDE, ABOVE, BELOW = 0.9, 0.7, 0.92
+"""How much of the picture what moves may take, from its middle to an edge. Above there is text."""
 FLAT = 0.4
 """What stands still and is thinner than this share of its width or height is looked at from the side."""
 FROM_THE_SIDE, FROM_A_CORNER = (98.0, -8.0), (140.0, -18.0)
@@ -42,27 +42,48 @@ class Camera:
         return np.array([right, np.cross(right, forward), forward])
 
 
-def frame(points_w: Sequence[Floats], path_w: Floats | None, aspect: float) -> list[Camera]:
-    """Cameras of one direction and distance, each as near as all points of all moments allow.
+@dataclass(frozen=True)
+class Followed:
+    """What a camera follows at a moment."""
+
+    pos_w: Floats
+    """World frame, m. Shape: (3,)."""
+    yaw: float
+    """Heading from which it is looked at as if that were the world's x, rad."""
+
+
+STILL = Followed(np.zeros(3), 0.0)
+
+
+def frame(points_w: Sequence[Floats], followed: Sequence[Followed], aspect: float) -> list[Camera]:
+    """Cameras of one distance, each as near as all points of all moments allow.
 
     Args:
         points_w: what must be in the picture at each moment, m. Shape of each: (any, 3).
-        path_w: what the camera follows, m; None for a camera that stands still. Shape: (moments, 3).
+        followed: what the camera follows at each moment; `STILL` for a camera that stands still.
         aspect: width of the picture by its height.
     """
-    middles_w = np.zeros((len(points_w), 3)) if path_w is None else path_w
-    away = np.concatenate([points - middle for points, middle in zip(points_w, middles_w, strict=True)])
-    width, depth, height = np.ptp(away, axis=0)
-    flat = path_w is None and depth < FLAT * max(width, height)
+    width, depth, height = np.ptp(np.concatenate(points_w), axis=0)
+    flat = followed[0] is STILL and depth < FLAT * max(width, height)
     azimuth, elevation = FROM_THE_SIDE if flat else FROM_A_CORNER
-    axes = Camera(np.zeros(3), 1.0, azimuth, elevation).axes
-    seen = away @ axes.T
-    # The middle of what is seen, not of what is followed, is the middle of the picture.
-    shift = (seen.min(axis=0) + seen.max(axis=0)) / 2
-    right, up, forward = (seen - shift).T
-    tan_y = FILLED * math.tan(FOV_Y / 2)
-    distance = float((np.maximum(np.abs(right) / (tan_y * aspect), np.abs(up) / tan_y) - forward).max())
-    return [Camera(middle + shift @ axes, distance, azimuth, elevation) for middle in middles_w]
+    cameras = [Camera(each.pos_w, 1.0, azimuth + math.degrees(each.yaw), elevation) for each in followed]
+    seen = [(points - camera.lookat_w) @ camera.axes.T for points, camera in zip(points_w, cameras, strict=True)]
+    right, up, forward = np.concatenate(seen).T
+    tan_y = math.tan(FOV_Y / 2)
+    x, wide = _between(right, forward, BESIDE * tan_y * aspect, BESIDE * tan_y * aspect)
+    y, high = _between(up, forward, ABOVE * tan_y, BELOW * tan_y)
+    shift, distance = np.array([x, y, 0.0]), max(wide, high)
+    return [replace(each, lookat_w=each.lookat_w + shift @ each.axes, distance=distance) for each in cameras]
+
+
+def _between(across: Floats, forward: Floats, upper: float, lower: float) -> tuple[float, float]:
+    """Where a camera aims along one axis of its picture, and from how far, to have all points between two tangents.
+
+    A point at `across` and `forward` of what is followed, m, is seen at (across - aim) / (distance + forward).
+    """
+    above, below = float((across / upper - forward).max()), float((-across / lower - forward).max())
+    aim = (above - below) / (1 / upper + 1 / lower)
+    return aim, above - aim / upper
 
 
 def smoothed(path: Floats, dt: float) -> Floats:

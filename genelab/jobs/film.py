@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
-from genelab.draw.camera import Camera, frame, smoothed
+from genelab.draw.camera import STILL, Camera, Followed, frame, smoothed
 from genelab.draw.depiction import Canvas, Depiction, Mark, Picture, Pose
 from genelab.draw.stage import EnvStage
 from genelab.envs.make import make_env
@@ -39,7 +40,7 @@ HOLD_S = 0.6
 TERRAIN_M = 12.0
 """What of a terrain is drawn around the robot's way, m. All of it takes a second for a picture."""
 FULL_WIDTH = 960
-"""A picture this wide has all text; a smaller one of a strip or a GIF the first lines."""
+"""A picture this wide has all text. A smaller one has less, and in smaller letters."""
 
 
 class Overlay(Protocol):
@@ -122,9 +123,7 @@ def _env_and_policy(
     return env, IdlePolicy(env) if cfg.policy == "idle" else RandomPolicy(env)
 
 
-def _record(
-    task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: int, rate: Fraction
-) -> list[Moment]:
+def _record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: int, rate: Fraction) -> list[Moment]:
     """What happens, every so many control steps, until the time is filled."""
     wanted, hold = -(-task.env.control_steps(cfg.seconds) // every), round(HOLD_S * rate)
     overlay: Overlay | None = resolve_function(task.overlay)(task) if task.overlay else None
@@ -161,18 +160,14 @@ def _pictures(
     task: TaskSpec, session: Session, moments: Sequence[Moment], rate: Fraction, title: str, suffix: str
 ) -> Iterator[Picture]:
     facts, size = SceneFacts(task.env, 1, session), films.SIZES[suffix]
-    bases = [moment.pose.base_pose_w for moment in moments]
-    path = np.array([base[:3] for base in bases if base is not None])
+    followed = _followed(moments, float(1 / rate))
     if facts.heightfield is not None:
-        low, high = path[:, :2].min(axis=0) - TERRAIN_M, path[:, :2].max(axis=0) + TERRAIN_M
-        facts.heightfield = facts.heightfield.around(low, high)
+        way = np.stack([each.pos_w[:2] for each in followed])
+        facts.heightfield = facts.heightfield.around(way.min(axis=0) - TERRAIN_M, way.max(axis=0) + TERRAIN_M)
     stage = EnvStage(task.env, facts, size)
     points = [stage.points_of(moment.pose, moment.marks) for moment in moments]
     stage.stand_on(min(float(each[:, 2].min()) for each in points))
-    # Never from one episode into the next.
-    numbers = np.array([moment.episode for moment in moments])
-    follow = [smoothed(path[numbers == each], float(1 / rate)) for each in dict.fromkeys(numbers)] if len(path) else []
-    cameras = frame(points, np.concatenate(follow) if follow else None, size[0] / size[1])
+    cameras = frame(points, followed, size[0] / size[1])
     try:
         for moment, camera in films.shown([*zip(moments, cameras, strict=True)], suffix):
             yield _drawn(stage, moment, camera, title)
@@ -180,17 +175,40 @@ def _pictures(
         stage.close()
 
 
+def _followed(moments: Sequence[Moment], dt: float) -> list[Followed]:
+    """Where the base goes, smoothed, and how it was turned when its episode began. Moments are `dt` apart, s."""
+    followed: list[Followed] = []
+    for _, group in groupby(moments, key=lambda moment: moment.episode):
+        bases = [moment.pose.base_pose_w for moment in group]
+        if bases[0] is None:
+            followed += [STILL] * len(bases)
+            continue
+        path = np.stack([base for base in bases if base is not None])
+        w, x, y, z = bases[0][3:]
+        yaw = math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+        followed += [Followed(pos, yaw) for pos in smoothed(path[:, :3], dt)]
+    return followed
+
+
 def _drawn(stage: EnvStage, moment: Moment, camera: Camera, title: str) -> Picture:
     picture = Image.fromarray(stage.picture_of(moment.pose, camera, moment.marks))
     canvas: Canvas = ImageDraw.Draw(picture)
-    font: Any = ImageFont.load_default(size=15)
+    full = picture.width >= FULL_WIDTH
+    font: Any = ImageFont.load_default(size=15 if full else 12)
     lines = [title, moment.text]
-    if picture.width >= FULL_WIDTH:
+    if full:
         lines += [line for depiction in moment.depictions for line in depiction.lines]
     if moment.end:
         lines.append(f"ended: {moment.end}")
     for row, line in enumerate(lines):
-        canvas.text((12, 10 + 20 * row), line, font=font, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
+        canvas.text(
+            (12, 8 + (20 if full else 15) * row),
+            line,
+            font=font,
+            fill=(255, 255, 255),
+            stroke_width=2,
+            stroke_fill=(0, 0, 0),
+        )
     for depiction in moment.depictions:
         if depiction.draw is not None:
             depiction.draw(canvas, picture.size)

@@ -58,7 +58,8 @@ def _mp4(path: Path, pictures: Iterable[Picture], rate: Fraction) -> int:
         stream: Any = container.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"
         for picture in pictures:
-            stream.height, stream.width = picture.shape[:2]
+            if count == 0:
+                stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             count += 1
         container.mux(stream.encode())
@@ -68,7 +69,7 @@ def _mp4(path: Path, pictures: Iterable[Picture], rate: Fraction) -> int:
 def _gif(path: Path, pictures: Iterable[Picture], rate: Fraction) -> int:
     images = [Image.fromarray(picture) for picture in pictures]
     # One palette for all, or the ground would flicker.
-    palette = images[len(images) // 2].quantize(256, method=Image.Quantize.MEDIANCUT)
+    palette = images[len(images) // 2].quantize(256, method=Image.Quantize.FASTOCTREE)
     reduced = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     # A GIF counts in hundredths of a second: each picture lasts to the nearest one, so that the film is not too slow.
     ends = [round(100 * k / rate) for k in range(len(images) + 1)]
@@ -85,5 +86,7 @@ def _strip(path: Path, pictures: Iterable[Picture]) -> int:
     for number, tile in enumerate(tiles):
         strip.paste(Image.fromarray(tile), (number % columns * width, number // columns * height))
     # A palette makes it a third as large.
-    strip.quantize(256, dither=Image.Dither.NONE).save(path, format="png", optimize=True)
+    strip.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        path, format="png", optimize=True
+    )
     return len(tiles)

@@ -1,4 +1,4 @@
-"""Picks the engine. Nothing else outside an engine's own package names one, but `genelab.draw`, which draws with MuJoCo."""
+"""Picks the engine. Nothing else outside an engine's package names one, but `genelab.draw`: it draws with MuJoCo."""
 
 import time
 

@@ -2,7 +2,6 @@
 
 import functools
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +12,12 @@ from genelab.families.velocity.terms import achieved
 from genelab.mdp.rotations import quat_apply, quat_of_angles, quat_yaw
 from genelab.mdp.state import StateView
 
-RADIUS = 60
-"""Of the dial, pixels. Its rim is 1 m/s."""
+RADIUS, FULL_WIDTH = 60, 960
+"""Of the dial in a picture of that width, pixels. Its rim is 1 m/s."""
 LOW_PASS_S = 0.2
 """Time constant of the velocity shown, s. A trunk sways with every step."""
-ABOVE_M, M_PER_M_S = 0.25, 0.5
-"""Height of the arrows above the highest link, and their length for 1 m/s, m."""
+ABOVE_M, BETWEEN_M, M_PER_M_S = 0.12, 0.05, 0.5
+"""Height of the lower arrow above the highest link, of the other above it, and their length for 1 m/s, m."""
 
 Twist = tuple[float, float, float]
 """Velocity ahead and to the left, m/s, and turn to the left, rad/s."""
@@ -41,9 +40,9 @@ class Dial:
         """Look at the first environment."""
         self._velocity = self._velocity + self._share * (achieved(state)[0].cpu() - self._velocity)
         asked, found = (_twist(each) for each in (state.commands[self._command][0], self._velocity))
-        rows = (("command ", asked), ("velocity", found))
+        rows = (("command, green", asked), ("velocity, blue", found))
         lines = [f"{name}  x {x:+.2f} m/s   y {y:+.2f} m/s   turn {turn:+.2f} rad/s" for name, (x, y, turn) in rows]
-        marks = tuple(_arrow(state, twist, colour) for twist, colour in ((asked, GREEN), (found, BLUE)))
+        marks = (_arrow(state, asked, ABOVE_M + BETWEEN_M, GREEN), _arrow(state, found, ABOVE_M, BLUE))
         return Depiction(tuple(lines), marks, functools.partial(_draw, asked, found))
 
 
@@ -52,36 +51,30 @@ def _twist(values: torch.Tensor) -> Twist:
     return x, y, turn
 
 
-def _arrow(state: StateView, twist: Twist, colour: Colour) -> Arrow:
-    """From above the robot in the direction of a velocity, level."""
+def _arrow(state: StateView, twist: Twist, above: float, colour: Colour) -> Arrow:
+    """From so far above the robot, m, in the direction of a velocity, level."""
     base, zero = state.floating, torch.zeros(1)
     heading = quat_of_angles(zero, zero, quat_yaw(base.quat_w[:1]).cpu())
     level = quat_apply(heading, torch.tensor([[*twist[:2], 0.0]]))[0]
     start = base.pos_w[0].cpu().numpy().astype(np.float64)
-    start[2] = float(state.link_pos_w[0, :, 2].max()) + ABOVE_M
+    start[2] = float(state.link_pos_w[0, :, 2].max()) + above
     return Arrow(start, M_PER_M_S * level.numpy().astype(np.float64), colour)
 
 
 def _draw(asked: Twist, found: Twist, canvas: Canvas, size: tuple[int, int]) -> None:
     """Draw the dial in the upper right corner, forward up and left left."""
-    from PIL import ImageFont
-
-    font: Any = ImageFont.load_default(size=15)
-    x, y = size[0] - RADIUS - 16, RADIUS + 16
-    canvas.ellipse((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), fill=(255, 255, 255), outline=(90, 90, 90))
-    for (ahead, left, turn), of, width in ((asked, GREEN, 5), (found, BLUE, 3)):
-        colour, tip = _rgb(of), (x - RADIUS * left, y - RADIUS * ahead)
+    radius = RADIUS * size[0] // FULL_WIDTH
+    x, y = size[0] - radius - 12, radius + 12
+    canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(255, 255, 255), outline=(90, 90, 90))
+    for (ahead, left, turn), of, share in ((asked, GREEN, 0.08), (found, BLUE, 0.05)):
+        colour, width, tip = _rgb(of), max(round(share * radius), 1), (x - radius * left, y - radius * ahead)
         canvas.line((x, y, *tip), fill=colour, width=width)
         canvas.ellipse((tip[0] - width, tip[1] - width, tip[0] + width, tip[1] + width), fill=colour)
         # A turn to the left runs counter-clockwise from straight ahead, 90 degrees for 1 rad/s.
         start, end = sorted((-90.0, -90.0 - math.degrees(turn * math.pi / 2)))
         if end - start > 1.0:
-            inset = 3 * width
-            box = (x - RADIUS + inset, y - RADIUS + inset, x + RADIUS - inset, y + RADIUS - inset)
-            canvas.arc(box, start, end, fill=colour, width=width)
-    for row, (name, of) in enumerate((("command", GREEN), ("velocity", BLUE))):
-        place = (x - 30, y + RADIUS + 6 + 18 * row)
-        canvas.text(place, name, font=font, fill=_rgb(of), stroke_width=2, stroke_fill=(255, 255, 255))
+            rim = radius - 3 * width
+            canvas.arc((x - rim, y - rim, x + rim, y + rim), start, end, fill=colour, width=width)
 
 
 def _rgb(colour: Colour) -> tuple[int, ...]:

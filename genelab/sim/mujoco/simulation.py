@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.errors import DivergedError, RunError
+from genelab.errors import DivergedError
 from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.state import StateWrite
 from genelab.sim import read_back
