@@ -113,7 +113,7 @@ def protocol_options(command: F) -> F:
     return cast(F, gathered)
 
 
-def require_place(option: str, path: Path | None, suffix: str = "") -> None:
+def require_place(option: str, path: Path | None, *suffixes: str) -> None:
     """Check, before any work, that a file can be written where an option says. None for an option not given.
 
     Raises:
@@ -122,8 +122,8 @@ def require_place(option: str, path: Path | None, suffix: str = "") -> None:
     """
     if path is None:
         return
-    if suffix and path.suffix != suffix:
-        raise InputError(f"{option} {path}: must end in {suffix}")
+    if suffixes and path.suffix not in suffixes:
+        raise InputError(f"{option} {path}: must end in {' or '.join(suffixes)}")
     if path.is_dir():
         raise InputError(f"{option} {path}: it is a directory")
     if not path.parent.is_dir():

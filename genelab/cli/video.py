@@ -13,8 +13,6 @@ from genelab.config.scene import EngineName
 from genelab.errors import InputError
 from genelab.registry import get_task
 
-SUFFIXES = (".mp4", ".gif", ".png")
-
 
 @click.command
 @click.argument("task_id", metavar="TASK")
@@ -44,9 +42,7 @@ def command(
     CKPT lies in its run directory, which says what the task was. Without one, `--policy idle` and `random` film the
     registered task; what it leaves open comes from its environment variable, as for a training.
     """
-    if out.suffix not in SUFFIXES:
-        raise InputError(f"--out {out}: must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
-    require_place("--out", out)
+    require_place("--out", out, ".mp4", ".gif", ".png")
     if checkpoint is not None:
         if variant is not None:
             raise InputError(f"--variant {variant}: CKPT says what it was trained as")

@@ -26,7 +26,7 @@ from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import IdlePolicy, RandomPolicy
 from genelab.evaluation.reload import reloaded
 from genelab.functions import resolve_function
-from genelab.jobs.session import start_session
+from genelab.jobs.session import Started, start_session
 from genelab.learn import checkpoint as checkpoints
 from genelab.mdp.state import StateView
 from genelab.runs import films
@@ -75,19 +75,26 @@ class Moment:
 
 
 def write_film(
-    task: TaskSpec, cfg: VideoCfg, execution: ExecutionCfg, out: Path, trained: tuple[RunDir, Path] | None = None
+    task: TaskSpec,
+    cfg: VideoCfg,
+    execution: ExecutionCfg,
+    out: Path,
+    trained: tuple[RunDir, Path] | None = None,
+    *,
+    started: Started | None = None,
 ) -> tuple[int, Fraction]:
     """Film numbered episodes of the task's evaluation, one after the other until the time is filled.
 
-    Starts the simulator: call once per process.
+    Starts the simulator unless it is given: call once per process.
 
     Args:
         task: the task.
         cfg: policy, length, first episode, and how many pictures a second at most; fewer if the policy acts less
             often, or if their distance is no whole number of control steps.
         execution: device and threads.
-        out: the file; its ending is one of `films.SUFFIXES`.
+        out: the file; its ending is a key of `films.SIZES`.
         trained: run and checkpoint of a trained policy.
+        started: the running simulator, seeded for the task's protocol.
 
     Returns:
         How many pictures it has, and how many a second.
@@ -97,7 +104,7 @@ def write_film(
         RunError: if nothing can be drawn on this machine.
         DivergedError: if a state broke.
     """
-    session, _ = start_session(task.protocol.seed, execution, task)
+    session, _ = started or start_session(task.protocol.seed, execution, task)
     env, policy = _env_and_policy(task, cfg, session, trained)
     # As many as fit, but not more often than the policy acts.
     every = max(math.ceil(round(1.0 / (cfg.fps * task.env.control_dt), 6)), 1)

@@ -15,12 +15,10 @@ Picture = NDArray[np.uint8]
 """RGB. Shape: (height, width, 3)."""
 T = TypeVar("T")
 
-SUFFIXES = (".mp4", ".gif", ".png")
-"""Endings of the files that can be written."""
 TILES, COLUMNS = 8, 4
 """Pictures in a strip, and in one of its rows."""
 SIZES = {".mp4": (960, 540), ".gif": (480, 270), ".png": (480, 270)}
-"""Width and height of a picture, pixels; of a strip, of one of its pictures."""
+"""Width and height of a picture by the file's ending, pixels; of a strip, of one of its pictures."""
 
 
 def shown(moments: Sequence[T], suffix: str) -> Sequence[T]:
@@ -35,7 +33,7 @@ def write(path: Path, suffix: str, pictures: Iterable[Picture], rate: Fraction) 
 
     Args:
         path: the file, whatever it is called.
-        suffix: one of `SUFFIXES`, which says what it becomes.
+        suffix: a key of `SIZES`, which says what it becomes.
         pictures: all of one size, in even numbers of pixels.
         rate: pictures a second.
 

@@ -1,11 +1,14 @@
 """Evaluates what a seed's training left, under the task's own protocol."""
 
+from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
+from genelab.config.task import TaskSpec
 from genelab.errors import RunError
 from genelab.export.export import export_policy
 from genelab.jobs.evaluate import assess
+from genelab.jobs.film import write_film
 from genelab.jobs.probe import probe
-from genelab.jobs.session import start_session
+from genelab.jobs.session import Started, start_session
 from genelab.jobs.sim2sim import judge
 from genelab.records import names
 from genelab.records.derived import reload_told
@@ -14,11 +17,14 @@ from genelab.runs.files import write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.show.probe import draw
 
+FILM_S = 8.0
+"""Time that the film of a seed shows, s."""
+
 
 def evaluate_run(run_dir: RunDir) -> None:
     """Evaluate the final checkpoint under the task's own protocol, probe it if the task says how, and finish the run.
 
-    In this process. What was judged in Genesis is exported and judged in MuJoCo too.
+    In this process. What was judged in Genesis is exported and judged in MuJoCo too. At last it is filmed.
 
     Raises:
         RunError: if the reloaded policy does not reproduce the in-memory one.
@@ -46,4 +52,16 @@ def evaluate_run(run_dir: RunDir) -> None:
         export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
         execution = ExecutionCfg(device="cpu", threads=record.execution.requested.threads)
         write_record(run_dir.sim2sim_file, judge(task, run_dir.policy_file, execution, task.protocol, other))
+    _film(run_dir, task, record.execution.requested, started)
     run_dir.update(status="finished")
+
+
+def _film(run_dir: RunDir, task: TaskSpec, execution: ExecutionCfg, started: Started) -> None:
+    """Draw the first episodes in a strip. A machine without OpenGL says so, and the seed is as good without."""
+    print("filming", flush=True)
+    cfg = VideoCfg(seconds=FILM_S)
+    out = run_dir.path / names.FILM
+    try:
+        write_film(task, cfg, execution, out, (run_dir, run_dir.final_checkpoint), started=started)
+    except RunError as error:
+        print(f"no film: {error}", flush=True)
