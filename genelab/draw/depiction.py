@@ -46,10 +46,12 @@ class Ball:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow in the scene."""
+    """An arrow above the robot."""
 
     start_w: Floats
-    """Where it starts, world frame, m. Shape: (3,)."""
+    """Where it starts, world frame, m. Shape: (2,)."""
+    above: float
+    """Its height above the robot's highest point, m."""
     vector_w: Floats
     """From there to its tip, m. Shape: (3,)."""
     colour: Colour

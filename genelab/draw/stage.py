@@ -94,6 +94,9 @@ class Stage:
         `qpos`: positions of all joints as MuJoCo orders them. Shape: (nq,).
         """
         self._pose(self._data, qpos)
+        return self._corners_w()
+
+    def _corners_w(self) -> Floats:
         turns = self._data.geom_xmat[self._moving].reshape(-1, 3, 3)
         corners = self._data.geom_xpos[self._moving, None] + self._corners @ turns.transpose(0, 2, 1)
         return corners.reshape(-1, 3)
@@ -107,6 +110,8 @@ class Stage:
         view.lookat[:], view.distance = camera.lookat_w, camera.distance
         view.azimuth, view.elevation = camera.azimuth, camera.elevation
         everything = mj.mjtCatBit.mjCAT_ALL
+        # Or the ground would be laid out around the camera of the picture before.
+        mj.mjv_updateCamera(self.model, self._data, view, self._scene)
         mj.mjv_updateScene(self.model, self._data, self._option, self._perturb, view, everything, self._scene)
         for light in self._scene.lights[: self._scene.nlight]:
             # A sun has no place, but MuJoCo draws shadows only near it.
@@ -136,6 +141,7 @@ class Stage:
             geom.matid, geom.rgba[:] = -1, GHOST
 
     def _add(self, mark: Ball | Arrow) -> None:
+        """Add a shape to the scene of the pose that is drawn."""
         scene = self._scene
         geom, turn = scene.geoms[scene.ngeom], np.eye(3).flatten()
         colour = np.array(mark.colour, dtype=np.float32)
@@ -144,7 +150,7 @@ class Stage:
         else:
             arrow = mj.mjtGeom.mjGEOM_ARROW
             mj.mjv_initGeom(geom, arrow, np.zeros(3), np.zeros(3), turn, colour)
-            mj.mjv_connector(geom, arrow, ARROW_RADIUS, mark.start_w, mark.start_w + mark.vector_w)
+            mj.mjv_connector(geom, arrow, ARROW_RADIUS, *_ends(mark, self._corners_w()))
         scene.ngeom += 1
 
 
@@ -184,13 +190,19 @@ class EnvStage(Stage):
                 case Ball():
                     found.append(mark.pos_w + mark.radius * np.concatenate([np.eye(3), -np.eye(3)]))
                 case Arrow():
-                    found.append(np.stack([mark.start_w, mark.start_w + mark.vector_w]))
+                    found.append(np.stack(_ends(mark, found[0])))
         return np.concatenate(found)
 
     def picture_of(self, pose: Pose, camera: Camera, marks: Sequence[Mark]) -> Picture:
         """What a camera sees of a pose."""
         ghosts = [self.qpos(mark.pose) for mark in marks if isinstance(mark, Ghost)]
         return self.picture(self.qpos(pose), camera, [mark for mark in marks if not isinstance(mark, Ghost)], ghosts)
+
+
+def _ends(arrow: Arrow, robot: Floats) -> tuple[Floats, Floats]:
+    """Where an arrow begins and ends, with points of what moves."""
+    start = np.append(arrow.start_w, robot[:, 2].max() + arrow.above)
+    return start, start + arrow.vector_w
 
 
 def _gl_context(width: int, height: int) -> Any:

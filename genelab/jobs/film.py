@@ -26,7 +26,7 @@ from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import IdlePolicy, RandomPolicy
 from genelab.evaluation.reload import reloaded
 from genelab.functions import resolve_function
-from genelab.jobs.session import Started, start_session
+from genelab.jobs.session import start_session
 from genelab.learn import checkpoint as checkpoints
 from genelab.mdp.state import StateView
 from genelab.runs import films
@@ -81,7 +81,7 @@ def write_film(
     out: Path,
     trained: tuple[RunDir, Path] | None = None,
     *,
-    started: Started | None = None,
+    session: Session | None = None,
 ) -> tuple[int, Fraction]:
     """Film numbered episodes of the task's evaluation, one after the other until the time is filled.
 
@@ -94,7 +94,7 @@ def write_film(
         execution: device and threads.
         out: the file; its ending is a key of `films.SIZES`.
         trained: run and checkpoint of a trained policy.
-        started: the running simulator, seeded for the task's protocol.
+        session: the running simulator, seeded for the task's protocol.
 
     Returns:
         How many pictures it has, and how many a second.
@@ -104,13 +104,13 @@ def write_film(
         RunError: if nothing can be drawn on this machine.
         DivergedError: if a state broke.
     """
-    session, _ = started or start_session(task.protocol.seed, execution, task)
+    session = session or start_session(task.protocol.seed, execution, task)[0]
     env, policy = _env_and_policy(task, cfg, session, trained)
     # As many as fit, but not more often than the policy acts.
     every = max(math.ceil(round(1.0 / (cfg.fps * task.env.control_dt), 6)), 1)
     # Of the simulated time, so that the film is as fast as the robot.
     rate = 1 / (every * Fraction(task.env.control_dt).limit_denominator(10**6))
-    moments = _record(task, env, policy, cfg, every, rate)
+    moments = record(task, env, policy, cfg, every, rate)
     title = f"{task.id}   {cfg.policy}, {task.env.sim.engine}"
     with atomic_path(out) as part:
         count = films.write(part, out.suffix, _pictures(task, session, moments, rate, title, out.suffix), rate)
@@ -130,7 +130,7 @@ def _env_and_policy(
     return env, IdlePolicy(env) if cfg.policy == "idle" else RandomPolicy(env)
 
 
-def _record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: int, rate: Fraction) -> list[Moment]:
+def record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: int, rate: Fraction) -> list[Moment]:
     """What happens, every so many control steps, until the time is filled."""
     wanted, hold = -(-task.env.control_steps(cfg.seconds) // every), round(HOLD_S * rate)
     overlay: Overlay | None = resolve_function(task.overlay)(task) if task.overlay else None

@@ -8,7 +8,7 @@ from genelab.export.export import export_policy
 from genelab.jobs.evaluate import assess
 from genelab.jobs.film import write_film
 from genelab.jobs.probe import probe
-from genelab.jobs.session import Started, start_session
+from genelab.jobs.session import start_session
 from genelab.jobs.sim2sim import judge
 from genelab.records import names
 from genelab.records.derived import reload_told
@@ -16,6 +16,7 @@ from genelab.records.sim2sim import second_engine
 from genelab.runs.files import write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.show.probe import draw
+from genelab.sim.session import Session
 
 FILM_S = 8.0
 """Time that the film of a seed shows, s."""
@@ -52,16 +53,16 @@ def evaluate_run(run_dir: RunDir) -> None:
         export_policy(run_dir, run_dir.final_checkpoint, "onnx", run_dir.policy_file)
         execution = ExecutionCfg(device="cpu", threads=record.execution.requested.threads)
         write_record(run_dir.sim2sim_file, judge(task, run_dir.policy_file, execution, task.protocol, other))
-    _film(run_dir, task, record.execution.requested, started)
+    _film(run_dir, task, record.execution.requested, started[0])
     run_dir.update(status="finished")
 
 
-def _film(run_dir: RunDir, task: TaskSpec, execution: ExecutionCfg, started: Started) -> None:
+def _film(run_dir: RunDir, task: TaskSpec, execution: ExecutionCfg, session: Session) -> None:
     """Draw the first episodes in a strip. A machine without OpenGL says so, and the seed is as good without."""
     print("filming", flush=True)
     cfg = VideoCfg(seconds=FILM_S)
     out = run_dir.path / names.FILM
     try:
-        write_film(task, cfg, execution, out, (run_dir, run_dir.final_checkpoint), started=started)
+        write_film(task, cfg, execution, out, (run_dir, run_dir.final_checkpoint), session=session)
     except RunError as error:
         print(f"no film: {error}", flush=True)

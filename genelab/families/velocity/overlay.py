@@ -16,8 +16,8 @@ RADIUS, FULL_WIDTH = 60, 960
 """Of the dial in a picture of that width, pixels. Its rim is 1 m/s."""
 LOW_PASS_S = 0.2
 """Time constant of the velocity shown, s. A trunk sways with every step."""
-ABOVE_M, BETWEEN_M, M_PER_M_S = 0.12, 0.05, 0.5
-"""Height of the lower arrow above the highest link, of the other above it, and their length for 1 m/s, m."""
+ABOVE_M, BETWEEN_M, M_PER_M_S = 0.08, 0.05, 0.5
+"""Height of the lower arrow above the robot, of the other above it, and their length for 1 m/s, m."""
 
 Twist = tuple[float, float, float]
 """Velocity ahead and to the left, m/s, and turn to the left, rad/s."""
@@ -52,13 +52,12 @@ def _twist(values: torch.Tensor) -> Twist:
 
 
 def _arrow(state: StateView, twist: Twist, above: float, colour: Colour) -> Arrow:
-    """From so far above the robot, m, in the direction of a velocity, level."""
+    """In the direction of a velocity, level."""
     base, zero = state.floating, torch.zeros(1)
     heading = quat_of_angles(zero, zero, quat_yaw(base.quat_w[:1]).cpu())
     level = quat_apply(heading, torch.tensor([[*twist[:2], 0.0]]))[0]
-    start = base.pos_w[0].cpu().numpy().astype(np.float64)
-    start[2] = float(state.link_pos_w[0, :, 2].max()) + above
-    return Arrow(start, M_PER_M_S * level.numpy().astype(np.float64), colour)
+    start = base.pos_w[0, :2].cpu().numpy().astype(np.float64)
+    return Arrow(start, above, M_PER_M_S * level.numpy().astype(np.float64), colour)
 
 
 def _draw(asked: Twist, found: Twist, canvas: Canvas, size: tuple[int, int]) -> None:
