@@ -23,6 +23,9 @@ class ExecutionCfg(Cfg):
     update stops the seed in any case."""
     max_env_resets: PositiveInt = 100
     """Broken environments that `reset-env` resets in all before it stops the seed."""
+    video_every: PositiveInt | None = None
+    """Iterations between two short films of a training, each of the next checkpoint then saved; null for none. Another
+    process draws them, so that the training's numbers stay what they are and only its time grows."""
 
 
 def _split(value: Any) -> Any:

@@ -29,6 +29,7 @@ from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
 from genelab.sim.session import Session
+from genelab.worker.films import Films
 from genelab.worker.guard_report import SUMMARY, ResetLog, resets_before, resets_left, write_report
 from genelab.worker.stop import StopFlag
 
@@ -84,7 +85,7 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
         begin = time.perf_counter()
         curve = CurveWriter(run_dir.curve, first)
         end = begun + task.train.iterations
-        log = ResetLog(trainer)
+        log, films = ResetLog(trainer), Films(run_dir, first)
         while trainer.iteration < end and not stop.is_set:
             try:
                 row = trainer.iterate()
@@ -100,6 +101,7 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
                 _save(run_dir, stage, trainer, spent_before + time.perf_counter() - begin)
                 spent = time.perf_counter() - begin
                 run_dir.note_progress(to_iteration=trainer.iteration, wall_s=spent, guards=_counters(record, trainer))
+                films.saved(trainer.iteration)
         curve.close()
         wall_s = time.perf_counter() - begin
         if trainer.iteration < end:
