@@ -40,3 +40,13 @@ class Films:
             with (folder / f"{iteration}.log").open("wb") as log:
                 command = [sys.executable, "-m", "genelab", "video", *map(str, words)]
                 self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def end(self, *, wait: bool) -> None:
+        """Wait for the film that is being drawn, or give it up: it must not outlast the training."""
+        if self._process is None:
+            return
+        if wait:
+            print("waiting for the last film", flush=True)
+        else:
+            self._process.terminate()
+        self._process.wait()

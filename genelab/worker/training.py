@@ -105,11 +105,13 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
         curve.close()
         wall_s = time.perf_counter() - begin
         if trainer.iteration < end:
+            films.end(wait=False)
             _save_resume_state(run_dir, stage, trainer, spent_before + wall_s)
             run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
             return False
     timing = _timing(record, whole, trainer.iteration, spent_before + wall_s, compile_s)
     _finish(run_dir, stage, task, trainer, session, wall_s, timing)
+    films.end(wait=True)
     return True
 
 
