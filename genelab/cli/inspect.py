@@ -8,14 +8,14 @@ import click
 from click.core import ParameterSource
 
 from genelab import progress
-from genelab.cli.options import ENGINE, EXECUTION, cfg_options, progress_options
+from genelab.cli.options import ENGINE, EXECUTION, cfg_options, is_task, progress_options
 from genelab.config.inspection import InspectCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.progress import Verbosity
 from genelab.records.inspection import Inspection
-from genelab.registry import get_task, task_ids
+from genelab.registry import get_task
 from genelab.runs.files import require_apart, require_writable
 from genelab.runs.find import find_policy, is_published
 
@@ -97,10 +97,8 @@ def _inspect(
 
 def _is_task(target: str) -> bool:
     """Whether a target is a task, or rather that than a file or an entry, should it be none of them."""
-    if target.casefold() in map(str.casefold, task_ids()):
-        return True
     path = Path(target)
-    return not (path.suffix or path.exists() or is_published(target))
+    return is_task(target) or not (path.suffix or path.exists() or is_published(target))
 
 
 def _refuse_options_of_a_rollout() -> None:

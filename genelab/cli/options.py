@@ -15,7 +15,7 @@ from genelab.config.scene import SimCfg
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.errors import InputError
 from genelab.progress import Verbosity
-from genelab.registry import get_task
+from genelab.registry import get_task, task_ids
 from genelab.runs.find import Found, find_policy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -141,6 +141,11 @@ def policy_of(words: tuple[str, ...]) -> Found:
     if task is not None and trained_on != task.id:
         raise InputError(f"checkpoint '{name}' was trained on '{trained_on}', not on '{task.id}'")
     return found
+
+
+def is_task(word: str) -> bool:
+    """Whether a word is the identifier of a registered task, in any letter case."""
+    return word.casefold() in map(str.casefold, task_ids())
 
 
 def task_and(words: tuple[str, ...], metavar: str) -> tuple[TaskSpec | None, str]:

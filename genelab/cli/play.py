@@ -5,12 +5,12 @@ import os
 import click
 
 from genelab import progress
-from genelab.cli.options import EXECUTION, cfg_options, policy_of, progress_options
+from genelab.cli.options import EXECUTION, cfg_options, is_task, policy_of, progress_options
 from genelab.config.commands import PlayCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.progress import Verbosity
-from genelab.registry import get_task, task_ids
+from genelab.registry import get_task
 from genelab.runs.find import is_published
 
 
@@ -27,9 +27,9 @@ def command(words: tuple[str, ...], cfg: PlayCfg, execution: ExecutionCfg, verbo
     registered, with idle and random actions. Episodes are those of the evaluation. On a remote machine, forward the
     port: ssh -L 8080:localhost:8080 MACHINE.
     """
-    only_task = len(words) == 1 and words[0].casefold() in map(str.casefold, task_ids()) and not is_published(words[0])
-    if only_task:
-        task, found = get_task(words[0]), None
+    *first, name = words
+    if not first and is_task(name) and not is_published(name):
+        task, found = get_task(name), None
         task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
     else:
         found = policy_of(words)

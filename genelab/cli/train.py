@@ -41,7 +41,7 @@ FIXED = {
 @field_option("--parallel", LaunchCfg, "parallel")
 @field_option("--log-dir", LaunchCfg, "log_dir", metavar="DIR")
 @ENGINE
-@cfg_options("execution", ExecutionCfg, "device", "threads", "nan_policy", "max_env_resets")
+@cfg_options("execution", ExecutionCfg, "device", "threads", "nan_policy", "max_env_resets", "video_every")
 @field_option("--iterations", TrainCfg, "iterations")
 @field_option("--num-envs", TrainCfg, "num_envs")
 @CONFIG

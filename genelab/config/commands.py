@@ -50,6 +50,9 @@ class CompareCfg(Cfg):
 class VideoCfg(Cfg):
     """A film of a policy."""
 
+    policy: Literal["trained", "idle", "random"] = "trained"
+    """What acts: the checkpoint's policy, zero actions, or random ones."""
+
     seconds: float = Field(default=10.0, ge=0.1, le=600.0)
     """Length, s. When the episode ends, the next one follows."""
     episode: int = Field(default=0, ge=0, lt=2**31)

@@ -26,6 +26,9 @@ class ExecutionCfg(Cfg):
     """Broken environments that `reset-env` resets in all before it stops the seed."""
     log: tuple[LoggerName, ...] = ("tensorboard",)
     """Where the rows of the curve go beside curve.jsonl."""
+    video_every: PositiveInt | None = None
+    """Iterations between two short films of a training, each of the next checkpoint then saved; null for none. Another
+    process draws them, so that the training's numbers stay what they are and only its time grows."""
 
 
 def _split(value: Any) -> Any:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.draw.depiction import Depiction, Floats, Pose
 from genelab.envs.actions import make_action
 from genelab.envs.goal import Goal, added, check_goal_terms, reward_range
 from genelab.envs.health import broken_physics
@@ -24,7 +24,7 @@ from genelab.envs.step import Finished, Observations, Step
 from genelab.envs.terms import ObservationGroup, Tap
 from genelab.errors import InputError
 from genelab.mdp.goals import GoalView
-from genelab.mdp.state import StateView, Vector, View
+from genelab.mdp.state import StateView, View
 from genelab.mdp.term import bind
 from genelab.rng import Stream
 from genelab.sim.engine import Engine
@@ -127,10 +127,10 @@ class Environment:
         state = self.state()
         reward, broken = self._reward(state, self._broken(state, failed))
         self._return = self._return + reward
-        terminated, truncated = self._ends(state, broken)
+        terminated, truncated, causes = self._ends(state, broken)
         for part in self._parts.values():
             part.account(state, broken)
-        finished = self._finished(state, terminated | truncated)
+        finished = self._finished(state, terminated | truncated, causes)
         written = self._advance(state)
         if self.resets_broken:
             if written:
@@ -210,9 +210,23 @@ class Environment:
         """The first part of a class. See `SceneEnv.part`."""
         return next(part for part in self._parts.values() if isinstance(part, kind))
 
-    def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
-        """What the camera sees of the first environment, from a point towards another. See `SceneEnv.picture`."""
-        return self._sim.picture(pos_w, lookat_w)
+    def pose(self) -> Pose:
+        """Where robot and objects of the first environment are."""
+
+        def first(*values: Tensor) -> Floats:
+            return torch.cat([value[0] for value in values], dim=-1).cpu().numpy().astype(np.float64)
+
+        sim, base = self._sim, self.cfg.robot.base
+        link = slice(None) if base is None else sim.names.link_id(base)
+        return Pose(
+            joint_pos=first(sim.joint_pos()),
+            base_pose_w=None if base is None else first(sim.link_pos_w()[:, link], sim.link_quat_w()[:, link]),
+            object_pose_w=first(sim.object_pos_w(), sim.object_quat_w()),
+        )
+
+    def depict(self, state: StateView) -> list[Depiction]:
+        """What the parts add to a picture of the first environment."""
+        return [found for part in self._parts.values() if (found := part.depict(state)) is not None]
 
     def layout(self) -> dict[str, Any]:
         """What the observation vectors mean, by group, for checkpoints and exports."""
@@ -334,24 +348,27 @@ class Environment:
         self._term_steps += 1
         return total, broken
 
-    def _ends(self, state: StateView, broken: Tensor) -> tuple[Tensor, Tensor]:
-        """Where an episode is terminated, and where it is truncated and not terminated. Shapes: (num_envs,) bool."""
+    def _ends(self, state: StateView, broken: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Where an episode is terminated, where it is truncated and not terminated, and where by which term.
+
+        Shapes: (num_envs,) bool.
+        """
         terminated = broken if self.resets_broken else torch.zeros_like(self._everywhere)
         truncated = self.episode_step >= self.max_steps
-        causes = [truncated]
-        for name, term in self._terminations.items():
-            met = term(state)
-            causes.append(met)
+        causes = {name: term(state) for name, term in self._terminations.items()}
+        # Before the others join: the count of the time limit is its own.
+        counted = torch.stack([truncated, *causes.values()]).sum(dim=1)
+        for name, cause in causes.items():
             if self.tap is not None:
-                self.tap(f"termination/{name}", met)
+                self.tap(f"termination/{name}", cause)
             if self.cfg.terminations[name].truncates:
-                truncated = truncated | met
+                truncated = truncated | cause
             else:
-                terminated = terminated | met
-        self._cause_counts += torch.stack(causes).sum(dim=1)
-        return terminated, truncated & ~terminated
+                terminated = terminated | cause
+        self._cause_counts += counted
+        return terminated, truncated & ~terminated, causes
 
-    def _finished(self, state: StateView, ended: Tensor) -> Finished:
+    def _finished(self, state: StateView, ended: Tensor, causes: dict[str, Tensor]) -> Finished:
         """The episodes as they stand, with observations of final states if those are wanted."""
         # What is broken may still end an episode, after a disturbance.
         final = self.purpose.final_observations and (self.resets_broken or self._world.needed(ended))
@@ -363,6 +380,7 @@ class Environment:
             success_at_end=self._success.at_end if self._success else None,
             observations=self._observe(state, "final/") if final else None,
             measures=self._measures.means(),
+            causes=causes,
         )
 
     def _advance(self, state: StateView) -> bool:

@@ -10,7 +10,7 @@ from genelab.envs.terms import takes_goal
 from genelab.errors import InputError
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView
-from genelab.mdp.term import bind_function
+from genelab.mdp.term import XYZ, bind_function
 
 
 class Goal:
@@ -21,6 +21,11 @@ class Goal:
         assert cfg.goal is not None
         self._cfg = cfg.goal
         self._achieved = bind_function("env.goal", cfg.goal.achieved, cfg.goal.params, cfg)
+
+    @property
+    def is_place(self) -> bool:
+        """Whether it is a position in the world."""
+        return self._achieved.columns() == XYZ and self._achieved.unit() == "m"
 
     def of(self, state: StateView) -> GoalView:
         """The goals of a state."""

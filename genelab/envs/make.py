@@ -19,6 +19,6 @@ def make_env(task: TaskSpec, purpose: Purpose, num_envs: int, session: Session) 
 
     Raises:
         InputError: if a term's function or parameters are wrong, or the model file is another one.
-        RunError: if the simulator holds something else than the config says, or cannot draw.
+        RunError: if the simulator holds something else than the config says.
     """
-    return Environment(task.env, make_engine(task.env, num_envs, session, camera=purpose.camera), purpose)
+    return Environment(task.env, make_engine(task.env, num_envs, session), purpose)

@@ -2,17 +2,16 @@
 
 from typing import Any, Protocol, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.draw.depiction import Depiction, Pose
 from genelab.envs.parts.part import PartT
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations, Step
 from genelab.envs.terms import Tap
-from genelab.mdp.state import StateView, Vector
+from genelab.mdp.state import StateView
 
 
 class Env(Protocol):
@@ -134,13 +133,10 @@ class SceneEnv(GoalEnv, Protocol):
         """The first part of a class, for controls that steer it. Raises StopIteration if there is none."""
         ...
 
-    def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
-        """What the camera sees of the first environment, from a point towards another, world frame, m.
+    def pose(self) -> Pose:
+        """Where robot and objects of the first environment are."""
+        ...
 
-        Returns:
-            Shape: (height, width, 3), RGB.
-
-        Raises:
-            ValueError: if the environment was made without a camera.
-        """
+    def depict(self, state: StateView) -> list[Depiction]:
+        """What the parts add to a picture of the first environment."""
         ...

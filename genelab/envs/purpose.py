@@ -43,8 +43,6 @@ class Purpose:
     alike; None for those."""
     frozen: bool = False
     """Whether the robot stands as it started, held by nothing and touching the ground with its feet: no physics."""
-    camera: tuple[int, int] | None = None
-    """Width and height of pictures, pixels; None for an environment without a camera."""
     curriculum: CurriculumCfg | None = None
     """How environments of a training move between the levels of a terrain; None to draw the level of every episode."""
 
@@ -70,7 +68,6 @@ class Purpose:
         protocol: ProtocolCfg,
         *,
         episodes: Sequence[int] | None = None,
-        camera: tuple[int, int] | None = None,
         drawn_starts: float | None = None,
         frozen: bool = False,
     ) -> Self:
@@ -84,7 +81,6 @@ class Purpose:
             disturbances=protocol.disturbances and not frozen,
             measures=True,
             episodes=episodes,
-            camera=camera,
             drawn_starts=drawn_starts,
             frozen=frozen,
         )

@@ -30,6 +30,8 @@ class Finished:
 
     Shape of each: (num_envs,).
     """
+    causes: dict[str, Tensor] = dataclasses.field(default_factory=dict[str, Tensor])
+    """Where each termination term ends an episode, bool; nowhere is the time limit. Shape of each: (num_envs,)."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,7 @@
 """Publishes the exported policy of one seed as a model repository: bundle, film strip, learning curves and card."""
 
-import io
 import tempfile
 from pathlib import Path
-
-import av
-from PIL import Image
 
 from genelab.config.commands import HubCfg, VideoCfg
 from genelab.config.run import ExecutionCfg
@@ -24,11 +20,7 @@ from genelab.show.curves import draw
 
 FOLDER = "policy"
 """Where the bundle lies in the repository."""
-STRIP = 5
-"""Pictures of the film strip."""
-FILM = VideoCfg(seconds=5.0, fps=5)
-WIDTH = 360
-"""Of a picture of the strip, pixels."""
+FILM = VideoCfg(seconds=5.0)
 
 
 def push_policy(
@@ -55,14 +47,13 @@ def push_policy(
     with tempfile.TemporaryDirectory(prefix="genelab-policy-") as folder:
         beside: dict[str, bytes] = {"curves.svg": draw(entry).encode()}
         if film:
-            movie = Path(folder) / "film.mp4"
+            strip = Path(folder) / names.FILM
             try:
                 # As the bundle runs it.
-                write_film(run_dir, checkpoint, FILM, execution, movie, "mujoco")
+                write_film(run_dir.task().on("mujoco"), FILM, execution, strip, (run_dir, checkpoint))
             except RunError as error:
                 raise RunError(f"{error}; --no-film leaves the film strip out") from error
-            beside["film.png"] = film_strip(movie)
-        # Behind the film, whose start tells MuJoCo how to draw before anything imports it.
+            beside[names.FILM] = strip.read_bytes()
         bundle = Path(folder) / FOLDER
         write_bundle(run_dir, checkpoint, bundle)
         contents = {path.name: path.read_bytes() for path in bundle.iterdir()}
@@ -80,17 +71,3 @@ def push_policy(
         lambda _head, _tree: {**beside, card.FILE: text.encode()},
         f"Add the policy of {name}, seed {seed}",
     )
-
-
-def film_strip(movie: Path) -> bytes:
-    """A few pictures of a film side by side, evenly spread over it, as PNG."""
-    with av.open(str(movie)) as container:
-        pictures = [frame.to_image() for frame in container.decode(video=0)]
-    chosen = [pictures[round(k * (len(pictures) - 1) / (STRIP - 1))] for k in range(STRIP)]
-    size = (WIDTH, round(WIDTH * chosen[0].height / chosen[0].width))
-    strip = Image.new("RGB", (size[0] * STRIP, size[1]))
-    for k, picture in enumerate(chosen):
-        strip.paste(picture.resize(size), (k * size[0], 0))
-    data = io.BytesIO()
-    strip.save(data, "PNG", optimize=True)
-    return data.getvalue()

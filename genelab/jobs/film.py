@@ -1,131 +1,226 @@
-"""Films a checkpoint of a run directory, with the numbers of each moment drawn in."""
+"""Films a policy: what happens is recorded first, then framed, then drawn."""
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
-from genelab.config.scene import EngineName
 from genelab.config.task import TaskSpec
+from genelab.draw.camera import STILL, Camera, Followed, frame, smoothed
+from genelab.draw.depiction import Canvas, Depiction, Mark, Picture, Pose
+from genelab.draw.stage import EnvStage
+from genelab.envs.make import make_env
 from genelab.envs.protocol import SceneEnv
 from genelab.envs.purpose import Purpose
-from genelab.errors import DivergedError
+from genelab.envs.step import Step
+from genelab.errors import DivergedError, InputError
 from genelab.evaluation.episodes import Policy
+from genelab.evaluation.evaluate import IdlePolicy, RandomPolicy
 from genelab.evaluation.reload import reloaded
 from genelab.functions import resolve_function
 from genelab.jobs.session import start_session
 from genelab.learn import checkpoint as checkpoints
 from genelab.mdp.state import StateView
 from genelab.progress import counted
+from genelab.runs import films
 from genelab.runs.files import atomic_path
-from genelab.runs.films import encode
 from genelab.runs.run_dir import RunDir
+from genelab.sim.facts import SceneFacts
+from genelab.sim.session import Session
 
-SIZE = (960, 540)
-"""Width and height, pixels."""
-BESIDE_M = (1.5, -1.5, 0.6)
-"""Where the camera stands from what it looks at, m, world axes. It follows a floating base."""
-Canvas = Any
-"""A `PIL.ImageDraw.ImageDraw`."""
-Picture = NDArray[np.uint8]
-"""Shape: (height, width, 3), RGB."""
+HOLD_S = 0.6
+"""For so long the end of an episode is shown, s."""
+TERRAIN_M = 12.0
+"""What of a terrain is drawn around the robot's way, m. All of it takes a second for a picture."""
+FULL_WIDTH = 960
+"""A picture this wide has all text. A smaller one has less, and in smaller letters."""
 
 
 class Overlay(Protocol):
-    """Draws beside a film what a task is about: a class that is called with the task."""
-
-    def observe(self, state: StateView) -> None:
-        """Look at the state at the beginning of a control step; the film shows its first environment."""
-        ...
+    """What a task adds to films of it: a class that is called with the task."""
 
     def restart(self) -> None:
         """Forget what was seen: the next state is of another episode."""
         ...
 
-    def lines(self) -> list[str]:
-        """Text of the moment."""
+    def depict(self, state: StateView) -> Depiction:
+        """Look at the state at the beginning of a control step; the film shows its first environment."""
         ...
 
-    def draw(self, canvas: Canvas, size: tuple[int, int]) -> None:
-        """Draw into a picture. `size`: its width and height, pixels."""
-        ...
+
+@dataclass(frozen=True)
+class Moment:
+    """What one picture shows."""
+
+    episode: int
+    """Number of the episode."""
+    pose: Pose
+    depictions: tuple[Depiction, ...]
+    text: str
+    """Episode, time and return so far."""
+    end: str = ""
+    """How the episode has ended; empty while it runs."""
+
+    @property
+    def marks(self) -> list[Mark]:
+        """Shapes in the scene."""
+        return [mark for depiction in self.depictions for mark in depiction.marks]
 
 
 def write_film(
-    run_dir: RunDir, path: Path, cfg: VideoCfg, execution: ExecutionCfg, out: Path, engine: EngineName | None = None
+    task: TaskSpec,
+    cfg: VideoCfg,
+    execution: ExecutionCfg,
+    out: Path,
+    trained: tuple[RunDir, Path] | None = None,
+    *,
+    session: Session | None = None,
 ) -> tuple[int, Fraction]:
-    """Film episodes of the task's evaluation, one after the other until the time is filled, into an MP4 file.
+    """Film numbered episodes of the task's evaluation, one after the other until the time is filled.
 
-    Starts the simulator: call once per process.
+    Starts the simulator unless it is given: call once per process.
 
     Args:
-        run_dir: the run.
-        path: its checkpoint.
-        cfg: length, first episode, and how many pictures a second at most; fewer if the policy acts less often, or if
-            their distance is no whole number of control steps.
+        task: the task.
+        cfg: policy, length, first episode, and how many pictures a second at most; fewer if the policy acts less
+            often, or if their distance is no whole number of control steps.
         execution: device and threads.
-        out: the file.
-        engine: the simulator; None for that of the run.
+        out: the file; its ending is a key of `films.SIZES`.
+        trained: run and checkpoint of a trained policy.
+        session: the running simulator, seeded for the task's protocol.
 
     Returns:
         How many pictures it has, and how many a second.
 
     Raises:
         InputError: if the checkpoint does not belong to the run.
-        RunError: if the scene cannot be drawn on this machine.
+        RunError: if nothing can be drawn on this machine.
         DivergedError: if a state broke.
     """
-    task = run_dir.task().on(engine)
-    loaded = checkpoints.load_of_run(path, run_dir)
-    session, _ = start_session(task.protocol.seed, execution, task)
-    purpose = Purpose.evaluation(task, task.protocol, episodes=[cfg.episode], camera=SIZE)
-    env, policy = reloaded(task, loaded, purpose, 1, session, f"checkpoint '{path}'")
+    session = session or start_session(task.protocol.seed, execution, task)[0]
+    env, policy = _env_and_policy(task, cfg, session, trained)
     # As many as fit, but not more often than the policy acts.
     every = max(math.ceil(round(1.0 / (cfg.fps * task.env.control_dt), 6)), 1)
     # Of the simulated time, so that the film is as fast as the robot.
     rate = 1 / (every * Fraction(task.env.control_dt).limit_denominator(10**6))
+    moments = record(task, env, policy, cfg, every, rate)
+    title = f"{task.id}   {cfg.policy}, {task.env.sim.engine}"
     with atomic_path(out) as part:
-        frames = math.ceil(task.env.control_steps(cfg.seconds) / every)
-        pictures = counted(_pictures(task, env, policy, cfg.seconds, every), "frames", frames)
-        return encode(part, pictures, rate, SIZE), rate
+        pictures = counted(
+            _pictures(task, session, moments, rate, title, out.suffix), "frames", len(films.shown(moments, out.suffix))
+        )
+        count = films.write(part, out.suffix, pictures, rate)
+    return count, rate
 
 
-def _pictures(task: TaskSpec, env: SceneEnv, policy: Policy, seconds: float, every: int) -> Iterator[Picture]:
-    """A picture of every so many control steps, with what it shows in text."""
-    observations, earned = env.reset(), 0.0
+def _env_and_policy(
+    task: TaskSpec, cfg: VideoCfg, session: Session, trained: tuple[RunDir, Path] | None
+) -> tuple[SceneEnv, Policy]:
+    purpose = Purpose.evaluation(task, task.protocol, episodes=[cfg.episode])
+    if cfg.policy == "trained":
+        if trained is None:
+            raise InputError("a trained policy needs a checkpoint")
+        run_dir, path = trained
+        return reloaded(task, checkpoints.load_of_run(path, run_dir), purpose, 1, session, f"checkpoint '{path}'")
+    env = make_env(task, purpose, 1, session)
+    return env, IdlePolicy(env) if cfg.policy == "idle" else RandomPolicy(env)
+
+
+def record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: int, rate: Fraction) -> list[Moment]:
+    """What happens, every so many control steps, until the time is filled."""
+    wanted, hold = -(-task.env.control_steps(cfg.seconds) // every), round(HOLD_S * rate)
     overlay: Overlay | None = resolve_function(task.overlay)(task) if task.overlay else None
-    for number in range(task.env.control_steps(seconds)):
-        time_s, state = number * task.env.control_dt, env.state()
-        if overlay is not None:
-            overlay.observe(state)
+    moments: list[Moment] = []
+    observations, episode, number, earned = env.reset(), cfg.episode, 0, 0.0
+    while len(moments) < wanted:
+        state = env.state()
+        depictions = [*env.depict(state)] + ([overlay.depict(state)] if overlay else [])
+        text = f"episode {episode}   {number * task.env.control_dt:5.1f} s   return {earned:.2f}"
+        now = Moment(episode, env.pose(), tuple(depictions), text)
         if number % every == 0:
-            base = state.base
-            target = (base.pos_w[0] if base else state.link_pos_w[0].mean(dim=0)).tolist()
-            image = env.picture(tuple(a + b for a, b in zip(target, BESIDE_M, strict=True)), tuple(target))
-            yield _drawn(image, [task.id, f"{time_s:5.1f} s   return {earned:.2f}"], overlay)
+            moments.append(now)
         step = env.step(policy(observations))
         if bool(step.broken[0]):
-            raise DivergedError(f"the state broke {(number + 1) * task.env.control_dt:g} s after the film began")
-        observations, earned = step.observations, earned + float(step.reward[0])
+            raise DivergedError(f"the state of episode {episode} broke after {(number + 1) * task.env.control_dt:g} s")
+        observations, number, earned = step.observations, number + 1, earned + float(step.reward[0])
         if bool((step.terminated | step.truncated)[0]):
-            earned = 0.0
+            moments += [replace(now, end=_end_of(step))] * hold
+            episode, number, earned = episode + 1, 0, 0.0
             if overlay is not None:
                 overlay.restart()
+    return moments[:wanted]
 
 
-def _drawn(image: Picture, lines: Sequence[str], overlay: Overlay | None) -> Picture:
-    picture = Image.fromarray(np.ascontiguousarray(image))
+def _end_of(step: Step) -> str:
+    """Why the episode of the first environment ended."""
+    causes = [name.replace("_", " ") for name, cause in step.finished.causes.items() if bool(cause[0])]
+    reached = step.finished.success_at_end
+    goal = [] if reached is None else ["goal reached" if bool(reached[0]) else "goal not reached"]
+    return ", ".join([*(causes or ["time limit"]), *goal])
+
+
+def _pictures(
+    task: TaskSpec, session: Session, moments: Sequence[Moment], rate: Fraction, title: str, suffix: str
+) -> Iterator[Picture]:
+    facts, size = SceneFacts(task.env, 1, session), films.SIZES[suffix]
+    followed = _followed(moments, float(1 / rate))
+    if facts.heightfield is not None:
+        way = np.stack([each.pos_w[:2] for each in followed])
+        facts.heightfield = facts.heightfield.around(way.min(axis=0) - TERRAIN_M, way.max(axis=0) + TERRAIN_M)
+    stage = EnvStage(task.env, facts, size)
+    points = [stage.points_of(moment.pose, moment.marks) for moment in moments]
+    stage.stand_on(min(float(each[:, 2].min()) for each in points))
+    cameras = frame(points, followed, size[0] / size[1])
+    try:
+        for moment, camera in films.shown([*zip(moments, cameras, strict=True)], suffix):
+            yield _drawn(stage, moment, camera, title)
+    finally:
+        stage.close()
+
+
+def _followed(moments: Sequence[Moment], dt: float) -> list[Followed]:
+    """Where the base goes, smoothed, and how it was turned when its episode began. Moments are `dt` apart, s."""
+    followed: list[Followed] = []
+    for _, group in groupby(moments, key=lambda moment: moment.episode):
+        bases = [moment.pose.base_pose_w for moment in group]
+        if bases[0] is None:
+            followed += [STILL] * len(bases)
+            continue
+        path = np.stack([base for base in bases if base is not None])
+        w, x, y, z = bases[0][3:]
+        yaw = math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+        followed += [Followed(pos, yaw) for pos in smoothed(path[:, :3], dt)]
+    return followed
+
+
+def _drawn(stage: EnvStage, moment: Moment, camera: Camera, title: str) -> Picture:
+    picture = Image.fromarray(stage.picture_of(moment.pose, camera, moment.marks))
     canvas: Canvas = ImageDraw.Draw(picture)
-    font: Any = ImageFont.load_default(size=15)
-    for row, line in enumerate([*lines, *(overlay.lines() if overlay else ())]):
-        canvas.text((12, 10 + 20 * row), line, font=font, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
-    if overlay is not None:
-        overlay.draw(canvas, picture.size)
+    full = picture.width >= FULL_WIDTH
+    font: Any = ImageFont.load_default(size=15 if full else 12)
+    lines = [title, moment.text]
+    if full:
+        lines += [line for depiction in moment.depictions for line in depiction.lines]
+    if moment.end:
+        lines.append(f"ended: {moment.end}")
+    for row, line in enumerate(lines):
+        canvas.text(
+            (12, 8 + (20 if full else 15) * row),
+            line,
+            font=font,
+            fill=(255, 255, 255),
+            stroke_width=2,
+            stroke_fill=(0, 0, 0),
+        )
+    for depiction in moment.depictions:
+        if depiction.draw is not None:
+            depiction.draw(canvas, picture.size)
     return np.asarray(picture)

@@ -306,9 +306,10 @@ def _code(stamp: CodeStamp) -> str:
 def _records(entry: CheckedEntry, page: Path) -> str:
     links = [f"[seed {seed.run.seed}]({link(seed.path / 'eval.json', page)})" for seed in entry.seeds]
     links += [
-        f"[probe of seed {seed.run.seed}]({link(seed.path / names.PROBE_PLOT, page)})"
+        f"[{what} of seed {seed.run.seed}]({link(seed.path / name, page)})"
+        for what, name in (("film", names.FILM), ("probe", names.PROBE_PLOT))
         for seed in entry.seeds
-        if (seed.path / names.PROBE_PLOT).is_file()
+        if (seed.path / name).is_file()
     ]
     links.append(f"[entry]({link(entry.path / names.ENTRY, page)})")
     links += [

@@ -170,9 +170,9 @@ def _sources(sweep_dir: Path, seeds: Sequence[SeedFiles]) -> dict[str, Path]:
         copied += [f"{seed.path.name}/{names.PROBE}"] * (seed.probe is not None)
         judged = (names.SIM2SIM, names.POLICY, f"{names.POLICY}.metadata.json") if seed.sim2sim else ()
         copied += [f"{seed.path.name}/{name}" for name in judged]
-        copied += [f"{seed.path.name}/{names.PROBE_PLOT}"] * (sweep_dir / seed.path.name / names.PROBE_PLOT).is_file()
-        # A run from elsewhere may have none; then its policy cannot be exported.
-        copied += [f"{seed.path.name}/{names.ROUND_TRIP}"] * (sweep_dir / seed.path.name / names.ROUND_TRIP).is_file()
+        # A run from elsewhere may have no round trip; then its policy cannot be exported. Not every machine can film.
+        optional = (names.PROBE_PLOT, names.FILM, names.ROUND_TRIP)
+        copied += [f"{seed.path.name}/{name}" for name in optional if (sweep_dir / seed.path.name / name).is_file()]
     return {name: sweep_dir / name for name in copied}
 
 

@@ -38,6 +38,7 @@ class RunDir:
         self.eval_file = path / names.EVAL
         self.probe_file = path / names.PROBE
         self.policy_file = path / names.POLICY
+        self.films = path / names.FILMS
         self.sim2sim_file = path / names.SIM2SIM
         self.round_trip_file = path / names.ROUND_TRIP
 
@@ -259,8 +260,8 @@ def _relaunched(record: RunRecord, asked: ExecutionCfg) -> ExecutionRecord:
     """A started seed keeps its device and threads. What is done about a fault, and what is logged where, may change."""
     if not record.attempts:
         return ExecutionRecord(requested=asked)
-    changes = {name: getattr(asked, name) for name in ("nan_policy", "max_env_resets", "log")}
-    return record.execution.replace(requested=record.execution.requested.model_copy(update=changes))
+    free = {name: getattr(asked, name) for name in ("nan_policy", "max_env_resets", "log", "video_every")}
+    return record.execution.replace(requested=record.execution.requested.model_copy(update=free))
 
 
 def _require_same(record: RunRecord, trainer: str, device: str, stamps: Stamps) -> None:

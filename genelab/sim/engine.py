@@ -2,12 +2,9 @@
 
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from genelab.config.scene import Vector
 from genelab.mdp.state import Names, StateWrite
 from genelab.mdp.terrain import HeightMap
 from genelab.sim.properties import Properties
@@ -152,16 +149,5 @@ class Engine(Protocol):
 
         Raises:
             InputError: if the state was taken from another scene.
-        """
-        ...
-
-    def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
-        """What a camera sees of the first environment, from a point towards another, m.
-
-        Returns:
-            Shape: (height, width, 3), RGB.
-
-        Raises:
-            ValueError: if the scene was built without a camera.
         """
         ...

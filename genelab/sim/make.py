@@ -1,4 +1,4 @@
-"""Picks the engine. Nothing else outside an engine's own package names one."""
+"""Picks the engine. Nothing else outside an engine's package names one, but `genelab.draw`: it draws with MuJoCo."""
 
 import time
 
@@ -85,19 +85,17 @@ def scene_shapes(cfg: EnvCfg, facts: SceneFacts) -> list[Shape]:
     return shapes(cfg, facts)
 
 
-def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[int, int] | None = None) -> Engine:
+def make_engine(cfg: EnvCfg, num_envs: int, session: Session) -> Engine:
     """Build the scene of an environment.
 
     Args:
         cfg: the environment.
         num_envs: parallel environments.
         session: what the process runs on.
-        camera: width and height of the pictures that `picture` takes, pixels; None for none. The surface of a
-            terrain, which nothing else needs, costs memory and seconds.
 
     Raises:
         InputError: if the model file is not the one that the config names, or the robot not symmetric as it says.
-        RunError: if the engine holds something else than the config says, or cannot draw.
+        RunError: if the engine holds something else than the config says.
         ValueError: if the process runs another engine.
     """
     if cfg.sim.engine != session.engine:
@@ -107,8 +105,8 @@ def make_engine(cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[i
         case "genesis":
             from genelab.sim.genesis.simulation import Simulation as Genesis
 
-            return Genesis(cfg, num_envs, session, camera=camera)
+            return Genesis(cfg, num_envs, session)
         case "mujoco":
             from genelab.sim.mujoco.simulation import Simulation as MuJoCo
 
-            return MuJoCo(cfg, num_envs, session, camera=camera)
+            return MuJoCo(cfg, num_envs, session)

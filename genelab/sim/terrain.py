@@ -1,7 +1,8 @@
 """Terrain: heights from a config."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -60,6 +61,18 @@ class Heightfield:
             ((x, y + width), (x + length, y + width + FLOOR_M)),
         )
         return [((*low, -FLOOR_DEPTH_M), (*high, 0.0)) for low, high in areas]
+
+    def around(self, low: Floats, high: Floats) -> Self:
+        """The part of the terrain around a rectangle of the world, m; `low` and `high`: x and y of its corners.
+
+        Grid points stay where they are.
+        """
+        shape, corner = self.heights.shape, np.array(self.corner)
+        first = np.floor((low - corner) / self.horizontal_scale).astype(int).clip(0, np.array(shape) - 2)
+        last = np.ceil((high - corner) / self.horizontal_scale).astype(int).clip(first + 1, np.array(shape) - 1)
+        x, y = (corner + first * self.horizontal_scale).tolist()
+        heights = self.heights[first[0] : last[0] + 1, first[1] : last[1] + 1]
+        return replace(self, heights=heights, corner=(x, y))
 
     def height_map(self, device: torch.device | str) -> HeightMap:
         """The same ground for terms."""

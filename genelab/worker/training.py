@@ -30,6 +30,7 @@ from genelab.runs.curve import CurveWriter
 from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
 from genelab.sim.session import Session
+from genelab.worker.films import Films
 from genelab.worker.guard_report import SUMMARY, ResetLog, resets_before, resets_left, write_report
 from genelab.worker.loggers import Loggers
 from genelab.worker.stop import StopFlag
@@ -88,7 +89,7 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
         loggers = Loggers(run_dir, curve.kept)
         begin = time.perf_counter()
         end = begun + task.train.iterations
-        log = ResetLog(trainer)
+        log, films = ResetLog(trainer), Films(run_dir, first)
         while trainer.iteration < end and not stop.is_set:
             try:
                 row = trainer.iterate()
@@ -109,15 +110,18 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
                 _save(run_dir, stage, trainer, spent_before + time.perf_counter() - begin)
                 spent = time.perf_counter() - begin
                 run_dir.note_progress(to_iteration=trainer.iteration, wall_s=spent, guards=_counters(record, trainer))
+                films.saved(trainer.iteration)
         curve.close()
         loggers.close()
         wall_s = time.perf_counter() - begin
         if trainer.iteration < end:
+            films.end(wait=False)
             _save_resume_state(run_dir, stage, trainer, spent_before + wall_s)
             run_dir.end_attempt("interrupted", to_iteration=trainer.iteration, wall_s=wall_s, status="interrupted")
             return False
     timing = _timing(record, whole, trainer.iteration, spent_before + wall_s, compile_s)
     _finish(run_dir, stage, task, trainer, session, wall_s, timing)
+    films.end(wait=True)
     return True
 
 

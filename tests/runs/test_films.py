@@ -4,14 +4,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from genelab.runs.films import encode
+from genelab.runs.films import write
 
 
 def test_a_film_holds_every_picture_at_its_rate(tmp_path: Path):
     """Pictures of one grey each, from black to white, which a lossy format keeps nearly."""
     greys = np.linspace(0, 255, 10).astype(np.uint8)
     pictures = (np.full((48, 64, 3), grey, dtype=np.uint8) for grey in greys)
-    assert encode(tmp_path / "a.mp4", pictures, Fraction(25, 2), (64, 48)) == 10
+    assert write(tmp_path / "a.mp4", ".mp4", pictures, Fraction(25, 2)) == 10
     with av.open(str(tmp_path / "a.mp4")) as film:
         assert film.streams.video[0].average_rate == Fraction(25, 2)
         found = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
+from genelab.draw.depiction import Depiction
 from genelab.envs.purpose import Purpose
 from genelab.mdp.state import EventContext, StateView, View
 from genelab.sim.engine import Engine
@@ -121,6 +122,10 @@ class Part:
 
     def keep(self, state: StateView) -> None:
         """Remember something of the state with which the next step begins."""
+
+    def depict(self, state: StateView) -> Depiction | None:
+        """What this part adds to a picture of the first environment; None for nothing."""
+        return None
 
     def metrics(self) -> dict[str, float]:
         """What the learning curve tells of this part."""

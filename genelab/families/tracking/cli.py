@@ -149,11 +149,11 @@ def info_command(file: Path, task_id: str | None) -> None:
 @command.command("show")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Draw it here, .png or .mp4."
+    "--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Draw it here, .mp4, .gif or .png."
 )
 def show_command(file: Path, out: Path) -> None:
-    """Draw a clip, without a display: a row of pictures (.png) or a film (.mp4)."""
-    require_place("--out", out, ".png", ".mp4")
+    """Draw a clip, without a display: a film (.mp4, .gif) or a strip of pictures (.png)."""
+    require_place("--out", out, ".mp4", ".gif", ".png")
 
     from genelab.families.tracking.clip import Clip
     from genelab.families.tracking.pictures import write_pictures

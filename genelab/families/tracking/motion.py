@@ -11,6 +11,7 @@ import torch
 from pydantic import NonNegativeFloat, NonNegativeInt
 from torch import Tensor
 
+from genelab.draw.depiction import Depiction, Ghost, Pose
 from genelab.envs.parts.part import Part, World
 from genelab.envs.parts.places import drawn
 from genelab.errors import InputError
@@ -355,6 +356,15 @@ class Motion(Part):
             link_lin_vel_w=tracked(state.floating.link_lin_vel_w),
             link_ang_vel_w=tracked(state.link_ang_vel_w),
         )
+
+    def depict(self, state: StateView) -> Depiction:
+        """The robot as the clip has it, at the clip's own place."""
+        frame, last = self.memory["frame"][0], len(self._frames.following) - 1
+        joints, base = (
+            values[frame].cpu().numpy().astype(np.float64)
+            for values in (self._frames.joint_pos, self._frames.base_pose_w)
+        )
+        return Depiction((f"frame {int(frame)} of {last} of the clip (green)",), (Ghost(Pose(joints, base)),))
 
     def account(self, state: StateView, broken: Tensor) -> None:
         """Count where in the clip episodes are terminated."""

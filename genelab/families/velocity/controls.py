@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from genelab.draw.depiction import BLUE, GREEN
 from genelab.envs.parts.commands import Commands
 from genelab.envs.protocol import SceneEnv
-from genelab.families.velocity.overlay import COMMAND, LOW_PASS_S, VELOCITY
+from genelab.families.velocity.overlay import LOW_PASS_S, rgb
 from genelab.families.velocity.terms import achieved
 from genelab.mdp.rotations import quat_yaw
 from genelab.mdp.state import StateView
@@ -54,7 +55,7 @@ class Joystick:
         self._arrows = page.server.scene.add_arrows(
             page.placed("velocity"),
             nothing,
-            np.array([COMMAND, VELOCITY], dtype=np.uint8),
+            np.array([rgb(GREEN), rgb(BLUE)], dtype=np.uint8),
             shaft_radius=0.012,
             head_radius=0.03,
             head_length=0.06,

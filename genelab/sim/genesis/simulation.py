@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.config.scene import RobotCfg, Vector
-from genelab.errors import DivergedError, RunError
+from genelab.config.scene import RobotCfg
+from genelab.errors import DivergedError
 from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.state import StateWrite
 from genelab.sim.facts import SceneFacts
@@ -29,19 +28,17 @@ from genelab.sim.session import Session
 class Simulation(SceneFacts):
     """The `Engine` of Genesis. Everything written to it at build time is read back and compared."""
 
-    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[int, int] | None = None) -> None:
+    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session) -> None:
         """Build the scene.
 
         Args:
             cfg: the environment.
             num_envs: parallel environments.
             session: the running simulator.
-            camera: width and height of the pictures that `picture` takes, pixels; None for none. The surface of a
-                terrain, which nothing else needs, costs memory and seconds.
 
         Raises:
             InputError: if the model file is not the one that the config names, or the robot not symmetric as it says.
-            RunError: if the simulator holds something else than model file and config say, or cannot draw.
+            RunError: if the simulator holds something else than model file and config say.
         """
         import genesis as gs
 
@@ -58,15 +55,12 @@ class Simulation(SceneFacts):
                 batch_dofs_info=bool(cfg.randomizations),
                 batch_links_info=bool(cfg.randomizations),
             ),
-            # Its copy would be drawn over it.
-            vis_options=gs.options.VisOptions(rendered_envs_idx=(0,)),
             show_viewer=False,
         )
         self._ground: list[Any] = []
         if cfg.ground is not None:
             if self.heightfield is not None:
-                visible = camera is not None
-                self._ground = add_terrain(self._scene, self.heightfield, cfg.ground.friction, visible=visible)
+                self._ground = add_terrain(self._scene, self.heightfield, cfg.ground.friction)
             else:
                 material = gs.materials.Rigid(friction=cfg.ground.friction)
                 self._ground = [self._scene.add_entity(gs.morphs.Plane(), material=material)]
@@ -85,14 +79,8 @@ class Simulation(SceneFacts):
             )
             for box in cfg.objects.values()
         ]
-        self._camera: Any = None if camera is None else self._scene.add_camera(res=camera, fov=40, GUI=False)
         runtime.say_compiling()
-        try:
-            self._scene.build(n_envs=self._rows.built)
-        except gs.GenesisException as error:
-            if camera is None:
-                raise
-            raise RunError(f"the scene with a camera cannot be built: {' '.join(str(error).split())}") from error
+        self._scene.build(n_envs=self._rows.built)
         runtime.say_known_warnings()
         # Map by name: the order of DoFs is the simulator's business.
         dofs = {name: self._robot.get_joint(name).dofs_idx_local[0] for name in self.names.joints}
@@ -216,21 +204,6 @@ class Simulation(SceneFacts):
     def object_lin_vel_w(self) -> Tensor:
         """Linear velocities of the objects in the world frame, m/s. Shape: (num_envs, num_objects, 3)."""
         return self._of_objects("get_vel", 3)
-
-    def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
-        """What the camera sees of the first environment, from a point towards another, world frame, m.
-
-        Returns:
-            Shape: (height, width, 3), RGB.
-
-        Raises:
-            ValueError: if the scene was built without a camera.
-        """
-        if self._camera is None:
-            raise ValueError("the scene was built without a camera")
-        # Otherwise the camera keeps the roll that the last direction left it with.
-        self._camera.set_pose(pos=pos_w, lookat=lookat_w, up=(0.0, 0.0, 1.0))
-        return np.asarray(self._camera.render()[0])
 
     def reset(self, mask: Tensor) -> None:
         """Forget everything about the masked environments, solver warm start included. Shape: (num_envs,) bool."""

@@ -5,14 +5,13 @@ from typing import Any
 from genelab.sim.terrain import Heightfield
 
 
-def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visible: bool = False) -> list[Any]:
+def add_terrain(scene: Any, heightfield: Heightfield, friction: float) -> list[Any]:
     """Add a terrain and the floor around it to a Genesis scene that is not built yet.
 
     Args:
         scene: the scene.
         heightfield: the terrain.
         friction: of terrain and floor. A contact takes the larger friction of the two that touch.
-        visible: whether cameras see the terrain. Its mesh costs memory and seconds at the build.
 
     Returns:
         The entities of terrain and floor.
@@ -29,7 +28,8 @@ def add_terrain(scene: Any, heightfield: Heightfield, friction: float, *, visibl
         horizontal_scale=heightfield.horizontal_scale,
         vertical_scale=heightfield.vertical_scale,
         pos=(*heightfield.corner, 0.0),
-        visualization=visible,
+        # Its mesh costs memory and seconds at the build.
+        visualization=False,
     )
     # Bodies collide with the heights themselves. Genesis samples a field of distances to the surface all the same, at
     # 128^3 points unless told, which takes many minutes for a map of a million points.

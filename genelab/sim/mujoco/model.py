@@ -67,7 +67,6 @@ def scene_of(cfg: EnvCfg, facts: SceneFacts) -> Any:
             box.friction,
             cfg,
         )
-    spec.visual.global_.fovy = 40.0
     return spec
 
 

@@ -1,8 +1,5 @@
 """Starts MuJoCo, and says how it came up."""
 
-import os
-import sys
-
 from pydantic import JsonValue
 
 from genelab.errors import InputError
@@ -15,8 +12,5 @@ def require(device: str) -> None:
 
 
 def start() -> dict[str, JsonValue]:
-    """Prepare the import of MuJoCo and return its fields of `BackendStamp`."""
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        # Read once, at the import: without a screen pictures are drawn off it.
-        os.environ.setdefault("MUJOCO_GL", "egl")
+    """Return its fields of `BackendStamp`."""
     return {"engine": "mujoco", "runs_on": "cpu", "precision": "64", "engine_options": {}}

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genelab.config.env import EnvCfg
-from genelab.config.scene import Vector
-from genelab.errors import DivergedError, RunError
+from genelab.errors import DivergedError
 from genelab.mdp.rotations import quat_apply_inverse
 from genelab.mdp.state import StateWrite
 from genelab.sim import read_back
@@ -35,18 +34,17 @@ class Simulation(SceneFacts):
     Each environment is one row of `mujoco.batch`, so that no environment depends on how many there are.
     """
 
-    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session, *, camera: tuple[int, int] | None = None) -> None:
+    def __init__(self, cfg: EnvCfg, num_envs: int, session: Session) -> None:
         """Build the scene.
 
         Args:
             cfg: the environment.
             num_envs: parallel environments.
             session: what the process runs on.
-            camera: width and height of the pictures that `picture` takes, pixels; None for none.
 
         Raises:
             InputError: if the model file is not the one that the config names, or the robot not symmetric as it says.
-            RunError: if the scene holds something else than model file and config say, or cannot be drawn.
+            RunError: if the scene holds something else than model file and config say.
         """
         begin = time.perf_counter()
         super().__init__(cfg, num_envs, session)
@@ -75,7 +73,6 @@ class Simulation(SceneFacts):
         """Warnings of MuJoCo that are forgotten by now."""
         self._read_back(cfg)
         self.default_link_quat_w = self._look_at_the_default_pose()
-        self._renderer: Any = self._make_renderer(camera)
         read_back.writes(self, cfg.robot.base)
         self.build_s = time.perf_counter() - begin
 
@@ -256,27 +253,6 @@ class Simulation(SceneFacts):
         self._warnings = self._warned()
         self._stale[:] = True
 
-    def picture(self, pos_w: Vector, lookat_w: Vector) -> NDArray[np.uint8]:
-        """What a camera sees of the first environment, from a point towards another, m.
-
-        Returns:
-            Shape: (height, width, 3), RGB.
-
-        Raises:
-            ValueError: if the scene was built without a camera.
-        """
-        if self._renderer is None:
-            raise ValueError("the scene was built without a camera")
-        model, data = self._batch.get_model(0), self._batch.get_data(0)
-        mj.mj_forward(model, data)
-        away = np.subtract(lookat_w, pos_w)
-        camera = mj.MjvCamera()
-        camera.lookat[:], camera.distance = lookat_w, float(np.linalg.norm(away))
-        camera.azimuth = math.degrees(math.atan2(away[1], away[0]))
-        camera.elevation = math.degrees(math.asin(away[2] / camera.distance))
-        self._renderer.update_scene(data, camera)
-        return self._renderer.render().copy()
-
     def _find(self, cfg: EnvCfg) -> None:
         """Look up where everything stands in MuJoCo's arrays."""
         model, joints = self._model, [self._model.joint(name) for name in self.names.joints]
@@ -345,18 +321,6 @@ class Simulation(SceneFacts):
     def _warned(self) -> Floats:
         """Warnings of every environment so far. Shape: (num_envs,)."""
         return self._batch.warning[:, :, 1].sum(axis=1).astype(np.float64)
-
-    def _make_renderer(self, camera: tuple[int, int] | None) -> Any:
-        if camera is None:
-            return None
-        try:
-            self._model.vis.global_.offwidth, self._model.vis.global_.offheight = camera
-            return mj.Renderer(self._model, height=camera[1], width=camera[0])
-        except (AttributeError, RuntimeError, ImportError, mj.FatalError) as error:
-            # As the several ways to draw without a screen fail.
-            raise RunError(
-                f"the scene with a camera cannot be built: {error}; MUJOCO_GL may be egl or osmesa"
-            ) from error
 
     def _look_at_the_default_pose(self) -> Tensor:
         """See that the robot is symmetric in it as the config says, and return the links' orientations."""

@@ -1,0 +1,52 @@
+"""Films a training while it goes on."""
+
+import subprocess
+import sys
+
+from genelab.runs.files import disk_errors
+from genelab.runs.run_dir import RunDir
+
+SECONDS = 4.0
+"""Length of a film, s."""
+
+
+class Films:
+    """Films checkpoints by `genelab video`, each in a process of its own, one at a time."""
+
+    def __init__(self, run_dir: RunDir, iteration: int) -> None:
+        """Nothing was filmed before this iteration."""
+        record = run_dir.load()
+        self._run_dir, self._task, self._execution = run_dir, record.task, record.execution.requested
+        self._last = iteration
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def saved(self, iteration: int) -> None:
+        """Film the checkpoint that was saved after so many iterations, if it is time and no film is being drawn.
+
+        Raises:
+            InputError, RunError: if there is no place for it.
+        """
+        every, folder = self._execution.video_every, self._run_dir.films
+        if every is None or iteration - self._last < every:
+            return
+        if self._process is not None and self._process.poll() is None:
+            print(f"no film of iteration {iteration}: the one before is still drawn", flush=True)
+            return
+        self._last = iteration
+        words = [self._task, self._run_dir.checkpoint(iteration - 1), "--out", folder / f"{iteration}.mp4"]
+        words += ["--seconds", SECONDS, "--device", self._execution.device]
+        with disk_errors(folder):
+            folder.mkdir(exist_ok=True)
+            with (folder / f"{iteration}.log").open("wb") as log:
+                command = [sys.executable, "-m", "genelab", "video", *map(str, words)]
+                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def end(self, *, wait: bool) -> None:
+        """Wait for the film that is being drawn, or give it up: it must not outlast the training."""
+        if self._process is None:
+            return
+        if wait:
+            print("waiting for the last film", flush=True)
+        else:
+            self._process.terminate()
+        self._process.wait()
