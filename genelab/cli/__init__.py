@@ -30,7 +30,7 @@ COMMANDS = {
         "Drive a policy with fixed commands and tell how much of each it achieves.",
     ),
     "plot": ("genelab.cli.plot", "Draw the learning curves of several runs, sweeps and entries into one picture."),
-    "video": ("genelab.cli.video", "Film a policy in episodes of its evaluation, without a display."),
+    "video": ("genelab.cli.video", "Film episodes of a task's evaluation, without a display."),
     "play": ("genelab.cli.play", "Watch and steer a policy live in the browser."),
     "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),

@@ -100,11 +100,14 @@ def test_the_same_seed_gives_the_same_pictures_and_another_policy_others(tmp_pat
     assert not np.array_equal(a, c)
 
 
+MISSING = "checkpoint 'none.pt' does not exist: no file, no run directory and no entry in 'reference'"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["--policy", "idle", "--out", "a.avi"], "--out a.avi: must end in .mp4 or .gif or .png"),
-        (["--out", "a.png"], "--policy trained: needs a CKPT; idle and random need none"),
+        (["--policy", "idle", "none.pt", "--out", "a.png"], MISSING),
         (["none.pt", "--variant", "cpu", "--out", "a.png"], "--variant cpu: CKPT says what it was trained as"),
     ],
 )

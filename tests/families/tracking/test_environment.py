@@ -44,7 +44,7 @@ def _env(task: TaskSpec, num_envs: int, purpose: Purpose | None = None) -> Envir
 
 
 def _motion(env: Environment) -> Motion:
-    return env._part(Motion)
+    return env.part(Motion)
 
 
 def _frame(made: Clip, frame: int) -> dict[str, Tensor]:
