@@ -7,6 +7,7 @@ from typing import Any
 from genelab.publish.facts import link, provenance_of, results_of
 from genelab.publish.overview import section
 from genelab.publish.published import Difference, PublishedRow
+from genelab.records import names
 from genelab.records.build_entry import changes
 from genelab.records.check import CheckedEntry
 from genelab.records.entry import SecondOpinion
@@ -52,6 +53,7 @@ def task_view(
         "heading": section(shown),
         "variant": shown.record.variant,
         "picture": link(picture, page),
+        "film": _film(shown, page),
         "current": _entry_view(shown, page),
         "others": [_entry_view(entry, page) for entry in rest if changes(entry.seeds[0])],
         "previous": [_entry_view(entry, page) for entry in rest if not changes(entry.seeds[0])],
@@ -102,6 +104,13 @@ def _entry_view(entry: CheckedEntry, page: Path) -> dict[str, Any]:
         "probe_columns": [*probe.columns] if probe else [],
         "probe_rows": probe_rows(entry.seeds),
     }
+
+
+def _film(entry: CheckedEntry, page: Path) -> dict[str, Any] | None:
+    """The strip of pictures of the first seed that has one."""
+    films = [(seed.run.seed, seed.path / names.FILM) for seed in entry.seeds]
+    seed, path = next(((seed, path) for seed, path in films if path.is_file()), (0, None))
+    return None if path is None else {"seed": seed, "path": link(path, page)}
 
 
 def _second_opinion(found: SecondOpinion | None) -> str:
