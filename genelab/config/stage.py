@@ -129,6 +129,9 @@ class StageCfg(Cfg):
 
 def _check_mini_batches(agent: PpoCfg, train: TrainCfg) -> None:
     rows = train.num_envs * agent.num_steps_per_env
+    if rows < 2:
+        rule = "must give two rows of a rollout at least (train.num_envs x agent.num_steps_per_env)"
+        raise broken_rule("agent.num_steps_per_env", agent.num_steps_per_env, rule)
     if rows < agent.num_mini_batches:
         rule = f"must not be above the {rows} rows of a rollout (train.num_envs x agent.num_steps_per_env)"
         raise broken_rule("agent.num_mini_batches", agent.num_mini_batches, rule)

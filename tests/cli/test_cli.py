@@ -85,6 +85,11 @@ def test_dash_and_underscore_are_the_same(option: str, genelab, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_word_that_no_record_can_hold_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["reference", "add", "runs", "--entry", "e", "--publisher", "Zo\udceb"]) == 2
+    assert capsys.readouterr().err == "error: 'Zo\\udceb': must be text that UTF-8 can hold\n"
+
+
 def test_interrupt_is_exit_code_130(genelab, tmp_path: Path) -> None:
     metadata = tmp_path / "interrupting-1.0.dist-info"
     metadata.mkdir()

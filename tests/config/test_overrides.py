@@ -101,6 +101,12 @@ def test_wrong_input_is_one_clear_line(assignment: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_rollout_of_one_row_is_refused() -> None:
+    one = ["train.num_envs=1", "agent.num_steps_per_env=1", "agent.num_mini_batches=1"]
+    with pytest.raises(InputError, match="num_steps_per_env = 1: must give two rows of a rollout at least"):
+        apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), one)
+
+
 def test_what_is_accepted_can_be_read_again() -> None:
     """The largest number that a snapshot may hold is the largest that --set takes."""
     changed, _ = apply_overrides(TASK, ["env.rewards.alive.weight=1e150"])

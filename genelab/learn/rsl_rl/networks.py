@@ -76,7 +76,8 @@ def _build(
         group,
         outputs,
         hidden_dims=hidden_dims,
-        activation=activation,
+        # rsl_rl calls it by its other name.
+        activation="swish" if activation == "silu" else activation,
         obs_normalization=cfg.normalization == "running",
         distribution_cfg=distribution,
     )

@@ -1,8 +1,10 @@
+from typing import get_args
+
 import pytest
 import torch
 from tensordict import TensorDict
 
-from genelab.config.agent import PpoCfg
+from genelab.config.agent import NetworkCfg, PpoCfg
 from genelab.errors import InputError
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy, Layout
@@ -18,6 +20,14 @@ def test_the_normaliser_is_frozen_in_evaluation(trained: Checkpoint, ppo_cfg: Pp
     actor.update_normalization(TensorDict({"policy": rows}, batch_size=[40]))
     assert torch.equal(policy({"policy": rows}), first)
     assert torch.equal(actor.state_dict()["obs_normalizer._mean"], trained.actor["obs_normalizer._mean"])
+
+
+@pytest.mark.parametrize("name", get_args(NetworkCfg.model_fields["activation"].annotation))
+def test_every_activation_that_a_config_may_name_is_built(name: str, ppo_cfg: PpoCfg):
+    wide = ppo_cfg.actor.model_copy(update={"activation": name})
+    cfg = ppo_cfg.model_copy(update={"actor": wide, "critic": wide, "normalization": "fixed"})
+    for network in (build_actor(cfg, _with_bounds(), 1), build_critic(cfg, _with_bounds())):
+        assert name in {type(layer).__name__.lower() for layer in network.mlp}
 
 
 def _with_bounds() -> Layout:
