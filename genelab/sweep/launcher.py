@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from genelab.errors import InputError
@@ -23,9 +24,16 @@ from genelab.sweep.summary import closing_lines
 from genelab.worker.stop import STOPPED
 
 POLL_S = 0.1
+LOG_DIR = "<log_dir>"
+"""What stands for an absolute --log-dir in records."""
 
 _RUNNING: dict[Phase, SeedState] = {"train": "training", "evaluate": "evaluating"}
 _DONE: dict[Phase, RunStatus] = {"train": "trained", "evaluate": "finished"}
+
+
+def recorded(argv: Sequence[str], log_dir: Path) -> tuple[str, ...]:
+    """The command line as records hold it: an absolute --log-dir says something about this machine alone."""
+    return tuple(word.replace(str(log_dir), LOG_DIR) if log_dir.is_absolute() else word for word in argv)
 
 
 def launch(plan: SweepPlan, argv: Sequence[str], view: QuietView, executor: Executor) -> int:
@@ -48,7 +56,7 @@ def launch(plan: SweepPlan, argv: Sequence[str], view: QuietView, executor: Exec
         # Another launch may have ended before the lock was ours.
         plan = plan.again()
         with stop_requests() as stop:
-            launcher = _Launcher(plan, tuple(argv), view, executor)
+            launcher = _Launcher(plan, recorded(argv, plan.log_dir), view, executor)
             with view:
                 launcher.run(stop)
             with only_shown():

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,6 +13,7 @@ from genelab.config.run import ExecutionCfg
 from genelab.errors import InputError
 from genelab.records.check import check_sweep
 from genelab.runs.run_dir import RunDir
+from genelab.sweep.launcher import recorded
 
 from .harness import Sweep, alive, wait_for
 
@@ -33,6 +35,13 @@ def test_so_many_at_a_time_until_all_are_finished(sweep: Sweep, capsys: pytest.C
         "seed 2: finished, return 39.000 ± 0.500, length 100.0, idle 39.000  ** not clearly above doing nothing **"
         in told
     )
+
+
+def test_an_absolute_log_dir_stands_in_no_record() -> None:
+    argv = ["genelab", "train", "Toy-v1", "--log-dir", "/data/me/runs", "--set", "agent.path=/data/me/runs/demos.npz"]
+    told = recorded(argv, Path("/data/me/runs"))
+    assert told == (*argv[:4], "<log_dir>", "--set", "agent.path=<log_dir>/demos.npz")
+    assert recorded(argv, Path("runs")) == tuple(argv)
 
 
 def test_failures_are_named_and_retried_while_the_rest_goes_on(
