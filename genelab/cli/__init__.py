@@ -39,6 +39,7 @@ COMMANDS = {
         "Compare the results of two sets of seeds: B, the new one, with A, the old one.",
     ),
     "diff": ("genelab.cli.diff", "Show where two configurations differ."),
+    "campaign": ("genelab.cli.campaign", "Queues of trainings towards targets: from a hypothesis to a judged entry."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
     "render": (
         "genelab.cli.render",
