@@ -16,7 +16,7 @@ from genelab.config.commands import CompareCfg
 from genelab.config.snapshot import dump, first_problem, sha256_json
 from genelab.errors import InputError
 from genelab.publish.published import read_published
-from genelab.publish.view import current
+from genelab.records.build_entry import changes
 from genelab.records.campaign import Metric, Target
 from genelab.records.check import CheckedEntry
 from genelab.records.compare import CompareRecord
@@ -98,14 +98,18 @@ def against_target(target: Target, entry: CheckedEntry | None) -> TargetVerdict:
 def standing_entry(
     campaign: Campaign, found: dict[str, Standing], target: Target, entries: Entries
 ) -> CheckedEntry | None:
-    """The entry that stands for a target: of the item adopted last, or else the store's for the task and variant."""
+    """The entry that stands for a target: of the item adopted last, or else of the task and variant as registered.
+
+    Where there is neither, of the newest item that began a configuration. A change that nobody adopted never stands.
+    """
     ours = [each for each in found.values() if each.item.task == target.task and each.item.variant == target.variant]
     adopted = [each for each in ours if each.judged and each.judged.decision == "adopt" and each.entry]
     if adopted:
         order = list(campaign.events)
         return max(adopted, key=lambda each: order.index(each.judged) if each.judged else 0).entry
     own = [e for e in entries.values() if (e.record.task, e.record.variant) == (target.task, target.variant)]
-    return current(own) if own else None
+    registered = next((entry for entry in own if not changes(entry.seeds[0])), None)
+    return registered or next((each.entry for each in reversed(ours) if each.entry and not each.item.baseline), None)
 
 
 def verdicts(campaign: Campaign, each: Standing, found: dict[str, Standing], entries: Entries) -> list[CompareRecord]:
@@ -118,7 +122,8 @@ def verdicts(campaign: Campaign, each: Standing, found: dict[str, Standing], ent
         task, _, name = baseline.partition("/")
         named = entries.get((task, name)) if name else found[baseline].entry
         sides += [named] if named else []
-    if (before := _before(entry, entries)) and before not in sides:
+    rounds = {campaign.entry_id(each.item.id, k + 1) for k in range(each.rounds)}
+    if (before := _before(entry, entries, rounds)) and before not in sides:
         sides.append(before)
     cfg = CompareCfg(metric=campaign.record.metric, margin=campaign.record.margin)
     new = load_side(str(entry.path), entry.path.parents[1])
@@ -126,11 +131,11 @@ def verdicts(campaign: Campaign, each: Standing, found: dict[str, Standing], ent
     return [compare(load_side(str(side.path), side.path.parents[1]), new, cfg, across=True) for side in sides]
 
 
-def _before(entry: CheckedEntry, entries: Entries) -> CheckedEntry | None:
-    """The newest entry of the same task and variant when this one was added."""
+def _before(entry: CheckedEntry, entries: Entries, own: set[str]) -> CheckedEntry | None:
+    """The newest entry of the same task and variant when this one was added, but for the item's own."""
     task, name = entry.record.task, entry.record.supersedes
     while name is not None and (earlier := entries.get((task, name))):
-        if earlier.record.variant == entry.record.variant:
+        if earlier.record.variant == entry.record.variant and name not in own:
             return earlier
         name = earlier.record.supersedes
     return None

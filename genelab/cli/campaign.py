@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from pydantic import ValidationError
@@ -15,7 +15,10 @@ from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.snapshot import first_problem
 from genelab.errors import InputError
 from genelab.records import names
-from genelab.records.campaign import CampaignRecord, Caps, Decision, Event, Metric, Premise
+from genelab.records.campaign import CampaignRecord, Decision, Event, Metric, Premise
+
+if TYPE_CHECKING:
+    from genelab.campaign.files import Campaign
 
 NAME = click.argument("name", metavar="CAMPAIGN")
 ITEM = click.argument("item", metavar="ITEM")
@@ -341,22 +344,24 @@ def judge(
     name: str, item: str, decision: Decision, seeds: tuple[int, ...] | None, why: str, who: str | None, store: Path
 ) -> None:
     """Close an item that is entered, or repeat it with more seeds, which are pooled with those it has."""
-    from genelab.campaign.items import within
-    from genelab.campaign.state import Standing
+    from genelab.campaign.items import planned_runs, within
+    from genelab.campaign.results import verdicts
+    from genelab.campaign.state import Entries, Standing
 
-    def checked(found: dict[str, Standing], caps: Caps) -> None:
+    def check(campaign: "Campaign", found: dict[str, Standing], entries: Entries) -> None:
+        baseline = found[item].item.baseline
+        if baseline and not verdicts(campaign, found[item], found, entries):
+            raise InputError(f"item '{item}' has no verdict yet: its baseline '{baseline}' has no entry")
         if (decision == "repeat") != (seeds is not None):
             raise InputError("--seeds: must be given with --decision repeat, and only then")
         if old := set(seeds or ()) & set(found[item].seeds):
             raise InputError(f"--seeds {min(old)}: item '{item}' has it already; only new seeds tell something new")
-        from genelab.campaign.items import planned_runs
-
-        if warning := within("runs of the campaign", planned_runs(found) + len(seeds or ()), caps.runs):
+        runs = planned_runs(found) + len(seeds or ())
+        if warning := within("runs of the campaign", runs, campaign.record.caps.runs):
             click.echo(f"warning: {warning}")
 
-    _decide(
-        store, name, item, who, "judge", why, ("entered", "published"), checked, decision=decision, seeds=seeds or ()
-    )
+    told = {"decision": decision, "seeds": seeds or ()}
+    _decide(store, name, item, who, "judge", why, ("entered", "published"), check, **told)
 
 
 @command.command()
@@ -420,11 +425,12 @@ def _decide(
     from genelab.campaign.state import standings
 
     with editing(_folder(store, name)) as campaign:
-        found = standings(campaign, entries_of(store))
+        entries = entries_of(store)
+        found = standings(campaign, entries)
         state = found[campaign.item(item).id].state
         if state not in states:
             raise InputError(f"item '{item}' is {state}: {what} needs one that is {' or '.join(states)}")
         if check:
-            check(found, campaign.record.caps)
+            check(campaign, found, entries)
         decide(campaign.folder, who, what, why, item=item, **told)
     click.echo(f"{what}: item '{item}'")
