@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genelab.campaign.files import Campaign, decide, load
-from genelab.campaign.items import within
 from genelab.campaign.results import told, verdicts
 from genelab.campaign.state import RUNS, Entries, Standing, standings
 from genelab.compare.compare import config_differences
@@ -65,14 +64,6 @@ def steps(
                 if stamp.dirty or stamp.problem:
                     raise RunError(f"seed {seed.run.seed} ran code of {stamp.name} that is not committed: a preview")
 
-    def cost() -> None:
-        for seed in checked():
-            warning = within(
-                f"control steps of seed {seed.run.seed}", seed.train.timing.env_steps, campaign.record.caps.env_steps
-            )
-            if warning:
-                say(f"warning: {warning}")
-
     def enter() -> None:
         add_entry(sweep_dir, entry_id, store, reason=f"campaign {campaign.name}: {item.hypothesis or item.why}")
 
@@ -83,10 +74,10 @@ def steps(
             say(f"{item.id}: {told(each, record)}")
 
     return [
+        # It counts the control steps again, so they are those that the caps allowed.
         Step("check", entered, checked),
         Step("declared changes", entered, config),
         Step("committed code", entered, code),
-        Step("budget", entered, cost),
         Step("entry", entered, enter),
         # Nothing of these is stored but the page, which is as the entries are.
         Step("comparison", lambda: False, judge),

@@ -63,10 +63,10 @@ def launch_queue(
                 say(f"{each.item.id}: blocked: {blocked}")
                 failed += 1
                 continue
-            _require_committed(each, preview=preview)
             hours = spent_hours(campaign, entries, runs)
             if caps.hours is not None and hours >= caps.hours:
                 raise InputError(f"hours of the campaign: {hours:.2f} of at most {caps.hours:g} are spent")
+            _require_committed(each, preview=preview)
             told = (
                 within("hours of the campaign", hours, caps.hours),
                 within("runs of the campaign", planned_runs(found), caps.runs),

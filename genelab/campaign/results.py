@@ -122,8 +122,10 @@ def verdicts(campaign: Campaign, each: Standing, found: dict[str, Standing], ent
         task, _, name = baseline.partition("/")
         named = entries.get((task, name)) if name else found[baseline].entry
         sides += [named] if named else []
-    rounds = {campaign.entry_id(each.item.id, k + 1) for k in range(each.rounds)}
-    if (before := _before(entry, entries, rounds)) and before not in sides:
+    # Not with a part of its own seeds, and not with what was built on it.
+    ours = [each, *(other for other in found.values() if other.item.baseline == each.item.id)]
+    skipped = {campaign.entry_id(one.item.id, k + 1) for one in ours for k in range(one.rounds)}
+    if (before := _before(entry, entries, skipped)) and before not in sides:
         sides.append(before)
     cfg = CompareCfg(metric=campaign.record.metric, margin=campaign.record.margin)
     new = load_side(str(entry.path), entry.path.parents[1])
@@ -131,11 +133,11 @@ def verdicts(campaign: Campaign, each: Standing, found: dict[str, Standing], ent
     return [compare(load_side(str(side.path), side.path.parents[1]), new, cfg, across=True) for side in sides]
 
 
-def _before(entry: CheckedEntry, entries: Entries, own: set[str]) -> CheckedEntry | None:
-    """The newest entry of the same task and variant when this one was added, but for the item's own."""
+def _before(entry: CheckedEntry, entries: Entries, skipped: set[str]) -> CheckedEntry | None:
+    """The newest entry of the same task and variant when this one was added, but for some names."""
     task, name = entry.record.task, entry.record.supersedes
     while name is not None and (earlier := entries.get((task, name))):
-        if earlier.record.variant == entry.record.variant and name not in own:
+        if earlier.record.variant == entry.record.variant and name not in skipped:
             return earlier
         name = earlier.record.supersedes
     return None

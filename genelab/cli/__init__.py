@@ -132,7 +132,8 @@ def run(args: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        # The values that an option takes would stand on lines of their own.
+        return _fail(" ".join(error.format_message().split()), error.exit_code)
     except GenelabError as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:

@@ -33,7 +33,7 @@ class Place:
         told = self._capsys.readouterr()
         assert found == code, told
         if code:
-            assert len(told.err.splitlines()) <= 1, "one line"
+            assert len(told.err.strip().splitlines()) <= 1, "one line"
         return told.err + told.out
 
     def new(self, *args: str, metric: str = "return_mean") -> None:
