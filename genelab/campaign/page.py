@@ -67,7 +67,9 @@ def pages(store: Path, docs: Path) -> dict[Path, str]:
                 if each.judged and each.judged.decision in ("revert", "drop") and each.item.changes
             ],
             events=[
-                (f"{e.at:%Y-%m-%d}", cell(e.who), e.what, e.item or NONE, cell(e.why)) for e in campaign.events if e.why
+                (f"{e.at:%Y-%m-%d}", cell(e.who), e.what, e.item or NONE, cell(e.why))
+                for e in campaign.events
+                if e.what not in ("new", "add", "queue")
             ],
             shown=_other_metrics(campaign, found, entries),
         )

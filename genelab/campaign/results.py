@@ -25,9 +25,7 @@ from genelab.records.statistics import mean, seed_bounds
 from genelab.registry import get_task
 from genelab.runs.code import changed_since
 
-CODE = {
-    "genelab": ("config", "envs", "evaluation", "families", "learn", "mdp", "sim", "worker", "rng.py"),
-}
+CODE = {"genelab": ("envs", "evaluation", "families", "learn", "mdp", "sim", "rng.py")}
 """Parts of a package that a result depends on; all of any other one."""
 
 _VALUES: dict[Metric, Callable[[SeedResult], float | None]] = {
