@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from genelab.campaign.files import Campaign, campaigns_of, load
-from genelab.campaign.results import code_changes
+from genelab.campaign.results import code_changes, require_metric
 from genelab.campaign.state import CLOSED, RUNS, Entries, Standing, standings
 from genelab.compare.compare import config_differences
 from genelab.config.choices import require_made, with_choices_of
@@ -83,6 +83,7 @@ def make_item(
             leaves a choice open, or names no proper baseline.
     """
     require_made(task)
+    require_metric(campaign, task)
     if idle := next((override for override in overrides if not override.effective), None):
         raise InputError(f"--set {idle.path} = {idle.new!r}: changes nothing, the registered task has that value")
     base = _base(campaign, entries, task, intent["baseline"])

@@ -14,6 +14,7 @@ from genelab.compare.sides import load as load_side
 from genelab.config.choices import with_choices_of
 from genelab.config.commands import CompareCfg
 from genelab.config.snapshot import dump, first_problem, sha256_json
+from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.publish.published import read_published
 from genelab.records.build_entry import changes
@@ -158,8 +159,9 @@ def stale(entry: CheckedEntry) -> list[str]:
         return ["the task is no longer registered"]
     if now.task_version != record.task_version:
         return [f"task version {record.task_version} -> {now.task_version}"]
-    set_ = tuple(override.path for override in record.overrides)
-    moved = [d.path for d in config_differences(trained, with_choices_of(now, trained)) if not d.path.startswith(set_)]
+    set_ = tuple(f"{override.path}." for override in record.overrides)
+    found = [d.path for d in config_differences(trained, with_choices_of(now, trained))]
+    moved = [path for path in found if not f"{path}.".startswith(set_)]
     return [f"configuration changed: {', '.join(moved[:3])}"] if moved else []
 
 
@@ -227,6 +229,7 @@ def make_target(
         rule = f"campaign '{campaign.name}' judges {campaign.record.metric}, and numbers of other metrics prove nothing"
         raise InputError(f"--metric {metric}: {rule}")
     task = get_task(task_id, variant)
+    require_metric(campaign, task)
     if published is not None:
         value, count = published_target(store, task_id, published, metric)
         told = f"mean of the published rows of {published}"
@@ -240,6 +243,12 @@ def make_target(
         return Target(task=task_id, variant=variant, protocol_sha256=sha256_json(dump(task.protocol)), **fields)
     except ValidationError as error:
         raise InputError(first_problem(error)) from error
+
+
+def require_metric(campaign: Campaign, task: TaskSpec) -> None:
+    """Check that a task has the metric of a campaign. Raises InputError."""
+    if campaign.record.metric == "success_rate" and task.env.goal is None:
+        raise InputError(f"campaign '{campaign.name}' judges success_rate, and '{task.id}' has no goal")
 
 
 def published_target(store: Path, task: str, label: str, metric: Metric) -> tuple[float, int]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from genelab.campaign import files, intake, launch
 from genelab.campaign.intake import Step
 from genelab.records.campaign import EventRecord
 from genelab.records.stamps import CodeStamp
-from tests.records.factory import everything, set_at
+from tests.records.factory import edit, everything, set_at
 from tests.sweep import command
 from tests.sweep.harness import wait_for
 
@@ -104,6 +105,13 @@ def test_two_items_with_one_change(place: Place) -> None:
     place.change("faster")
 
 
+def test_a_metric_that_the_task_does_not_have(place: Place) -> None:
+    place.new(metric="success_rate")
+    assert "campaign 'c' judges success_rate, and 'Toy-v1' has no goal" in place.add("base", code=2)
+    target = (TASK, "--metric", "success_rate", "--value", "0.9", "--source", "x")
+    assert "'Toy-v1' has no goal" in place("target", *target, code=2)
+
+
 def test_a_choice_that_is_left_open(place: Place) -> None:
     place.new()
     told = place("add", "x", "Genelab-Tracking-Flat-Unitree-G1-v0", "--why", "y", code=2)
@@ -144,7 +152,7 @@ def test_steps_are_counted_again_at_intake_and_hours_at_launch(place: Place) -> 
     place.change("a")
     place("queue", "a")
     # Three seeds of 101 to 103 s.
-    assert "hours of the campaign: 0.08 of at most 0.05 are spent" in place("launch", "--preview", code=2)
+    assert "hours of the campaign: 0.09 of at most 0.05 are spent" in place("launch", "--preview", code=2)
     set_at(folder / "seed_1" / "run.json", "timing.env_steps", 20000)
     assert "step 'check'" in (told := place("intake", "base", code=1))
     assert "env_steps" in told
@@ -312,6 +320,28 @@ def test_a_launch_trains_the_queue_in_order(queued: Place, monkeypatch: pytest.M
     run = json.loads(Path("runs/campaigns/c/two/seed_1/run.json").read_text())
     assert "genelab train" in " ".join(run["command"])
     assert [o["path"] for o in run["overrides"]] == [o.path for o in queued.campaign().items["two"].overrides]
+
+
+@pytest.mark.slow
+def test_a_real_training_from_the_queue_to_the_page(place: Place) -> None:
+    place.new()
+    tiny = ("--set", "train.iterations=2", "--set", "train.num_envs=8", "--set", "protocol.episodes=4")
+    engine = ("--set", "env.sim.engine=mujoco", "--joint", "small on purpose")
+    place("add", "one", PENDULUM, *tiny, *engine, "--seeds", "1,2", "--device", "cpu", "--why", "first")
+    place("queue", "one")
+    place("launch", "--preview", "--parallel", "2")
+    for path in Path("runs/campaigns/c/one").glob("seed_*/*.json"):
+        # As if the code were committed, whatever it is while the tests run.
+        def commit(record: dict[str, Any]) -> None:
+            for stamp in record.get("code", ()):
+                stamp.update(dirty=False, diff_sha256=None)
+
+        edit(path, commit)
+    assert f"one: taken in as {PENDULUM}/c.one" in place("intake", "--all")
+    entry = place.found("one").entry
+    assert entry is not None
+    assert entry.record.reproduce.startswith(f"genelab train {PENDULUM} --seeds 1,2 --set")
+    assert "| one | GeneLab-Inverted-Pendulum-v1 |" in (place.docs / "campaigns" / "c.md").read_text()
 
 
 def test_code_that_is_not_committed_is_not_launched(queued: Place, monkeypatch: pytest.MonkeyPatch) -> None:

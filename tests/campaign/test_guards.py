@@ -43,7 +43,9 @@ def test_2_the_metric_named_is_the_one_that_is_judged(place: Place, metric: str)
     place.add("base")
     place.entered("base", 30.0)
     place.change("lr")
-    assert "equivalent against c.base" in place.entered("lr", 20.0)
+    told = place.entered("lr", 20.0)
+    assert "against c.base" in told
+    assert "regression" not in told
 
 
 def test_3_an_override_without_effect_is_refused(begun: Place) -> None:
