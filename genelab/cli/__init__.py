@@ -42,6 +42,7 @@ COMMANDS = {
         "Compare the results of two sets of seeds: B, the new one, with A, the old one.",
     ),
     "diff": ("genelab.cli.diff", "Show where two configurations differ."),
+    "campaign": ("genelab.cli.campaign", "Queues of trainings towards targets: from a hypothesis to a judged entry."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
     "hub": ("genelab.cli.hub", "Publish entries and policies on the Hugging Face Hub, copy and verify them."),
     "render": (
@@ -144,7 +145,8 @@ def run(args: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        # The values that an option takes would stand on lines of their own.
+        return _fail(" ".join(error.format_message().split()), error.exit_code)
     except GenelabError as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:

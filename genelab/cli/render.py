@@ -14,12 +14,18 @@ from genelab.errors import InputError, RunError
 @STORE
 @field_option("--docs", StoreCfg, "docs", metavar="DIR")
 def command(check: bool, store: Path, docs: Path) -> None:
-    """Render docs/reference-runs.md and the learning curves from the checked entries of the store."""
+    """Render docs/reference-runs.md and the learning curves from the checked entries of the store.
+
+    And docs/campaigns/NAME.md of each campaign beside the store.
+    """
+    from genelab.campaign.page import pages
     from genelab.publish.render import compose, differences, write
 
     if not store.is_dir():
         raise InputError(f"'{store}' is no directory")
     rendering = compose(store, docs)
+    campaigns = pages(store, docs)
+    rendering = rendering._replace(texts=rendering.texts | campaigns)
     if not check:
         for path in write(rendering):
             click.echo(f"changed {path}")
@@ -29,4 +35,7 @@ def command(check: bool, store: Path, docs: Path) -> None:
         click.echo(line)
     if found:
         raise RunError(f"{len(found)} file(s) differ from the records; run `genelab render`")
-    click.echo(f"ok: {rendering.page} and {len(rendering.pictures)} picture(s)")
+    click.echo(
+        f"ok: {rendering.page} and {len(rendering.pictures)} picture(s)"
+        + f" and {len(campaigns)} campaign(s)" * bool(campaigns)
+    )

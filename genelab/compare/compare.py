@@ -12,6 +12,7 @@ from genelab.config.commands import CompareCfg
 from genelab.config.snapshot import differences, dump
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
+from genelab.records.build_entry import curve_metrics
 from genelab.records.compare import (
     ComparedMetric,
     ComparedSide,
@@ -28,6 +29,8 @@ RATES = ("success_rate", "success_at_end_rate")
 """Metrics that are shares of successes."""
 OF_EVERY_TASK = ("return_mean", *RATES, "fall_rate")
 """Metrics that are no measures of the task."""
+OF_CURVES = ("final_average", "strength", "stability")
+"""Statistics of the learning curve: compared where one of them is asked for, of runs, sweeps and entries."""
 LOWER = ("_error", "_distance", "fall_rate")
 """Endings of the names of metrics that are better when they are lower."""
 NOT_JUDGED_IN = tuple(f"env.{part}" for part in ("observations", "disturbances", "randomizations", "measures"))
@@ -55,7 +58,7 @@ def compare(a: Side, b: Side, cfg: CompareCfg, *, across: bool = False) -> Compa
         few = [name for name, side in (("A", a), ("B", b)) if len(side.evals) == 1]
         reasons += [f"{name}: has one seed, and a comparison of trainings needs two" for name in few]
     judged = not reasons and not identical
-    metrics, notes = _metrics(a, b, cfg.margin, judged=judged) if same_task else ([], [])
+    metrics, notes = _metrics(a, b, cfg, judged=judged) if same_task else ([], [])
     row = next((metric for metric in metrics if metric.name == cfg.metric), None)
     if row is not None and row.better is None:
         raise InputError(f"--metric {cfg.metric}: is shown and not judged, since neither way is better")
@@ -168,10 +171,22 @@ def _values(metrics: Metrics) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None} | metrics.measures
 
 
-def _metrics(a: Side, b: Side, share: float, *, judged: bool) -> tuple[list[ComparedMetric], list[str]]:
+def _values_of(side: Side, metric: str) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """Every metric of each seed, and what doing nothing earns; of the learning curves only the metric asked for."""
+    values = [_values(record.metrics) for record in side.evals]
+    idle = [_values(record.baselines.idle.metrics) for record in side.evals]
+    if metric in OF_CURVES:
+        for seed, own, nothing in zip(side.seeds, values, idle, strict=False):
+            if (found := getattr(curve_metrics(seed), metric)) is not None:
+                own[metric] = found
+                # A strength is above idle already.
+                nothing[metric] = nothing["return_mean"] if metric == "final_average" else 0.0
+    return values, idle
+
+
+def _metrics(a: Side, b: Side, cfg: CompareCfg, *, judged: bool) -> tuple[list[ComparedMetric], list[str]]:
     """The metrics that both sides have, and notes on those that only one has."""
-    old, new = ([_values(e.metrics) for e in side.evals] for side in (a, b))
-    idle_old, idle_new = ([_values(e.baselines.idle.metrics) for e in side.evals] for side in (a, b))
+    (old, idle_old), (new, idle_new) = (_values_of(side, cfg.metric) for side in (a, b))
     everywhere = [*old, *new, *idle_old, *idle_new]
     names = list(dict.fromkeys(name for values in everywhere for name in values))
     complete = [name for name in names if all(name in values for values in everywhere)]
@@ -182,7 +197,7 @@ def _metrics(a: Side, b: Side, share: float, *, judged: bool) -> tuple[list[Comp
             units.get(name),
             _side_values([v[name] for v in old], [v[name] for v in idle_old]),
             _side_values([v[name] for v in new], [v[name] for v in idle_new]),
-            share,
+            cfg.margin,
             judged=judged,
         )
         for name in complete
@@ -221,7 +236,7 @@ def _better(name: str) -> Literal["higher", "lower"] | None:
     if name.endswith(LOWER):
         return "lower"
     # Of any other measure nobody said which way is better.
-    return "higher" if name in OF_EVERY_TASK else None
+    return "higher" if name in (*OF_EVERY_TASK, *OF_CURVES) else None
 
 
 def _with_newcombe(row: ComparedMetric, a: EvalRecord, b: EvalRecord) -> ComparedMetric:
@@ -235,7 +250,7 @@ def _with_newcombe(row: ComparedMetric, a: EvalRecord, b: EvalRecord) -> Compare
 
 
 def _without_metric(a: Side, b: Side, metric: str) -> str:
-    known = [{name for e in side.evals for name in _values(e.metrics)} for side in (a, b)]
+    known = [{name for values in _values_of(side, metric)[0] for name in values} for side in (a, b)]
     if metric not in known[0] | known[1]:
         raise InputError(f"--metric {metric}: no side has it; they have {', '.join(sorted(known[0] | known[1]))}")
     return f"{metric}: not on both sides"

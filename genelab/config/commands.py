@@ -42,7 +42,8 @@ class CompareCfg(Cfg):
     """A comparison of two sets of seeds."""
 
     metric: str = "return_mean"
-    """What is judged: `return_mean`, `success_rate`, `success_at_end_rate`, `fall_rate` or a measure of the task."""
+    """What is judged: `return_mean`, `success_rate`, `success_at_end_rate`, `fall_rate`, a measure of the task, or
+    `final_average`, `strength` or `stability` of the learning curve."""
     margin: float = Field(default=0.05, gt=0.0, lt=1.0)
     """Difference that counts, as a share of how far the better side is from doing nothing."""
 

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from genelab.publish.overview import overview, with_overview
 from genelab.publish.published import read_differences, read_published
@@ -41,8 +41,6 @@ def compose(store: Path, docs: Path) -> Rendering:
     Raises:
         RunError: if the check of an entry has findings, or the published rows are broken.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     page = docs / PAGE
     published, differences = read_published(store), read_differences(store)
     pictures: dict[Path, CheckedEntry] = {}
@@ -53,20 +51,27 @@ def compose(store: Path, docs: Path) -> Rendering:
             picture = docs / PICTURES / (f"{task}_{variant}.svg" if variant else f"{task}.svg")
             pictures[picture] = current(entries)
             tasks.append(task_view(entries, published, differences, page, picture))
-    # Markdown, so nothing is escaped; `cell` guards the free text.
-    jinja = Environment(
-        loader=PackageLoader("genelab.publish"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    jinja.filters.update(cell=cell, number=number)
     shown = [*pictures.values()]
-    text = jinja.get_template(f"{PAGE}.j2").render(
-        tasks=tasks, store=store.name, table=markdown, overview=overview(shown, page, page) if shown else ""
+    text = fill(
+        "genelab.publish", PAGE, tasks=tasks, store=store.name, overview=overview(shown, page, page) if shown else ""
     )
-    texts = {page: _tidy(text)}
+    texts = {page: text}
     readme = docs.parent / README
     if readme.is_file() and (filled := with_overview(readme, shown, page)) is not None:
         texts[readme] = filled
     return Rendering(page, texts, pictures)
+
+
+def fill(package: str, page: str, **values: Any) -> str:
+    """The text of a page from the template of its name in a package."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # Markdown, so nothing is escaped; `cell` guards the free text.
+    jinja = Environment(loader=PackageLoader(package), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    jinja.filters.update(cell=cell, number=number)
+    table: Any = markdown
+    jinja.globals["table"] = table
+    return _tidy(jinja.get_template(f"{page}.j2").render(**values))
 
 
 def write(rendering: Rendering) -> list[Path]:
@@ -75,6 +80,7 @@ def write(rendering: Rendering) -> list[Path]:
     rendering.page.parent.mkdir(parents=True, exist_ok=True)
     for path, text in rendering.texts.items():
         if _differs(path, text):
+            path.parent.mkdir(exist_ok=True)
             write_atomic(path, text)
             changed.append(path)
     for path, entry in rendering.pictures.items():

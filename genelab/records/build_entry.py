@@ -111,10 +111,7 @@ def _status(seeds: Sequence[SeedFiles], *, complete: bool) -> Literal["reference
 
 
 def _result(seed: SeedFiles) -> SeedResult:
-    # Earlier stages earn other rewards: their returns say nothing about those of the last one.
-    first = seed.task.all_iterations - seed.task.train.iterations
-    record, curve = seed.eval, seed.curve.since(first)
-    convergence = convergence_iteration(curve)
+    record = seed.eval
     idle, frozen = record.baselines.idle.metrics.return_mean, record.baselines.frozen
     return SeedResult(
         seed=seed.run.seed,
@@ -129,15 +126,26 @@ def _result(seed: SeedFiles) -> SeedResult:
         random_return_mean=record.baselines.random.metrics.return_mean,
         above_idle=record.above_idle.passed,
         sim2sim=_second_opinion(seed),
-        curve=CurveMetrics(
-            convergence_iteration=None if convergence is None else first + convergence,
-            final_average=final_average(curve),
-            strength=strength(curve, idle),
-            stability=stability(curve),
-        ),
+        curve=curve_metrics(seed),
         machine_hash=seed.train.hardware.machine_hash,
         train_wall_s=seed.train.timing.train_wall_s,
         eval_wall_s=record.timing.eval_wall_s,
+    )
+
+
+def curve_metrics(seed: SeedFiles) -> CurveMetrics:
+    """Statistics of a seed's learning curve in the last stage.
+
+    Earlier stages earn other rewards: their returns say nothing about those of the last one.
+    """
+    first = seed.task.all_iterations - seed.task.train.iterations
+    curve = seed.curve.since(first)
+    convergence = convergence_iteration(curve)
+    return CurveMetrics(
+        convergence_iteration=None if convergence is None else first + convergence,
+        final_average=final_average(curve),
+        strength=strength(curve, seed.eval.baselines.idle.metrics.return_mean),
+        stability=stability(curve),
     )
 
 

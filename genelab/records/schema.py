@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from genelab.config.base import Cfg, meaning_of
 from genelab.records.artifact import ArtifactRecord
 from genelab.records.base import Record
+from genelab.records.campaign import CampaignRecord, EventRecord, ItemRecord
 from genelab.records.compare import CompareRecord
 from genelab.records.entry import EntryRecord
 from genelab.records.eval import EvalRecord
@@ -29,6 +30,9 @@ MODELS: dict[str, type[Record]] = {
     "probe": ProbeRecord,
     "sim2sim": Sim2SimRecord,
     "compare": CompareRecord,
+    "campaign": CampaignRecord,
+    "campaign_item": ItemRecord,
+    "campaign_event": EventRecord,
 }
 """Record models by file stem."""
 

@@ -56,6 +56,19 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float] | None:
     return center - half, center + half
 
 
+def seed_bounds(values: Sequence[float]) -> tuple[float, float] | None:
+    """One-sided 95 % Student-t bounds of the mean over seeds, the lower and the upper one; None for n < 2.
+
+    Raises:
+        ValueError: as `seed_interval`.
+    """
+    n, center, std = len(values), mean(values), sample_std(values)
+    if std is None:
+        return None
+    half = _t_quantile(n - 1, LEVEL) * std / math.sqrt(n)
+    return center - half, center + half
+
+
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """95 % Wilson score interval of a rate (Wilson 1927, without continuity correction).
 

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from genelab import __version__
@@ -71,6 +72,27 @@ def _content(path: Path) -> bytes:
     if path.is_symlink():
         return os.fsencode(path.readlink())
     return b"" if path.is_dir() else path.read_bytes()
+
+
+def changed_since(package: str, commit: str, folders: Sequence[str] = (".",)) -> list[str] | None:
+    """Files of an importable package that differ from those of a commit; None if that cannot be told.
+
+    Args:
+        package: its name.
+        commit: the commit.
+        folders: where to look in the package.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    try:
+        told = _git(
+            Path(next(iter(spec.submodule_search_locations))), "diff", "--name-only", "-z", commit, "--", *folders
+        )
+    except _GitError:
+        # No checkout, or one that does not have the commit.
+        return None
+    return [os.fsdecode(name) for name in told.split(b"\0") if name]
 
 
 def package_versions() -> dict[str, str]:

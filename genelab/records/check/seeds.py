@@ -63,13 +63,13 @@ def _check_planned(
     if planned.state == "finished":
         return check_run(folder, weights_hash) if folder.is_dir() else (None, [Finding(folder, "missing")])
     why = f" ({planned.reason})" if planned.reason else ""
-    if planned.state in ("training", "evaluating") and not _is_launched(sweep_file.parent):
+    if planned.state in ("training", "evaluating") and not is_launched(sweep_file.parent):
         why = ", but its launch has ended; the same command goes on"
     message = f"seed {planned.seed} is not finished: its state is '{planned.state}'{why}"
     return None, [Finding(sweep_file, message, missing_seed=True)]
 
 
-def _is_launched(folder: Path) -> bool:
+def is_launched(folder: Path) -> bool:
     """Whether a launch holds the lock of a sweep, which the kernel drops however the process ends."""
     try:
         with (folder / names.LOCK).open("rb") as file:

@@ -1,0 +1,1 @@
+"""Campaigns: queues of trainings towards targets. Intent and decisions are stored, progress is derived."""

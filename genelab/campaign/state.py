@@ -1,0 +1,153 @@
+"""Where the items of a campaign stand, derived from decisions, sweeps and entries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from genelab.campaign.files import Campaign
+from genelab.errors import RunError
+from genelab.records import names
+from genelab.records.campaign import EventRecord, ItemRecord
+from genelab.records.check import CheckedEntry
+from genelab.records.check.seeds import is_launched
+from genelab.records.files import read_record
+from genelab.records.sweep import SweepRecord
+from genelab.runs.run_dir import RunDir
+
+RUNS = Path("runs", "campaigns")
+"""Directory of the sweeps: `<RUNS>/<campaign>/<item>`."""
+
+State = Literal[
+    "draft", "queued", "running", "failed", "trained", "entered", "published", "judged", "rejected", "withdrawn"
+]
+CLOSED: tuple[State, ...] = ("judged", "rejected", "withdrawn")
+Entries = Mapping[tuple[str, str], CheckedEntry]
+"""Entries of the store by task and name."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an item stands."""
+
+    item: ItemRecord
+    state: State
+    note: str
+    """Why, as far as the state alone does not say it."""
+    seeds: tuple[int, ...]
+    """Seeds, those added by `repeat` included."""
+    rounds: int
+    """1, and one more for each decision to repeat it."""
+    priority: int
+    """Place in the queue, 0 first."""
+    entry: CheckedEntry | None
+    """The newest entry that it made; one of an earlier round while more seeds are trained."""
+    judged: EventRecord | None
+    """The decision that closed it."""
+
+
+def standing(
+    item: ItemRecord,
+    events: Sequence[EventRecord],
+    entries: Sequence[CheckedEntry | None],
+    sweep: SweepRecord | None,
+    *,
+    attempts: int,
+    held: bool,
+) -> Standing:
+    """Derive where an item stands.
+
+    Args:
+        item: as intended.
+        events: the decisions on it, in order.
+        entries: what it made, an entry or None for each round so far.
+        sweep: its sweep.json; None if there is none.
+        attempts: launches of a failing seed each time the item is queued.
+        held: whether a launch is running on its sweep.
+    """
+    repeats = [event for event in events if event.decision == "repeat"]
+    seeds = tuple(dict.fromkeys([*item.seeds, *(seed for event in repeats for seed in event.seeds)]))
+    made = entries[-1]
+    queued = [event for event in events if event.what == "queue"]
+    priority = next((event.priority for event in reversed(events) if event.priority is not None), 0)
+    moves = [event for event in events if event.what in ("queue", "withdraw", "refute", "reject")]
+    judged = next((e for e in reversed(events) if e.what == "judge" and e.decision != "repeat"), None)
+    state, note = "draft", ""
+    if rejected := next((event for event in events if event.what == "reject"), None):
+        state, note = "rejected", rejected.why
+    elif moves and moves[-1].what != "queue":
+        state, note = "withdrawn", moves[-1].why
+    elif made is not None:
+        state = "judged" if judged else "published" if made.record.artifact else "entered"
+        note = f"{judged.decision}: {judged.why}" if judged else ""
+    elif sweep is not None and held:
+        state = "running"
+    elif sweep is not None:
+        state, note = _of_sweep(sweep, seeds, attempts * max(1, len(queued)), queued=bool(queued))
+    elif queued:
+        state = "queued"
+    newest = next((entry for entry in reversed(entries) if entry is not None), None)
+    return Standing(item, state, note, seeds, 1 + len(repeats), priority, newest, judged)
+
+
+def _of_sweep(sweep: SweepRecord, seeds: Sequence[int], allowed: int, *, queued: bool) -> tuple[State, str]:
+    found = {entry.seed: entry for entry in sweep.seeds}
+    bad = [e for e in sweep.seeds if e.state in ("failed", "crashed") and e.attempts >= allowed]
+    if bad:
+        return "failed", f"seed {bad[0].seed}, {bad[0].attempts} attempts: {bad[0].reason}"
+    if all(seed in found and found[seed].state == "finished" for seed in seeds):
+        return "trained", ""
+    told = [f"seed {seed} {found[seed].state}" if seed in found else f"seed {seed} new" for seed in seeds]
+    return "queued" if queued else "draft", "goes on: " + ", ".join(told)
+
+
+def standings(campaign: Campaign, entries: Entries, runs: Path | None = RUNS) -> dict[str, Standing]:
+    """Where every item stands, by its name.
+
+    Args:
+        campaign: the campaign.
+        entries: those of the store.
+        runs: directory of all campaigns' sweeps; None to go by what is committed alone.
+
+    Raises:
+        FileError: if a sweep.json is broken.
+        RunError: if an entry of an item's name is of another configuration.
+    """
+    found: dict[str, Standing] = {}
+    for item in campaign.items.values():
+        events = campaign.of(item.id)
+        rounds = 1 + sum(event.decision == "repeat" for event in events)
+        made = [_entry(campaign, item, k, entries) for k in range(1, rounds + 1)]
+        folder = runs / campaign.name / item.id if runs else None
+        sweep_file = folder / names.SWEEP if folder else None
+        sweep = read_record(sweep_file, SweepRecord) if sweep_file and sweep_file.is_file() else None
+        held = folder is not None and sweep is not None and is_launched(folder)
+        attempts = campaign.record.caps.attempts
+        found[item.id] = standing(item, events, made, sweep, attempts=attempts, held=held)
+    return found
+
+
+def spent_hours(campaign: Campaign, entries: Entries, runs: Path = RUNS) -> float:
+    """Wall-clock of all trainings of a campaign so far, h: of run.json, or of the entry where that is gone."""
+    total = 0.0
+    for name, item in standings(campaign, entries, runs).items():
+        folders = [RunDir(path) for path in sorted((runs / campaign.name / name).glob("seed_*"))]
+        records = [folder.load() for folder in folders if folder.exists()]
+        trained = sum(attempt.wall_s or 0.0 for record in records for attempt in record.attempts)
+        total += max(trained, item.entry.record.cost.train_wall_s if item.entry else 0.0)
+    return total / 3600.0
+
+
+def next_items(found: Mapping[str, Standing]) -> list[Standing]:
+    """What is to be trained, in order: what was begun, then by priority, then by age."""
+    waiting = [each for each in found.values() if each.state == "queued"]
+    return sorted(waiting, key=lambda each: (not each.note, each.priority))
+
+
+def _entry(campaign: Campaign, item: ItemRecord, rounds: int, entries: Entries) -> CheckedEntry | None:
+    entry = entries.get((item.task, campaign.entry_id(item.id, rounds)))
+    if entry is not None and entry.record.config_sha256 != item.config_sha256:
+        raise RunError(
+            f"'{entry.path}' is not what item '{item.id}' of campaign '{campaign.name}' trains: other config"
+        )
+    return entry
