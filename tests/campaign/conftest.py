@@ -5,7 +5,7 @@ import pytest
 from genelab import registry
 from tests.records.factory import make_task
 
-from .place import TASK, Place
+from .place import Place, register
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reference").mkdir()
     registry.broken_entry_points()
-    monkeypatch.setattr(registry, "_tasks", {**registry._tasks, TASK: make_task()})
+    register(monkeypatch, make_task())
     return Place(capsys)
 
 

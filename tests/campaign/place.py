@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from genelab import registry
 from genelab.campaign.files import Campaign, load
 from genelab.campaign.intake import entries_of
 from genelab.campaign.items import resolve
@@ -17,6 +18,12 @@ from tests.records.factory import EPISODES, edit, make_sweep
 
 TASK = "Toy-v1"
 LR = "agent.learning_rate"
+
+
+def register(monkeypatch: pytest.MonkeyPatch, task: TaskSpec) -> None:
+    """Make a task, or another version of it, the registered toy task."""
+    made = registry.Registered(TASK, "Toy", task.summary, lambda: task)
+    monkeypatch.setattr(registry, "_tasks", {**registry._tasks, TASK: made})
 
 
 class Place:

@@ -13,7 +13,7 @@ from genelab.errors import InputError
 from genelab.publish.store import add_entry
 from tests.records.factory import edit, make_sweep, make_task, set_at
 
-from .place import LR, TASK, Place
+from .place import LR, TASK, Place, register
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def test_4_the_wrong_family_is_rejected(begun: Place) -> None:
 def test_4_a_task_that_changed_since_is_not_launched(begun: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     begun.change("lr")
     other = make_task(task_version=2)
-    monkeypatch.setattr(registry, "_tasks", {**registry._tasks, TASK: other})
+    register(monkeypatch, other)
     assert "the registered task was changed" in begun("queue", "lr", code=2)
 
 
@@ -179,9 +179,9 @@ def test_11_a_pass_is_stale_after_the_task_or_the_code_changed(begun: Place, mon
     assert "stale" not in begun("status")
     env = make_task().env
     faster = make_task(env=env.model_copy(update={"decimation": 4}))
-    monkeypatch.setattr(registry, "_tasks", {**registry._tasks, TASK: faster})
+    register(monkeypatch, faster)
     assert "reached, **stale**: configuration changed: env.decimation" in begun("status")
-    monkeypatch.setattr(registry, "_tasks", {**registry._tasks, TASK: make_task(task_version=2)})
+    register(monkeypatch, make_task(task_version=2))
     assert "reached, **stale**: task version 1 -> 2" in begun("status")
 
 
