@@ -11,11 +11,12 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from genelab.config.base import Cfg
+from genelab.config.choices import choices, with_choices_of
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg
@@ -48,6 +49,9 @@ C = TypeVar("C", bound=Cfg)
 _EXECUTION, _LAUNCH, _EVAL = ExecutionCfg(), LaunchCfg(), EvalCfg()
 _sessions: dict[EngineName, tuple[ExecutionCfg, Session]] = {}
 
+EnvPurpose = Literal["training", "evaluation"]
+"""What an environment is made for."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -75,7 +79,7 @@ def make(
     variant: str | None = None,
     engine: EngineName | None = None,
     seed: int | None = None,
-    purpose: Literal["training", "evaluation"] = "training",
+    purpose: EnvPurpose = "training",
     overrides: Sequence[str] = (),
     device: str = _EXECUTION.device,
     threads: int = _EXECUTION.threads,
@@ -104,6 +108,8 @@ def make(
     if num_envs < 1:
         raise InputError(f"num_envs = {num_envs}: must be at least 1")
     spec = task_of(task, variant=variant, engine=engine, overrides=overrides)
+    if purpose not in get_args(EnvPurpose):
+        raise InputError(f"purpose = {purpose!r}: must be one of {', '.join(get_args(EnvPurpose))}")
     if purpose == "training":
         made = Purpose.training(spec, 1 if seed is None else seed)
     else:
@@ -182,7 +188,7 @@ def evaluate(
     found, execution = find_policy(policy, store), _checked(ExecutionCfg, device=device, threads=threads)
     task = found.run_dir.task()
     protocol = _with(task.protocol, episodes=episodes, num_envs=num_envs, seed=seed)
-    judged = task if config == "run" else get_task(task.id, task.variant)
+    judged = task if config == "run" else with_choices_of(get_task(task.id, task.variant), task)
     started = _started(judged.on(engine), protocol.seed, execution)
     return assess(found.run_dir, found.checkpoint, protocol, execution, config, engine, started=started)
 
@@ -271,8 +277,12 @@ def task_of(
     Raises:
         InputError: as `make`.
     """
+    if not isinstance(task, str) and variant is not None:
+        raise InputError(f"variant = {variant!r}: a task that is given as a TaskSpec is one already")
     spec = get_task(task, variant) if isinstance(task, str) else task
-    spec, _ = apply_overrides(spec, overrides, from_environment(spec, overrides, os.environ), setter="override")
+    open_ = any(choice.value is None for _, choice in choices(spec))
+    told = from_environment(spec, overrides, os.environ) if open_ else {}
+    spec, _ = apply_overrides(spec, overrides, told, setter="override")
     return spec.on(engine)
 
 
@@ -280,10 +290,12 @@ def _started(task: TaskSpec, seed: int, execution: ExecutionCfg) -> Started:
     """The engine of a task, started at the first call, and the stamps of a process that works on the task."""
     engine = task.env.sim.engine
     asked, session = _sessions.get(engine, (execution, None))
-    if (asked.device, asked.threads) != (execution.device, execution.threads):
+    # Threads belong to the process, whatever engine asked for them.
+    threads = {each.threads for each, _ in _sessions.values()} or {execution.threads}
+    if (asked.device, threads) != (execution.device, {execution.threads}):
         raise InputError(
             f"device = {execution.device!r}, threads = {execution.threads}: this process runs {engine} on "
-            f"{asked.device!r} with {asked.threads} thread(s) already"
+            f"{asked.device!r} with {max(threads)} thread(s) already"
         )
     started = start_session(seed, execution, task, running=session)
     _sessions[engine] = asked, started[0]

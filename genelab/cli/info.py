@@ -174,11 +174,11 @@ def _budget(stage: "TaskSpec") -> str:
 
 def _write(task: "TaskSpec", shown: Sequence[Leaf], file: Path) -> None:
     from genelab.config.override_file import override_lines
-    from genelab.runs.files import atomic_path, require_writable
+    from genelab.runs.files import atomic_path, require_place
 
     if file.exists():
         raise InputError(f"--write {file}: exists; choose another name")
-    require_writable(file.parent)
+    require_place("--write", file)
     variant = f" --variant {task.variant}" if task.variant else ""
     head = f"# For `genelab train {task.id}{variant} --config {file.name}`."
     lines = [head, "", *override_lines(shown)]

@@ -205,6 +205,13 @@ def _ends(arrow: Arrow, robot: Floats) -> tuple[Floats, Floats]:
     return start, start + arrow.vector_w
 
 
+def try_to_draw() -> None:
+    """Make what MuJoCo draws with. Raises whatever a machine without it raises."""
+    context = _gl_context(16, 16)
+    context.make_current()
+    context.free()
+
+
 def _gl_context(width: int, height: int) -> Any:
     """What MuJoCo draws with: on Linux EGL, whatever it took at its import, unless MUJOCO_GL says otherwise."""
     if sys.platform == "linux" and os.environ.get("MUJOCO_GL", "egl") == "egl":

@@ -359,8 +359,6 @@ class Environment:
         # Before the others join: the count of the time limit is its own.
         counted = torch.stack([truncated, *causes.values()]).sum(dim=1)
         for name, cause in causes.items():
-            if self.tap is not None:
-                self.tap(f"termination/{name}", cause)
             if self.cfg.terminations[name].truncates:
                 truncated = truncated | cause
             else:

@@ -21,17 +21,8 @@ from genelab.sim.make import start
 
 FREE_BYTES = 2**30
 """Less free space than that is a problem: a seed with its states takes tens to hundreds of MB."""
-DRAWS = """
-import mujoco
-scene = '<light pos="0 0 3"/><geom type="plane" size="5 5 1" rgba="1 1 1 1"/>'
-model = mujoco.MjModel.from_xml_string(f"<mujoco><worldbody>{scene}</worldbody></mujoco>")
-data = mujoco.MjData(model)
-mujoco.mj_forward(model, data)
-with mujoco.Renderer(model, 16, 16) as renderer:
-    renderer.update_scene(data)
-    assert renderer.render().any(), "the picture is black"
-"""
-"""A program that draws one picture off screen."""
+DRAWS = "from genelab.draw.stage import try_to_draw; try_to_draw()"
+"""A program that draws off screen as films are drawn."""
 DRAW_TIMEOUT_S = 60.0
 """Longest wait for it, s."""
 
@@ -79,9 +70,9 @@ def _renderer(problems: list[str]) -> dict[str, str | None]:
         failure = f"no picture within {DRAW_TIMEOUT_S:g} s"
     if failure:
         problems.append(
-            f"MuJoCo cannot draw with MUJOCO_GL={name or 'unset'}: {failure}; it may be egl, osmesa or glfw"
+            f"films cannot be drawn with MUJOCO_GL={name or 'unset'}: {failure}; it may be egl, osmesa or glfw"
         )
-    return {"MUJOCO_GL": name, "failure": failure}
+    return {"MUJOCO_GL": name or "unset", "failure": failure}
 
 
 def _folders(problems: list[str]) -> dict[str, dict[str, Any]]:

@@ -140,11 +140,14 @@ def record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: 
     overlay: Overlay | None = resolve_function(task.overlay)(task) if task.overlay else None
     moments: list[Moment] = []
     observations, episode, number, earned = env.reset(), cfg.episode, 0, 0.0
+
+    def told() -> str:
+        return f"episode {episode}   {number * task.env.control_dt:5.1f} s   return {earned:.2f}"
+
     while len(moments) < wanted:
         state = env.state()
         depictions = [*env.depict(state)] + ([overlay.depict(state)] if overlay else [])
-        text = f"episode {episode}   {number * task.env.control_dt:5.1f} s   return {earned:.2f}"
-        now = Moment(episode, env.pose(), tuple(depictions), text)
+        now = Moment(episode, env.pose(), tuple(depictions), told())
         if number % every == 0:
             moments.append(now)
         step = env.step(policy(observations))
@@ -152,7 +155,7 @@ def record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: 
             raise DivergedError(f"the state of episode {episode} broke after {(number + 1) * task.env.control_dt:g} s")
         observations, number, earned = step.observations, number + 1, earned + float(step.reward[0])
         if bool((step.terminated | step.truncated)[0]):
-            moments += [replace(now, end=_end_of(step))] * hold
+            moments += [replace(now, text=told(), end=_end_of(step))] * hold
             episode, number, earned = episode + 1, 0, 0.0
             if overlay is not None:
                 overlay.restart()

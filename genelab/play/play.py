@@ -36,7 +36,7 @@ def open_page(
     session = start(task.protocol.seed, execution.device, execution.threads, task.env.sim.engine)
     player = Player(task, session, cfg.episode)
     shapes = scene_shapes(task.env, SceneFacts(task.env, 1, session))
-    return Page(task.id, player, Policies(task, player.env, run_dir), shapes, cfg, policy)
+    return Page(task.id, player, Policies(task, player.env, run_dir, policy), shapes, cfg, policy)
 
 
 def play(page: Page, tell: Callable[[str], None]) -> None:

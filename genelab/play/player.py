@@ -3,16 +3,12 @@
 import dataclasses
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
 from genelab.envs.purpose import Purpose
 from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import IdlePolicy
 from genelab.sim.session import Session
-
-TERMINATION = "termination/"
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,7 @@ class Player:
         purpose = Purpose.evaluation(task, task.protocol, episodes=self._first)
         # What breaks is shown, and the next episode follows.
         self.env = make_env(task, dataclasses.replace(purpose, reset_broken=True), 1, session)
-        self.env.tap = self._watch
         self._dt = task.env.control_dt
-        self._met: list[str] = []
         self.policy: Policy = IdlePolicy(self.env)
         """Acts; may be replaced at any time."""
         self.ended: Ended | None = None
@@ -71,16 +65,12 @@ class Player:
 
     def step(self) -> None:
         """Go on by a control step. When the episode ends, the next one starts in the same step."""
-        self._met = []
         step = self.env.step(self.policy(self.observations))
         self.observations, self.episode_return = step.observations, self.episode_return + float(step.reward[0])
         if bool((step.terminated | step.truncated)[0]):
             finished = step.finished
-            cause = "the state broke" if bool(step.broken[0]) else " and ".join(self._met) or "time limit"
+            met = [name.replace("_", " ") for name, cause in finished.causes.items() if bool(cause[0])]
+            cause = "the state broke" if bool(step.broken[0]) else " and ".join(met) or "time limit"
             seconds = int(finished.length[0]) * self._dt
             self.ended = Ended(int(finished.number[0]), seconds, float(finished.episode_return[0]), cause)
             self.episode_return = 0.0
-
-    def _watch(self, name: str, value: Tensor) -> None:
-        if name.startswith(TERMINATION) and bool(value.any()):
-            self._met.append(name.removeprefix(TERMINATION).replace("_", " "))

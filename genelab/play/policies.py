@@ -26,15 +26,16 @@ IDLE, RANDOM, SCRIPTED = "idle", "random", "scripted"
 class Policies:
     """The policies that a viewer offers, by name."""
 
-    def __init__(self, task: TaskSpec, env: SceneEnv, run_dir: RunDir | None) -> None:
-        """`run_dir`: the run whose checkpoints are offered; None for none."""
-        self._task, self._env, self._run_dir = task, env, run_dir
+    def __init__(self, task: TaskSpec, env: SceneEnv, run_dir: RunDir | None, given: str = IDLE) -> None:
+        """`run_dir`: the run whose checkpoints are offered; None for none. `given`: one more, whatever it is called."""
+        self._task, self._env, self._run_dir, self._given = task, env, run_dir, given
 
     @property
     def names(self) -> list[str]:
         """What there is now: a running training adds checkpoints."""
         found = [IDLE, RANDOM, *([SCRIPTED] if self._task.demonstrator else [])]
-        return found + ([path.name for path in checkpoints_in(self._run_dir)] if self._run_dir else [])
+        found += [path.name for path in checkpoints_in(self._run_dir)] if self._run_dir else []
+        return [*dict.fromkeys([*found, self._given])]
 
     def load(self, name: str) -> Policy:
         """The policy of a name; of a checkpoint, its mean action.

@@ -68,7 +68,9 @@ def find_export(name: str | Path, store: Path = STORE) -> Path:
         return path
     run_dir = _only_seed(folder)
     if not run_dir.policy_file.is_file():
-        raise InputError(f"'{run_dir.path}' has no {names.POLICY}; `genelab export` writes one")
+        raise InputError(
+            f"'{run_dir.path}' has no {names.POLICY}; write one elsewhere with `genelab export`, and name it"
+        )
     return run_dir.policy_file
 
 

@@ -149,6 +149,7 @@ def _begin_seed(parent: RunDir, child: RunDir, plan: SweepPlan, command: Sequenc
                 )
             )
             draft.path.chmod(0o755)
+            child.keep_files(plan.task)
             draft.path.rename(child.path)
         finally:
             shutil.rmtree(draft.path, ignore_errors=True)

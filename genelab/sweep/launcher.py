@@ -24,16 +24,25 @@ from genelab.sweep.summary import closing_lines
 from genelab.worker.stop import STOPPED
 
 POLL_S = 0.1
-LOG_DIR = "<log_dir>"
-"""What stands for an absolute --log-dir in records."""
+RUNS = "runs"
+"""Folder that stands in records for the one of an absolute --log-dir."""
 
 _RUNNING: dict[Phase, SeedState] = {"train": "training", "evaluate": "evaluating"}
 _DONE: dict[Phase, RunStatus] = {"train": "trained", "evaluate": "finished"}
 
 
 def recorded(argv: Sequence[str], log_dir: Path) -> tuple[str, ...]:
-    """The command line as records hold it: an absolute --log-dir says something about this machine alone."""
-    return tuple(word.replace(str(log_dir), LOG_DIR) if log_dir.is_absolute() else word for word in argv)
+    """The command line as records hold it: where the directory lies says something about this machine alone."""
+    if not log_dir.is_absolute():
+        return tuple(argv)
+    options, told = ("--log-dir", "--log_dir"), [*argv]
+    for k, word in enumerate(told):
+        option, equals, _ = word.partition("=")
+        if option in options and equals:
+            told[k] = f"{option}={RUNS}/{log_dir.name}"
+        elif k and told[k - 1] in options:
+            told[k] = f"{RUNS}/{log_dir.name}"
+    return tuple(told)
 
 
 def launch(plan: SweepPlan, argv: Sequence[str], view: QuietView, executor: Executor) -> int:

@@ -47,8 +47,8 @@ def closing_lines(plan: SweepPlan, entries: Sequence[SeedEntry]) -> list[str]:
         checkpoint = trained[0].final_checkpoint
         lines += [
             "next:",
-            f"  genelab video {plan.task.id} {_path(checkpoint)} --out {trained[0].path.name}.mp4",
-            f"  tensorboard --logdir {_path(plan.log_dir)}",
+            f"  genelab video {_path(checkpoint)} --out {trained[0].path.name}.mp4",
+            *([f"  tensorboard --logdir {_path(plan.log_dir)}"] if "tensorboard" in plan.execution.log else []),
             f"  genelab check {_path(plan.log_dir)}",
         ]
     return lines

@@ -11,7 +11,7 @@ SECONDS = 4.0
 
 
 class Films:
-    """Films checkpoints by `genelab video`, each in a process of its own, one at a time."""
+    """Films checkpoints, each in a process of its own, one at a time."""
 
     def __init__(self, run_dir: RunDir, iteration: int) -> None:
         """Nothing was filmed before this iteration."""
@@ -19,6 +19,7 @@ class Films:
         self._run_dir, self._task, self._execution = run_dir, record.task, record.execution.requested
         self._last = iteration
         self._process: subprocess.Popen[bytes] | None = None
+        self._drawn = 0
 
     def saved(self, iteration: int) -> None:
         """Film the checkpoint that was saved after so many iterations, if it is time and no film is being drawn.
@@ -32,13 +33,13 @@ class Films:
         if self._process is not None and self._process.poll() is None:
             print(f"no film of iteration {iteration}: the one before is still drawn", flush=True)
             return
-        self._last = iteration
-        words = [self._task, self._run_dir.checkpoint(iteration - 1), "--out", folder / f"{iteration}.mp4"]
-        words += ["--seconds", SECONDS, "--device", self._execution.device]
+        self._tell()
+        self._last = self._drawn = iteration
+        words = [self._run_dir.checkpoint(iteration - 1), folder / f"{iteration}.mp4", SECONDS, self._execution.device]
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)
             with (folder / f"{iteration}.log").open("wb") as log:
-                command = [sys.executable, "-m", "genelab", "video", *map(str, words)]
+                command = [sys.executable, "-P", "-m", "genelab.worker.film", *map(str, words)]
                 self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def end(self, *, wait: bool) -> None:
@@ -50,3 +51,10 @@ class Films:
         else:
             self._process.terminate()
         self._process.wait()
+        if wait:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Say that a film was not drawn, and where it is told why."""
+        if self._process is not None and self._process.returncode:
+            print(f"no film of iteration {self._drawn}: see {self._run_dir.films / f'{self._drawn}.log'}", flush=True)

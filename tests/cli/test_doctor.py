@@ -26,5 +26,5 @@ def test_doctor_names_what_is_wrong(genelab, tmp_path, monkeypatch: pytest.Monke
     assert result.returncode == 1
     problems = [line for line in result.stdout.splitlines() if line.startswith("problem: ")]
     assert any(line.startswith("problem: HOME is not set") for line in problems)
-    assert any("MuJoCo cannot draw with MUJOCO_GL=nonsense" in line for line in problems)
+    assert any("films cannot be drawn with MUJOCO_GL=nonsense" in line for line in problems)
     assert result.stderr == f"error: {len(problems)} problems\n"

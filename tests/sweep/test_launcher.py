@@ -38,9 +38,9 @@ def test_so_many_at_a_time_until_all_are_finished(sweep: Sweep, capsys: pytest.C
 
 
 def test_an_absolute_log_dir_stands_in_no_record() -> None:
-    argv = ["genelab", "train", "Toy-v1", "--log-dir", "/data/me/runs", "--set", "agent.path=/data/me/runs/demos.npz"]
-    told = recorded(argv, Path("/data/me/runs"))
-    assert told == (*argv[:4], "<log_dir>", "--set", "agent.path=<log_dir>/demos.npz")
+    argv = ["genelab", "train", "Toy-v1", "--log-dir", "/data/me/{task}", "--seed", "1"]
+    assert recorded(argv, Path("/data/me/Toy-v1")) == (*argv[:4], "runs/Toy-v1", "--seed", "1")
+    assert recorded(["train", "--log_dir=/data/me/x"], Path("/data/me/x")) == ("train", "--log_dir=runs/x")
     assert recorded(argv, Path("runs")) == tuple(argv)
 
 
