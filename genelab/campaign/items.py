@@ -103,6 +103,8 @@ def make_item(
         raise InputError(first_problem(error)) from error
     if item.id in campaign.items:
         raise InputError(f"item '{item.id}' exists already in campaign '{campaign.name}'")
+    if (item.task, entry_id := campaign.entry_id(item.id)) in entries:
+        raise InputError(f"item '{item.id}': the store has an entry {item.task}/{entry_id} already; take another name")
     _require_one_change(item)
     found = standings(campaign, entries)
     _require_new(item, found, entries)

@@ -346,13 +346,16 @@ def judge(
 ) -> None:
     """Close an item that is entered, or repeat it with more seeds, which are pooled with those it has."""
     from genelab.campaign.items import planned_runs, within
-    from genelab.campaign.results import verdicts
+    from genelab.campaign.results import told, verdict_on
     from genelab.campaign.state import Entries, Standing
 
     def check(campaign: "Campaign", found: dict[str, Standing], entries: Entries) -> None:
         baseline = found[item].item.baseline
-        if baseline and not verdicts(campaign, found[item], found, entries):
+        verdict = verdict_on(campaign, found[item], found, entries)
+        if baseline and not verdict:
             raise InputError(f"item '{item}' has no verdict yet: its baseline '{baseline}' has no entry")
+        if decision == "adopt" and verdict and verdict.verdict == "not_comparable":
+            raise InputError(f"--decision adopt: item '{item}' is {told(verdict)}, so nothing speaks for it")
         if (decision == "repeat") != (seeds is not None):
             raise InputError("--seeds: must be given with --decision repeat, and only then")
         if old := set(seeds or ()) & set(found[item].seeds):
@@ -361,8 +364,8 @@ def judge(
         if warning := within("runs of the campaign", runs, campaign.record.caps.runs):
             click.echo(f"warning: {warning}")
 
-    told = {"decision": decision, "seeds": seeds or ()}
-    _decide(store, name, item, who, "judge", why, ("entered", "published"), check, **told)
+    fields = {"decision": decision, "seeds": seeds or ()}
+    _decide(store, name, item, who, "judge", why, ("entered", "published"), check, **fields)
 
 
 @command.command()

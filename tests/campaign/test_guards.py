@@ -188,6 +188,7 @@ def test_11_a_pass_is_stale_after_the_task_or_the_code_changed(begun: Place, mon
 def test_12_a_regression_is_told_at_intake(begun: Place) -> None:
     begun.change("lr")
     begun.entered("lr", 33.0)
+    begun("judge", "lr", "--decision", "adopt", "--why", "better")
     begun.change("lam", "--set", "agent.lam=0.9", "--joint", "both", value="0.02")
     told = begun.entered("lam", 30.2)
     # Equal to its baseline, and worse than the newest entry of the task.
