@@ -40,6 +40,8 @@ class Standing:
     """1, and one more for each decision to repeat it."""
     priority: int
     """Place in the queue, 0 first."""
+    begun: int
+    """Seeds of which a run was begun."""
     entry: CheckedEntry | None
     """The newest entry that it made; one of an earlier round while more seeds are trained."""
     judged: EventRecord | None
@@ -90,7 +92,9 @@ def standing(
     elif queued:
         state = "queued"
     newest = next((entry for entry in reversed(entries) if entry is not None), None)
-    return Standing(item, state, note, seeds, 1 + len(repeats), priority, newest, judged)
+    begun = {seed.seed for seed in sweep.seeds if seed.attempts} if sweep else set[int]()
+    begun |= set(newest.record.seeds.planned) if newest else set()
+    return Standing(item, state, note, seeds, 1 + len(repeats), priority, len(begun), newest, judged)
 
 
 def _of_sweep(sweep: SweepRecord, seeds: Sequence[int], allowed: int, *, queued: bool) -> tuple[State, str]:

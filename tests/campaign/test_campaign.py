@@ -43,6 +43,7 @@ SMALL = (
         ([TASK, "--metric", "return_mean", "--value", "39"], "--source: must say where the number comes from"),
         ([TASK, "--metric", "return_mean"], "a target needs one of --value, --published and --none"),
         ([TASK, "--value", "39"], "Missing option '--metric'"),
+        ([TASK, "--metric", "return_mean", "--published", "v1.0", "--n-seeds", "3"], "--n-seeds: goes with --value"),
         (
             ["Toy-v9", "--metric", "return_mean", "--value", "39", "--source", "x"],
             "unknown task 'Toy-v9', nearest: Toy",
@@ -207,6 +208,10 @@ def test_queue_order(place: Place) -> None:
     assert "is queued: only what is a draft" in place("queue", "a", code=2)
     place("move", "b", "--priority", "1", "--why", "cheap")
     assert [line.split()[:2] for line in place("queue").splitlines()] == [["1", "b"], ["5", "base"], ["5", "a"]]
+    # It keeps its place when it comes back.
+    place("withdraw", "b", "--why", "not now")
+    place("queue", "b")
+    assert place("queue").startswith("1  b")
     assert "agent.learning_rate=0.02 --device auto --threads 1 --log-dir runs/campaigns/c/b" in place("next")
     assert "is draft" not in place("withdraw", "b", "--why", "no")
     assert place("next").startswith("base: worth it")
@@ -223,6 +228,13 @@ def test_caps_warn_at_80_percent_and_refuse_beyond_100(place: Place) -> None:
     assert "runs of the campaign: 9 of at most 7, 129% of the cap" in place.change("b", value="0.02", code=2)
     longer = ("--set", "train.iterations=32", "--baseline", "base", "--hypothesis", "h", "--expect", "better")
     assert "control steps of a run: 12,288 of at most 12,000" in place.add("c", *longer, seeds="1", code=2)
+    # What was withdrawn makes room, as far as it did not run, and does not come back into a full campaign.
+    place("withdraw", "a", "--why", "later")
+    place.change("b", value="0.02")
+    assert "runs of the campaign: 9 of at most 7" in place("queue", "a", code=2)
+    place.trained("b", 30.0)
+    place("withdraw", "b", "--why", "later")
+    assert "runs of the campaign: 9 of at most 7" in place("queue", "a", code=2)
 
 
 def test_steps_are_counted_again_at_intake_and_hours_at_launch(place: Place) -> None:
@@ -351,6 +363,37 @@ def test_a_crash_between_any_two_steps_is_healed_by_the_same_command(
     shutil.rmtree("runs")
     begun("intake", "lr")
     assert begun.state("lr") == "entered"
+
+
+def test_all_goes_on_past_an_item_that_fails_and_renders_in_the_end(begun: Place) -> None:
+    begun.change("bad")
+    begun.change("good", value="0.02")
+    folder = begun.trained("bad", 35.0)
+    begun.trained("good", 35.0)
+    shutil.rmtree(folder / "seed_2")
+    page = begun.docs / "campaigns" / "c.md"
+    told = begun("intake", "--all", code=1)
+    assert "error: bad, step 'check'" in told
+    assert "good: improvement against c.base" in told
+    assert "| improvement against c.base |" in (whole := page.read_text())
+    # As after a kill between entry and page.
+    page.write_text("old")
+    assert "good: improvement against c.base" in begun("intake", "--all", code=1)
+    assert page.read_text() == whole
+
+
+def test_a_command_that_writes_while_another_reads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.new()
+    whole, target = files._sealed, ("target", TASK, "--metric", "return_mean", "--value", "39", "--source")
+
+    def late(*told: Any) -> Any:
+        monkeypatch.setattr(files, "_sealed", whole)
+        for number in "123":
+            place(*target, number)
+        return whole(*told)
+
+    monkeypatch.setattr(files, "_sealed", late)
+    assert place.campaign().record.targets[0].source == "3"
 
 
 @pytest.mark.parametrize("trouble", ["nan", "seed", "finding"])
