@@ -52,6 +52,15 @@ class Campaign:
         """The decisions on an item."""
         return [event for event in self.events if event.item == item]
 
+    def refutation(self, item: ItemRecord) -> str | None:
+        """Why the premise of an item does not hold; None if nobody refuted it."""
+        for event in self.events:
+            if event.what == "refute" and event.item is not None and item.premise is not None:
+                refuted = self.items[event.item].premise
+                if refuted is not None and refuted.text == item.premise.text:
+                    return event.why
+        return None
+
     def entry_id(self, item: str, rounds: int = 1) -> str:
         """Name of the entry that an item makes; `rounds` rises with every decision to repeat it."""
         return f"{self.name}.{item}" + (f".{rounds}" if rounds > 1 else "")
@@ -63,7 +72,7 @@ def campaigns_of(store: Path) -> list[Path]:
 
 
 def load(folder: Path) -> Campaign:
-    """Read and verify a campaign.
+    """Read and verify a campaign. It is read again once if a file does not fit: a command may have come in between.
 
     Raises:
         InputError: if there is none.
@@ -74,6 +83,13 @@ def load(folder: Path) -> Campaign:
         raise InputError(
             f"there is no campaign '{folder.name}' in '{folder.parent}'; known: {', '.join(known) or 'none'}"
         )
+    try:
+        return _read(folder)
+    except FileError:
+        return _read(folder)
+
+
+def _read(folder: Path) -> Campaign:
     events = _events(folder / names.EVENTS)
     record = _sealed(folder, names.CAMPAIGN, CampaignRecord, events)
     if record.name != folder.name:

@@ -1,6 +1,6 @@
 """Takes a finished item in: checked, entered, compared and rendered. Every step may be done already."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +54,8 @@ def steps(
         return seeds
 
     def config() -> None:
-        if why := wrong_config(item, checked()[0].task):
+        seeds = checked()
+        if why := wrong_training(each, seeds) or wrong_config(item, seeds[0].task):
             decide(campaign.folder, None, "reject", why, item=item.id)
             raise RunError(f"rejected: {why}; a correction is a new item with --corrects {item.id}")
 
@@ -71,7 +72,7 @@ def steps(
         entries = entries_of(store)
         found = standings(load(campaign.folder), entries, runs)
         for record in verdicts(campaign, found[item.id], found, entries):
-            say(f"{item.id}: {told(each, record)}")
+            say(f"{item.id}: {told(record)}")
 
     return [
         # It counts the control steps again, so they are those that the caps allowed.
@@ -109,6 +110,21 @@ def intake(
         except RunError as error:
             raise RunError(f"{each.item.id}, step '{step.name}': {error}") from error
     say(f"{each.item.id}: taken in as {each.item.task}/{campaign.entry_id(each.item.id, each.rounds)}")
+
+
+def wrong_training(each: Standing, seeds: Sequence[SeedFiles]) -> str | None:
+    """How the trainings differ from those that were declared, apart from their configuration; None if they do not."""
+    for seed in seeds:
+        if seed.run.parent is not None:
+            return f"seed {seed.run.seed} began from the policy of another run, which was not declared"
+    trained = {seed.run.seed for seed in seeds}
+    if trained != set(each.seeds):
+        return f"seeds {_listed(trained)} were trained, declared {_listed(each.seeds)}"
+    return None
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(seeds)))
 
 
 def wrong_config(item: ItemRecord, trained: TaskSpec) -> str | None:

@@ -1,6 +1,6 @@
 """What an item trains, and what is refused before it is queued: most wasted runs can be seen here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,17 +103,22 @@ def make_item(
         raise InputError(first_problem(error)) from error
     if item.id in campaign.items:
         raise InputError(f"item '{item.id}' exists already in campaign '{campaign.name}'")
+    if (item.task, entry_id := campaign.entry_id(item.id)) in entries:
+        raise InputError(f"item '{item.id}': the store has an entry {item.task}/{entry_id} already; take another name")
     _require_one_change(item)
     found = standings(campaign, entries)
-    _require_new(item, found, entries)
+    require_useful(campaign, item, found, entries)
     if item.corrects is not None and found[campaign.item(item.corrects).id].state != "rejected":
         raise InputError(f"--corrects {item.corrects}: is not rejected, so there is nothing to correct")
     return item, budget(campaign.record.caps, item, runs=planned_runs(found) + len(item.seeds))
 
 
-def planned_runs(found: Mapping[str, Standing]) -> int:
-    """Runs of all items but those that were withdrawn."""
-    return sum(len(each.seeds) for each in found.values() if each.state != "withdrawn")
+def planned_runs(found: Mapping[str, Standing], again: Collection[str] = ()) -> int:
+    """Runs of all items; of those that were withdrawn, and are not in `again`, only the ones that were begun."""
+    return sum(
+        each.begun if name not in again and each.state == "withdrawn" else len(each.seeds)
+        for name, each in found.items()
+    )
 
 
 def budget(caps: Caps, item: ItemRecord, *, runs: int) -> list[str]:
@@ -199,12 +204,28 @@ def _require_one_change(item: ItemRecord) -> None:
         )
 
 
-def _require_new(item: ItemRecord, found: Mapping[str, Standing], entries: Entries) -> None:
-    same = [each for each in found.values() if each.item.config_sha256 == item.config_sha256]
+def require_useful(campaign: Campaign, item: ItemRecord, found: Mapping[str, Standing], entries: Entries) -> None:
+    """Check that the training of an item, in the campaign or to be added, can tell something new.
+
+    Raises:
+        InputError: if its premise is refuted, or another open item, or an entry that is not its own and of the code as
+            it is now, has its configuration.
+    """
+    if why := campaign.refutation(item):
+        raise InputError(f"item '{item.id}': {why}")
+    others = [each for each in found.values() if each.item.id != item.id]
+    same = [each for each in others if each.item.config_sha256 == item.config_sha256]
     if twin := next((each for each in same if each.state not in CLOSED), None):
         raise InputError(f"item '{item.id}': '{twin.item.id}' trains the same configuration and is {twin.state}")
+    rounds = found[item.id].rounds if item.id in found else 0
+    own = [campaign.entry_id(item.id, k + 1) for k in range(rounds)]
     for (task, name), entry in entries.items():
-        if task == item.task and entry.record.config_sha256 == item.config_sha256 and code_changes(entry) == []:
+        if (
+            task == item.task
+            and name not in own
+            and entry.record.config_sha256 == item.config_sha256
+            and code_changes(entry) == []
+        ):
             raise InputError(
                 f"item '{item.id}': {task}/{name} is of the same configuration and code, so it teaches nothing new; "
                 "more seeds are added by `genelab campaign judge ITEM --decision repeat --seeds S,S`"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from genelab.campaign.files import load
-from genelab.campaign.items import command_of, plan_of, planned_runs, within
+from genelab.campaign.items import command_of, plan_of, planned_runs, require_useful, within
 from genelab.campaign.state import RUNS, Entries, Standing, next_items, spent_hours, standings
 from genelab.errors import InputError, RunError
 from genelab.runs.code import code_stamp
@@ -59,7 +59,12 @@ def launch_queue(
                 break
             each, caps = waiting[0], campaign.record.caps
             tried.add(each.item.id)
-            if blocked := _blocked(each, place):
+            try:
+                require_useful(campaign, each.item, found, entries)
+                blocked = _blocked(each, place)
+            except InputError as error:
+                blocked = str(error)
+            if blocked:
                 say(f"{each.item.id}: blocked: {blocked}")
                 failed += 1
                 continue

@@ -97,7 +97,7 @@ def item_row(campaign: Campaign, each: Standing, found: dict[str, Standing], ent
     """The row of an item."""
     item, compared = each.item, verdicts(campaign, each, found, entries)
     waits = each.entry is not None and item.baseline in found and found[str(item.baseline)].entry is None
-    texts = [told(each, record) for record in compared] + [f"waits for {item.baseline}"] * waits
+    texts = [told(record) for record in compared] + [f"waits for {item.baseline}"] * waits
     # The variant is that of the entry, wherever there is one.
     variant = each.entry.record.variant if each.entry else item.variant
     return (

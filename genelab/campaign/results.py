@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from genelab.campaign.files import Campaign
 from genelab.campaign.state import Entries, Standing
-from genelab.compare.compare import compare, config_differences
+from genelab.compare.compare import compare, config_differences, is_judged_in
 from genelab.compare.sides import load as load_side
 from genelab.config.choices import with_choices_of
 from genelab.config.commands import CompareCfg
@@ -82,7 +82,9 @@ def against_target(target: Target, entry: CheckedEntry | None) -> TargetVerdict:
     if entry is None:
         return TargetVerdict("no entry", idle=target.idle)
     values, idle = values_of(entry, target.metric), idle_of(entry, target.metric)
-    if not values or entry.record.protocol.sha256 != target.protocol_sha256:
+    # A return of another environment is another quantity.
+    other_environment = any(is_judged_in(override.path) for override in changes(entry.seeds[0]))
+    if not values or other_environment or entry.record.protocol.sha256 != target.protocol_sha256:
         return TargetVerdict("not comparable", idle=idle)
     center, bounds = mean(values), seed_bounds(values)
     if idle is not None and target.value <= idle:
@@ -107,29 +109,47 @@ def standing_entry(
         order = list(campaign.events)
         return max(adopted, key=lambda each: order.index(each.judged) if each.judged else 0).entry
     own = [e for e in entries.values() if (e.record.task, e.record.variant) == (target.task, target.variant)]
-    registered = next((entry for entry in own if not changes(entry.seeds[0])), None)
+    registered = next((entry for entry in own if entry.record.status == "reference"), None)
     return registered or next((each.entry for each in reversed(ours) if each.entry and not each.item.baseline), None)
 
 
+def baseline_entry(each: Standing, found: dict[str, Standing], entries: Entries) -> CheckedEntry | None:
+    """The entry of an item's baseline; None without a baseline, or as long as it has none."""
+    if each.item.baseline is None:
+        return None
+    task, _, name = each.item.baseline.partition("/")
+    return entries.get((task, name)) if name else found[each.item.baseline].entry
+
+
 def verdicts(campaign: Campaign, each: Standing, found: dict[str, Standing], entries: Entries) -> list[CompareRecord]:
-    """The comparison of an item's entry with its baseline, and with the newest entry before it if that is another."""
-    entry, baseline = each.entry, each.item.baseline
+    """The comparison of an item's entry with its baseline, and with the newest entry before it if that is another.
+
+    Entries before it do not count if they hold a part of its own seeds, build on it, or were not adopted.
+    """
+    entry, named = each.entry, baseline_entry(each, found, entries)
     if entry is None:
         return []
-    sides: list[CheckedEntry] = []
-    if baseline is not None:
-        task, _, name = baseline.partition("/")
-        named = entries.get((task, name)) if name else found[baseline].entry
-        sides += [named] if named else []
-    # Not with a part of its own seeds, and not with what was built on it.
-    ours = [each, *(other for other in found.values() if other.item.baseline == each.item.id)]
+    sides = [named] if named else []
+    ours = [each, *(o for o in found.values() if _not_adopted(o) or o.item.baseline == each.item.id)]
     skipped = {campaign.entry_id(one.item.id, k + 1) for one in ours for k in range(one.rounds)}
     if (before := _before(entry, entries, skipped)) and before not in sides:
         sides.append(before)
     cfg = CompareCfg(metric=campaign.record.metric, margin=campaign.record.margin)
     new = load_side(str(entry.path), entry.path.parents[1])
-    # What differs in environment or budget is the declared change, and the record names it.
-    return [compare(load_side(str(side.path), side.path.parents[1]), new, cfg, across=True) for side in sides]
+    # Another budget is a change that can be declared, and the record names it.
+    return [compare(load_side(str(side.path), side.path.parents[1]), new, cfg, any_budget=True) for side in sides]
+
+
+def verdict_on(
+    campaign: Campaign, each: Standing, found: dict[str, Standing], entries: Entries
+) -> CompareRecord | None:
+    """The comparison of an item's entry with its baseline; None as long as one of the two is missing."""
+    named = baseline_entry(each, found, entries)
+    return next(iter(verdicts(campaign, each, found, entries)), None) if named else None
+
+
+def _not_adopted(each: Standing) -> bool:
+    return each.judged.decision != "adopt" if each.judged else each.item.baseline is not None
 
 
 def _before(entry: CheckedEntry, entries: Entries, skipped: set[str]) -> CheckedEntry | None:
@@ -142,10 +162,11 @@ def _before(entry: CheckedEntry, entries: Entries, skipped: set[str]) -> Checked
     return None
 
 
-def told(each: Standing, record: CompareRecord) -> str:
+def told(record: CompareRecord) -> str:
     """A comparison in a few words."""
     word = record.verdict.replace("_", " ")
-    word += " (confounded)" if len(each.item.changes) > 1 else ""
+    word += " (confounded)" if len(record.config) > 1 else ""
+    word += ", other budget" if record.across else ""
     word += ", not reliable" if record.unreliable else ""
     return f"{word} against {Path(record.a.given).name}" + (f": {record.reasons[0]}" if record.reasons else "")
 
@@ -191,13 +212,19 @@ def stale_code(campaign: Campaign, found: dict[str, Standing], target: Target, e
 
 
 def regressed(campaign: Campaign, found: dict[str, Standing], entries: Entries) -> list[str]:
-    """Items that are worse than what they are compared with, and that nobody closed, one line each."""
+    """Items that are worse than what they are compared with, or cannot be compared, and that nobody closed.
+
+    One line each.
+    """
     return [
-        f"{each.item.id}: {told(each, record)}"
+        f"{each.item.id}: {told(record)}"
         for each in found.values()
         if each.state in ("entered", "published")
         for record in verdicts(campaign, each, found, entries)
-        if record.verdict == "regression" or record.unreliable
+        if record.verdict == "regression"
+        or record.unreliable
+        # A first training may differ from those before it in anything.
+        or (record.verdict == "not_comparable" and each.item.baseline is not None)
     ]
 
 

@@ -1,17 +1,17 @@
 """Where the items of a campaign stand, derived from decisions, sweeps and entries."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from genelab.campaign.files import Campaign
-from genelab.errors import RunError
 from genelab.records import names
+from genelab.records.artifact import read_artifacts
 from genelab.records.campaign import EventRecord, ItemRecord
 from genelab.records.check import CheckedEntry
 from genelab.records.check.seeds import is_launched
-from genelab.records.files import read_record
+from genelab.records.files import read_record, sha256_file
 from genelab.records.sweep import SweepRecord
 from genelab.runs.run_dir import RunDir
 
@@ -40,6 +40,8 @@ class Standing:
     """1, and one more for each decision to repeat it."""
     priority: int
     """Place in the queue, 0 first."""
+    begun: int
+    """Seeds of which a run was begun."""
     entry: CheckedEntry | None
     """The newest entry that it made; one of an earlier round while more seeds are trained."""
     judged: EventRecord | None
@@ -54,6 +56,7 @@ def standing(
     *,
     attempts: int,
     held: bool,
+    hosted: bool = False,
 ) -> Standing:
     """Derive where an item stands.
 
@@ -64,6 +67,7 @@ def standing(
         sweep: its sweep.json; None if there is none.
         attempts: launches of a failing seed each time the item is queued.
         held: whether a launch is running on its sweep.
+        hosted: whether there is a hosted copy of its newest entry.
     """
     repeats = [event for event in events if event.decision == "repeat"]
     seeds = tuple(dict.fromkeys([*item.seeds, *(seed for event in repeats for seed in event.seeds)]))
@@ -75,11 +79,12 @@ def standing(
     state, note = "draft", ""
     if rejected := next((event for event in events if event.what == "reject"), None):
         state, note = "rejected", rejected.why
-    elif moves and moves[-1].what != "queue":
+    elif moves and (moves[-1].what == "withdraw" or (moves[-1].what == "refute" and made is None)):
         state, note = "withdrawn", moves[-1].why
     elif made is not None:
-        state = "judged" if judged else "published" if made.record.artifact else "entered"
-        note = f"{judged.decision}: {judged.why}" if judged else ""
+        state = "judged" if judged else "published" if hosted else "entered"
+        refuted = next((event.why for event in moves if event.what == "refute"), "")
+        note = f"{judged.decision}: {judged.why}" if judged else refuted
     elif sweep is not None and held:
         state = "running"
     elif sweep is not None:
@@ -87,7 +92,9 @@ def standing(
     elif queued:
         state = "queued"
     newest = next((entry for entry in reversed(entries) if entry is not None), None)
-    return Standing(item, state, note, seeds, 1 + len(repeats), priority, newest, judged)
+    begun = {seed.seed for seed in sweep.seeds if seed.attempts} if sweep else set[int]()
+    begun |= set(newest.record.seeds.planned) if newest else set()
+    return Standing(item, state, note, seeds, 1 + len(repeats), priority, len(begun), newest, judged)
 
 
 def _of_sweep(sweep: SweepRecord, seeds: Sequence[int], allowed: int, *, queued: bool) -> tuple[State, str]:
@@ -110,20 +117,25 @@ def standings(campaign: Campaign, entries: Entries, runs: Path | None = RUNS) ->
         runs: directory of all campaigns' sweeps; None to go by what is committed alone.
 
     Raises:
-        FileError: if a sweep.json is broken.
-        RunError: if an entry of an item's name is of another configuration.
+        FileError: if a sweep.json or the record of hosted copies is broken.
     """
     found: dict[str, Standing] = {}
     for item in campaign.items.values():
         events = campaign.of(item.id)
         rounds = 1 + sum(event.decision == "repeat" for event in events)
-        made = [_entry(campaign, item, k, entries) for k in range(1, rounds + 1)]
+        named = [entries.get((item.task, campaign.entry_id(item.id, k))) for k in range(1, rounds + 1)]
+        made = [e if e and e.record.config_sha256 == item.config_sha256 else None for e in named]
         folder = runs / campaign.name / item.id if runs else None
         sweep_file = folder / names.SWEEP if folder else None
         sweep = read_record(sweep_file, SweepRecord) if sweep_file and sweep_file.is_file() else None
         held = folder is not None and sweep is not None and is_launched(folder)
         attempts = campaign.record.caps.attempts
-        found[item.id] = standing(item, events, made, sweep, attempts=attempts, held=held)
+        hosted = made[-1] is not None and _hosted(made[-1])
+        each = standing(item, events, made, sweep, attempts=attempts, held=held, hosted=hosted)
+        if stranger := next((e for e, own in zip(named, made, strict=True) if e and not own), None):
+            name = f"{item.task}/{stranger.record.entry_id}"
+            each = replace(each, state="rejected", note=f"the entry of its name, {name}, is of another configuration")
+        found[item.id] = each
     return found
 
 
@@ -144,10 +156,7 @@ def next_items(found: Mapping[str, Standing]) -> list[Standing]:
     return sorted(waiting, key=lambda each: (not each.note, each.priority))
 
 
-def _entry(campaign: Campaign, item: ItemRecord, rounds: int, entries: Entries) -> CheckedEntry | None:
-    entry = entries.get((item.task, campaign.entry_id(item.id, rounds)))
-    if entry is not None and entry.record.config_sha256 != item.config_sha256:
-        raise RunError(
-            f"'{entry.path}' is not what item '{item.id}' of campaign '{campaign.name}' trains: other config"
-        )
-    return entry
+def _hosted(entry: CheckedEntry) -> bool:
+    record, digest = entry.record, sha256_file(entry.path / names.ENTRY)
+    rows = read_artifacts(entry.path.parents[1] / names.ARTIFACTS)
+    return any((r.task, r.entry_id, r.entry_sha256) == (record.task, record.entry_id, digest) for r in rows)

@@ -14,7 +14,7 @@ from genelab.cli.tasks import VARIANT
 from genelab.config.commands import StoreCfg
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.snapshot import first_problem
-from genelab.errors import InputError
+from genelab.errors import GenelabError, InputError
 from genelab.records import names
 from genelab.records.campaign import CampaignRecord, Decision, Event, Metric, Premise
 
@@ -108,6 +108,8 @@ def target(
     from genelab.campaign.intake import entries_of
     from genelab.campaign.results import make_target
 
+    if published is not None and n_seeds is not None:
+        raise InputError("--n-seeds: goes with --value; with --published the rows are counted")
     if (value is not None) + (published is not None) + nothing != 1:
         raise InputError("a target needs one of --value, --published and --none")
     if published is None and not source:
@@ -193,25 +195,32 @@ def add(
 @command.command()
 @NAME
 @click.argument("items", metavar="[ITEM]...", nargs=-1)
-@click.option("--priority", type=click.IntRange(0), help="Place in the queue, 0 first; by default 0.")
+@click.option(
+    "--priority", type=click.IntRange(0), help="Place in the queue, 0 first; by default the one it had, or 0."
+)
 @WHO
 @STORE
 def queue(name: str, items: tuple[str, ...], priority: int | None, who: str | None, store: Path) -> None:
     """Put items into the queue; without one, show it. A failed item gets as many attempts again."""
     from genelab.campaign.files import decide, editing
     from genelab.campaign.intake import entries_of
-    from genelab.campaign.items import resolve
+    from genelab.campaign.items import planned_runs, require_useful, resolve, within
     from genelab.campaign.state import next_items, standings
 
     with editing(_folder(store, name)) as campaign:
-        found = standings(campaign, entries_of(store))
+        entries = entries_of(store)
+        found = standings(campaign, entries)
         for item in items:
             each = found[campaign.item(item).id]
             if each.state not in ("draft", "failed", "withdrawn"):
                 raise InputError(f"item '{item}' is {each.state}: only what is a draft, failed or withdrawn is queued")
             resolve(each.item)
+            require_useful(campaign, each.item, found, entries)
+        runs = planned_runs(found, again=items)
+        if items and (warning := within("runs of the campaign", runs, campaign.record.caps.runs)):
+            click.echo(f"warning: {warning}")
         for item in items:
-            decide(campaign.folder, who, "queue", item=item, priority=priority or 0)
+            decide(campaign.folder, who, "queue", item=item, priority=priority)
             click.echo(f"item '{item}' is queued")
     if not items:
         for each in next_items(found):
@@ -266,7 +275,10 @@ def withdraw(name: str, item: str, why: str, who: str | None, store: Path) -> No
 @WHO
 @STORE
 def refute(name: str, item: str, why: str, who: str | None, store: Path) -> None:
-    """Record that the premise of an item is wrong. Every open item that builds on it is closed."""
+    """Record that the premise of an item is wrong, for good.
+
+    Every item that builds on it is closed, unless it is entered: that one is flagged. None can be added or queued.
+    """
     from genelab.campaign.files import decide, editing
     from genelab.campaign.intake import entries_of
     from genelab.campaign.state import CLOSED, standings
@@ -276,9 +288,12 @@ def refute(name: str, item: str, why: str, who: str | None, store: Path) -> None
         if premise is None:
             raise InputError(f"item '{item}' has no premise")
         for each in standings(campaign, entries_of(store)).values():
-            if each.item.premise and each.item.premise.text == premise.text and each.state not in CLOSED:
+            builds = each.item.premise is not None and each.item.premise.text == premise.text
+            # That of the item itself records it, whatever became of the item.
+            if each.item.id == item or (builds and each.state not in CLOSED):
                 decide(campaign.folder, who, "refute", f"premise refuted: {why}", item=each.item.id)
-                click.echo(f"item '{each.item.id}' is closed")
+                is_open = each.state not in (*CLOSED, "entered", "published")
+                click.echo(f"item '{each.item.id}' is {'closed' if is_open else f'{each.state}, its premise refuted'}")
 
 
 @command.command()
@@ -303,13 +318,14 @@ def launch(name: str, parallel: int, limit: int | None, preview: bool, store: Pa
 @command.command()
 @NAME
 @click.argument("items", metavar="[ITEM]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every item that is trained.")
+@click.option("--all", "everything", is_flag=True, help="Every item that is trained or entered.")
 @STORE
 @field_option("--docs", StoreCfg, "docs", metavar="DIR")
-def intake(name: str, items: tuple[str, ...], everything: bool, store: Path, docs: Path) -> None:
+def intake(name: str, items: tuple[str, ...], everything: bool, store: Path, docs: Path) -> int:
     """Take trained items in: check, compare declared with effective changes, enter, compare, render.
 
-    Stops at the first step that fails and says which. The same again does what is left.
+    Stops at the first step that fails and says which. The same again does what is left. With --all, an item that fails
+    does not keep the others waiting, and what is entered already is compared and rendered again.
     """
     from genelab.campaign.files import editing
     from genelab.campaign.intake import entries_of
@@ -326,11 +342,24 @@ def intake(name: str, items: tuple[str, ...], everything: bool, store: Path, doc
         raise InputError("intake needs an ITEM or --all, and not both")
     with editing(_folder(store, name)) as campaign:
         found = standings(campaign, entries_of(store))
-        chosen = [campaign.item(item).id for item in items] or [n for n, e in found.items() if e.state == "trained"]
-        for item in chosen:
-            take_in(campaign, found[item], store, render, click.echo)
+        if not everything:
+            for item in items:
+                take_in(campaign, found[campaign.item(item).id], store, render, click.echo)
+            return 0
+        failed = 0
+        chosen = [each for each in found.values() if each.state in ("trained", "entered", "published")]
+        for each in chosen:
+            try:
+                # The pages once, in the end.
+                take_in(campaign, each, store, lambda: None, click.echo)
+            except GenelabError as error:
+                click.echo(f"error: {error}", err=True)
+                failed += 1
+        # Also if an earlier intake was killed before it.
+        render()
     if not chosen:
-        click.echo("no item is trained and not yet taken in")
+        click.echo("no item is trained or entered")
+    return 1 if failed else 0
 
 
 @command.command()
@@ -346,13 +375,16 @@ def judge(
 ) -> None:
     """Close an item that is entered, or repeat it with more seeds, which are pooled with those it has."""
     from genelab.campaign.items import planned_runs, within
-    from genelab.campaign.results import verdicts
+    from genelab.campaign.results import told, verdict_on
     from genelab.campaign.state import Entries, Standing
 
     def check(campaign: "Campaign", found: dict[str, Standing], entries: Entries) -> None:
         baseline = found[item].item.baseline
-        if baseline and not verdicts(campaign, found[item], found, entries):
+        verdict = verdict_on(campaign, found[item], found, entries)
+        if baseline and not verdict:
             raise InputError(f"item '{item}' has no verdict yet: its baseline '{baseline}' has no entry")
+        if decision == "adopt" and verdict and verdict.verdict == "not_comparable":
+            raise InputError(f"--decision adopt: item '{item}' is {told(verdict)}, so nothing speaks for it")
         if (decision == "repeat") != (seeds is not None):
             raise InputError("--seeds: must be given with --decision repeat, and only then")
         if old := set(seeds or ()) & set(found[item].seeds):
@@ -361,8 +393,8 @@ def judge(
         if warning := within("runs of the campaign", runs, campaign.record.caps.runs):
             click.echo(f"warning: {warning}")
 
-    told = {"decision": decision, "seeds": seeds or ()}
-    _decide(store, name, item, who, "judge", why, ("entered", "published"), check, **told)
+    fields = {"decision": decision, "seeds": seeds or ()}
+    _decide(store, name, item, who, "judge", why, ("entered", "published"), check, **fields)
 
 
 @command.command()

@@ -37,18 +37,21 @@ NOT_JUDGED_IN = tuple(f"env.{part}" for part in ("observations", "disturbances",
 """Parts of an environment that may differ: the policy's own business, off in an evaluation, or only shown."""
 
 
-def compare(a: Side, b: Side, cfg: CompareCfg, *, across: bool = False) -> CompareRecord:
+def compare(a: Side, b: Side, cfg: CompareCfg, *, across: bool = False, any_budget: bool = False) -> CompareRecord:
     """Compare the new side B with the old side A.
 
     Args:
         across: whether budget and environment may differ; the record names what does.
+        any_budget: whether the budget alone may differ; the record names it.
 
     Raises:
         InputError: if neither side has the metric, or the metric has no better and worse.
     """
     config = _config_differences(a.task, b.task)
-    other = [*_other_budget(a, b), *_other_environment(config)]
-    reasons = [*_not_comparable(a, b), *(f"{text} (--across allows it)" for text in other if not across)]
+    budget, environment = _other_budget(a, b), _other_environment(config)
+    allowed = [*(budget if across or any_budget else ()), *(environment if across else ())]
+    refused = [text for text in (*budget, *environment) if text not in allowed]
+    reasons = [*_not_comparable(a, b), *(f"{text} (`genelab compare --across` allows it)" for text in refused)]
     # No mean of the seeds that survived.
     whole = bool(a.evals and b.evals) and not (a.problems or b.problems)
     same_task = whole and a.evals[0].run.task == b.evals[0].run.task
@@ -64,7 +67,9 @@ def compare(a: Side, b: Side, cfg: CompareCfg, *, across: bool = False) -> Compa
         raise InputError(f"--metric {cfg.metric}: is shown and not judged, since neither way is better")
     if same_task and row is None:
         reasons.append(_without_metric(a, b, cfg.metric))
-    verdict: Verdict = "identical" if identical else (row and row.verdict) or "not_comparable"
+    verdict: Verdict = "not_comparable"
+    if not reasons:
+        verdict = "identical" if identical else (row and row.verdict) or "not_comparable"
     if verdict == "improvement" and not config:
         notes.append("better without a change of configuration: look at code, packages and machines, or it is luck")
     if judged and same_weights:
@@ -75,7 +80,7 @@ def compare(a: Side, b: Side, cfg: CompareCfg, *, across: bool = False) -> Compa
         metric=cfg.metric,
         margin_share=cfg.margin,
         reasons=tuple(reasons),
-        across=tuple(other) if across else (),
+        across=tuple(allowed),
         unreliable=tuple(_unreliable(a, b)) if judged else (),
         notes=tuple(notes),
         a=_side(a),
@@ -136,8 +141,12 @@ def _env_steps(side: Side) -> int | None:
 
 def _other_environment(config: Sequence[FieldDifference]) -> list[str]:
     """Differences in what the policies are judged in: a return means another thing there."""
-    changed = [d for d in config if d.path.startswith("env.") and not d.path.startswith(NOT_JUDGED_IN)]
-    return [f"other environment: {d.path}: {d.a} -> {d.b}" for d in changed]
+    return [f"other environment: {d.path}: {d.a} -> {d.b}" for d in config if is_judged_in(d.path)]
+
+
+def is_judged_in(path: str) -> bool:
+    """Whether a value, by its dotted path, belongs to what policies are judged in."""
+    return path.startswith("env.") and not path.startswith(NOT_JUDGED_IN)
 
 
 def _same_weights(a: Side, b: Side) -> bool:

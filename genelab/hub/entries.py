@@ -74,13 +74,14 @@ def listed(hub: Hub, revision: str, tree: Tree, known: Known) -> list[Listed]:
         if path.endswith(f"/{names.ENTRY}") and path.count("/") == 2
     }
 
-    def read(name: str) -> Listed:
+    def read(name: str) -> None:
         path = f"{name}/{names.ENTRY}"
-        return _parsed(name, hub.read(revision, path, tree[path]))
+        # At once: where a later one fails, the next try has this one.
+        known[name, digests[name]] = _parsed(name, hub.read(revision, path, tree[path]))
 
     missing = [name for name, digest in digests.items() if (name, digest) not in known]
     with ThreadPoolExecutor(READERS) as pool:
-        known.update({(found.name, digests[found.name]): found for found in pool.map(read, missing)})
+        list(pool.map(read, missing))
     return [known[entry] for entry in sorted(digests.items())]
 
 

@@ -1,12 +1,16 @@
 """Evaluates the policies of a hosted entry again, and compares with what it claims episode by episode."""
 
+import math
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from genelab.config.base import is_asset
+from genelab.config.choices import choices
+from genelab.config.task import TaskSpec
 from genelab.errors import RunError
 from genelab.hub.client import Hub
 from genelab.hub.pull import at_head, download
@@ -22,8 +26,8 @@ from genelab.show.text import number
 class Verdict(NamedTuple):
     """How a second evaluation compares with the first."""
 
-    agrees: bool
-    """Whether it bears the first one out."""
+    word: Literal["ok", "undecided", "differs"]
+    """Whether it bears the first one out. Only `ok` passes."""
     told: str
     """One line on it."""
 
@@ -53,18 +57,20 @@ def compare(first: EvalRecord, again: EvalRecord) -> Verdict:
     """Compare two evaluations of a policy under one protocol.
 
     With the same processor, versions and threads, every episode of the policy and the baselines must be equal to the
-    last bit; on a GPU, and elsewhere, returns are compared in pairs by episode. They agree if Student's 95 % interval
-    of the mean difference holds 0, or the difference is within 5 % of the larger mean.
+    last bit; on a GPU, and elsewhere, returns are compared in pairs by episode. They agree if Student's whole 95 %
+    interval of the mean difference is within 5 % of the larger mean, and differ if all of it is beyond; else it is
+    undecided.
     """
     ours, theirs = again.episodes, first.episodes
     if ours == theirs and first.baselines == again.baselines:
-        return Verdict(True, f"{len(ours.index)} episodes and the baselines are equal to the last bit")
+        return Verdict("ok", f"{len(ours.index)} episodes and the baselines are equal to the last bit")
     if len(ours.index) != len(theirs.index):
-        return Verdict(False, f"{len(ours.index)} episodes, the entry has {len(theirs.index)}")
+        return Verdict("differs", f"{len(ours.index)} episodes, the entry has {len(theirs.index)}")
     pairs = list(zip(theirs.return_, ours.return_, strict=True))
     differences = [b - a for a, b in pairs]
     center, interval = mean(differences), seed_interval(differences)
-    low, high = interval or (center, center)
+    # One pair tells nothing of the spread.
+    low, high = interval or (-math.inf, math.inf)
     changed = sum(a != b for a, b in pairs)
     told = (
         f"mean return {number(mean(ours.return_))}, the entry has {number(mean(theirs.return_))}; {changed} of "
@@ -72,10 +78,11 @@ def compare(first: EvalRecord, again: EvalRecord) -> Verdict:
     )
     other = other_sums(first, again, first.run.trainer)
     if not other and again.hardware.gpu is None:
-        return Verdict(False, f"not equal on the same kind of machine: {told}")
+        return Verdict("differs", f"not equal on the same kind of machine: {told}")
     small = IDLE_MARGIN * max(abs(mean(ours.return_)), abs(mean(theirs.return_)))
     where = f"elsewhere ({', '.join(other)})" if other else "on a GPU"
-    return Verdict(low <= 0.0 <= high or abs(center) <= small, f"{where}: {told}")
+    within, beyond = -small <= low and high <= small, low > small or high < -small
+    return Verdict("ok" if within else "differs" if beyond else "undecided", f"{where}: {told}")
 
 
 def _evaluate(seed: SeedFiles, out: Path) -> EvalRecord:
@@ -102,5 +109,12 @@ def _evaluate(seed: SeedFiles, out: Path) -> EvalRecord:
     if not out.is_file():
         lines = done.stderr.strip().splitlines()
         why = lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
-        raise RunError(f"seed {seed.run.seed} could not be evaluated: {why}")
+        raise RunError(f"seed {seed.run.seed} could not be evaluated: {why}{chosen_hint(seed.task)}")
     return read_record(out, EvalRecord)
+
+
+def chosen_hint(task: TaskSpec) -> str:
+    """How to name the chosen files of a task, which no entry holds; empty if it has none."""
+    files = [(path, choice) for path, choice in choices(task) if choice.sha256 and not is_asset(str(choice.value))]
+    told = [f"{path}: set {c.variable} to it" if c.variable else f"{path}: put it to '{c.value}'" for path, c in files]
+    return f"; an entry holds no chosen files ({'; '.join(told)})" if told else ""

@@ -12,7 +12,9 @@ from genelab.records.compare import FieldDifference
 
 Metric = Literal["return_mean", "success_rate", "final_average", "strength", "stability"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,29}$")]
-"""Name of a campaign or an item, and of its file. With both, the name of an entry stays short enough."""
+"""Name of a campaign and of its directory. With that of an item, the name of an entry stays short enough."""
+ItemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
+"""Name of an item and of its file: without a dot, and no number, `CAMPAIGN.ITEM.2` can be read in one way only."""
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Event = Literal["new", "target", "add", "queue", "move", "withdraw", "refute", "reject", "judge"]
 Decision = Literal["adopt", "revert", "repeat", "drop"]
@@ -93,7 +95,7 @@ class ItemRecord(Record):
 
     schema_: Literal["genelab/campaign_item/1"] = Field(alias="schema")
     """Name and version of this schema."""
-    id: Name
+    id: ItemName
     """Name of the item and of its file."""
     task: str
     """Task identifier."""
@@ -118,7 +120,7 @@ class ItemRecord(Record):
     """What it takes for granted; null for nothing."""
     joint: Text | None
     """Why several values change at once; null for one change. The verdict then reads confounded."""
-    corrects: Name | None
+    corrects: ItemName | None
     """A rejected item in whose place it stands; null for none."""
     why: Text
     """Why it is worth its cost."""
@@ -143,7 +145,7 @@ class EventRecord(Record):
     """What was done."""
     why: str
     """Why; empty where nothing has to be said."""
-    item: Name | None = None
+    item: ItemName | None = None
     """The item it is about; null for the campaign."""
     file: str | None = None
     """File of the campaign that it wrote; null for none."""

@@ -7,22 +7,30 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genelab.campaign import files, intake, launch
-from genelab.campaign.intake import Step
+from genelab.campaign.intake import Step, entries_of, wrong_training
+from genelab.campaign.items import resolve
+from genelab.campaign.results import against_target, standing_entry
+from genelab.publish.store import add_entry
 from genelab.records.campaign import EventRecord
+from genelab.records.check import check_sweep
+from genelab.records.files import sha256_file
+from genelab.records.run import ParentRef
 from genelab.records.stamps import CodeStamp
-from tests.records.factory import edit, everything, set_at
+from tests.records.factory import edit, everything, make_sweep, make_task, set_at
 from tests.sweep import command
 from tests.sweep.harness import wait_for
 
 from .place import LR, TASK, Place
 
 PENDULUM = "GeneLab-Inverted-Pendulum-v1"
+CHANGE = ("--baseline", "base", "--hypothesis", "more", "--expect", "better")
 SMALL = (
     *("--set", "train.iterations=10", "--set", "train.num_envs=8", "--set", "protocol.episodes=4"),
     *("--set", "env.sim.engine=mujoco", "--joint", "small on purpose"),
@@ -35,6 +43,7 @@ SMALL = (
         ([TASK, "--metric", "return_mean", "--value", "39"], "--source: must say where the number comes from"),
         ([TASK, "--metric", "return_mean"], "a target needs one of --value, --published and --none"),
         ([TASK, "--value", "39"], "Missing option '--metric'"),
+        ([TASK, "--metric", "return_mean", "--published", "v1.0", "--n-seeds", "3"], "--n-seeds: goes with --value"),
         (
             ["Toy-v9", "--metric", "return_mean", "--value", "39", "--source", "x"],
             "unknown task 'Toy-v9', nearest: Toy",
@@ -77,6 +86,8 @@ def test_published_rows_are_read_and_not_typed(place: Place) -> None:
     ("item", "args", "told"),
     [
         ("a b", (), "id = 'a b': String should match pattern"),
+        ("base.2", (), "id = 'base.2': String should match pattern"),
+        ("2", (), "id = '2': String should match pattern"),
         ("x", ("--baseline", "Toy-v1/none"), "--baseline Toy-v1/none: is no item and no TASK/ENTRY; known: none"),
         ("x", ("--baseline", "bas"), "campaign 'c' has no item 'bas'; nearest: none"),
         ("x", ("--hypothesis", "faster"), "--hypothesis: needs a --baseline"),
@@ -89,6 +100,76 @@ def test_an_item_that_teaches_nothing_is_refused(place: Place, item: str, args: 
     place.new()
     assert told in place.add(item, *args, code=2)
     assert place.campaign().items == {}
+
+
+def test_an_entry_that_has_the_name_of_an_item(begun: Place) -> None:
+    other = make_task(agent=make_task().agent.model_copy(update={"gamma": 0.9}))
+    add_entry(make_sweep(Path("other"), task=other), "c.lr", begun.store)
+    assert "the store has an entry Toy-v1/c.lr already; take another name" in begun.change("lr", code=2)
+    # One that comes later takes nothing but its item out.
+    begun.change("lr2")
+    add_entry(make_sweep(Path("again"), task=other, seeds=(4, 5)), "c.lr2", begun.store)
+    assert "rejected (the entry of its name, Toy-v1/c.lr2, is of another configuration)" in begun("status")
+    assert [begun.state(item) for item in ("base", "lr2")] == ["entered", "rejected"]
+
+
+def test_what_was_not_declared_is_rejected(place: Place) -> None:
+    place.new()
+    place.add("base")
+    place.add("more", "--set", f"{LR}=0.01")
+    folder = place.trained("base", 30.0)
+    parent: dict[str, Any] = {"task": TASK, "task_version": 1, "variant": None, "stage": None, "seed": 1}
+    parent |= {"config_sha256": "0" * 64, "path": "parent/model.pt", "sha256": "0" * 64, "weights_sha256": "0" * 64}
+    parent |= {"iteration": 30}
+    _, seeds, _ = check_sweep(folder, None)
+    assert wrong_training(place.found("base"), seeds) is None
+    tuned = [replace(seeds[0], run=seeds[0].run.replace(parent=ParentRef(**parent))), *seeds[1:]]
+    assert "seed 1 began from the policy of another run" in (wrong_training(place.found("base"), tuned) or "")
+    place("queue", "more")
+    make_sweep(Path("runs/campaigns/c/more"), task=resolve(place.campaign().items["more"])[0], seeds=(1, 2, 3, 4))
+    assert "rejected: seeds 1,2,3,4 were trained, declared 1,2,3" in place("intake", "more", code=1)
+
+
+def test_a_hosted_copy_makes_an_entry_published(begun: Place) -> None:
+    path = begun.store / TASK / "c.base"
+    row = {
+        "schema": "genelab/artifact/1",
+        "task": TASK,
+        "entry_id": "c.base",
+        "entry_sha256": sha256_file(path / "entry.json"),
+        "artifact": {"repo_type": "dataset", "repo_id": "toys/x", "revision": "0" * 40, "path": f"{TASK}/c.base"},
+        "recorded_at": "2026-11-01T00:00:00Z",
+    }
+    (begun.store / "artifacts.jsonl").write_text(json.dumps(row) + "\n")
+    assert begun.state("base") == "published"
+    (begun.store / "artifacts.jsonl").write_text(json.dumps(row | {"entry_sha256": "0" * 64}) + "\n")
+    assert begun.state("base") == "entered"
+
+
+def test_another_reward_proves_nothing(begun: Place) -> None:
+    begun("target", TASK, "--metric", "return_mean", "--value", "34", "--source", "table 1")
+    begun.add("paid", "--set", "env.rewards.alive.weight=2.0", *CHANGE)
+    told = begun.entered("paid", 39.0)
+    assert "paid: not comparable against c.base: other environment: env.rewards.alive.weight: 1.0 -> 2.0" in told
+    assert "regressed: paid: not comparable" in begun("status", code=1)
+    told = begun("judge", "paid", "--decision", "adopt", "--why", "more", code=2)
+    assert "--decision adopt: item 'paid' is not comparable against c.base" in told
+    begun("judge", "paid", "--decision", "drop", "--why", "another quantity")
+    found = begun.found("paid").entry
+    assert against_target(begun.campaign().record.targets[0], found).word == "not comparable"
+
+
+def test_another_budget_is_told(begun: Place) -> None:
+    begun.add("long", "--set", "train.iterations=40", *CHANGE)
+    assert "long: improvement, other budget against c.base" in begun.entered("long", 36.0)
+
+
+def test_a_preview_does_not_stand_for_a_target(place: Place) -> None:
+    place.new()
+    place("target", TASK, "--metric", "return_mean", "--value", "34", "--source", "table 1")
+    part = make_sweep(Path("part"), seeds=(1, 2, 3, 4), failed={4: "x"})
+    add_entry(part, "part", place.store, allow_missing=True)
+    assert standing_entry(place.campaign(), {}, place.campaign().record.targets[0], entries_of(place.store)) is None
 
 
 def test_two_items_with_one_change(place: Place) -> None:
@@ -127,6 +208,10 @@ def test_queue_order(place: Place) -> None:
     assert "is queued: only what is a draft" in place("queue", "a", code=2)
     place("move", "b", "--priority", "1", "--why", "cheap")
     assert [line.split()[:2] for line in place("queue").splitlines()] == [["1", "b"], ["5", "base"], ["5", "a"]]
+    # It keeps its place when it comes back.
+    place("withdraw", "b", "--why", "not now")
+    place("queue", "b")
+    assert place("queue").startswith("1  b")
     assert "agent.learning_rate=0.02 --device auto --threads 1 --log-dir runs/campaigns/c/b" in place("next")
     assert "is draft" not in place("withdraw", "b", "--why", "no")
     assert place("next").startswith("base: worth it")
@@ -143,6 +228,13 @@ def test_caps_warn_at_80_percent_and_refuse_beyond_100(place: Place) -> None:
     assert "runs of the campaign: 9 of at most 7, 129% of the cap" in place.change("b", value="0.02", code=2)
     longer = ("--set", "train.iterations=32", "--baseline", "base", "--hypothesis", "h", "--expect", "better")
     assert "control steps of a run: 12,288 of at most 12,000" in place.add("c", *longer, seeds="1", code=2)
+    # What was withdrawn makes room, as far as it did not run, and does not come back into a full campaign.
+    place("withdraw", "a", "--why", "later")
+    place.change("b", value="0.02")
+    assert "runs of the campaign: 9 of at most 7" in place("queue", "a", code=2)
+    place.trained("b", 30.0)
+    place("withdraw", "b", "--why", "later")
+    assert "runs of the campaign: 9 of at most 7" in place("queue", "a", code=2)
 
 
 def test_steps_are_counted_again_at_intake_and_hours_at_launch(place: Place) -> None:
@@ -271,6 +363,37 @@ def test_a_crash_between_any_two_steps_is_healed_by_the_same_command(
     shutil.rmtree("runs")
     begun("intake", "lr")
     assert begun.state("lr") == "entered"
+
+
+def test_all_goes_on_past_an_item_that_fails_and_renders_in_the_end(begun: Place) -> None:
+    begun.change("bad")
+    begun.change("good", value="0.02")
+    folder = begun.trained("bad", 35.0)
+    begun.trained("good", 35.0)
+    shutil.rmtree(folder / "seed_2")
+    page = begun.docs / "campaigns" / "c.md"
+    told = begun("intake", "--all", code=1)
+    assert "error: bad, step 'check'" in told
+    assert "good: improvement against c.base" in told
+    assert "| improvement against c.base |" in (whole := page.read_text())
+    # As after a kill between entry and page.
+    page.write_text("old")
+    assert "good: improvement against c.base" in begun("intake", "--all", code=1)
+    assert page.read_text() == whole
+
+
+def test_a_command_that_writes_while_another_reads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.new()
+    whole, target = files._sealed, ("target", TASK, "--metric", "return_mean", "--value", "39", "--source")
+
+    def late(*told: Any) -> Any:
+        monkeypatch.setattr(files, "_sealed", whole)
+        for number in "123":
+            place(*target, number)
+        return whole(*told)
+
+    monkeypatch.setattr(files, "_sealed", late)
+    assert place.campaign().record.targets[0].source == "3"
 
 
 @pytest.mark.parametrize("trouble", ["nan", "seed", "finding"])

@@ -98,9 +98,15 @@ def test_6_an_unchanged_rerun_is_refused(begun: Place, monkeypatch: pytest.Monke
     begun("judge", "base", "--decision", "adopt", "--why", "first")
     monkeypatch.setattr(results, "changed_since", lambda *_: [])
     assert "c.base is of the same configuration and code" in begun.add("again", code=2)
-    # With other code it is a new question.
+    # With other code it is a new question, until there is an entry of that code.
     monkeypatch.setattr(results, "changed_since", lambda *_: ["genelab/envs/env.py"])
     begun.add("again")
+    monkeypatch.setattr(results, "changed_since", lambda *_: [])
+    assert "c.base is of the same configuration and code" in begun("queue", "again", code=2)
+    monkeypatch.setattr(results, "changed_since", lambda *_: ["genelab/envs/env.py"])
+    begun("queue", "again")
+    monkeypatch.setattr(results, "changed_since", lambda *_: [])
+    assert "again: blocked: item 'again': Toy-v1/c.base is of the same" in begun("launch", "--preview", code=1)
 
 
 def test_6_new_seeds_are_pooled_with_the_old_ones(begun: Place) -> None:
@@ -188,6 +194,7 @@ def test_11_a_pass_is_stale_after_the_task_or_the_code_changed(begun: Place, mon
 def test_12_a_regression_is_told_at_intake(begun: Place) -> None:
     begun.change("lr")
     begun.entered("lr", 33.0)
+    begun("judge", "lr", "--decision", "adopt", "--why", "better")
     begun.change("lam", "--set", "agent.lam=0.9", "--joint", "both", value="0.02")
     told = begun.entered("lam", 30.2)
     # Equal to its baseline, and worse than the newest entry of the task.
@@ -214,6 +221,20 @@ def test_14_a_refuted_premise_closes_what_builds_on_it(begun: Place) -> None:
     begun("refute", "a", "--why", "it is a scalar: config.py:40")
     assert [begun.state(item) for item in "abc"] == ["withdrawn", "withdrawn", "draft"]
     assert begun.found("b").note == "premise refuted: it is a scalar: config.py:40"
+    # For good, and also where nothing is open any more.
+    assert "item 'b': premise refuted: it is a scalar" in begun("queue", "b", code=2)
+    assert "item 'd': premise refuted: it is a scalar" in begun.change("d", *premise, value="0.04", code=2)
+    assert "item 'a' is withdrawn, its premise refuted" in begun("refute", "a", "--why", "again")
+
+
+def test_14_an_entered_item_is_flagged_and_stays(begun: Place) -> None:
+    begun.change("a", "--premise", "p", "--premise-source", "s")
+    begun.entered("a", 35.0)
+    assert "item 'a' is entered, its premise refuted" in begun("refute", "a", "--why", "it is not so")
+    assert "entered (premise refuted: it is not so)" in begun("status")
+    begun("judge", "a", "--decision", "revert", "--why", "x")
+    assert "item 'a' is judged, its premise refuted" in begun("refute", "a", "--why", "it is not so")
+    assert begun.state("a") == "judged"
 
 
 def test_15_code_that_is_not_committed_makes_no_entry(begun: Place) -> None:

@@ -233,6 +233,10 @@ def test_a_metric_that_only_one_side_has_never_passes(tmp_path: Path) -> None:
     b = make_sweep(tmp_path / "b", seeds=(4, 5, 6))
     record = compared(a, b, metric="success_rate")
     assert (record.verdict, record.reasons) == ("not_comparable", ("success_rate: not on both sides",))
+    # An evaluation has no learning curve, so of its own seed the strength is not known on both sides.
+    own = compared(a / "seed_1" / "eval.json", a / "seed_1", metric="strength")
+    assert (own.verdict, own.reasons) == ("not_comparable", ("strength: not on both sides",))
+    assert not own.gate(strict=False)
     with pytest.raises(InputError, match="--metric speed: no side has it; they have return_mean, success"):
         compared(a, b, metric="speed")
 

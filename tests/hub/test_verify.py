@@ -7,8 +7,10 @@ import pytest
 from huggingface_hub import ModelCard
 from PIL import Image
 
+from genelab import registry
 from genelab.cli import run
-from genelab.hub.verify import compare
+from genelab.config.overrides import apply_overrides
+from genelab.hub.verify import chosen_hint, compare
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
 from tests.conftest import Cli
@@ -41,29 +43,37 @@ def elsewhere(record: EvalRecord) -> EvalRecord:
 
 def test_equal_episodes_agree_on_any_machine(first: EvalRecord) -> None:
     for again in (first, elsewhere(first)):
-        assert compare(first, again) == (True, "8 episodes and the baselines are equal to the last bit")
+        assert compare(first, again) == ("ok", "8 episodes and the baselines are equal to the last bit")
 
 
 def test_the_last_bit_counts_on_the_same_kind_of_machine(first: EvalRecord) -> None:
-    agrees, told = compare(first, shifted(first, lambda k: 1e-12 if k == 3 else 0.0))
-    assert not agrees
+    word, told = compare(first, shifted(first, lambda k: 1e-12 if k == 3 else 0.0))
+    assert word == "differs"
     assert told.startswith("not equal on the same kind of machine: mean return 39.100, the entry has 39.100; 1 of 8")
     idle = first.baselines.idle
     other = idle.replace(episodes=shifted(first.replace(episodes=idle.episodes), lambda _: 1e-9).episodes)
-    assert not compare(first, first.replace(baselines=first.baselines.replace(idle=other))).agrees
+    assert compare(first, first.replace(baselines=first.baselines.replace(idle=other))).word == "differs"
 
 
 def test_elsewhere_returns_are_compared_in_pairs(first: EvalRecord) -> None:
     # Differences of -1 and 1.5: mean 0.25, s = 1.3363, half width 2.36462 x 1.3363 / sqrt(8) = 1.1172.
-    agrees, told = compare(first, shifted(elsewhere(first), lambda k: -1.0 if k % 2 else 1.5))
-    assert agrees
+    word, told = compare(first, shifted(elsewhere(first), lambda k: -1.0 if k % 2 else 1.5))
+    assert word == "ok"
     assert "elsewhere (hardware.cpu.model: Toy CPU -> Another CPU)" in told
     assert told.endswith("8 of 8 returns differ, on average by 0.25 (95 % interval -0.867 to 1.37)")
     # Clear, but within 5 % of 39.1.
-    assert compare(first, shifted(elsewhere(first), lambda _: -1.5)).agrees
-    assert not compare(first, shifted(elsewhere(first), lambda _: -2.5)).agrees
-    # As large, but not clear.
-    assert compare(first, shifted(elsewhere(first), lambda k: -20.0 if k == 0 else 0.0)).agrees
+    assert compare(first, shifted(elsewhere(first), lambda _: -1.5)).word == "ok"
+    assert compare(first, shifted(elsewhere(first), lambda _: -2.5)).word == "differs"
+    # As large, but not clear: an interval that holds 0 proves nothing if it is wide.
+    assert compare(first, shifted(elsewhere(first), lambda k: -20.0 if k == 0 else 0.0)).word == "undecided"
+
+
+def test_an_evaluation_that_fails_names_the_chosen_file(tmp_path: Path) -> None:
+    (tmp_path / "dance").write_bytes(b"clip")
+    path, task = "env.parts.motion.params.clip", registry.get_task("Genelab-Tracking-Flat-Unitree-G1-v0")
+    assert chosen_hint(task) == ""
+    made, _ = apply_overrides(task, [f"{path}={tmp_path / 'dance'}"])
+    assert chosen_hint(made) == f"; an entry holds no chosen files ({path}: set GENELAB_MOTION_FILE to it)"
 
 
 @pytest.mark.e2e
