@@ -26,6 +26,10 @@ class TwoSpeedEnv:
         self._step = torch.zeros(num_envs, dtype=torch.int64)
         self._next = num_envs
 
+    @property
+    def episode_step(self) -> torch.Tensor:
+        return self._step
+
     def reset(self) -> Observations:
         return {"policy": torch.zeros(self.num_envs, 1)}
 

@@ -28,7 +28,8 @@ from genelab.records.check.finding import changed
 from genelab.records.files import parse_json
 from genelab.records.seed_files import read_task
 from genelab.runs.curve import read_whole_rows
-from genelab.sweep.live import describe_evaluation, read_progress
+from genelab.sweep.live import describe_evaluation
+from genelab.sweep.pace import read_progress
 from tests.records.factory import make_sweep, make_task, make_walker
 from tests.robust import mutations
 from tests.robust.trainers import make_guard, make_run
@@ -108,8 +109,8 @@ def _snapshot(world: Path, where: Path, whole: bytes) -> None:
 
 def _curve(world: Path, where: Path, whole: bytes) -> None:
     """No finding: the rows of every iteration, once, in order."""
-    progress = read_progress(world / where)
-    assert progress is None or progress.iteration >= 0
+    progress = read_progress(world / where, make_task())
+    assert progress is None or progress.done >= 0
     with suppress(GenelabError):
         read_whole_rows(world / where)
     if not _found(world / "sweep"):
