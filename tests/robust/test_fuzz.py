@@ -98,7 +98,9 @@ def _told_apart(whole: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
     """Leaves that say something else. JSON has one kind of number: a reader of floats takes 1 and 1.0 for the same."""
     for where, old, new in changed(whole, now, ""):
         numbers = [type(value) in (int, float) for value in (old, new)]
-        if not (all(numbers) and old == new):
+        # What is left out is its default, and no measures are none.
+        unstated = where.endswith(".measures") and (old, new) == ({}, None)
+        if not unstated and not (all(numbers) and old == new):
             yield where, old, new
 
 
