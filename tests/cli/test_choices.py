@@ -7,6 +7,8 @@ import pytest
 
 from genelab import registry
 from genelab.cli import run
+from genelab.config.choices import choices
+from genelab.records.seed_files import read_task
 from genelab.registry import register_task
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors import local
@@ -60,7 +62,9 @@ def test_the_resolved_value_is_told_and_stored(capsys: pytest.CaptureFixture[str
         "sha256": DIGEST,
     }
     # The snapshot alone says what was chosen: an evaluation or an export asks for nothing again.
-    assert run_dir.task().env == made(Path("walk.npz"), 2).env
+    assert read_task(run_dir.params).env == made(Path("walk.npz"), 2).env
+    # It takes the copy that the run keeps.
+    assert dict(choices(run_dir.task()))[CLIP].value == f"runs/Choosy-v0/files/{DIGEST}.npz"
 
 
 def test_going_on_with_another_content_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

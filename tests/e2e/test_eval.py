@@ -55,7 +55,7 @@ def test_a_default_that_changed_after_training_changes_no_number_and_is_told(swe
     checkpoint, usual = sweep / "seed_1" / "model_final.pt", read(sweep / "seed_1" / "eval.json")
     told, records = {}, {}
     for config in ("run", "registry"):
-        out = tmp_path / f"{config}.json"
+        out = tmp_path / f"by_{config}.json"
         done = genelab("eval", TASK, str(checkpoint), "--config", config, "--out", str(out), path=package.parent)
         assert done.returncode == 0, done.stderr
         told[config], records[config] = done.stdout, read(out)

@@ -131,10 +131,10 @@ def test_learning_begins_after_the_warm_up(sweep: Path) -> None:
 
 
 def test_the_policy_is_exported_with_named_inputs(sweep: Path, tmp_path: Path) -> None:
-    out = tmp_path / "policy"
+    out = tmp_path / "policy.onnx"
     done = genelab("export", TASK, str(sweep / "seed_1" / "model.zip"), "--format", "onnx", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    told = read(tmp_path / "policy.metadata.json")
+    told = read(tmp_path / "policy.onnx.metadata.json")
     inputs = [told["observation"], *told["goals"]]
     assert [each["input"]["name"] for each in inputs] == ["observation", "achieved_goal", "desired_goal"]
     assert [each["input"]["shape"][1] for each in inputs] == [35, 3, 3]
