@@ -40,3 +40,7 @@ class DivergedError(RunError):
         """`environments`: those in which it showed, if it belongs to any."""
         super().__init__(message)
         self.environments = list(environments)
+
+
+class DrawError(RunError):
+    """Nothing can be drawn on this machine."""

@@ -19,6 +19,7 @@ from genelab.config.base import Cfg
 from genelab.config.choices import choices, with_choices_of
 from genelab.config.commands import ConfigSource, EvalCfg
 from genelab.config.overrides import apply_overrides, from_environment
+from genelab.config.places import STORE
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.scene import EngineName
 from genelab.config.snapshot import first_problem
@@ -37,7 +38,7 @@ from genelab.records.files import read_record
 from genelab.records.run import RunRecord
 from genelab.records.sweep import SweepRecord
 from genelab.registry import all_tasks, get_task
-from genelab.runs.find import STORE, find_policy
+from genelab.runs.find import find_policy
 from genelab.sim.session import Session
 from genelab.sweep.executors.local import LocalExecutor
 from genelab.sweep.launcher import launch

@@ -9,12 +9,9 @@ from genelab.campaign.items import command_of, plan_of, planned_runs, require_us
 from genelab.campaign.state import RUNS, Entries, Standing, next_items, spent_hours, standings
 from genelab.errors import InputError, RunError
 from genelab.runs.code import code_stamp
-from genelab.runs.files import disk_errors
+from genelab.runs.files import FREE_BYTES, disk_errors
 from genelab.runs.gpu import visible_gpus
 from genelab.runs.lock import locked
-
-DISK_BYTES = 2**30
-"""Space that must be free before an item begins."""
 
 
 def launch_queue(
@@ -105,7 +102,8 @@ def _blocked(each: Standing, place: Path) -> str | None:
     """What an item needs that this machine does not have."""
     if each.item.execution.device.startswith("cuda") and not visible_gpus():
         return f"needs the device {each.item.execution.device}, and there is no GPU"
-    return None if shutil.disk_usage(place).free >= DISK_BYTES else f"less than 1 GiB is free at '{place}'"
+    scarce = shutil.disk_usage(place).free < FREE_BYTES
+    return f"less than {FREE_BYTES / 2**30:g} GiB is free at '{place}'" if scarce else None
 
 
 def _require_committed(each: Standing, *, preview: bool) -> None:

@@ -134,7 +134,7 @@ def run(args: Sequence[str] | None = None) -> int:
         # A terminal or locale may know fewer characters than we print.
         sys.stdout.reconfigure(errors="replace")
     words = [_from_home(word) for word in (sys.argv[1:] if args is None else args)]
-    if odd := [word for word in words if not _is_text(word)]:
+    if odd := [word for word in words if word.encode(errors="replace").decode() != word]:
         # Records hold the command and what it names, and are read as UTF-8.
         return _fail(f"{odd[0]!a}: must be text that UTF-8 can hold", 2)
     try:
@@ -159,14 +159,6 @@ def run(args: Sequence[str] | None = None) -> int:
         # Not its words: the file may have been read.
         return _fail(f"{error.strerror}: {where}", told.exit_code)
     return code if isinstance(code, int) else 0
-
-
-def _is_text(word: str) -> bool:
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _from_home(word: str) -> str:

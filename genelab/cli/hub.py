@@ -76,14 +76,14 @@ def pull(entries: tuple[str, ...], repo: str, store: Path) -> None:
 @REPO
 def list_entries(repo: str) -> None:
     """List the entries of a repository, as their entry.json tells."""
-    from genelab.hub.entries import listed
+    from genelab.hub.entries import Known, listed
 
-    hub = _hub("dataset", repo, HubCfg())
+    hub, known = _hub("dataset", repo, HubCfg()), Known()
 
     def look() -> list[str]:
         head = hub.head()
         lines: list[str] = []
-        for name, record, problem in listed(hub, head, hub.tree(head), {}):
+        for name, record, problem in listed(hub, head, hub.tree(head), known):
             if record is None:
                 lines.append(f"{name}  not read by this version of genelab: {problem}")
                 continue

@@ -1,21 +1,18 @@
 """`genelab inspect`."""
 
 import json
-import os
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from genelab import progress
-from genelab.cli.options import ENGINE, EXECUTION, cfg_options, is_task, progress_options
+from genelab.cli.options import ENGINE, EXECUTION, as_registered, cfg_options, is_task, progress_options
 from genelab.config.inspection import InspectCfg
-from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.progress import Verbosity
 from genelab.records.inspection import Inspection
-from genelab.registry import get_task
 from genelab.runs.files import require_apart, require_writable
 from genelab.runs.find import find_policy, is_published
 
@@ -74,8 +71,7 @@ def _inspect(
 ) -> Inspection:
     path = Path(target)
     if _is_task(target):
-        task = get_task(target)
-        task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
+        task = as_registered(target)
 
         with progress.shown(verbosity):
             from genelab.inspection.rollout import inspect_task

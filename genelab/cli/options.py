@@ -1,6 +1,7 @@
 """What commands share: options whose type, range, default and help are those of a config field; which policy."""
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
@@ -10,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from genelab.config.base import Cfg, meaning_of
 from genelab.config.commands import StoreCfg
+from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import SimCfg
 from genelab.config.task import ProtocolCfg, TaskSpec
@@ -146,6 +148,12 @@ def policy_of(words: tuple[str, ...]) -> Found:
 def is_task(word: str) -> bool:
     """Whether a word is the identifier of a registered task, in any letter case."""
     return word.casefold() in map(str.casefold, task_ids())
+
+
+def as_registered(name: str, variant: str | None = None) -> TaskSpec:
+    """A registered task, or a variant. What it leaves open comes from its environment variables. Raises InputError."""
+    task = get_task(name, variant)
+    return apply_overrides(task, (), from_environment(task, (), os.environ))[0]
 
 
 def task_and(words: tuple[str, ...], metavar: str) -> tuple[TaskSpec | None, str]:

@@ -1,16 +1,12 @@
 """`genelab play`."""
 
-import os
-
 import click
 
 from genelab import progress
-from genelab.cli.options import EXECUTION, cfg_options, is_task, policy_of, progress_options
+from genelab.cli.options import EXECUTION, as_registered, cfg_options, is_task, policy_of, progress_options
 from genelab.config.commands import PlayCfg
-from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.progress import Verbosity
-from genelab.registry import get_task
 from genelab.runs.find import is_published
 
 
@@ -29,8 +25,7 @@ def command(words: tuple[str, ...], cfg: PlayCfg, execution: ExecutionCfg, verbo
     """
     *first, name = words
     if not first and is_task(name) and not is_published(name):
-        task, found = get_task(name), None
-        task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
+        task, found = as_registered(name), None
     else:
         found = policy_of(words)
         task = found.run_dir.task()

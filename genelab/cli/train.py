@@ -118,7 +118,8 @@ def command(
 def _launch(plan: SweepPlan, dry_run: bool, verbosity: Verbosity, extension: "Extension | None" = None) -> int:
     from genelab.sweep.estimate import estimate
 
-    told = "\n".join([*plan.lines(), f"estimate   {estimate(plan, StoreCfg().store)}"])
+    done = 0 if extension is None else extension.done
+    told = "\n".join([*plan.lines(), f"estimate   {estimate(plan, StoreCfg().store, done=done)}"])
     if dry_run:
         click.echo(told)
         return 0

@@ -1,20 +1,17 @@
 """`genelab video`."""
 
-import os
 from pathlib import Path
 
 import click
 
 from genelab import progress
-from genelab.cli.options import ENGINE, EXECUTION, cfg_options, is_task, policy_of, progress_options
+from genelab.cli.options import ENGINE, EXECUTION, as_registered, cfg_options, is_task, policy_of, progress_options
 from genelab.cli.tasks import VARIANT
 from genelab.config.commands import VideoCfg
-from genelab.config.overrides import apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.errors import InputError
 from genelab.progress import Verbosity
-from genelab.registry import get_task
 from genelab.runs.files import require_place
 
 
@@ -55,8 +52,7 @@ def command(
         found = policy_of(words)
         task, trained = found.run_dir.task(), (found.run_dir, found.checkpoint)
     else:
-        task, trained = get_task(name, variant), None
-        task, _ = apply_overrides(task, (), from_environment(task, (), os.environ))
+        task, trained = as_registered(name, variant), None
 
     with progress.shown(verbosity):
         from genelab.jobs.film import write_film

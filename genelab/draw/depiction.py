@@ -21,6 +21,12 @@ BLUE: Colour = (0.12, 0.47, 0.71, 1.0)
 """What is achieved."""
 
 
+def rgb(colour: Colour) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255."""
+    red, green, blue = (round(255 * part) for part in colour[:3])
+    return red, green, blue
+
+
 @dataclass(frozen=True)
 class Pose:
     """Where the robot and the objects of an environment are, world frame."""

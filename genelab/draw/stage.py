@@ -12,7 +12,7 @@ import numpy as np
 from genelab.config.env import EnvCfg
 from genelab.draw.camera import FOV_Y, Camera
 from genelab.draw.depiction import Arrow, Ball, Colour, Floats, Ghost, Mark, Picture, Pose
-from genelab.errors import RunError
+from genelab.errors import DrawError
 from genelab.sim.facts import SceneFacts
 from genelab.sim.mujoco.model import GROUND, OBJECT, scene_of
 
@@ -48,7 +48,7 @@ class Stage:
             size: width and height of the pictures, pixels.
 
         Raises:
-            RunError: if nothing can be drawn on this machine.
+            DrawError: if nothing can be drawn on this machine.
         """
         self.size = size
         self._floor = _dress(spec, size)
@@ -68,7 +68,7 @@ class Stage:
             self._renderer = mj.MjrContext(self.model, mj.mjtFontScale.mjFONTSCALE_100)
         except (AttributeError, ImportError, RuntimeError, mj.FatalError) as error:
             # As the several ways to draw without a screen fail.
-            raise RunError(
+            raise DrawError(
                 f"nothing can be drawn on this machine: {error}. It takes EGL (Debian: libegl1, libgl1-mesa-dri), "
                 "or MUJOCO_GL=osmesa and libosmesa6"
             ) from error
@@ -158,7 +158,7 @@ class EnvStage(Stage):
     """Draws an environment."""
 
     def __init__(self, cfg: EnvCfg, facts: SceneFacts, size: tuple[int, int]) -> None:
-        """Raises RunError as `Stage`."""
+        """Raises DrawError as `Stage`."""
         super().__init__(scene_of(cfg, facts), size)
         model = self.model
 
@@ -206,10 +206,12 @@ def _ends(arrow: Arrow, robot: Floats) -> tuple[Floats, Floats]:
 
 
 def try_to_draw() -> None:
-    """Make what MuJoCo draws with. Raises whatever a machine without it raises."""
-    context = _gl_context(16, 16)
-    context.make_current()
-    context.free()
+    """Draw one picture. Raises DrawError if nothing can be drawn on this machine, or the picture is black."""
+    stage = Stage(mj.MjSpec.from_string("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>"), (16, 16))
+    picture = stage.picture(np.empty(0), Camera(np.zeros(3), 5.0, 0.0, -20.0))
+    stage.close()
+    if not picture.any():
+        raise DrawError("the picture is black")
 
 
 def _gl_context(width: int, height: int) -> Any:

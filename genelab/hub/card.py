@@ -8,6 +8,7 @@ from genelab import __version__
 from genelab.hub.client import Hub
 from genelab.hub.entries import Listed
 from genelab.records.entry import EntryRecord, SeedResult
+from genelab.records.statistics import mean
 from genelab.show.text import NONE, cell, number
 
 FILE = "README.md"
@@ -112,6 +113,6 @@ def _row(entry: Listed) -> tuple[str, ...]:
         f"{len(record.seeds.finished)}/{len(record.seeds.planned)}",
         number(over.mean) if over else NONE,
         f"{number(over.ci95[0])} to {number(over.ci95[1])}" if over and over.ci95 else NONE,
-        number(sum(idle) / len(idle)),
+        number(mean(idle)),
         record.status,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from genelab.config.commands import HubCfg, VideoCfg
 from genelab.config.run import ExecutionCfg
-from genelab.errors import InputError, RunError
+from genelab.errors import DrawError, InputError
 from genelab.export.bundle import write_bundle
 from genelab.hub import card
 from genelab.hub.client import Hub
@@ -51,8 +51,8 @@ def push_policy(
             try:
                 # As the bundle runs it.
                 write_film(run_dir.task().on("mujoco"), FILM, execution, strip, (run_dir, checkpoint))
-            except RunError as error:
-                raise RunError(f"{error}; --no-film leaves the film strip out") from error
+            except DrawError as error:
+                raise DrawError(f"{error}; --no-film leaves the film strip out") from error
             beside[names.FILM] = strip.read_bytes()
         bundle = Path(folder) / FOLDER
         write_bundle(run_dir, checkpoint, bundle)

@@ -89,7 +89,7 @@ def _evaluate(seed: SeedFiles, out: Path) -> EvalRecord:
     """Evaluate a checkpoint as `genelab eval` does, under the protocol of its record."""
     first = seed.eval
     checkpoint, protocol = seed.path / first.checkpoint.path, first.protocol
-    command = [sys.executable, "-m", "genelab", "eval", first.run.task, str(checkpoint), "--out", str(out)]
+    command = [sys.executable, "-P", "-m", "genelab", "eval", first.run.task, str(checkpoint), "--out", str(out)]
     command += ["--config", first.config.source, "--engine", first.backend.engine]
     command += [
         "--num-envs",

@@ -15,12 +15,10 @@ from genelab.errors import InputError
 from genelab.jobs.session import stamps_of
 from genelab.registry import broken_entry_points, registered_tasks
 from genelab.runs.code import PACKAGES
-from genelab.runs.files import require_writable
+from genelab.runs.files import FREE_BYTES, require_writable
 from genelab.runs.gpu import gpu_stamp, visible_gpus
 from genelab.sim.make import start
 
-FREE_BYTES = 2**30
-"""Less free space than that is a problem: a seed with its states takes tens to hundreds of MB."""
 DRAWS = "from genelab.draw.stage import try_to_draw; try_to_draw()"
 """A program that draws off screen as films are drawn."""
 DRAW_TIMEOUT_S = 60.0

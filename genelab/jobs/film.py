@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
+from genelab.draw import films
 from genelab.draw.camera import STILL, Camera, Followed, frame, smoothed
 from genelab.draw.depiction import Canvas, Depiction, Mark, Picture, Pose
 from genelab.draw.stage import EnvStage
@@ -30,7 +31,6 @@ from genelab.jobs.session import start_session
 from genelab.learn import checkpoint as checkpoints
 from genelab.mdp.state import StateView
 from genelab.progress import counted
-from genelab.runs import films
 from genelab.runs.files import atomic_path
 from genelab.runs.run_dir import RunDir
 from genelab.sim.facts import SceneFacts
@@ -102,7 +102,7 @@ def write_film(
 
     Raises:
         InputError: if the checkpoint does not belong to the run.
-        RunError: if nothing can be drawn on this machine.
+        DrawError: if nothing can be drawn on this machine.
         DivergedError: if a state broke.
     """
     session = session or start_session(task.protocol.seed, execution, task)[0]

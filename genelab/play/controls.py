@@ -5,12 +5,11 @@ from typing import Any, Protocol
 import torch
 
 from genelab.config.env import EnvCfg
+from genelab.draw.depiction import GREEN, rgb
 from genelab.envs.parts.commands import Commands
 from genelab.envs.protocol import SceneEnv
 from genelab.mdp.state import StateView
 from genelab.mdp.term import XYZ, bind
-
-GREEN = (46, 160, 67)
 
 
 class Controls(Protocol):
@@ -40,7 +39,9 @@ class GoalHandle:
         self.gizmo = scene.add_transform_controls(
             page.placed("goal"), scale=0.15, disable_rotations=True, depth_test=False, line_width=3.0
         )
-        scene.add_icosphere(page.placed("goal/ball"), radius=tolerance, color=GREEN, opacity=0.4, cast_shadow=False)
+        scene.add_icosphere(
+            page.placed("goal/ball"), radius=tolerance, color=rgb(GREEN), opacity=0.4, cast_shadow=False
+        )
         with page.server.gui.add_folder("Goal"):
             self.by_hand = page.server.gui.add_checkbox(
                 "by hand", False, hint="Where you drag it, in place of where episodes draw it."

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genelab.draw.depiction import GREEN, rgb
 from genelab.mdp.state import StateView
 from genelab.mdp.terrain import HeightMap
 from genelab.sim.shape import Shape
@@ -16,7 +17,7 @@ WORLD = "/world"
 GROUND_COLOR, GRID_COLOR, SECTION_COLOR = (226, 229, 232), (196, 201, 206), (160, 167, 174)
 TERRAIN_COLOR = (142, 151, 160)
 """Dark enough that lit and shaded sides of a step differ."""
-OBJECT_COLOR, GHOST_COLOR = (214, 107, 38), (46, 160, 67)
+OBJECT_COLOR, GHOST_COLOR = (214, 107, 38), rgb(GREEN)
 FOLLOW = 0.15
 """Share of the way that the picture follows the base in each control step."""
 WINDOW_M, MARGIN_M = 12.0, 6.0

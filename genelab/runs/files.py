@@ -16,6 +16,8 @@ from genelab.records.base import Record
 
 TEMPORARIES = ".*.[0-9]*.tmp"
 """What an atomic write leaves if its process is killed."""
+FREE_BYTES = 2**30
+"""Less free space than that is too little to train: a seed with its states takes tens to hundreds of MB."""
 
 _FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "disk quota exceeded", errno.EFBIG: "file size limit exceeded"}
 _REFUSED = {

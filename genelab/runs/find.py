@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from genelab.config.commands import StoreCfg
+from genelab.config.places import STORE
 from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.entry import EntryRecord
 from genelab.records.files import read_record
 from genelab.runs.run_dir import RunDir
-
-STORE = StoreCfg().store
-"""The store in which names of entries are looked up unless another is given."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ the parent would have become with that many iterations from the start, to the la
 """
 
 import dataclasses
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -19,12 +18,11 @@ from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
 from genelab.records.files import read_record, sha256_file
-from genelab.records.run import ParentRef
 from genelab.records.sweep import SweepRecord
 from genelab.runs.files import disk_errors, write_json
 from genelab.runs.lock import locked
 from genelab.runs.run_dir import RunDir
-from genelab.sweep.plan import SweepPlan, require_execution, seed_dir
+from genelab.sweep.plan import SweepPlan, parent_ref, require_execution, seed_dir
 
 BUDGET = "train.iterations"
 """The one path of the configuration that an extension changes."""
@@ -42,6 +40,8 @@ class Extension:
     """Theirs, with that of the iterations."""
     seeds: tuple[int, ...]
     """The seeds."""
+    done: int
+    """Iterations behind them."""
 
 
 def extension_of(
@@ -71,7 +71,7 @@ def extension_of(
     task, (more,) = apply_overrides(old, [], {"--iterations": (BUDGET, iterations)})
     earlier = next((override for override in given if override.path == BUDGET), more)
     kept = tuple(override for override in given if override.path != BUDGET)
-    return Extension(parent, task, (*kept, more.model_copy(update={"old": earlier.old})), chosen)
+    return Extension(parent, task, (*kept, more.model_copy(update={"old": earlier.old})), chosen, old.all_iterations)
 
 
 def _require_trained(run_dir: RunDir, task_id: str, execution: ExecutionCfg) -> TaskSpec:
@@ -92,7 +92,13 @@ def _require_trained(run_dir: RunDir, task_id: str, execution: ExecutionCfg) -> 
 
 
 def told(plan: SweepPlan, parent: Path) -> SweepPlan:
-    """The plan, whose new seeds say where they go on from."""
+    """The plan, whose new seeds say where they go on from.
+
+    Raises:
+        InputError: if a seed was planned there before, and would begin anew.
+    """
+    if strange := next((seed for seed in plan.seeds if seed.action == "train" and seed.run_dir.exists()), None):
+        raise InputError(f"'{strange.run_dir.path}' holds a seed that goes on from nothing; choose another --log-dir")
     seeds = (
         dataclasses.replace(seed, why=f"goes on from '{seed_dir(parent, seed.seed)}'")
         if seed.action == "train"
@@ -112,6 +118,9 @@ def begin(plan: SweepPlan, extension: Extension, command: Sequence[str]) -> None
     with disk_errors(plan.log_dir):
         plan.log_dir.mkdir(parents=True, exist_ok=True)
     with locked(plan.log_dir):
+        # Of killed processes: the lock is ours.
+        for leftover in plan.log_dir.glob(f"{names.DRAFT}*"):
+            shutil.rmtree(leftover)
         for seed in plan.seeds:
             if not seed.run_dir.exists():
                 _begin_seed(RunDir(seed_dir(extension.parent, seed.seed)), seed.run_dir, plan, command)
@@ -123,6 +132,7 @@ def _begin_seed(parent: RunDir, child: RunDir, plan: SweepPlan, command: Sequenc
     from genelab.worker.training import RESUME
 
     record = parent.load()
+    assert record.checkpoint is not None, "checked before"
     with disk_errors(child.path):
         draft = RunDir(Path(tempfile.mkdtemp(prefix=names.DRAFT, dir=plan.log_dir)))
         try:
@@ -142,7 +152,7 @@ def _begin_seed(parent: RunDir, child: RunDir, plan: SweepPlan, command: Sequenc
                     seeds_planned=plan.planned,
                     command=tuple(command),
                     overrides=plan.overrides,
-                    extends=_reference(parent, child),
+                    extends=parent_ref(parent, None, record.checkpoint, plan.log_dir),
                     status="interrupted",
                     checkpoint=None,
                     timing=None,
@@ -153,20 +163,3 @@ def _begin_seed(parent: RunDir, child: RunDir, plan: SweepPlan, command: Sequenc
             draft.path.rename(child.path)
         finally:
             shutil.rmtree(draft.path, ignore_errors=True)
-
-
-def _reference(parent: RunDir, child: RunDir) -> ParentRef:
-    record, task = parent.load(), parent.task()
-    assert record.checkpoint is not None, "checked before"
-    return ParentRef(
-        task=record.task,
-        task_version=record.task_version,
-        variant=task.variant,
-        stage=None,
-        seed=record.seed,
-        config_sha256=record.config_sha256,
-        path=os.path.relpath(parent.path / record.checkpoint.path, child.path),
-        sha256=record.checkpoint.sha256,
-        weights_sha256=record.checkpoint.weights_sha256,
-        iteration=record.checkpoint.iteration,
-    )

@@ -184,15 +184,21 @@ def _parent_of(checkpoint: Path, log_dir: Path, task: TaskSpec) -> ParentRef:
         raise InputError(f"parent checkpoint '{checkpoint}' of '{record.task}': there, {told}")
     if (sha256 := sha256_file(checkpoint)) != trained.sha256:
         raise InputError(f"parent checkpoint '{checkpoint}' was changed: sha256 {trained.sha256} -> {sha256}")
+    return parent_ref(run_dir, stage, trained, log_dir)
+
+
+def parent_ref(run_dir: RunDir, stage: str | None, trained: TrainedCheckpoint, log_dir: Path) -> ParentRef:
+    """What the seeds of a sweep in `log_dir` say of the checkpoint of a run that they begin from."""
+    record = run_dir.load()
     return ParentRef(
         task=record.task,
         task_version=record.task_version,
-        variant=trained_on.variant,
+        variant=run_dir.task().variant,
         stage=stage,
         seed=record.seed,
         config_sha256=record.config_sha256,
         # The same from every seed's directory.
-        path=os.path.relpath(checkpoint, log_dir / "seed"),
+        path=os.path.relpath(run_dir.path / trained.path, log_dir / "seed"),
         sha256=trained.sha256,
         weights_sha256=trained.weights_sha256,
         iteration=trained.iteration,

@@ -4,7 +4,7 @@ from genelab import progress
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
-from genelab.errors import RunError
+from genelab.errors import DrawError, RunError
 from genelab.export.export import export_policy
 from genelab.jobs.evaluate import assess
 from genelab.jobs.film import write_film
@@ -69,5 +69,5 @@ def _film(run_dir: RunDir, task: TaskSpec, execution: ExecutionCfg, session: Ses
     trained = run_dir, run_dir.final_checkpoint
     try:
         write_film(task, VideoCfg(seconds=FILM_S), execution, run_dir.path / names.FILM, trained, session=session)
-    except RunError as error:
+    except DrawError as error:
         print(f"no film: {error}", flush=True)

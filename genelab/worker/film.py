@@ -13,9 +13,9 @@ from genelab.runs.find import find_policy
 def main() -> int:
     """Film it. The exit code is 1 if that failed."""
     checkpoint, out, seconds, device = sys.argv[1:]
-    found = find_policy(checkpoint)
-    trained = found.run_dir, found.checkpoint
     try:
+        found = find_policy(checkpoint)
+        trained = found.run_dir, found.checkpoint
         cfg, execution = VideoCfg(seconds=float(seconds)), ExecutionCfg(device=device)
         count, rate = write_film(found.run_dir.task(), cfg, execution, Path(out), trained)
         print(f"{count} pictures, {float(rate):g} a second")

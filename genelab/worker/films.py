@@ -15,8 +15,7 @@ class Films:
 
     def __init__(self, run_dir: RunDir, iteration: int) -> None:
         """Nothing was filmed before this iteration."""
-        record = run_dir.load()
-        self._run_dir, self._task, self._execution = run_dir, record.task, record.execution.requested
+        self._run_dir, self._execution = run_dir, run_dir.load().execution.requested
         self._last = iteration
         self._process: subprocess.Popen[bytes] | None = None
         self._drawn = 0

@@ -177,7 +177,7 @@ def results_of(record: EvalRecord) -> dict[str, float]:
         "random_return_mean": record.baselines.random.metrics.return_mean,
         "above_idle": float(record.above_idle.passed),
     }
-    found |= {name: sum(column) / len(column) for name, column in record.episodes.measures.items()}
+    found |= record.metrics.measures
     return {f"Eval/{name}": value for name, value in found.items() if value is not None}
 
 

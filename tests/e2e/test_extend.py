@@ -6,12 +6,17 @@ from typing import Any
 import pytest
 
 from genelab.cli import run
+from genelab.config.overrides import apply_overrides
 from genelab.records.check import check_path
+from genelab.registry import get_task
+from tests.records.factory import planned_run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
 SMALL = ["--engine", "mujoco", "--num-envs", "4", "--seeds", "1", "--set", "protocol.episodes=2"]
+SET = ["env.sim.engine=mujoco", "train.num_envs=4", "train.iterations=3", "protocol.episodes=2"]
+"""The same, and the budget of an extension, as --set takes them."""
 TIMES = "_s"
 """Ending of what tells a time."""
 
@@ -98,6 +103,25 @@ def test_without_a_state_or_with_another_policy_nothing_goes_on(
     shutil.rmtree(path / "short" / "seed_1" / "resume")
     assert extend(path, "--iterations", "3") == 2
     assert "has no state to go on from, resume/state.safetensors" in capsys.readouterr().err
+
+
+def test_a_seed_that_was_planned_there_before_is_not_said_to_go_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, overrides = apply_overrides(get_task(TASK), SET)
+    planned_run(folder / "planned" / "seed_1", task, seed=1, overrides=overrides)
+    words = ["train", TASK, "--extend", str(folder / "short"), "--log-dir", str(folder / "planned"), "--no-eval"]
+    assert run([*words, "--iterations", "3"]) == 2
+    assert "planned/seed_1' holds a seed that goes on from nothing; choose another --log-dir" in capsys.readouterr().err
+
+
+def test_a_draft_that_was_left_behind_is_removed(folder: Path) -> None:
+    leftover = folder / "cleared" / ".draft-x"
+    leftover.mkdir(parents=True)
+    (leftover / "state.safetensors").write_bytes(b"x")
+    words = ["train", TASK, "--extend", str(folder / "short"), "--log-dir", str(folder / "cleared"), "--no-eval"]
+    assert run([*words, "--iterations", "3"]) == 0
+    assert sorted(path.name for path in (folder / "cleared").iterdir()) == [".lock", "seed_1", "sweep.json"]
 
 
 def test_a_longer_budget_in_the_same_place_says_how(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

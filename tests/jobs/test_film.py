@@ -12,6 +12,7 @@ from PIL import Image
 from genelab import cli
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
+from genelab.draw import films
 from genelab.draw.depiction import Ball
 from genelab.envs.make import make_env
 from genelab.envs.purpose import Purpose
@@ -19,7 +20,6 @@ from genelab.errors import RunError
 from genelab.evaluation.evaluate import IdlePolicy
 from genelab.jobs import film
 from genelab.registry import get_task
-from genelab.runs import films
 from genelab.sim.session import Session
 
 PENDULUM = get_task("GeneLab-Inverted-Pendulum-v1").on("mujoco")

@@ -8,12 +8,12 @@ from typing import Any
 import mujoco
 
 from genelab.config.model_file import model_path
+from genelab.draw import films
 from genelab.draw.camera import Followed, frame, smoothed
 from genelab.draw.depiction import Picture
 from genelab.draw.stage import Stage
 from genelab.families.tracking.clip import Clip
 from genelab.families.tracking.kinematics import motion_of
-from genelab.runs import films
 from genelab.runs.files import atomic_path
 
 mj: Any = mujoco  # its stubs name no classes

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from genelab.draw.depiction import BLUE, GREEN
+from genelab.draw.depiction import BLUE, GREEN, rgb
 from genelab.envs.parts.commands import Commands
 from genelab.envs.protocol import SceneEnv
-from genelab.families.velocity.overlay import LOW_PASS_S, rgb
+from genelab.families.velocity.overlay import LOW_PASS_S
 from genelab.families.velocity.terms import achieved
 from genelab.mdp.rotations import quat_yaw
 from genelab.mdp.state import StateView

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from genelab.config.task import TaskSpec
-from genelab.draw.depiction import BLUE, GREEN, Arrow, Canvas, Colour, Depiction
+from genelab.draw.depiction import BLUE, GREEN, Arrow, Canvas, Colour, Depiction, rgb
 from genelab.families.velocity.terms import achieved
 from genelab.mdp.rotations import quat_apply, quat_of_angles, quat_yaw
 from genelab.mdp.state import StateView
@@ -74,8 +74,3 @@ def _draw(asked: Twist, found: Twist, canvas: Canvas, size: tuple[int, int]) -> 
         if end - start > 1.0:
             rim = radius - 3 * width
             canvas.arc((x - rim, y - rim, x + rim, y + rim), start, end, fill=colour, width=width)
-
-
-def rgb(colour: Colour) -> tuple[int, ...]:
-    """Red, green and blue, 0 to 255."""
-    return tuple(round(255 * part) for part in colour[:3])

@@ -4,7 +4,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from genelab.runs.films import write
+from genelab.draw.films import write
 
 
 def test_a_film_holds_every_picture_at_its_rate(tmp_path: Path):

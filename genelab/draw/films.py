@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Picture = NDArray[np.uint8]
-"""RGB. Shape: (height, width, 3)."""
+from genelab.draw.depiction import Picture
+
 T = TypeVar("T")
 
 TILES, COLUMNS = 8, 4
