@@ -9,7 +9,7 @@ The observation is what the policy of the task reads: a Box, or for a task with 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -23,7 +23,8 @@ from torch import Tensor
 from genelab.config.actions import DifferentialIkCfg
 from genelab.config.scene import EngineName
 from genelab.config.task import TaskSpec
-from genelab.envs.protocol import SceneEnv
+from genelab.config.vector import VectorEnvCfg
+from genelab.envs.protocol import GoalEnv
 from genelab.envs.step import Observations, Step
 from genelab.errors import DivergedError, InputError
 from genelab.learn.policy import layout_dim
@@ -50,15 +51,16 @@ class _Face:
         options: dict[str, Any],
     ) -> None:
         spec = task_of(task, variant=variant, engine=engine, overrides=overrides)
-        self.env: SceneEnv = make_tensors(spec, num_envs, **options)
+        self.env = make_tensors(spec, num_envs, **options)
         self.groups = spec.agent.actor_groups
         layout = self.env.layout()
         boxes: dict[str, spaces.Space[Any]] = {
             group: _box((layout_dim(layout, group),), np.inf) for group in self.groups
         }
         self.observation_space = spaces.Dict(boxes) if len(boxes) > 1 else boxes[self.groups[0]]
-        # Inverse kinematics clips what it is given.
-        bound = 1.0 if isinstance(spec.env.action, DifferentialIkCfg) else action_bound or np.inf
+        # These clip what they are given.
+        clips = isinstance(spec.env, VectorEnvCfg) or isinstance(spec.env.action, DifferentialIkCfg)
+        bound = 1.0 if clips else action_bound or np.inf
         self.action_space = _box((self.env.num_actions,), bound)
 
     def reset(self, rng: np.random.Generator, options: dict[str, Any] | None) -> Observations:
@@ -94,7 +96,7 @@ class _Face:
             torch.as_tensor(np.atleast_2d(goal), dtype=torch.float32, device=self.env.device)
             for goal in (achieved_goal, desired_goal)
         )
-        return _array(self.env.compute_reward(achieved, desired))
+        return _array(cast(GoalEnv, self.env).compute_reward(achieved, desired))
 
 
 class VectorEnv(gymnasium.vector.VectorEnv[Any, Array, Array]):

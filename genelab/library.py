@@ -25,7 +25,7 @@ from genelab.config.scene import EngineName
 from genelab.config.snapshot import first_problem
 from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.envs.make import make_env
-from genelab.envs.protocol import SceneEnv
+from genelab.envs.protocol import Env
 from genelab.envs.purpose import Purpose
 from genelab.errors import InputError, RunError
 from genelab.evaluation.reload import reloaded
@@ -84,7 +84,7 @@ def make(
     overrides: Sequence[str] = (),
     device: str = _EXECUTION.device,
     threads: int = _EXECUTION.threads,
-) -> SceneEnv:
+) -> Env:
     """Build the environment of a task. Call its `reset`, then `step` with raw actions.
 
     It is what `genelab train` trains in, disturbances and observation noise included, or for `evaluation` what its
@@ -127,7 +127,7 @@ def load(
     device: str = _EXECUTION.device,
     threads: int = _EXECUTION.threads,
     store: Path = STORE,
-) -> tuple[SceneEnv, DeterministicPolicy]:
+) -> tuple[Env, DeterministicPolicy]:
     """A trained policy, and the environment that it is evaluated in: numbered episodes under its run's protocol.
 
     Args:
@@ -289,7 +289,7 @@ def task_of(
 
 def _started(task: TaskSpec, seed: int, execution: ExecutionCfg) -> Started:
     """The engine of a task, started at the first call, and the stamps of a process that works on the task."""
-    engine = task.env.sim.engine
+    engine = task.env.engine
     asked, session = _sessions.get(engine, (execution, None))
     # Threads belong to the process, whatever engine asked for them.
     threads = {each.threads for each, _ in _sessions.values()} or {execution.threads}

@@ -46,6 +46,24 @@ class Registered:
 
 
 @dataclass(frozen=True)
+class Family:
+    """Tasks that are not listed one by one: any identifier with this beginning is one of them."""
+
+    prefix: str
+    """How their identifiers begin."""
+    robot: str
+    """The robot, as a table shows it."""
+    summary: str
+    """One line on what is to be learnt."""
+    factory: "str | Callable[[str], TaskSpec]"
+    """Makes the task of an identifier."""
+    example: str
+    """Identifier of one of them."""
+    source: str
+    """Who registered it."""
+
+
+@dataclass(frozen=True)
 class BrokenEntryPoint:
     """An entry point that registers nothing, and why."""
 
@@ -61,6 +79,7 @@ class BrokenEntryPoint:
 
 
 _tasks: dict[str, Registered] = {}
+_families: dict[str, Family] = {}
 _source = Registered.source
 
 
@@ -89,6 +108,32 @@ def register_task(
     if task_id in _tasks:
         raise InputError(f"task '{task_id}' is registered already, by {_tasks[task_id].source}")
     _tasks[task_id] = Registered(task_id, robot, summary, factory, dict(variants or {}), _source)
+
+
+def register_family(
+    prefix: str, factory: "str | Callable[[str], TaskSpec]", *, robot: str, summary: str, example: str
+) -> None:
+    """Add tasks that are made from their identifiers.
+
+    Args:
+        prefix: how their identifiers begin, in these letters.
+        factory: function of an identifier that returns its task; best as `module:name`.
+        robot: the robot in a word or two.
+        summary: one line on what is to be learnt.
+        example: identifier of one of them, for `genelab list`.
+
+    Raises:
+        InputError: if a family of that beginning is registered already.
+    """
+    if prefix in _families:
+        raise InputError(f"tasks '{prefix}...' are registered already, by {_families[prefix].source}")
+    _families[prefix] = Family(prefix, robot, summary, factory, example, _source)
+
+
+def families() -> list[Family]:
+    """Tasks that are made from their identifiers, sorted by how these begin."""
+    broken_entry_points()
+    return [_families[prefix] for prefix in sorted(_families)]
 
 
 def registered_tasks() -> list[Registered]:
@@ -122,16 +167,26 @@ def get_task(task_id: str, variant: str | None = None) -> "TaskSpec":
     broken = broken_entry_points()
     if task_id not in _tasks:
         task_id = next((known for known in _tasks if known.casefold() == task_id.casefold()), task_id)
-    if task_id not in _tasks:
+    entry = _tasks.get(task_id) or _of_family(task_id)
+    if entry is None:
         nearest = difflib.get_close_matches(task_id, _tasks, n=3, cutoff=0.5)
         hint = f"nearest: {', '.join(nearest)}" if nearest else "`genelab list` shows the registered ones"
         raise InputError("; ".join([f"unknown task '{task_id}', {hint}", *map(str, broken)]))
     _warn(broken)
-    entry = _tasks[task_id]
     if variant is not None and variant not in entry.variants:
         known = ", ".join(variants_of(task_id)) or "none"
         raise InputError(f"task '{task_id}' has no variant '{variant}'; it has: {known}")
     return _built(entry, variant).model_copy(deep=True)
+
+
+@functools.cache
+def _of_family(task_id: str) -> Registered | None:
+    """The task of a family that an identifier names; None if there is no such family."""
+    family = next((family for prefix, family in _families.items() if task_id.startswith(prefix)), None)
+    if family is None:
+        return None
+    made = functools.partial(_call, family.factory, task_id)
+    return Registered(task_id, family.robot, family.summary, made, source=family.source)
 
 
 def all_tasks() -> "list[TaskSpec]":
@@ -160,10 +215,7 @@ def _built(entry: Registered, variant: str | None) -> "TaskSpec":
 def _made(entry: Registered, factory: "str | Callable[[], TaskSpec]") -> "TaskSpec":
     try:
         with redirect_stdout(sys.stderr):
-            if not isinstance(factory, str):
-                return factory()
-            module, _, name = factory.partition(":")
-            return getattr(importlib.import_module(module), name)()
+            return _call(factory)
     except GenelabError:
         raise
     # Code of third parties may raise anything; whatever it is reaches the user as a message.
@@ -171,10 +223,17 @@ def _made(entry: Registered, factory: "str | Callable[[], TaskSpec]") -> "TaskSp
         raise InputError(f"task '{entry.id}' of {entry.source} cannot be built: {_one_line(error)}") from error
 
 
+def _call(factory: "str | Callable[..., TaskSpec]", *args: str) -> "TaskSpec":
+    if not isinstance(factory, str):
+        return factory(*args)
+    module, _, name = factory.partition(":")
+    return getattr(importlib.import_module(module), name)(*args)
+
+
 def _check_variant(task: "TaskSpec", variant: "TaskSpec") -> None:
     own = {"variant": None, "agent": task.agent, "train": task.train, "start": task.start}
     own |= {"stages": task.stages}
-    if variant.on(task.env.sim.engine).model_copy(update=own) != task:
+    if variant.on(task.env.engine).model_copy(update=own) != task:
         rule = "may differ from the task in agent, train, start, stages and env.sim.engine alone"
         raise InputError(f"task '{task.id}': variant = '{variant.variant}': {rule}")
 
@@ -193,15 +252,16 @@ def _distribution(entry_point: EntryPoint) -> str:
 def _load(entry_point: EntryPoint) -> BrokenEntryPoint | None:
     """Register the tasks of one entry point: all of them, or none and the reason."""
     global _source
-    before, _source = dict(_tasks), f"distribution '{_distribution(entry_point)}'"
+    before, _source = (dict(_tasks), dict(_families)), f"distribution '{_distribution(entry_point)}'"
     try:
         # What it prints is no answer of ours.
         with redirect_stdout(sys.stderr):
             entry_point.load()()
     # Code of third parties may raise anything; whatever it is reaches the user as a message.
     except Exception as error:  # noqa: BLE001
-        _tasks.clear()
-        _tasks.update(before)
+        for registered, earlier in zip((_tasks, _families), before, strict=True):
+            registered.clear()
+            registered.update(earlier)  # pyright: ignore[reportArgumentType, reportCallIssue]
         return BrokenEntryPoint(entry_point.name, _distribution(entry_point), _one_line(error))
     finally:
         _source = Registered.source

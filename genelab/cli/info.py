@@ -12,6 +12,7 @@ import click
 from genelab.cli.tasks import PATH, TASK, VARIANT
 from genelab.config.fields import Leaf, leaves
 from genelab.config.snapshot import config_sha256, dump
+from genelab.config.vector import VectorEnvCfg
 from genelab.errors import InputError
 from genelab.registry import get_task, variants_of
 
@@ -62,7 +63,7 @@ def command(
     if write is not None:
         _write(task, shown, write)
         return
-    joints = {} if path else dict(task.env.robot.file.joints)
+    joints = {} if path or isinstance(task.env, VectorEnvCfg) else dict(task.env.robot.file.joints)
     if as_json:
         body = {"id": task.id, "config_sha256": config_sha256(task), "fields": [dump(leaf) for leaf in shown]}
         click.echo(json.dumps(body | ({"joint_ranges": joints} if joints else {}), indent=2))
@@ -128,12 +129,16 @@ def _head(task: "TaskSpec", sizes: bool) -> list[str]:
     env, agent = task.env, task.agent
     others = [] if task.variant else variants_of(task.id)
     action = env.action_columns
+    if isinstance(env, VectorEnvCfg):
+        made, kind = ("made by", env.make), "vector"
+    else:
+        made, kind = ("robot", f"{env.robot.model}, {len(env.robot.joints)} joints"), env.action.kind
     rows = [
-        ("robot", f"{env.robot.model}, {len(env.robot.joints)} joints"),
+        made,
         *(("observations", line) for line in _observations(task, sizes)),
-        ("actions", f"{len(action)} ({env.action.kind}): {', '.join(action)}"),
-        ("control", f"{1 / env.control_dt:g} Hz, in {env.sim.engine}"),
-        ("episodes", f"{env.episode_length_s:g} s, {env.max_episode_steps} control steps"),
+        ("actions", f"{len(action)} ({kind}): {', '.join(action)}"),
+        ("control", f"{1 / env.control_dt:g} Hz, in {env.engine}"),
+        ("episodes", f"{env.length_s:g} s, {env.max_episode_steps} control steps"),
         ("learner", f"{agent.algorithm} of {agent.trainer}"),
         *(("stage", f"{name}: {_budget(stage)}") for name, stage in task.line() if name),
         ("budget", f"{_budget(task)}; {task.env_steps(task.all_iterations):,} control steps in all"),
@@ -158,6 +163,8 @@ def _observations(task: "TaskSpec", sizes: bool) -> list[str]:
 
 def _size(task: "TaskSpec", group: str) -> str:
     """Number of columns of an observation group."""
+    if isinstance(task.env, VectorEnvCfg):
+        return str(sum(len(part.columns) for part in task.env.observation.values()))
     # Brings torch with it.
     from genelab.mdp.term import observed
 

@@ -10,7 +10,7 @@ import click
 from genelab.config.places import STORE
 from genelab.errors import InputError
 from genelab.publish.best import Best, best_results
-from genelab.registry import Registered, broken_entry_points, get_task, registered_tasks
+from genelab.registry import Registered, broken_entry_points, families, get_task, registered_tasks
 from genelab.show.text import NONE, number
 
 WIDTH = 80
@@ -51,6 +51,10 @@ def command(store: Path | None, as_json: bool) -> int:
     else:
         for line in _table(tasks, best):
             click.echo(line)
+        for family in families():
+            told = f"{family.summary} For example {family.example}."
+            click.echo(f"{family.prefix}...")
+            click.echo(textwrap.fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))
         if not best:
             click.echo(f"\nNo published results in '{store}'; --store DIR names another store.")
     for error in errors:

@@ -1,6 +1,5 @@
-"""The environment: scene, observations, actions, rewards, terminations and events."""
+"""The environment over a simulated scene: robot, observations, actions, rewards, terminations and events."""
 
-import math
 from collections.abc import Mapping
 from typing import Literal, Self
 
@@ -9,7 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from genelab.config.actions import ActionCfg, DifferentialIkCfg
 from genelab.config.base import Cfg, broken_rule, known_names
 from genelab.config.names import matching, rule_of
-from genelab.config.scene import BoxCfg, GroundCfg, RobotCfg, SimCfg
+from genelab.config.scene import BoxCfg, EngineName, GroundCfg, RobotCfg, SimCfg
 from genelab.config.terms import (
     CommandCfg,
     GoalCfg,
@@ -24,6 +23,7 @@ from genelab.config.terms import (
     TerminationCfg,
 )
 from genelab.config.terrain import TerrainCfg
+from genelab.config.timed import TimedCfg
 
 
 class FeetCfg(Cfg):
@@ -35,8 +35,8 @@ class FeetCfg(Cfg):
     """Net contact force on a foot's link above which it is in contact, N."""
 
 
-class EnvCfg(Cfg):
-    """A vectorised environment."""
+class EnvCfg(TimedCfg):
+    """A vectorised environment over a scene."""
 
     decimation: PositiveInt
     """Physics steps per control step."""
@@ -151,16 +151,21 @@ class EnvCfg(Cfg):
         return matching(self.feet.sites, self.robot.points, "site") if self.feet else ()
 
     @property
+    def engine(self) -> EngineName:
+        """What simulates it."""
+        return self.sim.engine
+
+    @property
     def control_dt(self) -> float:
         """Control period, s."""
         return self.sim.dt * self.decimation
 
     @property
-    def max_episode_steps(self) -> int:
-        """Control steps until an episode is truncated."""
-        return self.control_steps(self.episode_length_s)
+    def reward_unit(self) -> object:
+        """Equal for two environments whose rewards mean the same."""
+        return self.rewards, self.reward_per, self.control_dt
 
-    def control_steps(self, seconds: float) -> int:
-        """Control steps that cover a time, rounded up."""
-        # Rounded first: 10.0 / (0.005 * 2) must give 1000 whatever the float division says.
-        return math.ceil(round(seconds / self.control_dt, 6))
+    @property
+    def length_s(self) -> float:
+        """Time limit of an episode, s."""
+        return self.episode_length_s

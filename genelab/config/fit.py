@@ -1,6 +1,7 @@
 """Whether a training can start from the policy of another one, and with what: told from the configs alone."""
 
 from genelab.config.stage import StageCfg
+from genelab.config.vector import VectorEnvCfg
 
 
 def misfit(before: StageCfg, own: StageCfg) -> str | None:
@@ -19,7 +20,8 @@ def misfit(before: StageCfg, own: StageCfg) -> str | None:
     pairs = {
         "agent.algorithm": (before.agent.algorithm, own.agent.algorithm),
         "the action": (list(before.env.action_columns), list(own.env.action_columns)),
-        "env.robot.model": (before.env.robot.model, own.env.robot.model),
+        "env.make": (_maker(before), _maker(own)),
+        "env.robot.model": (_model(before), _model(own)),
         **{f"agent.{field}": pair for field, pair in same.items()},
     }
     for field, (theirs, mine) in pairs.items():
@@ -31,13 +33,23 @@ def misfit(before: StageCfg, own: StageCfg) -> str | None:
 _NETWORKS = ("actor", "critic", "normalization", "std_by_state")
 
 
+def _maker(stage: StageCfg) -> str | None:
+    return stage.env.make if isinstance(stage.env, VectorEnvCfg) else None
+
+
+def _model(stage: StageCfg) -> str | None:
+    return None if isinstance(stage.env, VectorEnvCfg) else stage.env.robot.model
+
+
 def _other_robot(before: StageCfg, own: StageCfg) -> str | None:
+    if isinstance(own.env, VectorEnvCfg):
+        return None
     for joint in own.env.robot.joints:
-        found, mine = (stage.env.robot.default_of(joint) for stage in (before, own))
+        found, mine = (stage.scene.robot.default_of(joint) for stage in (before, own))
         if found != mine:
             return f"env.robot.default_pos.{joint} is {found}, must be {mine}"
     for joint, scale in own.env.action_scale.items():
-        found = before.env.action_scale.get(joint)
+        found = before.scene.action_scale.get(joint)
         if joint not in own.fresh_joints and found != scale:
             return f"env.action.scale of {joint} is {found}, must be {scale}"
     return None

@@ -14,14 +14,16 @@ from genelab.errors import InputError
 Vector = tuple[float, float, float]
 
 
-EngineName = Literal["genesis", "mujoco"]
-"""The simulators: packages of `genelab.sim`."""
+SceneEngine = Literal["genesis", "mujoco"]
+"""The simulators of scenes: packages of `genelab.sim`."""
+EngineName = Literal[SceneEngine, "gymnasium"]
+"""What may simulate an environment. `gymnasium` is whatever stands behind an environment of that library."""
 
 
 class SimCfg(Cfg):
     """The simulator and its step."""
 
-    engine: EngineName = "genesis"
+    engine: SceneEngine = "genesis"
     """Simulator. `mujoco` runs on the CPU alone."""
     dt: PositiveFloat = 0.005
     """Physics time step, s."""

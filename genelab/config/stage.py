@@ -1,14 +1,27 @@
 """One stage of a training: environment, learner, how long, and what it starts with."""
 
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import Discriminator, PositiveFloat, PositiveInt, Tag, model_validator
 
 from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
-from genelab.config.base import Cfg, broken_rule, known_names
+from genelab.config.base import TAG, Cfg, broken_rule, known_names
 from genelab.config.env import EnvCfg
 from genelab.config.names import matching, rule_of
 from genelab.config.terms import CurriculumCfg
+from genelab.config.vector import VectorEnvCfg
+from genelab.errors import InputError
+
+
+def _env_kind(value: Any) -> str:
+    vector = "make" in value if isinstance(value, dict) else isinstance(value, VectorEnvCfg)
+    return f"{TAG}{'vector' if vector else 'scene'}"
+
+
+AnyEnvCfg = Annotated[
+    Annotated[EnvCfg, Tag(f"{TAG}scene")] | Annotated[VectorEnvCfg, Tag(f"{TAG}vector")], Discriminator(_env_kind)
+]
+"""An environment: over a scene, or, if it has `make`, one that a function makes."""
 
 
 class TrainCfg(Cfg):
@@ -48,7 +61,7 @@ class StartCfg(Cfg):
 class StageCfg(Cfg):
     """One stage of a training."""
 
-    env: EnvCfg
+    env: AnyEnvCfg
     """The environment."""
     agent: AgentCfg
     """The learner."""
@@ -56,6 +69,13 @@ class StageCfg(Cfg):
     """How many environments a seed trains in, and how long."""
     start: StartCfg = StartCfg()
     """What it starts anew of the policy that it starts from."""
+
+    @property
+    def scene(self) -> EnvCfg:
+        """The environment, for what needs a robot in a scene. Raises InputError if it is another one."""
+        if isinstance(self.env, EnvCfg):
+            return self.env
+        raise InputError(f"env.make = '{self.env.make}': is no scene with a robot, which this needs")
 
     @property
     def fresh_joints(self) -> tuple[str, ...]:
@@ -82,14 +102,15 @@ class StageCfg(Cfg):
 
     @model_validator(mode="after")
     def _training_episodes_are_no_longer(self) -> Self:
-        limit, own = self.env.episode_length_s, self.train.episode_length_s
+        limit, own = self.env.length_s, self.train.episode_length_s
         if own is not None and own > limit:
             raise broken_rule("train.episode_length_s", own, f"must not be above the {limit:g} s of an episode")
         return self
 
     @model_validator(mode="after")
     def _curriculum_has_a_terrain(self) -> Self:
-        if self.train.curriculum is not None and self.env.terrain is None:
+        terrain = self.env.terrain if isinstance(self.env, EnvCfg) else None
+        if self.train.curriculum is not None and terrain is None:
             raise broken_rule("train.curriculum", "...", "needs a terrain to move on")
         return self
 
@@ -102,10 +123,11 @@ class StageCfg(Cfg):
         match self.agent:
             case PpoCfg():
                 _check_mini_batches(self.agent, self.train)
-                if self.agent.symmetry and self.env.robot.mirror is None:
+                mirror = self.env.robot.mirror if isinstance(self.env, EnvCfg) else None
+                if self.agent.symmetry and mirror is None:
                     raise broken_rule("agent.symmetry", True, "needs env.robot.mirror")
             case SacCfg():
-                _check_replay(self.agent, self.env, self.train)
+                _check_replay(self.agent, self.scene, self.train)
         return self
 
     @model_validator(mode="after")

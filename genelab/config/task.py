@@ -10,6 +10,8 @@ from genelab.config.base import BROKEN_RULE, Cfg, FuncRef, Seed, broken_rule, kn
 from genelab.config.fit import misfit
 from genelab.config.scene import EngineName
 from genelab.config.stage import StageCfg
+from genelab.config.vector import VectorEnvCfg
+from genelab.errors import InputError
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*-v\d+$")]
 
@@ -130,8 +132,16 @@ class TaskSpec(StageCfg):
         return last
 
     def on(self, engine: EngineName | None) -> "TaskSpec":
-        """The task in another simulator, its stages as they are; None for its own."""
+        """The task in another simulator, its stages as they are; None for its own.
+
+        Raises:
+            InputError: if it is no scene, and the other is not its own.
+        """
         if engine is None:
+            return self
+        if isinstance(self.env, VectorEnvCfg):
+            if engine != self.env.engine:
+                raise InputError(f"--engine {engine}: '{self.env.make}' of {self.id} runs in {self.env.engine} alone")
             return self
         sim = self.env.sim.model_copy(update={"engine": engine})
         return self.model_copy(update={"env": self.env.model_copy(update={"sim": sim})})
@@ -165,7 +175,7 @@ class TaskSpec(StageCfg):
     @model_validator(mode="after")
     def _probe_names_a_command(self) -> Self:
         if self.probe is not None:
-            known_names("probe.command", self.probe.command, [self.probe.command], "command", self.env.commands)
+            known_names("probe.command", self.probe.command, [self.probe.command], "command", self.scene.commands)
             steps = self.probe.warm_up_steps + self.probe.measured_steps
             if steps >= self.env.max_episode_steps:
                 rule = (

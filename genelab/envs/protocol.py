@@ -53,6 +53,19 @@ class Env(Protocol):
         """
         ...
 
+    def again(self, purpose: Purpose) -> Self:
+        """Another environment over the same simulation, which costs no build. This one must not be used any more."""
+        ...
+
+    def reseed(self, seed: int) -> None:
+        """Draw from another seed, from the next reset on."""
+        ...
+
+    @property
+    def episode_number(self) -> Tensor:
+        """Number of the running episode, int64. Shape: (num_envs,)."""
+        ...
+
     def layout(self) -> dict[str, Any]:
         """What the observation vectors mean, by group, for checkpoints and exports."""
         ...
@@ -107,19 +120,6 @@ class SceneEnv(GoalEnv, Protocol):
 
     cfg: EnvCfg
     """Its config."""
-
-    def again(self, purpose: Purpose) -> Self:
-        """Another environment over the same scene, which costs no build. This one must not be used any more."""
-        ...
-
-    def reseed(self, seed: int) -> None:
-        """Draw from another seed, from the next reset on."""
-        ...
-
-    @property
-    def episode_number(self) -> Tensor:
-        """Number of the running episode, int64. Shape: (num_envs,)."""
-        ...
 
     def state(self) -> StateView:
         """The current state, read from the simulator."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import layout_rows
+from genelab.config.vector import VectorEnvCfg
 from genelab.errors import InputError
 from genelab.functions import resolve_function
 from genelab.mdp.goals import GoalView
@@ -26,6 +27,9 @@ def check_terms(task: TaskSpec) -> None:
     Raises:
         InputError: as `bind`.
     """
+    if isinstance(task.env, VectorEnvCfg):
+        resolve_function(task.env.make)
+        return
     env, probe = task.env, task.probe
     bound = [bind(f"env.{path}", term, env) for path, term in env.terms()]
     if env.goal is not None:

@@ -11,7 +11,7 @@ from genelab.envs.protocol import SceneEnv
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
 from genelab.errors import DivergedError
-from genelab.evaluation.reload import reloaded
+from genelab.evaluation.reload import reloaded_scene
 from genelab.learn.checkpoint import Checkpoint
 from genelab.mdp.state import StateView
 from genelab.mdp.term import bind_function
@@ -39,8 +39,8 @@ def drive(task: TaskSpec, cfg: ProbeCfg, checkpoint: Checkpoint, session: Sessio
         DivergedError: if a state broke.
     """
     fixed, purpose = fixed_commands(task, cfg, session.device)
-    env, policy = reloaded(task, checkpoint, purpose, len(fixed), session, source)
-    found = bind_function("probe", cfg.achieved, {}, task.env)
+    env, policy = reloaded_scene(task, checkpoint, purpose, len(fixed), session, source)
+    found = bind_function("probe", cfg.achieved, {}, task.scene)
     achieved, fell = measure(env, policy, fixed, cfg, found)
     shape = len(cfg.cases), cfg.num_envs
     return Driven(achieved.reshape(shape), fell.reshape(shape))

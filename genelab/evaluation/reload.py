@@ -1,7 +1,9 @@
 """What every use of a reloaded checkpoint begins with."""
 
+from torch import nn
+
 from genelab.config.task import TaskSpec
-from genelab.envs.make import make_env
+from genelab.envs.make import make_env, make_scene
 from genelab.envs.protocol import Env, SceneEnv
 from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
@@ -13,7 +15,7 @@ from genelab.sim.session import Session
 
 def reloaded(
     task: TaskSpec, checkpoint: Checkpoint, purpose: Purpose, num_envs: int, session: Session, source: str
-) -> tuple[SceneEnv, DeterministicPolicy]:
+) -> tuple[Env, DeterministicPolicy]:
     """An environment, and the mean action of a checkpoint in it.
 
     Raises:
@@ -21,8 +23,21 @@ def reloaded(
     """
     actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action_columns), source)
     env = make_env(task, purpose, num_envs, session)
+    return env, _policy(task, checkpoint, actor, env, source)
+
+
+def reloaded_scene(
+    task: TaskSpec, checkpoint: Checkpoint, purpose: Purpose, num_envs: int, session: Session, source: str
+) -> tuple[SceneEnv, DeterministicPolicy]:
+    """As `reloaded`, for what looks at the scene. Raises InputError also if the environment is no scene."""
+    actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action_columns), source)
+    env = make_scene(task, purpose, num_envs, session)
+    return env, _policy(task, checkpoint, actor, env, source)
+
+
+def _policy(task: TaskSpec, checkpoint: Checkpoint, actor: nn.Module, env: Env, source: str) -> DeterministicPolicy:
     require_layout(env, checkpoint, source)
-    return env, DeterministicPolicy(actor, session.device, task.agent.actor_groups)
+    return DeterministicPolicy(actor, env.device, task.agent.actor_groups)
 
 
 def require_layout(env: Env, checkpoint: Checkpoint, source: str) -> None:

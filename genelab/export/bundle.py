@@ -52,12 +52,12 @@ def _require_known(task: TaskSpec) -> None:
     for name, term in terms.items():
         if term.func.removeprefix("genelab.mdp.observations:") not in KNOWN:
             raise InputError(f"--bundle: observation '{name}' ({term.func}) is none that {SCRIPT} knows")
-    if task.env.goal is not None or task.env.action.kind != "joint_targets":
+    if task.scene.goal is not None or task.scene.action.kind != "joint_targets":
         raise InputError(f"--bundle: {SCRIPT} knows no goals and no inverse kinematics")
 
 
 def _scene(task: TaskSpec) -> str:
     """The robot on flat ground, as MuJoCo has it here."""
-    env = task.on("mujoco").env.model_copy(update={"terrain": None})
+    env = task.on("mujoco").scene.model_copy(update={"terrain": None})
     session = Session("mujoco", torch.device("cpu"), 0, 1, {}, 0.0)
     return scene_xml(env, SceneFacts(env, 1, session))

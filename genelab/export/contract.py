@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from genelab import __version__
-from genelab.config.env import EnvCfg
+from genelab.config.stage import AnyEnvCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import layout_rows
 from genelab.errors import InputError
@@ -46,7 +46,7 @@ def observation(task: TaskSpec, checkpoint: Checkpoint, name: str, input_name: s
 
 def contract(
     run: RunRecord,
-    env: EnvCfg,
+    env: AnyEnvCfg,
     checkpoint: TrainedCheckpoint,
     file: ExportedFile,
     observations: Sequence[Observation],

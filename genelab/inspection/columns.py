@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from genelab.config.actions import DifferentialIkCfg
 from genelab.config.env import EnvCfg
+from genelab.config.stage import AnyEnvCfg
 from genelab.config.terms import ObservationGroupCfg
+from genelab.config.vector import VectorEnvCfg
 from genelab.records.demos import ActionColumn, Bounds, LayoutRow
 
 
@@ -62,12 +64,15 @@ def observation_columns(
     return columns
 
 
-def target_columns(env: EnvCfg) -> list[Column]:
+def target_columns(env: AnyEnvCfg) -> list[Column]:
     """Columns of the actions of an environment.
 
     The value of each is what it asks for: a joint's target, m or rad, or with `differential_ik` the displacement of the
-    link and of the fingers in one control step, m, which is cut.
+    link and of the fingers in one control step, m, which is cut. Of an environment that is no scene it is the action
+    itself, which is cut as well.
     """
+    if isinstance(env, VectorEnvCfg):
+        return [Column(name, factor=1.0, clip=(-1.0, 1.0), is_action=True) for name in env.action]
     if isinstance(env.action, DifferentialIkCfg):
         scales = (*[env.action.scale] * 3, env.action.gripper.scale)
         pairs = zip(env.action_columns, scales, strict=True)

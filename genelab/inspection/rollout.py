@@ -59,7 +59,7 @@ def _inspect(
     target: str, task: TaskSpec, cfg: InspectCfg, execution: ExecutionCfg, checkpoint: Checkpoint | None
 ) -> Inspection:
     check_terms(task)
-    session = start(cfg.seed, execution.device, execution.threads, task.env.sim.engine)
+    session = start(cfg.seed, execution.device, execution.threads, task.env.engine)
     # The episodes of the task's protocol under another seed: observation noise and disturbances as there.
     protocol = task.protocol.model_copy(update={"seed": cfg.seed})
     env = make_env(task, Purpose.evaluation(task, protocol), cfg.num_envs, session)

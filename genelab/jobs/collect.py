@@ -12,7 +12,7 @@ from torch import Tensor
 from genelab.config.commands import CollectCfg
 from genelab.config.snapshot import config_sha256, dump
 from genelab.config.task import TaskSpec
-from genelab.envs.make import make_env
+from genelab.envs.make import make_scene
 from genelab.envs.protocol import SceneEnv
 from genelab.envs.purpose import Purpose
 from genelab.errors import DivergedError, InputError
@@ -84,7 +84,7 @@ def collect(
     """
     reference = controller_of(task, cfg)
 
-    env = make_env(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
+    env = make_scene(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
     versions = {name: version(name) for name in ("genelab", *ENGINE_PACKAGES[session.engine], "torch")}
     asked = {"config_sha256": config_sha256(task), "device": str(session.device), **versions, **dump(cfg)}

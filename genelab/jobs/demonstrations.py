@@ -48,6 +48,6 @@ def checked_demonstrations(task: TaskSpec) -> Demos | None:
         return None
 
     where = file_told(task)
-    require_columns(task.env, demos, where)
-    require_rewards(task.env, demos, where)
+    require_columns(task.scene, demos, where)
+    require_rewards(task.scene, demos, where)
     return demos

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,14 +14,16 @@ from PIL import Image, ImageDraw, ImageFont
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
+from genelab.config.vector import VectorEnvCfg
 from genelab.draw import films
-from genelab.draw.camera import STILL, Camera, Followed, frame, smoothed
+from genelab.draw.camera import STILL, Followed, frame, smoothed
 from genelab.draw.depiction import Canvas, Depiction, Mark, Picture, Pose
 from genelab.draw.stage import EnvStage
 from genelab.envs.make import make_env
-from genelab.envs.protocol import SceneEnv
+from genelab.envs.protocol import Env, SceneEnv
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Step
+from genelab.envs.vector import VectorEnvironment
 from genelab.errors import DivergedError, InputError
 from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import IdlePolicy, RandomPolicy
@@ -62,7 +64,8 @@ class Moment:
 
     episode: int
     """Number of the episode."""
-    pose: Pose
+    seen: Pose | Picture
+    """Where everything is, or what it looks like, of an environment that draws itself."""
     depictions: tuple[Depiction, ...]
     text: str
     """Episode, time and return so far."""
@@ -112,18 +115,21 @@ def write_film(
     # Of the simulated time, so that the film is as fast as the robot.
     rate = 1 / (every * Fraction(task.env.control_dt).limit_denominator(10**6))
     moments = record(task, env, policy, cfg, every, rate)
-    title = f"{task.id}   {cfg.policy}, {task.env.sim.engine}"
+    title = f"{task.id}   {cfg.policy}, {task.env.engine}"
     with atomic_path(out) as part:
-        pictures = counted(
-            _pictures(task, session, moments, rate, title, out.suffix), "frames", len(films.shown(moments, out.suffix))
-        )
+        shown = films.shown(moments, out.suffix)
+        if isinstance(task.env, VectorEnvCfg):
+            drawn = (_labelled(np.asarray(moment.seen), moment, title) for moment in shown)
+        else:
+            drawn = _pictures(task, session, moments, rate, title, out.suffix)
+        pictures = counted(drawn, "frames", len(shown))
         count = films.write(part, out.suffix, pictures, rate)
     return count, rate
 
 
 def _env_and_policy(
     task: TaskSpec, cfg: VideoCfg, session: Session, trained: tuple[RunDir, Path] | None
-) -> tuple[SceneEnv, Policy]:
+) -> tuple[Env, Policy]:
     purpose = Purpose.evaluation(task, task.protocol, episodes=[cfg.episode])
     if cfg.policy == "trained":
         if trained is None:
@@ -134,7 +140,7 @@ def _env_and_policy(
     return env, IdlePolicy(env) if cfg.policy == "idle" else RandomPolicy(env)
 
 
-def record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: int, rate: Fraction) -> list[Moment]:
+def record(task: TaskSpec, env: Env, policy: Policy, cfg: VideoCfg, every: int, rate: Fraction) -> list[Moment]:
     """What happens, every so many control steps, until the time is filled."""
     wanted, hold = -(-task.env.control_steps(cfg.seconds) // every), round(HOLD_S * rate)
     overlay: Overlay | None = resolve_function(task.overlay)(task) if task.overlay else None
@@ -145,9 +151,7 @@ def record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: 
         return f"episode {episode}   {number * task.env.control_dt:5.1f} s   return {earned:.2f}"
 
     while len(moments) < wanted:
-        state = env.state()
-        depictions = [*env.depict(state)] + ([overlay.depict(state)] if overlay else [])
-        now = Moment(episode, env.pose(), tuple(depictions), told())
+        now = Moment(episode, *_look(env, overlay), told())
         if number % every == 0:
             moments.append(now)
         step = env.step(policy(observations))
@@ -162,6 +166,15 @@ def record(task: TaskSpec, env: SceneEnv, policy: Policy, cfg: VideoCfg, every: 
     return moments[:wanted]
 
 
+def _look(env: Env, overlay: Overlay | None) -> tuple[Pose | Picture, tuple[Depiction, ...]]:
+    """What there is to see of the first environment."""
+    if isinstance(env, VectorEnvironment):
+        return env.picture(), ()
+    scene = cast(SceneEnv, env)
+    state = scene.state()
+    return scene.pose(), (*scene.depict(state), *([overlay.depict(state)] if overlay else []))
+
+
 def _end_of(step: Step) -> str:
     """Why the episode of the first environment ended."""
     causes = [name.replace("_", " ") for name, cause in step.finished.causes.items() if bool(cause[0])]
@@ -173,18 +186,18 @@ def _end_of(step: Step) -> str:
 def _pictures(
     task: TaskSpec, session: Session, moments: Sequence[Moment], rate: Fraction, title: str, suffix: str
 ) -> Iterator[Picture]:
-    facts, size = SceneFacts(task.env, 1, session), films.SIZES[suffix]
+    facts, size = SceneFacts(task.scene, 1, session), films.SIZES[suffix]
     followed = _followed(moments, float(1 / rate))
     if facts.heightfield is not None:
         way = np.stack([each.pos_w[:2] for each in followed])
         facts.heightfield = facts.heightfield.around(way.min(axis=0) - TERRAIN_M, way.max(axis=0) + TERRAIN_M)
-    stage = EnvStage(task.env, facts, size)
-    points = [stage.points_of(moment.pose, moment.marks) for moment in moments]
+    stage = EnvStage(task.scene, facts, size)
+    points = [stage.points_of(_pose(moment), moment.marks) for moment in moments]
     stage.stand_on(min(float(each[:, 2].min()) for each in points))
     cameras = frame(points, followed, size[0] / size[1])
     try:
         for moment, camera in films.shown([*zip(moments, cameras, strict=True)], suffix):
-            yield _drawn(stage, moment, camera, title)
+            yield _labelled(stage.picture_of(_pose(moment), camera, moment.marks), moment, title)
     finally:
         stage.close()
 
@@ -193,7 +206,7 @@ def _followed(moments: Sequence[Moment], dt: float) -> list[Followed]:
     """Where the base goes, smoothed, and how it was turned when its episode began. Moments are `dt` apart, s."""
     followed: list[Followed] = []
     for _, group in groupby(moments, key=lambda moment: moment.episode):
-        bases = [moment.pose.base_pose_w for moment in group]
+        bases = [_pose(moment).base_pose_w for moment in group]
         if bases[0] is None:
             followed += [STILL] * len(bases)
             continue
@@ -204,8 +217,13 @@ def _followed(moments: Sequence[Moment], dt: float) -> list[Followed]:
     return followed
 
 
-def _drawn(stage: EnvStage, moment: Moment, camera: Camera, title: str) -> Picture:
-    picture = Image.fromarray(stage.picture_of(moment.pose, camera, moment.marks))
+def _pose(moment: Moment) -> Pose:
+    assert isinstance(moment.seen, Pose)
+    return moment.seen
+
+
+def _labelled(drawn: Picture, moment: Moment, title: str) -> Picture:
+    picture = Image.fromarray(drawn)
     canvas: Canvas = ImageDraw.Draw(picture)
     full = picture.width >= FULL_WIDTH
     font: Any = ImageFont.load_default(size=15 if full else 12)

@@ -44,7 +44,7 @@ def probe(
         config_sha256=record.config_sha256,
         weights_sha256=loaded.weights_sha256,
         iteration=loaded.iteration,
-        engine=task.env.sim.engine,
+        engine=task.env.engine,
         probe=task.probe,
         cases=tuple(case_of(name, command, achieved, fell) for (name, command), achieved, fell in rows),
         num_envs=task.probe.num_envs,

@@ -22,7 +22,7 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec, *, running
         RunError: if the engine comes up otherwise than asked.
     """
     check_terms(task)
-    session = running or start(seed, execution.device, execution.threads, task.env.sim.engine)
+    session = running or start(seed, execution.device, execution.threads, task.env.engine)
     return session, stamps_of(session, task.package)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from genelab.config.run import ExecutionCfg
 from genelab.config.scene import EngineName
 from genelab.config.task import ProtocolCfg, TaskSpec
-from genelab.envs.make import make_env
+from genelab.envs.make import make_scene
 from genelab.envs.protocol import Env
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
@@ -50,7 +50,7 @@ def judge(
     policy, task = ExportedPolicy(policy_file), task.on(engine)
     _require_contract_of(task, policy, policy_file)
     session, stamps = start_session(protocol.seed, execution, task)
-    env = make_env(task, Purpose.evaluation(task, protocol), protocol.num_envs, session)
+    env = make_scene(task, Purpose.evaluation(task, protocol), protocol.num_envs, session)
     driver = Driver(env, policy, task.agent.actor_groups, str(policy_file))
     begin = time.perf_counter()
     episodes = run_episodes(env, driver, protocol.episodes)
@@ -129,9 +129,9 @@ def _require_contract_of(task: TaskSpec, policy: ExportedPolicy, path: Path) -> 
     contract = policy.contract
     pairs = {
         "task": (contract.task, task.id),
-        "action": (contract.action, action_of(task.env)),
-        "robot": (contract.robot, robot_of(task.env)),
-        "timing": (contract.timing, timing_of(task.env)),
+        "action": (contract.action, action_of(task.scene)),
+        "robot": (contract.robot, robot_of(task.scene)),
+        "timing": (contract.timing, timing_of(task.scene)),
     }
     for field, (found, wanted) in pairs.items():
         if found != wanted:
@@ -144,9 +144,9 @@ def _probe(task: TaskSpec, policy: ExportedPolicy, session: Session, source: str
     if cfg is None:
         return ()
     commands, purpose = fixed_commands(task, cfg)
-    env = make_env(task, purpose, len(commands), session)
+    env = make_scene(task, purpose, len(commands), session)
     driver = Driver(env, policy, task.agent.actor_groups, source)
-    achieved, fell = measure(env, driver, commands, cfg, bind_function("probe", cfg.achieved, {}, task.env))
+    achieved, fell = measure(env, driver, commands, cfg, bind_function("probe", cfg.achieved, {}, task.scene))
     shape = len(cfg.cases), cfg.num_envs
     rows = zip(cfg.cases.items(), achieved.reshape(shape).tolist(), fell.reshape(shape).tolist(), strict=True)
     return tuple(case_of(name, command, values, falls) for (name, command), values, falls in rows)

@@ -33,9 +33,9 @@ def open_page(
     require_viser()
     task = task.on(cfg.engine)
     check_terms(task)
-    session = start(task.protocol.seed, execution.device, execution.threads, task.env.sim.engine)
+    session = start(task.protocol.seed, execution.device, execution.threads, task.env.engine)
     player = Player(task, session, cfg.episode)
-    shapes = scene_shapes(task.env, SceneFacts(task.env, 1, session))
+    shapes = scene_shapes(task.scene, SceneFacts(task.scene, 1, session))
     return Page(task.id, player, Policies(task, player.env, run_dir, policy), shapes, cfg, policy)
 
 

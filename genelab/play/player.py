@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from genelab.config.task import TaskSpec
-from genelab.envs.make import make_env
+from genelab.envs.make import make_scene
 from genelab.envs.purpose import Purpose
 from genelab.evaluation.episodes import Policy
 from genelab.evaluation.evaluate import IdlePolicy
@@ -38,7 +38,7 @@ class Player:
         self._first = [episode]
         purpose = Purpose.evaluation(task, task.protocol, episodes=self._first)
         # What breaks is shown, and the next episode follows.
-        self.env = make_env(task, dataclasses.replace(purpose, reset_broken=True), 1, session)
+        self.env = make_scene(task, dataclasses.replace(purpose, reset_broken=True), 1, session)
         self._dt = task.env.control_dt
         self.policy: Policy = IdlePolicy(self.env)
         """Acts; may be replaced at any time."""

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from genelab.config.actions import JointTargetsCfg
 from genelab.config.base import Param
-from genelab.config.env import EnvCfg
 from genelab.config.model_file import load_model
 from genelab.config.scene import RobotCfg
+from genelab.config.stage import AnyEnvCfg
 from genelab.config.task import TaskSpec
 from genelab.config.terms import Columns, layout_rows
+from genelab.config.vector import VectorEnvCfg
 from genelab.records.export import (
     Action,
     ActionJoint,
@@ -72,6 +73,7 @@ def observation_of(
 
 
 FORMULAS: dict[str, tuple[str, ...]] = {
+    "vector": ("the action of the environment that `make` makes = clip(action, clip)",),
     "joint_targets": (
         "position target = default_pos + scale * action, of joints with law 'implicit_pd' or 'explicit_pd'",
         "velocity target = scale * action, of joints with law 'velocity'",
@@ -102,8 +104,18 @@ SYMBOLS = {
 the robot is, not where it was told to be."""
 
 
-def action_of(env: EnvCfg) -> Action:
+def action_of(env: AnyEnvCfg) -> Action:
     """What the output means."""
+    if isinstance(env, VectorEnvCfg):
+        return Action(
+            output=TensorSpec(name=OUTPUT, dtype="float32", shape=("batch", len(env.action))),
+            kind="vector",
+            columns=env.action,
+            formula=FORMULAS["vector"],
+            constants={"make": env.make, "clip": [-1.0, 1.0]},
+            symbols={},
+            unit="",
+        )
     cfg, joints = env.action, env.robot.joints
     late = isinstance(cfg, JointTargetsCfg)
     if isinstance(cfg, JointTargetsCfg):
@@ -149,8 +161,13 @@ def _joints(robot: RobotCfg, names: Sequence[str]) -> tuple[ActionJoint, ...]:
     )
 
 
-def robot_of(env: EnvCfg) -> Robot:
-    """What moves, and what it stands on: the config's numbers, and MuJoCo's reading of the model file."""
+def robot_of(env: AnyEnvCfg) -> Robot | None:
+    """What moves, and what it stands on: the config's numbers, and MuJoCo's reading of the model file.
+
+    None for an environment that is no scene.
+    """
+    if isinstance(env, VectorEnvCfg):
+        return None
     cfg, model = env.robot, load_model(env.robot.model, env.robot.model_sha256)
     dofs = {joint: model.joint(joint).dofadr[0] for joint in cfg.joints}
     kept = [model.geom(geom).name not in cfg.geoms_left_out for geom in range(model.ngeom)]
@@ -178,9 +195,9 @@ def robot_of(env: EnvCfg) -> Robot:
     )
 
 
-def goal_of(env: EnvCfg, meaning: Meaning) -> Goal | None:
+def goal_of(env: AnyEnvCfg, meaning: Meaning) -> Goal | None:
     """What the goals are; None for an environment without."""
-    if env.goal is None:
+    if isinstance(env, VectorEnvCfg) or env.goal is None:
         return None
     command = env.commands[env.goal.command]
 
@@ -194,8 +211,10 @@ def goal_of(env: EnvCfg, meaning: Meaning) -> Goal | None:
     )
 
 
-def timing_of(env: EnvCfg) -> ControlTiming:
+def timing_of(env: AnyEnvCfg) -> ControlTiming:
     """When to run the policy."""
+    if isinstance(env, VectorEnvCfg):
+        return ControlTiming(control_dt=env.control_dt, episode_steps=env.episode_steps)
     return ControlTiming(
         control_dt=env.control_dt,
         physics_dt=env.sim.dt,

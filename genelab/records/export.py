@@ -128,15 +128,15 @@ class Action(Record):
     """What else the formula names. All of it is sensed when the action is given."""
     unit: str
     """Unit of a target."""
-    joints: tuple[ActionJoint, ...] = Field(min_length=1)
-    """Driven joints, in the order of the columns or of `J`."""
-    fingers: tuple[ActionJoint, ...]
+    joints: tuple[ActionJoint, ...] = ()
+    """Driven joints, in the order of the columns or of `J`; empty where the environment is no scene."""
+    fingers: tuple[ActionJoint, ...] = ()
     """Joints of a gripper, which share one target; empty without one."""
-    gravity_compensation: float = Field(ge=0.0, le=1.0)
+    gravity_compensation: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of its own weight that the robot carried by itself, beside the laws of the joints."""
-    training_latency: tuple[NonNegativeInt, NonNegativeInt]
+    training_latency: tuple[NonNegativeInt, NonNegativeInt] = (0, 0)
     """Fewest and most control steps by which actions were late in training."""
-    training_noise_std: NonNegativeFloat
+    training_noise_std: NonNegativeFloat = 0.0
     """Standard deviation of the noise on them in training, in action units."""
 
     @model_validator(mode="after")
@@ -207,11 +207,11 @@ class ControlTiming(Record):
 
     control_dt: PositiveFloat
     """Time between two actions, s. A target holds until the next one."""
-    physics_dt: PositiveFloat
-    """Physics time step of the simulation, s."""
-    substeps: PositiveInt
+    physics_dt: PositiveFloat | None = None
+    """Physics time step of the simulation, s; null where the environment is no scene."""
+    substeps: PositiveInt | None = None
     """Integrator steps of it."""
-    decimation: PositiveInt
+    decimation: PositiveInt | None = None
     """Physics steps per action."""
     episode_steps: PositiveInt
     """Actions of an episode in training."""
@@ -263,7 +263,7 @@ class ExportRecord(Record):
     """What its goals are; null for a policy without."""
     action: Action
     """What the output means."""
-    robot: Robot
+    robot: Robot | None
     """What moves, and what it stands on."""
     timing: ControlTiming
     """When to run the policy."""

@@ -18,7 +18,7 @@ KEPT = 0.8
 
 def second_engine(task: TaskSpec) -> EngineName | None:
     """The other simulator that every seed of a task is judged in; None for a task that is judged in MuJoCo already."""
-    return "mujoco" if task.env.sim.engine == "genesis" else None
+    return "mujoco" if task.env.engine == "genesis" else None
 
 
 class Sim2SimRecord(Record):

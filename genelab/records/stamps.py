@@ -12,7 +12,7 @@ from genelab.records.base import Record
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 """A git commit in lower-case hexadecimal, by SHA-1 or SHA-256."""
 
-ENGINE_PACKAGES = {"genesis": ("genesis-world", "quadrants"), "mujoco": ("mujoco",)}
+ENGINE_PACKAGES = {"genesis": ("genesis-world", "quadrants"), "mujoco": ("mujoco",), "gymnasium": ("gymnasium",)}
 """What decides on the physics, by simulator."""
 REQUIRED_PACKAGES = ("python", "genelab", "torch", "numpy")
 """What the `packages` of a record names at least."""

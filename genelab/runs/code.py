@@ -15,7 +15,17 @@ from genelab.records.stamps import CodeStamp
 
 GIT_TIMEOUT_S = 60.0
 """Longest wait for one git command, s."""
-PACKAGES = ("genesis-world", "quadrants", "mujoco", "torch", "numpy", "rsl-rl-lib", "stable-baselines3", "pydantic")
+PACKAGES = (
+    "genesis-world",
+    "quadrants",
+    "mujoco",
+    "gymnasium",
+    "torch",
+    "numpy",
+    "rsl-rl-lib",
+    "stable-baselines3",
+    "pydantic",
+)
 
 
 def code_stamp(package: str) -> CodeStamp:

@@ -120,7 +120,7 @@ def notes(runs: Sequence[RunCurves], cfg: PlotCfg) -> list[str]:
     ]
     if cfg.metric != RETURN:
         return found
-    units = [(run.label, (run.task.env.rewards, run.task.env.reward_per, run.task.env.control_dt)) for run in runs]
+    units = [(run.label, run.task.env.reward_unit) for run in runs]
     first, unit = units[0]
     others = [label for label, other in units[1:] if other != unit]
     found += [f"{first} and {label} have other rewards: their returns are not in one unit" for label in others]

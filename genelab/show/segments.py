@@ -46,13 +46,13 @@ def segments_of(task: TaskSpec, judged_steps: int | None = None) -> list[Segment
     kinds: list[object] = []
     begin, first_step = 0, 0
     for name, stage in task.line():
-        limit_s = stage.train.episode_length_s or stage.env.episode_length_s
+        limit_s = stage.train.episode_length_s or stage.env.length_s
         limit = min(stage.env.max_episode_steps, stage.env.control_steps(limit_s))
-        rewards = (stage.env.rewards, stage.env.reward_per, stage.env.control_dt)
+        rewards = stage.env.reward_unit
         kind = (rewards, limit)
         if kind not in kinds:
             kinds.append(kind)
-        if rewards != (task.env.rewards, task.env.reward_per, task.env.control_dt):
+        if rewards != task.env.reward_unit:
             differs = OTHER_REWARDS
         else:
             judged_s = judged * task.env.control_dt

@@ -21,7 +21,7 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
         seed: seeds python, numpy, torch and the engine.
         device: `auto`, `cpu`, `cuda` or `cuda:<i>`.
         threads: CPU threads of torch, and of an engine that has threads.
-        engine: that of the environments to come, `env.sim.engine`.
+        engine: that of the environments to come, `env.engine`.
 
     Raises:
         InputError: if the device does not exist, or the engine cannot run on it.
@@ -39,10 +39,15 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
         case "mujoco":
             from genelab.sim.mujoco import runtime as mujoco_runtime
 
-            mujoco_runtime.require(device)
+            require_device(device, engine)
             device = "cpu"
             seed_everything(seed, device, threads)
             stamp = mujoco_runtime.start()
+        case "gymnasium":
+            require_device(device, engine)
+            device = "cpu"
+            seed_everything(seed, device, threads)
+            stamp = {"engine": "gymnasium", "runs_on": "cpu", "precision": "64", "engine_options": {}}
     return Session(
         engine=engine,
         device=torch.device(device),
@@ -55,12 +60,10 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
 
 def require_device(device: str, engine: EngineName) -> None:
     """Raises InputError if the device does not exist, or the engine cannot run on it, before anything is started."""
-    if engine == "mujoco":
-        from genelab.sim.mujoco.runtime import require
-
-        require(device)
-    else:
+    if engine == "genesis":
         resolve_device(device)
+    elif device not in ("auto", "cpu"):
+        raise InputError(f"--device {device}: {engine} runs on the CPU alone")
 
 
 def scene_xml(cfg: EnvCfg, facts: SceneFacts) -> str:

@@ -47,7 +47,7 @@ def _newest(plan: SweepPlan, store: Path) -> tuple[EntryRecord, float] | None:
         if record.variant != plan.task.variant or not record.runs:
             continue
         trained = read_task(folder / f"seed_{record.runs[0].seed}" / names.PARAMS)
-        engines = [[stage.env.sim.engine for _, stage in task.line()] for task in (trained, plan.task)]
+        engines = [[stage.env.engine for _, stage in task.line()] for task in (trained, plan.task)]
         if engines[0] == engines[1]:
             budgets = [task.env_steps(task.all_iterations) for task in (plan.task, trained)]
             return record, budgets[0] / budgets[1]

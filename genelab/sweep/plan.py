@@ -145,7 +145,7 @@ def make_plan(
     require_made(task)
     for name, stage in task.line():
         _require_terms(stage)
-        if stage.env.sim.engine == "mujoco" and execution.device.startswith("cuda"):
+        if stage.env.engine == "mujoco" and execution.device.startswith("cuda"):
             what = f"stage {name} of '{task.id}'" if name else f"'{task.id}'"
             raise InputError(f"--device {execution.device}: {what} is trained in MuJoCo, which runs on the CPU alone")
     demonstrations_of(task)
@@ -280,10 +280,10 @@ def _require_terms(task: TaskSpec) -> None:
 
     for name in task.agent.groups:
         if task.fresh_joints:
-            joint_columns(task.env, name, task.fresh_joints)
+            joint_columns(task.scene, name, task.fresh_joints)
         if task.agent.algorithm == "ppo" and task.agent.symmetry:
-            group_images(task.env, name)
-            action_images(task.env)
+            group_images(task.scene, name)
+            action_images(task.scene)
 
 
 def _require_task(path: Path, found: str, task: TaskSpec) -> None:

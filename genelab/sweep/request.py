@@ -79,4 +79,4 @@ def require_ready(plan: SweepPlan, execution: ExecutionCfg) -> None:
 
     checked_demonstrations(plan.task)
     for _, stage in plan.task.line():
-        require_device(execution.device, stage.env.sim.engine)
+        require_device(execution.device, stage.env.engine)

@@ -138,7 +138,7 @@ def flat() -> TaskSpec:
 def rough() -> TaskSpec:
     """Follow a velocity command on stairs, blocks, rough ground and slopes, seeing the heights around."""
     task = flat()
-    env, probe, ground = task.env, task.probe, terrain()
+    env, probe, ground = task.scene, task.probe, terrain()
     assert probe is not None
     groups = {name: _seeing(group) for name, group in env.observations.items()}
     leaves = TerminationCfg(func="genelab.mdp.terminations:off_the_terrain", params={"margin": 0.5}, truncates=True)

@@ -25,7 +25,7 @@ FADE = 250
 def flat() -> TaskSpec:
     """The task with smaller networks and fewer environments."""
     task = g1_tracking.flat()
-    stages = {"balance": balance(task.env), "arms": arms(task.env), "alone": alone(task.env)}
+    stages = {"balance": balance(task.scene), "arms": arms(task.scene), "alone": alone(task.scene)}
     variant = gait.small(task, stages, ALL)
     train = variant.train.model_copy(update={"episode_length_s": g1_tracking.TRAINING_S})
     return variant.model_copy(update={"train": train})

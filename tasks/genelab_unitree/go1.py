@@ -67,7 +67,7 @@ def flat() -> TaskSpec:
 def rough() -> TaskSpec:
     """Follow a velocity command on stairs, blocks, rough ground and slopes, seeing the heights around."""
     flat_task = flat()
-    env, probe = flat_task.env, flat_task.probe
+    env, probe = flat_task.scene, flat_task.probe
     assert probe is not None
     policy, critic = env.observations["policy"], env.observations["critic"]
     touching: dict[str, Param] = {"links": ["trunk"], "force": 1.0}

@@ -56,7 +56,7 @@ def climb() -> StageCfg:
 
 
 def _env(rewards: dict[str, RewardTermCfg], **shares: float) -> EnvCfg:
-    return gait.environment(go1.flat().env, rewards, ["trunk", *go1.THIGHS], **shares)
+    return gait.environment(go1.flat().scene, rewards, ["trunk", *go1.THIGHS], **shares)
 
 
 def _terms() -> dict[str, RewardTermCfg]:

@@ -23,7 +23,7 @@ def flat() -> TaskSpec:
 def find() -> StageCfg:
     """Find a gait on locked wheels, with the observations and actions of the task and cheap action noise."""
     return StageCfg(
-        env=_env(go2w.locked().env, gait.finding(_terms())),
+        env=_env(go2w.locked().scene, gait.finding(_terms())),
         agent=gait.learner(init_std=2.0, desired_kl=0.02, entropy_coef=0.002),
         train=TrainCfg(num_envs=gait.NUM_ENVS, iterations=1500),
     )
@@ -32,7 +32,7 @@ def find() -> StageCfg:
 def smooth() -> StageCfg:
     """The same without relying on noise, smoothly."""
     return StageCfg(
-        env=_env(go2w.locked().env, gait.following(_terms())),
+        env=_env(go2w.locked().scene, gait.following(_terms())),
         agent=gait.learner(init_std=0.6, desired_kl=0.04, use_clipped_value_loss=False),
         train=TrainCfg(num_envs=gait.NUM_ENVS, iterations=800),
         start=START,
@@ -47,11 +47,11 @@ def locked() -> StageCfg:
 def roll() -> StageCfg:
     """Unlock the wheels, and follow with them too."""
     task, wheels = go2w.flat(), (go2w.WHEEL_JOINTS,)
-    rewards = gait.following(_terms()) | {"air_time": task.env.rewards["air_time"]}
+    rewards = gait.following(_terms()) | {"air_time": task.scene.rewards["air_time"]}
     # Wheels that roll would be feet that slip.
     del rewards["foot_slip"]
     return StageCfg(
-        env=_env(task.env, rewards),
+        env=_env(task.scene, rewards),
         # Of the wheels, which turn by 20 rad/s for one unit. The legs keep their noise.
         agent=gait.learner(init_std=0.1, desired_kl=0.04, use_clipped_value_loss=False),
         train=TrainCfg(num_envs=gait.NUM_ENVS, iterations=300),

@@ -41,7 +41,7 @@ def test_episodes_follow_each_other_and_each_end_is_shown():
     held = [moment for moment in moments if moment.episode == 5 and moment.end]
     assert [moment.end for moment in held] == ["pole angle"] * 15
     # The last state before the end, whether or not a picture of it was due.
-    assert abs(held[0].pose.joint_pos[1]) > 0.37
+    assert abs(held[0].seen.joint_pos[1]) > 0.37
     assert moments[0].text == "episode 5     0.0 s   return 0.00"
 
 

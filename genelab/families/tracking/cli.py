@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
@@ -74,8 +75,8 @@ def import_command(
 
     given = Given(fps, quat, order, fill_wrists)
     asked = Import(given, _range(frames), ground, name, source, licence)
-    robot = task.env.robot
-    found = import_clip(file, robot, motions_of(robot), 1.0 / task.env.control_dt, asked)
+    robot = task.scene.robot
+    found = import_clip(file, robot, motions_of(robot), 1.0 / task.scene.control_dt, asked)
     for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)
     for line in found.quality.lines():
@@ -105,8 +106,8 @@ def make_command(task_id: str, name: str, out: Path) -> None:
     from genelab.families.tracking.quality import quality_of
     from genelab.families.tracking.recipes import motions_of
 
-    robot, motions = task.env.robot, motions_of(task.env.robot)
-    clip = make_clip(name, robot, motions, 1.0 / task.env.control_dt)
+    robot, motions = task.scene.robot, motions_of(task.scene.robot)
+    clip = make_clip(name, robot, motions, 1.0 / task.scene.control_dt)
     quality = quality_of(motion_of(clip), robot, motions.feet)
     for line in quality.lines():
         click.echo(line)
@@ -129,7 +130,7 @@ def info_command(file: Path, task_id: str | None) -> None:
     info = clip.info
     task = get_task(task_id) if task_id else _task_of(file, info.model_sha256)
     if task_id:
-        clip_for(file, task.env.robot, task.env.control_dt)
+        clip_for(file, task.scene.robot, task.scene.control_dt)
     for field, value in {
         "name": info.name,
         "source": info.source,
@@ -140,7 +141,7 @@ def info_command(file: Path, task_id: str | None) -> None:
         **info.options,
     }.items():
         click.echo(f"{field:<9} {value}")
-    robot: RobotCfg = task.env.robot
+    robot: RobotCfg = task.scene.robot
     quality = quality_of(motion_of(clip), robot, motions_of(robot).feet)
     for line in [*quality.lines(), *(f"unfit     {problem}" for problem in quality.problems())]:
         click.echo(line)
@@ -172,7 +173,7 @@ def _range(text: str | None) -> tuple[int, int] | None:
 
 def _task_of(file: Path, model_sha256: str) -> TaskSpec:
     for task in all_tasks():
-        if task.env.robot.model_sha256 == model_sha256:
+        if isinstance(task.env, EnvCfg) and task.env.robot.model_sha256 == model_sha256:
             return task
     raise InputError(f"clip '{file}': no registered task has a robot of its model {model_sha256}")
 

@@ -28,7 +28,7 @@ class Dial:
 
     def __init__(self, task: TaskSpec) -> None:
         """Show the command of the task's probe; without a probe, its only one."""
-        self._command = task.probe.command if task.probe else next(iter(task.env.commands))
+        self._command = task.probe.command if task.probe else next(iter(task.scene.commands))
         self._share = min(task.env.control_dt / LOW_PASS_S, 1.0)
         self.restart()
 

@@ -32,7 +32,7 @@ final_observations: bool = False
 def make_trainer(task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> PpoTrainer:
     """A trainer at its beginning. Seed the global generators before."""
     cfg = _ppo(task.agent)
-    mirrors = _mirrors(task.env, env) if cfg.symmetry else None
+    mirrors = _mirrors(task.scene, env) if cfg.symmetry else None
     return PpoTrainer(cfg, config_sha256, env, max_env_resets=max_env_resets, mirrors=mirrors)
 
 
@@ -71,7 +71,7 @@ def _forget_locked(trainer: PpoTrainer, task: TaskSpec) -> None:
     readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
     with torch.no_grad():
         for group, model in readers.items():
-            _linear(model)[0].weight[:, joint_columns(task.env, group, joints)] = 0.0
+            _linear(model)[0].weight[:, joint_columns(task.scene, group, joints)] = 0.0
         rows = [list(task.env.action_columns).index(joint) for joint in joints]
         mean = _linear(actor)[-1]
         mean.weight[rows] = 0.0
@@ -95,7 +95,7 @@ def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
             normalizer = _normalizer(model)
             if normalizer is None or agent.normalization != "running":
                 continue
-            columns = joint_columns(task.env, group, task.fresh_joints)
+            columns = joint_columns(task.scene, group, task.fresh_joints)
             for name, value in (("_mean", 0.0), ("_var", 1.0), ("_std", 1.0)):
                 getattr(normalizer, name)[:, columns] = value
             if start.normalizer_count is not None:

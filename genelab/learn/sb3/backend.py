@@ -1,14 +1,14 @@
 """Stable-Baselines3 as a learning library: soft actor-critic with hindsight replay."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import NDArray
 from torch import nn
 
 from genelab.config.agent import AgentCfg, SacCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.protocol import GoalEnv
+from genelab.envs.protocol import Env, GoalEnv
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout
 from genelab.learn.protocol import Networks, Trainer
@@ -23,13 +23,14 @@ final_observations: bool = True
 """A time limit is bootstrapped from the value of the final state, and hindsight draws goals from it."""
 
 
-def make_trainer(task: TaskSpec, config_sha256: str, env: GoalEnv, *, max_env_resets: int = 0) -> SacTrainer:
+def make_trainer(task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> SacTrainer:
     """A trainer at its beginning, without demonstrations. Seed the global generators before.
 
     Raises:
         InputError: if the library or the environment cannot meet a setting.
     """
-    return SacTrainer(_sac(task.agent), config_sha256, env, max_env_resets=max_env_resets)
+    # The config sees to it that there is a goal.
+    return SacTrainer(_sac(task.agent), config_sha256, cast(GoalEnv, env), max_env_resets=max_env_resets)
 
 
 def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:

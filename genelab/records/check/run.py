@@ -169,7 +169,7 @@ def _check_probe(probe: ProbeRecord, run: RunRecord, task: TaskSpec) -> Iterator
     yield from mismatches(pairs, "run.json")
     own = {
         "probe": (dump(probe.probe), task.probe and dump(task.probe)),
-        "engine": (probe.engine, task.env.sim.engine),
+        "engine": (probe.engine, task.env.engine),
     }
     yield from mismatches(own, "the snapshot")
 

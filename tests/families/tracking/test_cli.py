@@ -16,7 +16,7 @@ from tests.families.tracking.test_importing import rows_of, turned, write_csv
 @pytest.fixture(autouse=True)
 def _task(monkeypatch: pytest.MonkeyPatch):
     """A task of the robot, whatever is registered."""
-    task = SimpleNamespace(env=SimpleNamespace(robot=ROBOT, control_dt=0.02))
+    task = SimpleNamespace(scene=SimpleNamespace(robot=ROBOT, control_dt=0.02))
     monkeypatch.setattr(cli, "get_task", lambda _: task)
     monkeypatch.setattr(cli, "all_tasks", lambda: [task])
 

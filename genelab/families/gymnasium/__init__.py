@@ -1,0 +1,1 @@
+"""Tasks whose environment is one of gymnasium, by its identifier."""
