@@ -1,0 +1,27 @@
+"""Models are written as nested calls, which read like MJCF and compute their numbers."""
+
+from xml.etree import ElementTree
+
+Value = str | bool | float | tuple[float, ...]
+
+
+def node(tag: str, *children: ElementTree.Element, **attributes: Value) -> ElementTree.Element:
+    """An element of MJCF. A trailing underscore of an attribute's name is dropped, for `class_`."""
+    element = ElementTree.Element(tag, {name.rstrip("_"): _text(value) for name, value in attributes.items()})
+    element.extend(children)
+    return element
+
+
+def write(name: str, *sections: ElementTree.Element) -> str:
+    """The whole model as text."""
+    root = node("mujoco", *sections, model=name)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return " ".join(_text(part) for part in value)
+    return value if isinstance(value, str) else repr(value)
