@@ -6,8 +6,8 @@ Each suite records in an environment of its own, with its own versions:
     python scripts/record_control_oracles_2.py Playground tests/tasks/control/oracles  (playground)
 
 Of each domain it writes the numbers of the compiled model, two short trajectories under random actions with
-observations and the rewards of all tasks, and many starts. Playground's observations and rewards are computed by its own
-functions, in 64 bit, but C MuJoCo advances its models: compiling them for JAX takes minutes each.
+observations and the rewards of all tasks, and many starts. Playground's observations and rewards are computed by its
+own functions, in 64 bit, but C MuJoCo advances its models: compiling them for JAX takes minutes each.
 """
 
 import os
