@@ -40,9 +40,12 @@ class ControlBatch:
         self.num_envs = num_envs
         self.observation: Floats = np.zeros((num_envs, len(task.columns)))
         """The current one. Read only. Shape: (num_envs, columns)."""
+        self.sims = Batch(task.model, num_envs, threads, persistent=True)
+        """The simulations, to look at."""
         low, high = task.model.actuator_ctrlrange.T
         self._middle, self._half = (low + high) / 2.0, (high - low) / 2.0
-        self._sims = Batch(task.model, num_envs, threads, persistent=True)
+        # A field is filled by what is computed after its first use.
+        task.observe(self.sims), task.reward(self.sims, self.sims.ctrl), self.sims.bind("ncon")
         # DMC observes the state itself; Playground what mj_step leaves, which is one physics step older.
         self._stage = mj.mjtStage.mjSTAGE_VEL if task.suite == "DMC" else mj.mjtStage.mjSTAGE_NONE
 
@@ -52,7 +55,7 @@ class ControlBatch:
         Raises:
             RunError: if no start without a contact was found.
         """
-        task, sims = self.task, self._sims
+        task, sims = self.task, self.sims
         sims.reset(rows, stage=mj.mjtStage.mjSTAGE_NONE)
         left = rows
         for attempt in range(ATTEMPTS if task.collision_free else 1):
@@ -79,7 +82,7 @@ class ControlBatch:
         Args:
             actions: cut to [-1, 1], which spans the actuators' ranges. Shape: (num_envs, nu).
         """
-        task, sims = self.task, self._sims
+        task, sims = self.task, self.sims
         controls = self._middle + self._half * np.clip(actions, -1.0, 1.0)
         sims.ctrl = controls
         warned = self._warned()
@@ -96,14 +99,14 @@ class ControlBatch:
 
     def state_dict(self) -> dict[str, Floats]:
         """The exact state: restored into a batch of the same task and size, it goes on bit-equal."""
-        return {"rows": self._sims.state.copy(), "observation": self.observation.copy()}
+        return {"rows": self.sims.state.copy(), "observation": self.observation.copy()}
 
     def load_state_dict(self, state: dict[str, Floats]) -> None:
         """Restore what `state_dict` returned."""
-        self._sims.reset(stage=mj.mjtStage.mjSTAGE_NONE)
-        self._sims.state[:] = state["rows"]
+        self.sims.reset(stage=mj.mjtStage.mjSTAGE_NONE)
+        self.sims.state[:] = state["rows"]
         self.observation = state["observation"].copy()
 
     def _warned(self) -> NDArray[np.int64]:
         """Warnings of each simulation so far."""
-        return self._sims.warning[:, :, 1].sum(axis=1)
+        return self.sims.warning[:, :, 1].sum(axis=1)

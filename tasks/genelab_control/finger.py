@@ -99,13 +99,13 @@ class Turn(Finger):
         )
 
 
-def model(suite: Suite, hinge_damping: float, target_radius: float = 0.03) -> str:
+def model(suite: Suite, hinge_damping: float, target_radius: float | None = None) -> str:
     """In Playground nothing decorative collides.
 
     Args:
         suite: the suite.
         hinge_damping: of the spinner, N m s/rad.
-        target_radius: m.
+        target_radius: m; no target if None.
     """
     if suite == "DMC":
         option = node("option", node("flag", gravity="disable"), timestep=0.01, cone="elliptic", iterations=200)
@@ -153,25 +153,22 @@ def model(suite: Suite, hinge_damping: float, target_radius: float = 0.03) -> st
         name="spinner",
         pos=HINGE_POS,
     )
-    target = node(
-        "body",
-        node("site", name="target", type="sphere", size=target_radius, rgba=TARGET),
-        name="target",
-        pos=(0, 0, 0.4),
-        mocap=True,
-    )
     motors = [node("motor", name=name, joint=name, gear=gear) for name, gear in {"proximal": 30, "distal": 15}.items()]
     sensors = [
         node("jointpos", name="proximal", joint="proximal"),
         node("jointpos", name="distal", joint="distal"),
         node("jointvel", name="hinge_velocity", joint="hinge"),
         node("framepos", name="tip", objtype="site", objname="tip"),
-        node("framepos", name="target", objtype="site", objname="target"),
         node("framepos", name="spinner", objtype="xbody", objname="spinner"),
         node("touch", name="touchtop", site="touchtop"),
         node("touch", name="touchbottom", site="touchbottom"),
     ]
-    world = node("worldbody", light(2), floor((0.6, 0.2, 10), name="ground"), proximal, spinner, target)
+    bodies = [proximal, spinner]
+    if target_radius is not None:
+        site = node("site", name="target", type="sphere", size=target_radius, rgba=TARGET)
+        bodies.append(node("body", site, name="target", pos=(0, 0, 0.4), mocap=True))
+        sensors.append(node("framepos", name="target", objtype="site", objname="target"))
+    world = node("worldbody", light(2), floor((0.6, 0.2, 10), name="ground"), *bodies)
     return write("finger", option, default, world, node("actuator", *motors), node("sensor", *sensors))
 
 

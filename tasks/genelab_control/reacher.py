@@ -6,7 +6,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from genelab_control.domain import ControlTask, Floats, Start, Suite, between, columns, tolerance
-from genelab_control.mjcf import BODY, STATIC, TARGET, TIP, floor, light, node, write
+from genelab_control.mjcf import BODY, TARGET, TIP, floor, light, node, write
 from genelab_control.point_mass import walls
 
 FINGER_RADIUS = 0.01
@@ -91,8 +91,7 @@ def model(suite: Suite, target_radius: float) -> str:
         pos=(0, 0, HEIGHT),
         mocap=True,
     )
-    root = node("geom", name="root", type="cylinder", fromto=(0, 0, 0, 0, 0, 0.02), size=0.011, rgba=STATIC)
-    world = node("worldbody", light(1), floor((0.3, 0.3, 10), name="ground"), *walls(), root, arm, target)
+    world = node("worldbody", light(1), floor((0.3, 0.3, 10), name="ground"), *walls(), arm, target)
     motors = [
         node("motor", name=name, joint=name, gear=0.05, ctrllimited=True, ctrlrange=(-1, 1))
         for name in ("shoulder", "wrist")
