@@ -41,6 +41,8 @@ class Registered:
     """Makes the task."""
     variants: "Mapping[str, str | Callable[[], TaskSpec]]" = field(default_factory=dict)
     """Make the variants, by name."""
+    group: str | None = None
+    """Name of the many tasks that it is one of, which `genelab list` shows in one line; None to list it by itself."""
     source: str = "this program"
     """Who registered it."""
 
@@ -90,6 +92,7 @@ def register_task(
     robot: str,
     summary: str,
     variants: "Mapping[str, str | Callable[[], TaskSpec]] | None" = None,
+    group: str | None = None,
 ) -> None:
     """Add a task to the registry. It is built, and checked, when somebody asks for it.
 
@@ -101,13 +104,14 @@ def register_task(
         summary: one line on what is to be learnt. The task gets it from here.
         variants: the task learnt otherwise (`agent`, `train`, `start`, `stages`, `env.sim.engine`): a factory for each,
             by name.
+        group: name of the many tasks that it is one of, for `genelab list`, and how their identifiers begin.
 
     Raises:
         InputError: if a task of that identifier is registered already.
     """
     if task_id in _tasks:
         raise InputError(f"task '{task_id}' is registered already, by {_tasks[task_id].source}")
-    _tasks[task_id] = Registered(task_id, robot, summary, factory, dict(variants or {}), _source)
+    _tasks[task_id] = Registered(task_id, robot, summary, factory, dict(variants or {}), group, _source)
 
 
 def register_family(

@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,26 @@ INDENT = "    "
 
 
 @click.command
+@click.argument("text", required=False)
 # Not the option of the other commands, which imports pydantic: that takes longer than all the rest.
 @click.option(
     "--store", type=click.Path(path_type=Path), metavar="DIR", help=f"Root of the reference store.  [default: {STORE}]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the budget of each task.")
-def command(store: Path | None, as_json: bool) -> int:
+def command(text: str | None, store: Path | None, as_json: bool) -> int:
     """List the registered tasks, with the best published result of each.
+
+    With TEXT, those whose identifier has it, in any letter case.
 
     BEST is the mean over the seeds of the best entry in the store: the return, or the share of episodes that reach the
     goal. IDLE is what doing nothing earns. HOURS is the training of one seed, in wall-clock time.
 
     An entry point that fails to register its tasks is named on stderr, and the exit code is 2.
     """
-    tasks, errors = registered_tasks(), [str(each) for each in broken_entry_points()]
+    found = [task for task in registered_tasks() if (text or "").casefold() in task.id.casefold()]
+    # All of a benchmark would hide the rest.
+    folded = Counter() if text or as_json else Counter(task.group for task in found if task.group)
+    tasks, errors = [task for task in found if task.group not in folded], [str(each) for each in broken_entry_points()]
     store = store or STORE
     best: dict[str, Best] = {}
     try:
@@ -51,7 +58,10 @@ def command(store: Path | None, as_json: bool) -> int:
     else:
         for line in _table(tasks, best):
             click.echo(line)
-        for family in families():
+        for group, count in folded.items():
+            click.echo(f"{group}-...")
+            click.echo(f"{INDENT}{count} tasks. `genelab list {group}` shows them.")
+        for family in families() if text is None else ():
             told = f"{family.summary} For example {family.example}."
             click.echo(f"{family.prefix}...")
             click.echo(textwrap.fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))

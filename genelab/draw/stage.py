@@ -88,6 +88,10 @@ class Stage:
             pos = self.model.geom(self._floor).pos
             pos[2] = min(pos[2], height)
 
+    def place(self, mocap_pos: Floats) -> None:
+        """Put the bodies that nothing moves but the caller at positions, world frame, m. Shape: (nmocap, 3)."""
+        self._data.mocap_pos[:] = mocap_pos
+
     def points(self, qpos: Floats) -> Floats:
         """Corners of boxes around everything that moves, world frame, m. Shape: (any, 3).
 
