@@ -40,12 +40,18 @@ class ControlBatch:
         self.num_envs = num_envs
         self.observation: Floats = np.zeros((num_envs, len(task.columns)))
         """The current one. Read only. Shape: (num_envs, columns)."""
+        # Its warnings go to the console; otherwise MUJOCO_LOG.TXT would grow in whatever folder one works.
+        log = mj.MjLogConfig.get()
+        log.logto_file = False
+        mj.MjLogConfig.set(log)
         self.sims = Batch(task.model, num_envs, threads, persistent=True)
         """The simulations, to look at."""
         low, high = task.model.actuator_ctrlrange.T
         self._middle, self._half = (low + high) / 2.0, (high - low) / 2.0
         # A field is filled by what is computed after its first use.
-        task.observe(self.sims), task.reward(self.sims, self.sims.ctrl), self.sims.bind("ncon")
+        task.observe(self.sims)
+        task.reward(self.sims, self.sims.ctrl)
+        self.sims.bind("ncon")
         # DMC observes the state itself; Playground what mj_step leaves, which is one physics step older.
         self._stage = mj.mjtStage.mjSTAGE_VEL if task.suite == "DMC" else mj.mjtStage.mjSTAGE_NONE
 
