@@ -244,12 +244,15 @@ def _dress(spec: Any, size: tuple[int, int]) -> str | None:
     material = spec.add_material(name="ground", texrepeat=[1.0, 1.0], texuniform=True)
     material.textures[mj.mjtTextureRole.mjTEXROLE_RGB] = "squares"
     world, floor = spec.worldbody, None
-    grounds = [geom for geom in world.geoms if geom.name.startswith(GROUND.format(""))]
+    grounds = [geom for geom in world.geoms if geom.name.startswith(GROUND.format("")) or _level(geom)]
     if not grounds:
         floor = "floor"
         grounds = [world.add_geom(name=floor, type=mj.mjtGeom.mjGEOM_PLANE, size=[0.0, 0.0, 1.0])]
     for geom in grounds:
-        geom.material = "ground"
+        geom.material, geom.rgba = "ground", PLAIN
+        if _level(geom):
+            # It has no end: what leaves it in a simulation walks on air.
+            geom.size = [0.0, 0.0, 1.0]
     for number, body in enumerate(spec.bodies[1:]):
         for geom in body.geoms:
             if not geom.material and tuple(geom.rgba) == PLAIN:
@@ -264,6 +267,11 @@ def _dress(spec: Any, size: tuple[int, int]) -> str | None:
     # In units of `extent`, which otherwise is that of a terrain, and the camera would look through what is near.
     spec.stat.extent, visual.map.znear, visual.map.zfar, visual.map.shadowclip = 1.0, 0.02, 200.0, 4.0
     return floor
+
+
+def _level(geom: Any) -> bool:
+    """Whether a shape of the world is a level plane."""
+    return geom.type == mj.mjtGeom.mjGEOM_PLANE and tuple(geom.quat) == (1.0, 0.0, 0.0, 0.0)
 
 
 def _add_rails(spec: Any) -> None:

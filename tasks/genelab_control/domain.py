@@ -51,6 +51,8 @@ class ControlTask(ABC):
     """Uniform draws that `start` takes for an episode."""
     collision_free: bool = False
     """Whether a start with a contact is drawn again."""
+    seen_from_above: bool = False
+    """Whether a picture shows it from above: everything happens in a level plane."""
     settle_steps: int = 0
     """Physics steps without control between `start` and the first observation."""
 

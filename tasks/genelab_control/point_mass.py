@@ -17,6 +17,7 @@ class PointMass(ControlTask):
     """Two slides with a motor each. The reward grows towards the target, and a little with small controls."""
 
     substeps = 1
+    seen_from_above = True
     columns = (*columns("pos", "m", "x y"), *columns("vel", "m/s", "x y"))
     start_draws = 2
 

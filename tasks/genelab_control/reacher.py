@@ -27,6 +27,7 @@ class Reacher(ControlTask):
         *columns("wrist_vel", "rad/s"),
     )
     start_draws = 4
+    seen_from_above = True
 
     def __init__(self, suite: Suite, *, target_radius: float) -> None:
         """`target_radius`: m."""

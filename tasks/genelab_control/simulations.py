@@ -21,8 +21,8 @@ PICTURE = (480, 360)
 """Width and height, pixels."""
 DISTANCE = 2.6
 """Of the camera, in sizes of what moves."""
-FLAT = 0.4
-"""What is thinner than this share of its size is looked at from above."""
+SMALLEST = 0.3
+"""Size of the part of the world that a picture shows at least, m."""
 
 
 def suite_task(suite: str, name: str) -> ControlTask:
@@ -95,12 +95,12 @@ class ControlSimulations:
         if self._stage is None:
             self._stage = Stage(mj.MjSpec.from_string(self._batch.task.xml), PICTURE)
         self._stage.place(sims.mocap_pos[0])
-        points = self._stage.points(sims.qpos[0])
+        points = np.vstack([self._stage.points(sims.qpos[0]), sims.mocap_pos[0]])
         low, high = points.min(axis=0), points.max(axis=0)
         # The first picture says how far away one stands, so that the camera does not swing.
-        self._size = self._size or float(np.max(high - low))
-        flat = high[2] - low[2] < FLAT * np.max(high - low)
-        camera = Camera((low + high) / 2.0, DISTANCE * self._size, 90.0, -50.0 if flat else -12.0)
+        self._size = self._size or max(float(np.max(high - low)), SMALLEST)
+        elevation = -89.0 if self._batch.task.seen_from_above else -12.0
+        camera = Camera((low + high) / 2.0, DISTANCE * self._size, 90.0, elevation)
         return self._stage.picture(sims.qpos[0], camera)
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ class Swimmer(ControlTask):
         ),
     )
     start_draws = 9
+    seen_from_above = True
 
     def __init__(self, suite: Suite) -> None:
         super().__init__(suite, text(read("swimmer", suite, timestep=0.003, iterations=4, ls_iterations=8)))
