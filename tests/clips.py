@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from genelab.config.env import EnvCfg
 from genelab.config.model_file import load_model
 from genelab.config.overrides import apply_overrides
 from genelab.config.scene import RobotCfg
@@ -98,7 +99,9 @@ def with_clip(made: Clip, folder: Path, task_id: str = G1_TRACKING) -> TaskSpec:
 
 def ready(task: TaskSpec, folder: Path) -> TaskSpec:
     """A task as it is, or with a clip, written to a folder, if it leaves one open."""
-    return _chosen(task, standing(task.env.robot, 50), folder) if "motion" in task.env.parts else task
+    if not isinstance(task.env, EnvCfg) or "motion" not in task.env.parts:
+        return task
+    return _chosen(task, standing(task.env.robot, 50), folder)
 
 
 def _chosen(task: TaskSpec, made: Clip, folder: Path) -> TaskSpec:

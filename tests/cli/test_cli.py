@@ -144,7 +144,9 @@ def test_list_fits_a_terminal(
     assert run(["list"]) == 0
     head, *rest = capsys.readouterr().out.splitlines()
     assert head.split() == ["TASK", "ROBOT", "BEST", "IDLE", "HOURS"]
-    assert [line.split()[0] for line in rest if line.startswith("Gene")] == task_ids()
+    assert [line.split()[0] for line in rest if line.startswith("Gene")] == [
+        t for t in task_ids() if t.startswith("Gene")
+    ]
     assert max(map(len, rest)) <= 80
     assert rest[-1] == "No published results in 'reference'; --store DIR names another store."
 

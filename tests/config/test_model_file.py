@@ -9,12 +9,13 @@ import mujoco
 import pytest
 
 from genelab.config.base import resolve_asset
+from genelab.config.env import EnvCfg
 from genelab.config.model_file import ModelFile, read_model
 from genelab.config.overrides import apply_overrides
 from genelab.errors import InputError
 from genelab.registry import all_tasks, get_task
 
-ROBOTS = {task.env.robot.model: task.env.robot for task in all_tasks()}
+ROBOTS = {task.env.robot.model: task.env.robot for task in all_tasks() if isinstance(task.env, EnvCfg)}
 Read = Callable[[str], ModelFile]
 
 

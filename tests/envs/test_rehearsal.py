@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from genelab.config.env import EnvCfg
 from genelab.config.overrides import apply_overrides
 from genelab.envs.environment import Environment
 from genelab.envs.purpose import Purpose
@@ -23,7 +24,8 @@ from tests.envs.rehearsal import CUDA, Indexing, Random, Rehearsal, Waits
 pytestmark = pytest.mark.slow
 
 N = 64
-STAGES = {f"{task.id}/{name or 'itself'}": stage for task in all_tasks() for name, stage in task.line()}
+SCENES = [task for task in all_tasks() if isinstance(task.env, EnvCfg)]
+STAGES = {f"{task.id}/{name or 'itself'}": stage for task in SCENES for name, stage in task.line()}
 
 
 @pytest.fixture

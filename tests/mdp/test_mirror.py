@@ -9,9 +9,10 @@ from genelab.config.terms import ObservationTermCfg
 from genelab.errors import InputError
 from genelab.mdp.mirror import Mirror, group_images
 from genelab.mdp.term import Grid, action_images, joint_images
-from genelab.registry import get_task, task_ids
+from genelab.registry import all_tasks, get_task
 
-SYMMETRIC = [name for name in task_ids() if get_task(name).env.robot.mirror is not None]
+SCENES = [task for task in all_tasks() if isinstance(task.env, EnvCfg)]
+SYMMETRIC = [task.id for task in SCENES if task.scene.robot.mirror is not None]
 GO1 = "Genelab-Velocity-Flat-Unitree-Go1-v0"
 GO2W = "Genelab-Velocity-Flat-Unitree-Go2W-v0"
 
