@@ -17,6 +17,7 @@ from genelab.envs.step import Finished, Observations, Step
 from genelab.envs.terms import Tap
 from genelab.errors import DivergedError, RunError
 from genelab.functions import resolve_function
+from genelab.progress import phase
 from genelab.rng import Stream
 
 PROOF_STEPS = 50
@@ -43,7 +44,10 @@ class VectorEnvironment:
         self.resets_broken = purpose.reset_broken
         self.reward_range = cfg.reward_range
         self.tap: Tap | None = None
-        self._simulations = simulations or self._made()
+        if simulations is None:
+            phase(f"building {num_envs} environment{'' if num_envs == 1 else 's'}")
+            simulations = self._made()
+        self._simulations = simulations
         self._streams: dict[str, Stream] = {}
         self._proof: _Proof | None = None
         self._proved = cfg.resume == "none"
