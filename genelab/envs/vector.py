@@ -12,7 +12,7 @@ from genelab.config.terms import layout_rows
 from genelab.config.vector import GROUPS, VectorEnvCfg
 from genelab.draw.depiction import Picture
 from genelab.envs.purpose import Purpose
-from genelab.envs.simulations import Outcome, Simulations
+from genelab.envs.simulations import Outcome, Simulations, SimulationsState
 from genelab.envs.step import Finished, Observations, Step
 from genelab.envs.terms import Tap
 from genelab.errors import DivergedError, RunError
@@ -163,8 +163,19 @@ class VectorEnvironment:
             saved = {n.removeprefix("sim/"): v.numpy() for n, v in state.items() if n.startswith("sim/")}
             self._simulations.restore(saved)
 
-    def picture(self) -> Picture:
-        """What the first environment looks like. See `Simulations.picture`."""
+    def look(self) -> Picture | SimulationsState:
+        """What `picture` needs to draw the first environment later; the picture itself if nothing can be restored."""
+        return self._simulations.state() if self.cfg.resume == "exact" else self._simulations.picture()
+
+    def picture(self, seen: Picture | SimulationsState) -> Picture:
+        """What the first environment looked like when `look` was called. Leaves the simulations there.
+
+        Raises:
+            DrawError: if it cannot be drawn.
+        """
+        if not isinstance(seen, dict):
+            return seen
+        self._simulations.restore(seen)
         return self._simulations.picture()
 
     def close(self) -> None:

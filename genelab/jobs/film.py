@@ -14,7 +14,6 @@ from PIL import Image, ImageDraw, ImageFont
 from genelab.config.commands import VideoCfg
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
-from genelab.config.vector import VectorEnvCfg
 from genelab.draw import films
 from genelab.draw.camera import STILL, Followed, frame, smoothed
 from genelab.draw.depiction import Canvas, Depiction, Mark, Picture, Pose
@@ -22,6 +21,7 @@ from genelab.draw.stage import EnvStage
 from genelab.envs.make import make_env
 from genelab.envs.protocol import Env, SceneEnv
 from genelab.envs.purpose import Purpose
+from genelab.envs.simulations import SimulationsState
 from genelab.envs.step import Step
 from genelab.envs.vector import VectorEnvironment
 from genelab.errors import DivergedError, InputError
@@ -64,8 +64,8 @@ class Moment:
 
     episode: int
     """Number of the episode."""
-    seen: Pose | Picture
-    """Where everything is, or what it looks like, of an environment that draws itself."""
+    seen: Pose | Picture | SimulationsState
+    """Where everything is. Of an environment that draws itself, what it draws from."""
     depictions: tuple[Depiction, ...]
     text: str
     """Episode, time and return so far."""
@@ -118,8 +118,8 @@ def write_film(
     title = f"{task.id}   {cfg.policy}, {task.env.engine}"
     with atomic_path(out) as part:
         shown = films.shown(moments, out.suffix)
-        if isinstance(task.env, VectorEnvCfg):
-            drawn = (_labelled(np.asarray(moment.seen), moment, title) for moment in shown)
+        if isinstance(env, VectorEnvironment):
+            drawn = (_labelled(env.picture(cast(Any, moment.seen)), moment, title) for moment in shown)
         else:
             drawn = _pictures(task, session, moments, rate, title, out.suffix)
         pictures = counted(drawn, "frames", len(shown))
@@ -166,10 +166,10 @@ def record(task: TaskSpec, env: Env, policy: Policy, cfg: VideoCfg, every: int, 
     return moments[:wanted]
 
 
-def _look(env: Env, overlay: Overlay | None) -> tuple[Pose | Picture, tuple[Depiction, ...]]:
+def _look(env: Env, overlay: Overlay | None) -> tuple[Pose | Picture | SimulationsState, tuple[Depiction, ...]]:
     """What there is to see of the first environment."""
     if isinstance(env, VectorEnvironment):
-        return env.picture(), ()
+        return env.look(), ()
     scene = cast(SceneEnv, env)
     state = scene.state()
     return scene.pose(), (*scene.depict(state), *([overlay.depict(state)] if overlay else []))
