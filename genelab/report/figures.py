@@ -43,7 +43,7 @@ def curves(items: Sequence[Item]) -> tuple[Figure | None, list[str]]:
     data: list[dict[str, Any]] = []
     for k, run in enumerate(runs):
         stride = max(1, -(-max(len(seed.values) for seed in run.seeds) // MOST_POINTS))
-        notes += [f"{run.label}: every {stride}th iteration is drawn"] * (stride > 1)
+        notes += [f"{run.label}: 1 in {stride} iterations is drawn"] * (stride > 1)
         traces: list[dict[str, Any]] = []
         # plotly takes some markup.
         whose = "" if alone else f"{escape(run.label)}, "
@@ -105,7 +105,9 @@ def _of_seed(run: RunCurves, seed: SeedCurve, name: str, colour: str, stride: in
         )
     if found:
         # One line of the legend switches all of them.
-        line = next((trace for trace in found if trace["mode"] == "lines" and trace["line"]["dash"] == "solid"), found[0])
+        line = next(
+            (trace for trace in found if trace["mode"] == "lines" and trace["line"]["dash"] == "solid"), found[0]
+        )
         line["showlegend"] = True
     return found
 
@@ -147,12 +149,18 @@ def _stages(run: RunCurves) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
         where = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "x0": begin}
         shapes.append(where | {"type": "line", "x1": begin, "line": {"color": GRAY, "width": 1, "dash": "dot"}})
         if segment.differs == OTHER_REWARDS:
-            shapes.append(
-                where | {"type": "rect", "x1": end, "fillcolor": GRAY, "opacity": 0.12, "line": {"width": 0}}
-            )
+            shapes.append(where | {"type": "rect", "x1": end, "fillcolor": GRAY, "opacity": 0.12, "line": {"width": 0}})
         text = f"{segment.name}: {segment.differs}" if segment.differs else segment.name
         notes.append(
-            {"x": begin, "y": 1, "yref": "paper", "text": text, "showarrow": False, "xanchor": "left", "yanchor": "bottom"}
+            {
+                "x": begin,
+                "y": 1,
+                "yref": "paper",
+                "text": text,
+                "showarrow": False,
+                "xanchor": "left",
+                "yanchor": "bottom",
+            }
         )
     return shapes, notes
 
@@ -200,14 +208,20 @@ def radar(entry: CheckedEntry) -> Figure | None:
         name, colour = f"seed {seed.run.seed}", COLOURS[k % len(COLOURS)]
         data.append(_round(name, colour, "solid", seed.probe.cases))
         if seed.sim2sim is not None and seed.sim2sim.probe:
-            data.append(_round(f"{name} in {seed.sim2sim.backend.engine}", colour, "dot", seed.sim2sim.probe))
+            data.append(_round(f"{name} in MuJoCo", colour, "dot", seed.sim2sim.probe))
     if not data:
         return None
     around = data[0]["theta"]
     told = {"line": {"color": GRAY, "dash": "dash", "width": 1.2}, "hoverinfo": "skip", "mode": "lines"}
     data.append({"type": "scatterpolar", "name": "as commanded", "theta": around, "r": [1.0] * len(around)} | told)
     values = [value for trace in data for value in trace["r"]]
-    axis = {"range": [min(0.0, *values), 1.05 * max(values)], "tickformat": ".0%", "angle": 90, "nticks": 5}
+    axis = {
+        "range": [min(0.0, *values), 1.05 * max(values)],
+        "tickformat": ".0%",
+        "angle": 0,
+        "tickangle": 0,
+        "nticks": 4,
+    }
     return {"data": data, "layout": {"polar": {"radialaxis": axis}}}
 
 
@@ -223,8 +237,8 @@ def _round(name: str, colour: str, dash: str, cases: Sequence[ProbeCase]) -> dic
         "mode": "lines+markers",
         "line": {"color": colour, "dash": dash, "width": 1.6},
         "marker": {"size": 5},
-        "hovertemplate": "<b>%{theta}: %{r:.0%}</b><br>%{customdata[0]} of %{customdata[1]} follow, %{customdata[2]} fell"
-        "<extra>%{fullData.name}</extra>",
+        "hovertemplate": "<b>%{theta}: %{r:.0%}</b><br>%{customdata[0]} of %{customdata[1]} follow, "
+        "%{customdata[2]} fell<extra>%{fullData.name}</extra>",
     }
 
 

@@ -63,7 +63,10 @@ def read_items(given: Sequence[str], store: Path) -> list[Item]:
     items = [_read(path, mark) for path, mark in found.values()]
     # The same name in two stores tells nothing.
     seen = [(item.task, item.label) for item in items]
-    items = [item if seen.count(key) == 1 else replace(item, label=str(item.path)) for item, key in zip(items, seen, strict=True)]
+    items = [
+        item if seen.count(key) == 1 else replace(item, label=str(item.path))
+        for item, key in zip(items, seen, strict=True)
+    ]
     entries = newest_first([item.entry for item in items if item.entry])
     order = {id(entry): k for k, entry in enumerate(entries)}
     return sorted(items, key=lambda item: (item.task, order.get(id(item.entry), len(order))))
@@ -133,4 +136,3 @@ def _task(record: Path, home: str) -> str:
         return home
     task = told.get("task") if isinstance(told, dict) else None
     return task if isinstance(task, str) else home
-

@@ -1,6 +1,5 @@
 """Composes the pages of a report and writes the folder."""
 
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -30,7 +29,6 @@ MARK = "report.json"
 """File that says that a folder is a report, so that it may be written anew."""
 SCHEMA = "genelab/report/1"
 ASSETS, FILES = "assets", "files"
-CLIPS = (".mp4", ".gif")
 
 
 class Report(NamedTuple):
@@ -137,12 +135,12 @@ def _task_page(task: str, items: Sequence[Item], page: str, copies: dict[str, Pa
         figures["curves"] = figure
     sets: list[dict[str, Any]] = []
     for k, item in enumerate(items):
-        view: dict[str, Any] = {"item": item, "media": [], "folds": k > 0}
+        view: dict[str, Any] = {"item": item}
         if item.entry is not None:
             shown = entry_view(item.entry, Path(page))
             # Its links lead into the store, which the folder does without.
             shown["provenance"] = [(name, text) for name, text in shown["provenance"] if name != "Records"]
-            view |= {"shown": shown, "media": _media(item.entry, f"{FILES}/{Path(page).stem}/{k}", copies)}
+            view |= {"shown": shown} | _media(item.entry, f"{FILES}/{Path(page).stem}/{k}", copies)
             figures[f"episodes-{k}"] = episodes(item.entry)
             if polar := radar(item.entry):
                 figures[f"radar-{k}"] = polar
@@ -157,29 +155,28 @@ def _task_page(task: str, items: Sequence[Item], page: str, copies: dict[str, Pa
     }
 
 
-def _media(entry: CheckedEntry, folder: str, copies: dict[str, Path]) -> list[dict[str, Any]]:
-    """Film strips, drawn probes and clips of each seed, and where the folder keeps them."""
-    found: list[dict[str, Any]] = []
+def _media(entry: CheckedEntry, folder: str, copies: dict[str, Path]) -> dict[str, list[dict[str, Any]]]:
+    """Film strips, drawn probes and clips of every seed, and where the folder keeps them."""
+    found: dict[str, list[dict[str, Any]]] = {"films": [], "probes": [], "clips": []}
+    patterns = {"films": names.FILM, "probes": names.PROBE_PLOT, "clips": f"{names.FILMS}/*.mp4"}
     for seed in entry.seeds:
-        films = sorted(path for path in (seed.path / names.FILMS).glob("*") if path.suffix in CLIPS)
-        for path in (seed.path / names.FILM, seed.path / names.PROBE_PLOT, *films):
-            if path.is_file():
+        for kind, pattern in patterns.items():
+            for path in sorted(seed.path.glob(pattern)):
                 place = f"{folder}/seed_{seed.run.seed}/{path.name}"
                 copies[place] = path
-                kind = {names.FILM: "film", names.PROBE_PLOT: "probe", ".mp4": "clip"}
-                told = kind.get(path.name) or kind.get(path.suffix, "picture")
-                found.append({"seed": seed.run.seed, "kind": told, "place": place, "name": path.stem})
+                found[kind].append({"seed": seed.run.seed, "place": place, "name": path.stem})
     return found
 
 
 def _pair(old: Item, new: Item) -> dict[str, Any]:
     """The comparison of two sets, as `genelab compare` makes it."""
     record = compare(old.side, new.side, CompareCfg())
+    word = record.verdict.replace("_", " ")
     columns = metric_cells(record.metrics)
     return {
         "name": f"{old.label} → {new.label}",
-        "verdict": record.verdict,
-        "lines": list(verdict_lines(record)),
+        "verdict": word,
+        "lines": [line.removeprefix(f"{word}: ") for line in verdict_lines(record)],
         "head": list(columns),
         "rows": list(zip(*columns.values(), strict=True)),
         "remarks": [*(f"not reliable: {told}" for told in record.unreliable), *(f"note: {n}" for n in record.notes)],
@@ -223,9 +220,7 @@ def _render(template: str, **values: Any) -> str:
     # Cells and lines are written for Markdown. Whatever text they hold makes no link, and loads nothing.
     inline = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
     loader = PackageLoader("genelab.report")
-    jinja = Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
+    jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     jinja.filters["inline"] = lambda text: Markup(inline.renderInline(text))
     head: Any = {"overview_head": HEAD[1:], "version": __version__}
     jinja.globals.update(head)
