@@ -9,7 +9,7 @@ from genelab.errors import InputError
 from genelab.records.check import CheckedEntry
 from genelab.records.probe import ProbeCase
 from genelab.report.items import Item
-from genelab.show.plot import TITLES, RunCurves, SeedCurve, read_curves
+from genelab.show.plot import RunCurves, SeedCurve, read_curves
 from genelab.show.segments import OTHER_REWARDS, Segment
 
 COLOURS = ("#3b82c4", "#d9822b", "#3d9a50", "#c2526b", "#8a6fc9", "#a07a4a", "#2b9aa8", "#c065ad")
@@ -48,24 +48,31 @@ def curves(items: Sequence[Item]) -> tuple[Figure | None, list[str]]:
         # plotly takes some markup.
         whose = "" if alone else f"{escape(run.label)}, "
         for j, seed in enumerate(run.seeds):
-            name = f"{whose}seed {seed.seed}"
-            traces += _of_seed(run, seed, name, COLOURS[(j if alone else k) % len(COLOURS)], stride)
+            name, colour = (f"seed {seed.seed}", j) if alone else (escape(run.label), k)
+            traces += _of_seed(run, seed, name, f"{whose}seed {seed.seed}", COLOURS[colour % len(COLOURS)], stride)
         traces += _levels(run, entries[run.label], whose)
         for trace in traces:
             trace["visible"] = True if k < MOST_SHOWN else "legendonly"
         data += traces
+    for group in {trace["legendgroup"]: None for trace in data}:
+        lines = [trace for trace in data if trace["legendgroup"] == group]
+        # One line of the legend switches all of them.
+        next((line for line in lines if line["line"].get("dash") == "solid"), lines[0])["showlegend"] = True
     shapes, annotations = _stages(runs[0])
     layout = {
         "xaxis": {"title": {"text": "environment steps"}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": TITLES[cfg.metric]}},
+        "yaxis": {"title": {"text": "return, mean of 100 episodes"}},
         "shapes": shapes,
         "annotations": annotations,
     }
     return {"data": data, "layout": layout}, notes
 
 
-def _of_seed(run: RunCurves, seed: SeedCurve, name: str, colour: str, stride: int) -> list[dict[str, Any]]:
-    """Its curve, dotted where only episodes tell that ended early, and what the evaluation found."""
+def _of_seed(run: RunCurves, seed: SeedCurve, name: str, told: str, colour: str, stride: int) -> list[dict[str, Any]]:
+    """Its curve, dotted where only episodes tell that ended early, and what the evaluation found.
+
+    `name`: in the legend. `told`: of the seed, beside the pointer.
+    """
     group: dict[str, Any] = {"name": name, "legendgroup": name, "line": {"color": colour, "width": 1.6}}
     found: list[dict[str, Any]] = []
     for segment in run.segments:
@@ -73,7 +80,7 @@ def _of_seed(run: RunCurves, seed: SeedCurve, name: str, colour: str, stride: in
         rows = [*rows[:-1:stride], *rows[-1:]]
         stage = f", {segment.name}" if len(run.segments) > 1 else ""
         differs = f" ({segment.differs})" if segment.differs else ""
-        hover = f"<b>%{{y:.4g}}</b>{differs}<br>iteration %{{customdata}}{stage}<extra>%{{fullData.name}}</extra>"
+        hover = f"<b>%{{y:.4g}}</b>{differs}<br>iteration %{{customdata}}{stage}<extra>{told}</extra>"
         for dash, part in (
             ("dot", [row for row in rows if row[0] <= segment.whole_from]),
             ("solid", [row for row in rows if row[0] >= segment.whole_from]),
@@ -99,16 +106,10 @@ def _of_seed(run: RunCurves, seed: SeedCurve, name: str, colour: str, stride: in
                 "y": [_short(seed.evaluated.metrics.return_mean)],
                 "mode": "markers",
                 "marker": {"color": colour, "symbol": "diamond", "size": 9},
-                "hovertemplate": "<b>%{y:.4g}</b> in the evaluation<extra>%{fullData.name}</extra>",
+                "hovertemplate": f"<b>%{{y:.4g}}</b> in the evaluation<extra>{told}</extra>",
                 "showlegend": False,
             }
         )
-    if found:
-        # One line of the legend switches all of them.
-        line = next(
-            (trace for trace in found if trace["mode"] == "lines" and trace["line"]["dash"] == "solid"), found[0]
-        )
-        line["showlegend"] = True
     return found
 
 
@@ -126,12 +127,12 @@ def _levels(run: RunCurves, entry: CheckedEntry | None, whose: str) -> list[dict
         {
             "x": ends,
             "y": [value, value],
-            "name": f"{whose}{name}",
-            "legendgroup": f"{whose}{name}",
+            "name": name,
+            "legendgroup": name,
             "mode": "lines",
             "line": {"color": GRAY, "width": 1.4, "dash": dash},
-            "hovertemplate": "<b>%{y:.4g}</b><extra>%{fullData.name}</extra>",
-            "showlegend": (name, value) == next((n, v) for n, _, v in levels if n == name),
+            "hovertemplate": f"<b>%{{y:.4g}}</b><extra>{whose}{name}</extra>",
+            "showlegend": False,
         }
         for name, dash, value in levels
     ]

@@ -19,7 +19,7 @@ function themed(layout) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 56, r: 12, t: 24, b: 44 },
-    legend: { orientation: "h", y: polar ? -0.12 : -0.2 },
+    legend: { orientation: "h", yref: "container", yanchor: "bottom", y: 0 },
     hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink") }, namelength: -1 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--quiet"), activecolor: colour("--accent") },
   };
