@@ -218,10 +218,14 @@ def _render(template: str, **values: Any) -> str:
     from markupsafe import Markup
 
     # Cells and lines are written for Markdown. Whatever text they hold makes no link, and loads nothing.
-    inline = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
+    markdown = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
+
+    def inline(text: str) -> Markup:
+        return Markup(markdown.renderInline(text))
+
     loader = PackageLoader("genelab.report")
     jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    jinja.filters["inline"] = lambda text: Markup(inline.renderInline(text))
+    jinja.filters["inline"] = inline
     head: Any = {"overview_head": HEAD[1:], "version": __version__}
     jinja.globals.update(head)
     return jinja.get_template(f"{template}.j2").render(**values)

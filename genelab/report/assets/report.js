@@ -18,8 +18,8 @@ function themed(layout) {
     font: { color: colour("--ink"), family: "system-ui, sans-serif", size: 12 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 56, r: 12, t: 24, b: 44 },
-    legend: { orientation: "h", yref: "container", yanchor: "bottom", y: 0 },
+    margin: { l: polar ? 72 : 56, r: polar ? 72 : 12, t: 24, b: 44 },
+    legend: { orientation: "h", ...(polar ? { y: -0.12 } : { yref: "container", yanchor: "bottom", y: 0 }) },
     hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink") }, namelength: -1 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--quiet"), activecolor: colour("--accent") },
   };
