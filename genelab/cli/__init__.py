@@ -41,6 +41,10 @@ COMMANDS = {
         "genelab.cli.compare",
         "Compare the results of two sets of seeds: B, the new one, with A, the old one.",
     ),
+    "report": (
+        "genelab.cli.report",
+        "Make a folder of static pages about results: tables, interactive curves, comparisons, films.",
+    ),
     "diff": ("genelab.cli.diff", "Show where two configurations differ."),
     "campaign": ("genelab.cli.campaign", "Queues of trainings towards targets: from a hypothesis to a judged entry."),
     "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),

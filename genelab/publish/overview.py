@@ -24,7 +24,7 @@ def overview(entries: Sequence[CheckedEntry], page: Path, shown_on: Path) -> str
         shown_on: the page that will hold the table.
     """
     target = "" if shown_on == page else link(page, shown_on)
-    return markdown(HEAD, [_row(entry, target) for entry in entries])
+    return markdown(HEAD, [(f"[{section(entry)}]({target}#{anchor(entry)})", *cells(entry)) for entry in entries])
 
 
 def with_overview(readme: Path, entries: Sequence[CheckedEntry], page: Path) -> str | None:
@@ -54,12 +54,12 @@ def anchor(entry: CheckedEntry) -> str:
     return section(entry).lower().replace(",", "").replace("`", "").replace(" ", "-")
 
 
-def _row(entry: CheckedEntry, target: str) -> tuple[str, ...]:
+def cells(entry: CheckedEntry) -> tuple[str, ...]:
+    """The row of an entry behind its task, in Markdown: a cell for each of HEAD[1:]."""
     record, runs = entry.record, entry.record.runs
     planned = len(record.seeds.planned)
     kept = [run.sim2sim.kept_return for run in runs if run.sim2sim and run.sim2sim.kept_return is not None]
     return (
-        f"[{section(entry)}]({target}#{anchor(entry)})",
         str(planned) if record.aggregate else f"**{len(runs)}/{planned}**",
         _return(entry),
         single([run.idle_return_mean for run in runs]),

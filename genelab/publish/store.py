@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from genelab.config.snapshot import first_problem
 from genelab.errors import InputError, RunError
 from genelab.records import names
-from genelab.records.build_entry import build_entry
+from genelab.records.build_entry import build_entry, list_files
 from genelab.records.check import CheckedEntry, Finding, check_entry, check_sweep
 from genelab.records.entry import EntryHeader, EntryRecord
 from genelab.records.files import sha256_file
@@ -61,7 +61,7 @@ def add_entry(
     if sweep is None or not seeds:
         raise RunError(f"'{sweep_dir}': no seed finished")
     target = store / sweep.task / entry_id
-    sources = _sources(sweep_dir, seeds)
+    sources = sources_of(sweep_dir, seeds)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     # Two at a time would both supersede the same entry.
@@ -91,7 +91,7 @@ def _publish(
             _require_clean(sweep_dir, findings, allow_missing=allow_missing)
             if sweep is None:
                 raise RunError(f"'{sweep_dir}' changed while it was copied")
-            write_record(draft / names.ENTRY, build_entry(header, sweep, seeds, draft))
+            write_record(draft / names.ENTRY, build_entry(header, sweep, seeds, list_files(draft)))
             draft.chmod(0o755)
             draft.rename(target)
         finally:
@@ -110,10 +110,10 @@ def load_store(store: Path) -> list[CheckedEntry]:
         _require_clean(path, findings, allow_missing=False)
         if entry:
             entries.append(entry)
-    return _newest_first(entries)
+    return newest_first(entries)
 
 
-def _newest_first(entries: Sequence[CheckedEntry]) -> list[CheckedEntry]:
+def newest_first(entries: Sequence[CheckedEntry]) -> list[CheckedEntry]:
     """By task, then by time of creation, but never behind what an entry supersedes: a clock may jump back."""
     record_of = {(entry.record.task, entry.record.entry_id): entry.record for entry in entries}
 
@@ -162,7 +162,7 @@ def _is_same(record: EntryRecord, header: EntryHeader, sources: dict[str, Path])
     return {file.path: file.sha256 for file in record.files} == {n: sha256_file(p) for n, p in sources.items()}
 
 
-def _sources(sweep_dir: Path, seeds: Sequence[SeedFiles]) -> dict[str, Path]:
+def sources_of(sweep_dir: Path, seeds: Sequence[SeedFiles]) -> dict[str, Path]:
     """The files to publish, by their path in the entry."""
     copied = [names.SWEEP]
     for seed in seeds:

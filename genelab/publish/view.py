@@ -54,9 +54,9 @@ def task_view(
         "variant": shown.record.variant,
         "picture": link(picture, page),
         "film": _film(shown, page),
-        "current": _entry_view(shown, page),
-        "others": [_entry_view(entry, page) for entry in rest if changes(entry.seeds[0])],
-        "previous": [_entry_view(entry, page) for entry in rest if not changes(entry.seeds[0])],
+        "current": entry_view(shown, page),
+        "others": [entry_view(entry, page) for entry in rest if changes(entry.seeds[0])],
+        "previous": [entry_view(entry, page) for entry in rest if not changes(entry.seeds[0])],
         "published": _published_table(shown, published, differences),
     }
 
@@ -66,7 +66,8 @@ def current(entries: Sequence[CheckedEntry]) -> CheckedEntry:
     return next((entry for entry in entries if not changes(entry.seeds[0])), entries[0])
 
 
-def _entry_view(entry: CheckedEntry, page: Path) -> dict[str, Any]:
+def entry_view(entry: CheckedEntry, page: Path) -> dict[str, Any]:
+    """What a page shows of an entry: its tables as rows of text, and named lines."""
     rows: list[Row] = []
     curve_rows: list[Row] = []
     has_goal = any(run.metrics.success_at_end_rate is not None for run in entry.record.runs)

@@ -35,8 +35,10 @@ from genelab.records.sweep import SweepRecord
 T = TypeVar("T")
 
 
-def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFiles], folder: Path) -> EntryRecord:
-    """Derive the record of the entry in `folder`. seeds: the finished ones, checked, at least one."""
+def build_entry(
+    header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFiles], files: tuple[FileRef, ...]
+) -> EntryRecord:
+    """Derive the record of an entry of these files. seeds: the finished ones, checked, at least one."""
     finished = {seed.run.seed for seed in seeds}
     complete = finished == set(sweep.seeds_planned)
     first = seeds[0]
@@ -78,7 +80,7 @@ def build_entry(header: EntryHeader, sweep: SweepRecord, seeds: Sequence[SeedFil
             steps_per_s_median=median(seed.train.timing.steps_per_s for seed in seeds),
         ),
         reproduce=_reproduce(sweep, first),
-        files=list_files(folder),
+        files=files,
     )
 
 
@@ -86,11 +88,12 @@ def list_files(folder: Path) -> tuple[FileRef, ...]:
     """Every file below an entry but its entry.json, with digests, sorted by path."""
     paths = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
     relative = sorted(path.relative_to(folder).as_posix() for path in paths)
-    return tuple(
-        FileRef(path=name, sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
-        for name in relative
-        if name != names.ENTRY
-    )
+    return tuple(file_ref(folder, name) for name in relative if name != names.ENTRY)
+
+
+def file_ref(folder: Path, name: str) -> FileRef:
+    """A file of a directory, with its digest."""
+    return FileRef(path=name, sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
 
 
 def protocol_changes(seed: SeedFiles) -> list[tuple[str, Any, Any]]:

@@ -1,7 +1,5 @@
 """The page: its controls, and what a browser shows. Without a browser the widgets are set as a browser sets them."""
 
-import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from genelab.play.controls import GoalHandle
 from genelab.play.page import Page
 from genelab.play.play import open_page
 from genelab.registry import get_task
+from tests.browser import launch
 from tests.clips import G1_TRACKING, swaying, with_clip
 
 pytest.importorskip("viser", reason="needs genelab[play]")
@@ -121,7 +120,7 @@ def test_the_page_in_chromium(opened: Open) -> None:
     def browse() -> None:
         try:
             with playwright.sync_playwright() as started:
-                seen.update(_browsed(_browser(started), page))
+                seen.update(_browsed(launch(started), page))
         except BaseException as error:  # noqa: BLE001 raised again below, in the thread of the test
             seen["error"] = error
         finally:
@@ -137,19 +136,6 @@ def test_the_page_in_chromium(opened: Open) -> None:
     assert seen["pictures"][0] != seen["pictures"][1]
     assert seen["before"] != pytest.approx([0.5, 0.0, 0.0], abs=1e-3)
     assert seen["after"] == pytest.approx([0.5, 0.0, 0.0], abs=1e-3)
-
-
-def _browser(started: Any) -> Any:
-    """The browser of playwright, or one that is installed; skips without one."""
-    path = os.environ.get("GENELAB_CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "google-chrome"))), None
-    )
-    try:
-        return started.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        )
-    except Exception as error:  # noqa: BLE001 playwright's own, which has no public name for this
-        pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
 
 
 def _browsed(browser: Any, page: Page) -> dict[str, Any]:

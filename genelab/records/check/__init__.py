@@ -57,7 +57,7 @@ def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
             findings = check_artifacts(path.parent)
             return Report([] if findings else [f"{path}: names entries beside it"], findings)
         return _check_file(path, weights_hash)
-    folders, strays = _find(path)
+    folders, strays = find_records(path)
     if not folders and not strays:
         raise InputError(f"'{path}' holds no record: no {', '.join(MARKS)} or {names.EVAL}")
     report = Report([], [Finding(stray, "lies outside any run directory") for stray in strays])
@@ -74,8 +74,8 @@ def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
     return report
 
 
-def _find(path: Path) -> tuple[dict[Path, str], list[Path]]:
-    """Outermost record directories below `path` with their mark, and eval.json files outside them."""
+def find_records(path: Path) -> tuple[dict[Path, str], list[Path]]:
+    """Outermost record directories at or below `path` with their mark, and eval.json files outside them."""
     folders: dict[Path, str] = {}
     strays: list[Path] = []
     for root, below, files in os.walk(path):

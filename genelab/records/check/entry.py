@@ -39,7 +39,7 @@ def check_entry(path: Path, weights_hash: WeightsHash | None) -> tuple[CheckedEn
     findings += _check_files(path, entry)
     if sweep and seeds:
         header = EntryHeader(**{name: getattr(entry, name) for name in EntryHeader.model_fields})
-        recomputed = build_entry(header, sweep, seeds, path)
+        recomputed = build_entry(header, sweep, seeds, list_files(path))
         # Files have findings of their own, which say more.
         texts = unequal(entry.replace(files=recomputed.files), recomputed, "entry")
         findings += [Finding(entry_file, text) for text in texts]
