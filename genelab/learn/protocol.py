@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.protocol import Env, GoalEnv
+from genelab.envs.protocol import Env
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout
 
@@ -88,16 +88,14 @@ class Backend(Protocol):
 
     final_observations: bool
     """Whether its trainer needs the observations of final states."""
-    input_names: tuple[str, ...]
-    """Names of the inputs of an exported policy, one for each of `agent.actor_groups`."""
 
-    def make_trainer(self, task: TaskSpec, config_sha256: str, env: GoalEnv, *, max_env_resets: int = 0) -> Trainer:
+    def make_trainer(self, task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> Trainer:
         """A trainer at its beginning. Seed the global generators before.
 
         Args:
             task: the task.
             config_sha256: digest of its config, for checkpoints.
-            env: its environment.
+            env: its environment; a `GoalEnv` for hindsight replay.
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
 
         Raises:

@@ -15,7 +15,10 @@ from genelab.records.stamps import CodeStamp
 
 GIT_TIMEOUT_S = 60.0
 """Longest wait for one git command, s."""
-PACKAGES = ("genesis-world", "quadrants", "mujoco", "torch", "numpy", "rsl-rl-lib", "stable-baselines3", "pydantic")
+PACKAGES = (
+    *("genesis-world", "quadrants", "mujoco", "torch", "numpy"),
+    *("rsl-rl-lib", "stable-baselines3", "sb3-contrib", "pydantic"),
+)
 
 
 def code_stamp(package: str) -> CodeStamp:
