@@ -219,7 +219,7 @@ class Sb3PpoTrainer:
             "step_reward": float(reward_sum) / (cfg.num_steps_per_env * env.num_envs),
             **model.losses(),
             "learning_rate": cfg.learning_rate,
-            "action_std": float(model.policy.log_std.exp().mean()),
+            "action_std": float(model.policy.log_std.detach().exp().mean()),
             **env.metrics(),
             "collect_s": collected - begin,
             "update_s": end - collected,

@@ -348,6 +348,6 @@ def test_learns_to_reach_the_goal_without_hindsight(algorithm: str, request: pyt
     fast = {"actor": network, "critic": network, "num_steps_per_env": 50, "gradient_steps": 2, "batch_size": 128}
     more = {"buffer_size": 20_000, "learning_rate": 2e-3, "gamma": 0.9, "ent_coef": 0.02, "her": None}
     trainer = _trainer(cfg.model_copy(update={**fast, **more}), num_envs=8, wall=2.0)
-    rows = [trainer.iterate() for _ in range(9)]
-    assert rows[-1]["success_rate"] > 0.9
-    assert rows[-1]["episode_return"] > rows[0]["episode_return"] + 5.0
+    returns = [trainer.iterate()["episode_return"] for _ in range(7)]
+    assert returns[0] < -14.0  # type: ignore[operator]
+    assert returns[-1] > -6.0  # type: ignore[operator]
