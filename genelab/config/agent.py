@@ -172,14 +172,14 @@ class OffPolicyCfg(Cfg):
 class SacCfg(OffPolicyCfg):
     """Soft actor-critic: the smaller value of two critics is learnt from."""
 
-    algorithm: Literal["sac"] = "sac"
+    algorithm: Literal["sac"] = "sac"  # pyright: ignore[reportIncompatibleVariableOverride] it is frozen
     """Learning algorithm."""
 
 
 class TqcCfg(OffPolicyCfg):
     """Truncated quantile critics of sb3-contrib: soft actor-critic whose critics tell a distribution of returns."""
 
-    algorithm: Literal["tqc"] = "tqc"
+    algorithm: Literal["tqc"] = "tqc"  # pyright: ignore[reportIncompatibleVariableOverride] it is frozen
     """Learning algorithm."""
     n_quantiles: int = Field(default=25, ge=2)
     """Quantiles that each of the two critics tells."""

@@ -32,8 +32,10 @@ MOST_MEMBERS = 1000
 """The library writes half a dozen."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _ACTOR, _CRITICS = "actor.", ("critic.", "critic_target.")
-_PPO_ACTOR = ("features_extractor.", "pi_features_extractor.", "vf_features_extractor.")
-_PPO_ACTOR += ("mlp_extractor.policy_net.", "action_net.", "log_std")
+_PPO_ACTOR = (
+    *("features_extractor.", "pi_features_extractor.", "vf_features_extractor."),
+    *("mlp_extractor.policy_net.", "action_net.", "log_std"),
+)
 _PPO_CRITIC = ("mlp_extractor.value_net.", "value_net.")
 _KNOWN = (_ACTOR, *_CRITICS, *_PPO_ACTOR, *_PPO_CRITIC)
 

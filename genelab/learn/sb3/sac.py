@@ -53,6 +53,7 @@ class GuardedCritics(OffPolicyAlgorithm):
     actor: Any
     critic: Any
     critic_target: Any
+    ent_coef: Any
     reward_range: tuple[float, float] | None
     """Least and largest reward of one step, which bound the Q-values; None if nothing bounds them. Set it before the
     first update."""
