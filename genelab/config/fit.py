@@ -14,11 +14,13 @@ def misfit(before: StageCfg, own: StageCfg) -> str | None:
         before: how the policy was trained.
         own: the training that is to start from it.
     """
-    if own.agent.algorithm != "ppo":
-        return f"agent.algorithm is {own.agent.algorithm!r}, only 'ppo' can start from another policy"
+    if own.agent.algorithm != "ppo" or own.agent.trainer != "rsl_rl":
+        learner = f"{own.agent.algorithm} of {own.agent.trainer}"
+        return f"the learner is {learner}, only ppo of rsl_rl can start from another policy"
     same = {f: (getattr(before.agent, f, None), getattr(own.agent, f)) for f in _NETWORKS}
     pairs = {
         "agent.algorithm": (before.agent.algorithm, own.agent.algorithm),
+        "agent.trainer": (before.agent.trainer, own.agent.trainer),
         "the action": (list(before.env.action_columns), list(own.env.action_columns)),
         "env.make": (_maker(before), _maker(own)),
         "env.robot.model": (_model(before), _model(own)),
@@ -30,7 +32,7 @@ def misfit(before: StageCfg, own: StageCfg) -> str | None:
     return _other_robot(before, own) or _other_observations(before, own)
 
 
-_NETWORKS = ("actor", "critic", "normalization", "std_by_state")
+_NETWORKS = ("actor", "critic", "normalization", "std_by_state", "squashed")
 
 
 def _maker(stage: StageCfg) -> str | None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, PositiveFloat, PositiveInt, Tag, model_validator
 
-from genelab.config.agent import AgentCfg, PpoCfg, SacCfg
+from genelab.config.agent import AgentCfg, OffPolicyCfg, PpoCfg, one_activation
 from genelab.config.base import TAG, Cfg, broken_rule, known_names
 from genelab.config.env import EnvCfg
 from genelab.config.names import matching, rule_of
@@ -126,8 +126,8 @@ class StageCfg(Cfg):
                 mirror = self.env.robot.mirror if isinstance(self.env, EnvCfg) else None
                 if self.agent.symmetry and mirror is None:
                     raise broken_rule("agent.symmetry", True, "needs env.robot.mirror")
-            case SacCfg():
-                _check_replay(self.agent, self.scene, self.train)
+            case OffPolicyCfg():
+                _check_replay(self.agent, self.env, self.train)
         return self
 
     @model_validator(mode="after")
@@ -159,12 +159,20 @@ def _check_mini_batches(agent: PpoCfg, train: TrainCfg) -> None:
         raise broken_rule("agent.num_mini_batches", agent.num_mini_batches, rule)
 
 
-def _check_replay(agent: SacCfg, env: EnvCfg, train: TrainCfg) -> None:
-    """The replay buffer must hold a whole episode of every environment, and one must have ended when learning starts.
+def _check_replay(agent: OffPolicyCfg, env: AnyEnvCfg, train: TrainCfg) -> None:
+    """Check that learning can start when it should.
 
-    An open episode cannot be judged by a goal achieved later.
+    With hindsight the replay buffer must hold a whole episode of every environment, and one must have ended when
+    learning starts: an open episode cannot be judged by a goal achieved later.
     """
-    if env.goal is None:
+    if agent.actor.activation != agent.critic.activation:
+        raise broken_rule("agent.critic.activation", agent.critic.activation, one_activation(agent.actor))
+    if agent.her is None:
+        if agent.buffer_size < train.num_envs:
+            rule = f"must hold a transition of each of {train.num_envs} environments"
+            raise broken_rule("agent.buffer_size", agent.buffer_size, rule)
+        return
+    if isinstance(env, VectorEnvCfg) or env.goal is None:
         raise broken_rule("env.goal", None, "must be given, because hindsight replay judges by other goals")
     stacked = next((name for name, group in env.observations.items() if group.history > 1), None)
     if stacked is not None:
@@ -174,9 +182,6 @@ def _check_replay(agent: SacCfg, env: EnvCfg, train: TrainCfg) -> None:
     if unbounded is not None:
         rule = "must be given: the guard of SAC compares its values with what the reward allows"
         raise broken_rule(f"env.rewards.{unbounded}.bounds", None, rule)
-    if agent.actor.activation != agent.critic.activation:
-        rule = f"must be {agent.actor.activation!r}, that of the actor: stable_baselines3 has one for both"
-        raise broken_rule("agent.critic.activation", agent.critic.activation, rule)
     episode = train.num_envs * env.max_episode_steps
     if agent.learning_starts <= episode:
         rule = f"must be above the {episode} transitions of one episode of every environment"

@@ -17,6 +17,7 @@ from genelab.learn import checkpoint as checkpoints
 from genelab.learn.backend import backend_of
 from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.round_trip import recorded_observations
+from genelab.records.contract import input_names
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.files import sha256_file
 from genelab.records.stamps import TRAINER_PACKAGES
@@ -59,7 +60,7 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
     source = f"checkpoint '{checkpoint}'"
     learner, groups = backend_of(task.agent), task.agent.actor_groups
-    names = learner.input_names
+    names = input_names(task.agent)
     expected = [observation(task, loaded, *pair, source) for pair in zip(groups, names, strict=True)]
     actor = learner.load_actor(loaded, task.agent, len(task.env.action_columns), source)
     widths = [each.input.shape[1] for each in expected]

@@ -1,6 +1,6 @@
 """Demonstrations that a task chose: checked against its terms, and handed to a trainer."""
 
-from genelab.config.agent import SacCfg
+from genelab.config.agent import OffPolicyCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.recorded import require_columns, require_rewards
 from genelab.learn.backend import backend_of
@@ -25,7 +25,7 @@ def prefill(trainer: Trainer, task: TaskSpec) -> tuple[int, CollectedDemos | Non
     made = demos.header.collection
     assert made is not None
     arrays = {n: array.reshape(made.steps, made.num_envs, *array.shape[1:]) for n, array in demos.arrays.items()}
-    assert isinstance(task.agent, SacCfg)
+    assert isinstance(task.agent, OffPolicyCfg)
     assert task.agent.demo_path is not None
     assert task.agent.demo_path.sha256 is not None
     source = CollectedDemos(

@@ -88,8 +88,6 @@ class Backend(Protocol):
 
     final_observations: bool
     """Whether its trainer needs the observations of final states."""
-    input_names: tuple[str, ...]
-    """Names of the inputs of an exported policy, one for each of `agent.actor_groups`."""
 
     def make_trainer(self, task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> Trainer:
         """A trainer at its beginning. Seed the global generators before.
@@ -97,7 +95,7 @@ class Backend(Protocol):
         Args:
             task: the task.
             config_sha256: digest of its config, for checkpoints.
-            env: its environment.
+            env: its environment; a `GoalEnv` for hindsight replay.
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
 
         Raises:

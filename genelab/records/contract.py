@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from genelab.config.actions import JointTargetsCfg
+from genelab.config.agent import AgentCfg
 from genelab.config.base import Param
 from genelab.config.model_file import load_model
 from genelab.config.scene import RobotCfg
@@ -23,8 +24,6 @@ from genelab.records.export import (
     TensorSpec,
 )
 
-INPUTS = {"rsl_rl": ("obs",), "stable_baselines3": ("observation", "achieved_goal", "desired_goal")}
-"""Names of the inputs of a policy file by `agent.trainer`, one for each of `agent.actor_groups`."""
 OUTPUT = "actions"
 """Name of its output."""
 TOLERANCE = 1e-5
@@ -32,6 +31,11 @@ TOLERANCE = 1e-5
 
 Meaning = Callable[[str], str | None]
 """What the function of a `module:name` reference returns, in a line; None if it does not say."""
+
+
+def input_names(agent: AgentCfg) -> tuple[str, ...]:
+    """Names of the inputs of a policy file, one for each of `agent.actor_groups`."""
+    return ("obs",) if len(agent.actor_groups) == 1 else agent.actor_groups
 
 
 def tolerance_of(largest_action: float) -> float:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from genelab.config.agent import SacCfg
+from genelab.config.agent import OffPolicyCfg
 from genelab.config.snapshot import canonical_json, differences, dump, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
@@ -19,7 +19,7 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
         InputError: if none are chosen, the file is missing, was changed since or is broken, or was collected for
             another task, number of environments or environment; names the first difference.
     """
-    if not isinstance(task.agent, SacCfg) or task.agent.demo_path is None:
+    if not isinstance(task.agent, OffPolicyCfg) or task.agent.demo_path is None:
         return None
     try:
         path = task.agent.demo_path.resolve()
@@ -57,7 +57,7 @@ def demonstrations_of(task: TaskSpec) -> Demos | None:
 
 def file_told(task: TaskSpec) -> str:
     """How messages name the demonstrations that a task chose."""
-    assert isinstance(task.agent, SacCfg)
+    assert isinstance(task.agent, OffPolicyCfg)
     assert task.agent.demo_path is not None
     return f"demonstration file '{task.agent.demo_path.value}'"
 

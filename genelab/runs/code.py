@@ -16,15 +16,8 @@ from genelab.records.stamps import CodeStamp
 GIT_TIMEOUT_S = 60.0
 """Longest wait for one git command, s."""
 PACKAGES = (
-    "genesis-world",
-    "quadrants",
-    "mujoco",
-    "gymnasium",
-    "torch",
-    "numpy",
-    "rsl-rl-lib",
-    "stable-baselines3",
-    "pydantic",
+    *("genesis-world", "quadrants", "mujoco", "gymnasium", "torch", "numpy"),
+    *("rsl-rl-lib", "stable-baselines3", "sb3-contrib", "pydantic"),
 )
 
 

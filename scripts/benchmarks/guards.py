@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.common import FRANKA, SEED, TASKS, parser
-from genelab.config.agent import SacCfg
+from genelab.config.agent import OffPolicyCfg
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, NanPolicy
@@ -48,7 +48,7 @@ def main() -> int:
     task = get_task(args.task, args.variant)
     session = start(SEED, args.device, args.threads, task.env.sim.engine)
     with tempfile.TemporaryDirectory() as folder:
-        if isinstance(task.agent, SacCfg):
+        if isinstance(task.agent, OffPolicyCfg):
             path = Path(folder) / "demos"
             collect = CollectCfg(steps=task.env.max_episode_steps)
             demonstrations.collect(get_task(args.task), collect, session, path, lambda _: None)
@@ -67,7 +67,7 @@ def main() -> int:
     whole = next(seconds for place, seconds in spent.items() if place.endswith("trainer.py:iterate"))
     print(f"{args.task}, {task.train.num_envs} environments, {args.iterations} iterations, {args.nan_policy}")
     total = 0.0
-    for watched in (*BOTH, *(SAC if isinstance(task.agent, SacCfg) else PPO)):
+    for watched in (*BOTH, *(SAC if isinstance(task.agent, OffPolicyCfg) else PPO)):
         found = [seconds for place, seconds in spent.items() if place.endswith(f"genelab/{watched}")]
         if not found:
             sys.exit(f"{watched} was never called: bring the list of guards up to date")

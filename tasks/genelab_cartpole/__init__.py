@@ -16,6 +16,7 @@ def register() -> None:
         "genelab_cartpole.inverted_pendulum:v1",
         robot="Cart and pole",
         summary="Balance one pole on a cart.",
+        variants={"sb3": "genelab_cartpole.inverted_pendulum:sb3"},
     )
     register_task(
         "GeneLab-Double-Inverted-Pendulum-v0",

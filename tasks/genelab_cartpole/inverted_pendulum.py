@@ -54,6 +54,23 @@ def v1() -> TaskSpec:
     )
 
 
+def sb3() -> TaskSpec:
+    """The task as intended, trained by PPO of Stable-Baselines3, on the same budget.
+
+    That has no adaptive step size, and its value network reads what the policy reads. The batch of 98,304 transitions
+    is cut into more mini-batches, with a smaller step each.
+    """
+    base = v1()
+    changes = {
+        "trainer": "stable_baselines3",
+        "schedule": "fixed",
+        "learning_rate": 3e-4,
+        "num_mini_batches": 16,
+    }
+    agent = PpoCfg.model_validate({**dict(base.agent), **changes})
+    return base.model_copy(update={"variant": "sb3", "agent": agent})
+
+
 def _robot(model: str, model_sha256: str) -> RobotCfg:
     return RobotCfg(
         model=model,

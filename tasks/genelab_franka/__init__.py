@@ -10,5 +10,5 @@ def register() -> None:
         "genelab_franka.pick_and_place:v0",
         robot="Franka Panda",
         summary="Take a cube to a goal on the ground or in the air.",
-        variants={"cpu": "genelab_franka.pick_and_place:cpu"},
+        variants={"cpu": "genelab_franka.pick_and_place:cpu", "tqc": "genelab_franka.pick_and_place:tqc"},
     )

@@ -7,7 +7,7 @@ what they did. The robot is the one that Genesis ships, by the names and inertia
 from typing import Any
 
 from genelab.config.actions import DifferentialIkCfg, GripperCfg
-from genelab.config.agent import HerCfg, NetworkCfg, SacCfg
+from genelab.config.agent import HerCfg, NetworkCfg, SacCfg, TqcCfg
 from genelab.config.base import Choice
 from genelab.config.env import EnvCfg
 from genelab.config.scene import ActuatorCfg, BoxCfg, GroundCfg, RobotCfg, SimCfg
@@ -189,6 +189,13 @@ def cpu() -> TaskSpec:
     }
     agent = SacCfg.model_validate({**dict(_agent()), **smaller})
     return v0().model_copy(update={"variant": "cpu", "agent": agent, "train": TrainCfg(num_envs=64, iterations=120)})
+
+
+def tqc() -> TaskSpec:
+    """The variant `cpu` with truncated quantile critics, on the same budget and with the same numbers."""
+    base = cpu()
+    agent = TqcCfg.model_validate({**dict(base.agent), "algorithm": "tqc"})
+    return base.model_copy(update={"variant": "tqc", "agent": agent})
 
 
 def _agent() -> SacCfg:

@@ -12,7 +12,7 @@ import torch
 from genelab.export import onnx, torchscript
 from genelab.export.export import FORMATS
 from genelab.learn import checkpoint as checkpoints
-from genelab.learn.rsl_rl.backend import deployable, input_names, load_actor
+from genelab.learn.rsl_rl.backend import deployable, load_actor
 from genelab.records.export import ExportFormat
 from genelab.runs.run_dir import RunDir
 
@@ -20,7 +20,7 @@ from .conftest import Exported, MakeRun, make_checkpoint
 
 pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
 
-WIDTHS = dict(zip(input_names, (8,), strict=True))
+WIDTHS = {"obs": 8}
 LOAD = {"torchscript": torchscript.load, "onnx": onnx.load}
 
 WITHOUT_GENELAB = """

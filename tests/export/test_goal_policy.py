@@ -19,7 +19,7 @@ from genelab.export.export import FORMATS
 from genelab.export.parity import measure
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
-from genelab.learn.sb3.policy import GoalActor, build_actor, deployable
+from genelab.learn.sb3.policy import SacActor, build_actor, deployable
 from genelab.mdp.state import Names
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.run import TrainedCheckpoint
@@ -47,12 +47,12 @@ def checkpoint(task: TaskSpec) -> Checkpoint:
     """Random weights of the task's actor, its noise head included."""
     assert isinstance(task.agent, SacCfg)
     torch.manual_seed(4)
-    actor = GoalActor(sum(WIDTHS.values()), task.agent.actor.hidden_dims, torch.nn.ReLU, 4)
+    actor = SacActor(sum(WIDTHS.values()), task.agent.actor.hidden_dims, torch.nn.ReLU, 4)
     return Checkpoint(SHA, 625, layout_of(task), actor.state_dict(), {}, trainer="stable_baselines3")
 
 
 @pytest.fixture(scope="module")
-def actor(task: TaskSpec, checkpoint: Checkpoint) -> GoalActor:
+def actor(task: TaskSpec, checkpoint: Checkpoint) -> SacActor:
     assert isinstance(task.agent, SacCfg)
     actor = build_actor(task.agent, checkpoint.layout, 4)
     actor.load_state_dict(checkpoint.actor)
@@ -79,7 +79,7 @@ def record(task: TaskSpec, checkpoint: Checkpoint) -> ExportRecord:
 
 
 @pytest.mark.parametrize("file_format", [*FORMATS])
-def test_the_file_acts_as_the_policy_on_all_three_inputs(file_format: ExportFormat, actor: GoalActor, tmp_path: Path):
+def test_the_file_acts_as_the_policy_on_all_three_inputs(file_format: ExportFormat, actor: SacActor, tmp_path: Path):
     path = tmp_path / "policy"
     path.write_bytes(FORMATS[file_format].serialise(deployable(actor), WIDTHS))
     exported = FORMATS[file_format].load(path)

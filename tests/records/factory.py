@@ -26,7 +26,7 @@ from genelab.config.terms import (
 )
 from genelab.config.terrain import FlatCfg, TerrainCfg
 from genelab.records.base import Record
-from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, robot_of, timing_of
+from genelab.records.contract import action_of, goal_of, input_names, observation_of, robot_of, timing_of
 from genelab.records.derived import baseline_of, metrics_of, round_trip_of
 from genelab.records.eval import (
     Baselines,
@@ -213,7 +213,7 @@ def make_contract(seed: Path, policy: Path, task: TaskSpec | None = None) -> Pat
     task, run = task or make_task(), json.loads((seed / "run.json").read_text())
     observation, *goals = (
         observation_of(task, group, name, [(("x",), "m")] * len(task.env.observations[group].terms), _meaning)
-        for group, name in zip(task.agent.actor_groups, INPUTS[task.agent.trainer], strict=True)
+        for group, name in zip(task.agent.actor_groups, input_names(task.agent), strict=True)
     )
     fields = ("task", "task_version", "seed", "config_sha256", "checkpoint")
     record = {

@@ -21,10 +21,7 @@ from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.learn.rsl_rl.widen import kept_columns, widened
 from genelab.mdp.mirror import Mirror, group_images
 from genelab.mdp.term import action_images, joint_columns
-from genelab.records.contract import INPUTS
 
-input_names: tuple[str, ...] = INPUTS["rsl_rl"]
-"""Name of the input of an exported policy."""
 final_observations: bool = False
 """A time limit is bootstrapped from the value of the state before, as in rsl_rl."""
 

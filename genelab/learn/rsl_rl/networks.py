@@ -5,37 +5,15 @@ from typing import Any
 import torch
 from rsl_rl.models import MLPModel
 from tensordict import TensorDict
-from torch import Tensor, nn
+from torch import nn
 
 from genelab.config.agent import PpoCfg
+from genelab.learn.normalizer import FixedNormalizer
 from genelab.learn.policy import Layout, layout_dim
+from genelab.learn.rsl_rl.squashed import TanhNormal
 
 STD = "distribution.std_param"
 """Tensor of an actor whose action noise does not go by state: its standard deviation by action."""
-
-
-class FixedNormalizer(nn.Module):
-    """Maps the bounds of every observation to -1 and 1. Has no weights: the layout holds the bounds."""
-
-    offset: Tensor
-    factor: Tensor
-
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        """Take the bounds, given in the unit of the value, over to the scaled observation.
-
-        Args:
-            rows: layout of one observation group; every row has bounds.
-        """
-        super().__init__()
-        scaled = [[row["scale"] * low, row["scale"] * high] for row in rows for low, high in row["bounds"]]
-        low, high = torch.tensor(scaled, dtype=torch.float64).T
-        # Not part of the state: a second copy of the bounds could drift from the layout in the same file.
-        self.register_buffer("offset", ((high + low) / 2.0).float().unsqueeze(0), persistent=False)
-        self.register_buffer("factor", (2.0 / (high - low)).float().unsqueeze(0), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shapes: (rows, obs_dim) -> (rows, obs_dim)."""
-        return (x - self.offset) * self.factor
 
 
 def build_actor(cfg: PpoCfg, layout: Layout, num_actions: int) -> MLPModel:
@@ -44,6 +22,8 @@ def build_actor(cfg: PpoCfg, layout: Layout, num_actions: int) -> MLPModel:
     if cfg.std_by_state is not None:
         own = {"class_name": "HeteroscedasticGaussianDistribution", "std_type": "log", "std_range": cfg.std_by_state}
         noise |= own
+    if cfg.squashed:
+        noise["class_name"] = TanhNormal
     return _build(
         cfg.actor.hidden_dims,
         cfg.actor.activation,

@@ -54,7 +54,7 @@ class PpoTrainer:
         """Looks at what the environment returns."""
         self._config_sha256 = config_sha256
         self._layout = layout
-        self._steps = cfg.num_steps_per_env
+        self._steps, self._reward_scale = cfg.num_steps_per_env, cfg.reward_scale
         device = str(env.device)
         self._observations = self._tensordict(env.reset())
         storage = RolloutStorage("rl", env.num_envs, self._steps, self._observations, [env.num_actions], device)
@@ -115,7 +115,10 @@ class PpoTrainer:
                 self._observations = self._tensordict(step.observations)
                 done = step.terminated | step.truncated
                 self.algorithm.process_env_step(
-                    self._observations, step.reward, done.to(torch.float32), {"time_outs": step.truncated.float()}
+                    self._observations,
+                    self._reward_scale * step.reward,
+                    done.to(torch.float32),
+                    {"time_outs": step.truncated.float()},
                 )
                 reward_sum += step.reward.sum(dtype=torch.float64)
                 self._episodes.note(step)

@@ -1,1 +1,1 @@
-"""The Stable-Baselines3 back end: soft actor-critic with hindsight replay on goal-conditioned environments."""
+"""The Stable-Baselines3 back end: PPO, and soft actor-critics with hindsight replay or without."""

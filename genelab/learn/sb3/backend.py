@@ -1,36 +1,37 @@
-"""Stable-Baselines3 as a learning library: soft actor-critic with hindsight replay."""
+"""Stable-Baselines3 as a learning library: PPO, and the soft actor-critics SAC and TQC."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from genelab.config.agent import AgentCfg, SacCfg
+from genelab.config.agent import AgentCfg, PpoCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.protocol import Env, GoalEnv
+from genelab.envs.protocol import Env
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout
 from genelab.learn.protocol import Networks, Trainer
 from genelab.learn.sb3 import policy
-from genelab.learn.sb3.policy import Deployable, GoalActor
+from genelab.learn.sb3.policy import PpoActor, SacActor
+from genelab.learn.sb3.ppo import Sb3PpoTrainer
 from genelab.learn.sb3.trainer import SacTrainer
-from genelab.records.contract import INPUTS
 
-input_names: tuple[str, ...] = INPUTS["stable_baselines3"]
-"""Names of the inputs of an exported policy, those of the observation groups in the order of `agent.actor_groups`."""
 final_observations: bool = True
 """A time limit is bootstrapped from the value of the final state, and hindsight draws goals from it."""
 
 
-def make_trainer(task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> SacTrainer:
+def make_trainer(
+    task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets: int = 0
+) -> SacTrainer | Sb3PpoTrainer:
     """A trainer at its beginning, without demonstrations. Seed the global generators before.
 
     Raises:
         InputError: if the library or the environment cannot meet a setting.
     """
-    # The config sees to it that there is a goal.
-    return SacTrainer(_sac(task.agent), config_sha256, cast(GoalEnv, env), max_env_resets=max_env_resets)
+    if isinstance(task.agent, PpoCfg):
+        return Sb3PpoTrainer(task.agent, config_sha256, env, max_env_resets=max_env_resets)
+    return SacTrainer(task.agent, config_sha256, env, max_env_resets=max_env_resets)
 
 
 def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
@@ -40,45 +41,44 @@ def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
 
 
 def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
-    """Refuse: without its replay buffer SAC would start anew with warm weights, and unlearn. No plan asks for it."""
+    """Refuse: no plan asks for it. Without its replay buffer SAC would start with warm weights alone, and unlearn."""
     raise TypeError(f"{type(trainer).__name__} of '{task.id}' was to start from {checkpoint.iteration} of {source}")
 
 
-def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> GoalActor:
+def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> SacActor | PpoActor:
     """The policy network of a checkpoint, in evaluation mode on the CPU.
 
     Raises:
         InputError: if the weights do not fit the config, those of the critics included; names the first tensor that
             differs.
     """
-    return policy.load_actor(checkpoint, _sac(agent), num_actions, source)
+    return policy.load_actor(checkpoint, agent, num_actions, source)
 
 
 def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Checkpoint | None, source: str) -> Networks:
-    """The policy network with the weights of a checkpoint, or as it is before training. No group is normalised.
+    """The policy network with the weights of a checkpoint, or as it is before training.
 
     Raises:
         InputError: if the weights do not fit the config; names the first tensor that differs.
     """
-    cfg = _sac(agent)
     if checkpoint is None:
-        actor = policy.build_actor(cfg, layout, num_actions).eval()
+        actor = policy.build_actor(agent, layout, num_actions).eval()
     else:
-        actor = load_actor(checkpoint, cfg, num_actions, source)
-    return Networks(actor, dict.fromkeys(cfg.groups))
+        actor = load_actor(checkpoint, agent, num_actions, source)
+    normalizer = getattr(getattr(actor, "features_extractor", None), "normalizer", None)
+    return Networks(actor, dict.fromkeys(agent.groups, normalizer))
 
 
-def action_std(checkpoint: Checkpoint) -> None:
-    """None: the standard deviation of an action depends on the observation."""
+def action_std(checkpoint: Checkpoint) -> Tensor | None:
+    """Standard deviation of each action of PPO in training; None for the others, where it depends on the observation.
+
+    Shape: (num_actions,).
+    """
+    log_std = checkpoint.actor.get("log_std")
+    return None if log_std is None else log_std.exp()
 
 
-def deployable(actor: nn.Module) -> Deployable:
+def deployable(actor: nn.Module) -> nn.Module:
     """What an export writes. Shapes: (rows, dim) of each group -> (rows, num_actions)."""
-    assert isinstance(actor, GoalActor)
+    assert isinstance(actor, SacActor | PpoActor)
     return policy.deployable(actor)
-
-
-def _sac(agent: AgentCfg) -> SacCfg:
-    if not isinstance(agent, SacCfg):
-        raise TypeError(f"Stable-Baselines3 trains SAC, not '{agent.algorithm}'")
-    return agent

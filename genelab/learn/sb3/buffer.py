@@ -1,4 +1,4 @@
-"""Hindsight replay: a table of whole episodes, whose transitions are judged again by goals that were achieved later."""
+"""Replay: a table of transitions. With hindsight, they are judged again by goals that were achieved later."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 from torch import Tensor
 
-from genelab.envs.protocol import GoalEnv
+from genelab.envs.protocol import Env, GoalEnv
 from genelab.errors import InputError
-from genelab.learn.sb3.policy import ACHIEVED, DESIRED, GROUPS, OBSERVATION, widths
+from genelab.learn.sb3.policy import ACHIEVED, DESIRED, GROUPS, OBSERVATION, PLAIN, widths
 
 Array = NDArray[Any]
 
@@ -19,38 +19,28 @@ SPARSE = 0.125
 """Share of rows that may be drawn below which the drawable ones are listed instead of tried."""
 
 
-class GoalReplayBuffer:
-    """The transitions of Stable-Baselines3's hindsight buffer with its probabilities, several times faster.
+class ReplayBuffer:
+    """The transitions of Stable-Baselines3's replay buffer with its probabilities.
 
-    They are rows of one table of (rows, num_envs, columns) float32, in the order achieved goal, desired goal,
-    observation, action, the same three of the next state, reward, done, time-out. Episodes that ended can be drawn;
-    overwriting the first row of an old one removes all of it. A relabelled transition holds the new goal everywhere:
-    as desired goal, in the columns of the observation that depend on it, and in the reward. Random numbers come from
-    torch's global generator on the CPU.
+    They are rows of one table of (rows, num_envs, columns) float32, in the order observation groups, action, the same
+    groups of the next state, reward, done, time-out. Every one can be drawn at once, but for those of a broken
+    environment. Random numbers come from torch's global generator on the CPU.
     """
 
-    def __init__(self, env: GoalEnv, transitions: int, *, n_sampled_goal: int = 4) -> None:
+    groups: tuple[str, ...] = PLAIN
+    """Observation groups that are stored, in order."""
+
+    def __init__(self, env: Env, transitions: int) -> None:
         """Make an empty buffer. The operating system gives the memory as it fills.
 
         Args:
-            env: what the transitions are of; judges relabelled goals.
+            env: what the transitions are of.
             transitions: capacity over all environments.
-            n_sampled_goal: relabelled transitions per one with its own goal.
-
-        Raises:
-            InputError: if an episode does not fit.
         """
-        self.goals, self.n_envs = env, env.num_envs
+        self.n_envs, self._device = env.num_envs, env.device
         self.buffer_size = max(transitions // self.n_envs, 1)
         """Rows, each with a transition of every environment."""
-        if self.buffer_size < env.max_steps:
-            raise InputError(
-                f"agent.buffer_size: {transitions} keeps {self.buffer_size} transitions of each of {self.n_envs} "
-                f"environments; must keep an episode, up to {env.max_steps}"
-            )
-        self.her_ratio = 1 - (1.0 / (n_sampled_goal + 1))
-        """Share of relabelled transitions in a batch."""
-        dims = widths(env.layout())
+        dims = widths(env.layout(), self.groups)
         names = [*dims.items(), ("action", env.num_actions), *((f"next_{g}", dim) for g, dim in dims.items())]
         names += [("reward", 1), ("done", 1), ("timeout", 1)]
         stops = np.cumsum([dim for _, dim in names]).tolist()
@@ -60,8 +50,8 @@ class GoalReplayBuffer:
         self._episodes = np.zeros((self.buffer_size, self.n_envs, 2), dtype=np.int64)
         self.ep_start, self.ep_length = self._episodes[..., 0], self._episodes[..., 1]
         """First row and length of the episode of each transition; length 0 for one that cannot be drawn."""
-        self.observations = {g: self._table[..., self.columns[g]] for g in GROUPS}
-        self.next_observations = {g: self._table[..., self.columns[f"next_{g}"]] for g in GROUPS}
+        self.observations = {g: self._table[..., self.columns[g]] for g in self.groups}
+        self.next_observations = {g: self._table[..., self.columns[f"next_{g}"]] for g in self.groups}
         self.actions = self._table[..., self.columns["action"]]
         self.rewards, self.dones, self.timeouts = (self._table[..., stops[-1] - n] for n in (3, 2, 1))
         self.pos, self.full = 0, False
@@ -110,7 +100,7 @@ class GoalReplayBuffer:
         self._keep(self._episodes, pos)
         self._forget_episodes(pos)
         self.ep_start[pos] = self._current_ep_start
-        for group in GROUPS:
+        for group in self.groups:
             self.observations[group][pos] = observations[group]
             self.next_observations[group][pos] = next_observations[group]
         self.actions[pos] = action
@@ -120,7 +110,8 @@ class GoalReplayBuffer:
         self.pos = (pos + 1) % self.buffer_size
         self.full = self.full or self.pos == 0
         self._current_ep_start[lost] = self.pos
-        ended = done if broken is None else done & ~broken
+        whole = self._whole(done)
+        ended = whole if broken is None else whole & ~broken
         if ended.any():
             self._end_episodes(np.flatnonzero(ended))
 
@@ -135,29 +126,24 @@ class GoalReplayBuffer:
         timeout = demos["truncated"] & ~demos["terminated"]
         for t in range(len(done)):
             names = ("observations", "next_observations")
-            now, following = ({g: demos[f"{name}/{g}"][t] for g in GROUPS} for name in names)
+            now, following = ({g: demos[f"{name}/{g}"][t] for g in self.groups} for name in names)
             self.append(now, following, demos["actions"][t], demos["rewards"][t], done[t], timeout[t])
         return len(done) * self.n_envs
 
     def sample(self, batch_size: int) -> DictReplayBufferSamples:
-        """Draw transitions uniformly, with hindsight in a fixed share of them, the last ones.
+        """Draw transitions uniformly.
 
         Raises:
-            RuntimeError: before the end of the first episode.
+            RuntimeError: if none can be drawn yet.
         """
-        device = self.goals.device
         number, episode = self._draw(batch_size)
-        rows = self._by_number.index_select(0, number).to(device)
-        virtual = int(self.her_ratio * batch_size)
-        if virtual > 0:
-            later = self._later(number[-virtual:], episode[-virtual:])
-            achieved = self._by_number[:, self.columns[f"next_{ACHIEVED}"]].index_select(0, later)
-            self._relabel(rows[-virtual:], achieved.to(device))
+        rows = self._by_number.index_select(0, number).to(self._device)
+        self._judge_again(rows, number, episode)
         part = {name: rows[:, column] for name, column in self.columns.items()}
         return DictReplayBufferSamples(
-            observations={group: part[group] for group in GROUPS},
+            observations={group: part[group] for group in self.groups},
             actions=part["action"],
-            next_observations={group: part[f"next_{group}"] for group in GROUPS},
+            next_observations={group: part[f"next_{group}"] for group in self.groups},
             dones=part["done"] * (1 - part["timeout"]),
             rewards=part["reward"],
         )
@@ -205,6 +191,13 @@ class GoalReplayBuffer:
         self._current_ep_start = state["open"].numpy().copy()
         self.drawable = int((self.ep_length[: self.size()] > 0).sum())
         self._overwritten = None
+
+    def _whole(self, done: Array) -> Array:
+        """Which open episodes can be drawn after a step. Without hindsight every transition is one of its own."""
+        return np.ones_like(done)
+
+    def _judge_again(self, rows: Tensor, number: Tensor, episode: Tensor) -> None:
+        """Change drawn transitions. Shapes: (batch, columns), (batch,), (batch, 2)."""
 
     def _keep(self, array: Array, where: Any) -> None:
         """Note what `array[where]` holds, before it is overwritten."""
@@ -269,6 +262,49 @@ class GoalReplayBuffer:
             episodes.append(episode.index_select(0, good))
             found += good.numel()
         return torch.cat(numbers)[:count], torch.cat(episodes)[:count]
+
+
+class GoalReplayBuffer(ReplayBuffer):
+    """The transitions of Stable-Baselines3's hindsight buffer with its probabilities, several times faster.
+
+    Episodes that ended can be drawn; overwriting the first row of an old one removes all of it. A relabelled transition
+    holds the new goal everywhere: as desired goal, in the columns of the observation that depend on it, and in the
+    reward.
+    """
+
+    groups: tuple[str, ...] = GROUPS
+
+    def __init__(self, env: GoalEnv, transitions: int, *, n_sampled_goal: int = 4) -> None:
+        """Make an empty buffer.
+
+        Args:
+            env: what the transitions are of; judges relabelled goals.
+            transitions: capacity over all environments.
+            n_sampled_goal: relabelled transitions per one with its own goal.
+
+        Raises:
+            InputError: if an episode does not fit.
+        """
+        super().__init__(env, transitions)
+        self.goals = env
+        if self.buffer_size < env.max_steps:
+            raise InputError(
+                f"agent.buffer_size: {transitions} keeps {self.buffer_size} transitions of each of {self.n_envs} "
+                f"environments; must keep an episode, up to {env.max_steps}"
+            )
+        self.her_ratio = 1 - (1.0 / (n_sampled_goal + 1))
+        """Share of relabelled transitions in a batch."""
+
+    def _whole(self, done: Array) -> Array:
+        return done
+
+    def _judge_again(self, rows: Tensor, number: Tensor, episode: Tensor) -> None:
+        """Give a fixed share of the transitions, the last ones, a goal that was achieved later."""
+        virtual = int(self.her_ratio * len(rows))
+        if virtual > 0:
+            later = self._later(number[-virtual:], episode[-virtual:])
+            achieved = self._by_number[:, self.columns[f"next_{ACHIEVED}"]].index_select(0, later)
+            self._relabel(rows[-virtual:], achieved.to(self._device))
 
     def _later(self, number: Tensor, episode: Tensor) -> Tensor:
         """Numbers of transitions of the same episodes, this one or a later. Shapes: (rows,), (rows, 2) -> (rows,)."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 
 from genelab.config.snapshot import one_line
 from genelab.errors import InputError
 from genelab.learn.checkpoint import Checkpoint, Tensors, parse, require_finite
 from genelab.learn.policy import Layout
-from genelab.learn.sb3.policy import GROUPS
-from genelab.learn.sb3.sac import GuardedSac
+from genelab.learn.sb3.policy import GROUPS, PLAIN
 from genelab.records.files import MAX_LINE, parse_json
 from genelab.runs.files import write_atomic
 
@@ -32,21 +32,27 @@ MOST_MEMBERS = 1000
 """The library writes half a dozen."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _ACTOR, _CRITICS = "actor.", ("critic.", "critic_target.")
+_PPO_ACTOR = (
+    *("features_extractor.", "pi_features_extractor.", "vf_features_extractor."),
+    *("mlp_extractor.policy_net.", "action_net.", "log_std"),
+)
+_PPO_CRITIC = ("mlp_extractor.value_net.", "value_net.")
+_KNOWN = (_ACTOR, *_CRITICS, *_PPO_ACTOR, *_PPO_CRITIC)
 
 
-def checkpoint_of(model: GuardedSac, config_sha256: str, iteration: int, layout: Layout) -> Checkpoint:
+def checkpoint_of(model: BaseAlgorithm, config_sha256: str, iteration: int, layout: Layout) -> Checkpoint:
     """The policy as it stands. Its tensors share memory with the model where that is on the CPU."""
     actor, critic = _parts({name: tensor.cpu() for name, tensor in model.policy.state_dict().items()})
     return Checkpoint(config_sha256, iteration, layout, actor, critic, TRAINER)
 
 
-def save(path: Path, model: GuardedSac, checkpoint: Checkpoint) -> None:
+def save(path: Path, model: BaseAlgorithm, checkpoint: Checkpoint) -> None:
     """Write a model atomically. Equal models on equal machines give equal bytes.
 
     Args:
         path: the file.
-        model: what to write. `stable_baselines3.SAC.load` opens it, with an environment; neither the environment nor
-            the replay buffer is in it.
+        model: what to write. `load` of its class in Stable-Baselines3 or sb3-contrib opens it, with hindsight replay
+            given an environment; neither the environment nor the replay buffer is in it.
         checkpoint: of the model as it stands.
 
     Raises:
@@ -72,13 +78,15 @@ def load(path: Path) -> Checkpoint:
     """
     told, weights = _read(path)
     actor, critic = _parts(_weights(path, weights))
-    return parse(path, _told(path, told), actor, critic, GROUPS, TRAINER)
+    header = _told(path, told)
+    groups = PLAIN if PLAIN[0] in (header.get("layout") or ()) else GROUPS
+    return parse(path, header, actor, critic, groups, TRAINER)
 
 
 def _parts(tensors: Tensors) -> tuple[Tensors, Tensors]:
-    """Tensors of the actor, without its name, and of the critics."""
-    actor = {name.removeprefix(_ACTOR): t for name, t in tensors.items() if name.startswith(_ACTOR)}
-    return actor, {name: tensor for name, tensor in tensors.items() if name.startswith(_CRITICS)}
+    """Tensors of the actor, without the name that it has beside critics, and of the critics."""
+    actor = {name.removeprefix(_ACTOR): t for name, t in tensors.items() if name.startswith((_ACTOR, *_PPO_ACTOR))}
+    return actor, {name: tensor for name, tensor in tensors.items() if name.startswith((*_CRITICS, *_PPO_CRITIC))}
 
 
 def _read(path: Path) -> tuple[bytes, bytes]:
@@ -122,7 +130,7 @@ def _weights(path: Path, data: bytes) -> Tensors:
         weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     if not isinstance(weights, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in weights.items()):
         raise InputError(f"'{path}' is no checkpoint: its '{WEIGHTS}' holds other things than named tensors")
-    if strange := next((name for name in weights if not name.startswith((_ACTOR, *_CRITICS))), None):
+    if strange := next((name for name in weights if not name.startswith(_KNOWN)), None):
         # The library would refuse it, too; and it would not count in the digest of the weights.
         told = one_line(strange, MAX_LINE)
         raise InputError(f"'{path}' is no checkpoint: its tensor '{told}' belongs to no network")

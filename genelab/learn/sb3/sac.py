@@ -1,4 +1,4 @@
-"""Stable-Baselines3's soft actor-critic, as a config describes it: watched updates, and faster ones on a CPU."""
+"""Soft actor-critics of Stable-Baselines3 and sb3-contrib: watched updates, and faster ones on a CPU."""
 
 import math
 import time
@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from sb3_contrib import TQC
+from sb3_contrib.common.utils import quantile_huber_loss
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
 from torch import Tensor, nn
 
-from genelab.config.agent import SacCfg
-from genelab.envs.protocol import GoalEnv
-from genelab.errors import InputError
+from genelab.config.agent import OffPolicyCfg, TqcCfg
+from genelab.envs.protocol import Env
 from genelab.learn.guard import UpdateGuard
-from genelab.learn.sb3.buffer import GoalReplayBuffer
-from genelab.learn.sb3.policy import ACTIVATIONS, concatenated, widths
+from genelab.learn.sb3.buffer import ReplayBuffer
+from genelab.learn.sb3.policy import ACTIVATIONS, PLAIN, concatenated, widths
 
 METRICS = ("loss/critic", "loss/actor", "q_value", "log_prob")
 MIDDLE = (LOG_STD_MIN + LOG_STD_MAX) / 2.0
@@ -46,13 +47,18 @@ class BoundedGuard(UpdateGuard):
             self._fail(name, value, wrong, rule)
 
 
-class GuardedSac(SAC):
-    """SAC with a fixed entropy coefficient. One update is that of Stable-Baselines3 up to the rounding of floats."""
+class GuardedCritics(OffPolicyAlgorithm):
+    """What SAC and TQC with a fixed entropy coefficient share. How critics learn, a subclass tells."""
 
-    reward_range: tuple[float, float]
-    """Least and largest reward of one step, which bound the Q-values. Set it before the first update."""
+    actor: Any
+    critic: Any
+    critic_target: Any
+    ent_coef: Any
+    reward_range: tuple[float, float] | None
+    """Least and largest reward of one step, which bound the Q-values; None if nothing bounds them. Set it before the
+    first update."""
     replay_buffer: Any
-    """Where batches come from: a GoalReplayBuffer, which is none of the library's."""
+    """Where batches come from: a ReplayBuffer of this package, which is none of the library's."""
     guard: BoundedGuard
     """Watches the updates. The caller replaces it and counts on, as an iteration has several calls."""
     metrics: Tensor
@@ -62,12 +68,29 @@ class GuardedSac(SAC):
     sample_s: float
     """Time spent in drawing batches since the caller emptied it, s."""
 
-    def set_up(self, env: GoalEnv, buffer: GoalReplayBuffer) -> None:
+    def future_values(self, q: Tensor) -> Tensor:
+        """What is learnt from of the target critics' values of the next state.
+
+        Shapes: as `q_values` returns them -> (rows,), or (quantiles, rows).
+        """
+        raise NotImplementedError
+
+    def critic_loss(self, q: Tensor, target: Tensor) -> Tensor:
+        """The loss of all critics. Shapes: as `q_values` and `future_values` return them -> ()."""
+        raise NotImplementedError
+
+    def action_values(self, q: Tensor) -> Tensor:
+        """What the actor climbs. Shapes: as `q_values` returns them -> (rows,)."""
+        raise NotImplementedError
+
+    def set_up(self, env: Env, buffer: ReplayBuffer) -> None:
         """Make networks and optimisers for an environment, which the caller steps, and learn from a buffer."""
         boxes: dict[str, spaces.Space[Any]] = {
-            name: spaces.Box(-np.inf, np.inf, (dim,), np.float32) for name, dim in widths(env.layout()).items()
+            name: spaces.Box(-np.inf, np.inf, (dim,), np.float32)
+            for name, dim in widths(env.layout(), buffer.groups).items()
         }
-        self.observation_space, self.n_envs = spaces.Dict(boxes), env.num_envs
+        self.observation_space = boxes[PLAIN[0]] if buffer.groups == PLAIN else spaces.Dict(boxes)
+        self.n_envs = env.num_envs
         self.action_space = spaces.Box(-1.0, 1.0, (env.num_actions,), np.float32)
         self.replay_buffer = buffer
         self._setup_model()
@@ -103,24 +126,24 @@ class GuardedSac(SAC):
         self._n_updates += gradient_steps
 
     def _update(self, batch: Any) -> None:
-        alpha = float(self.ent_coef)
-        rows, next_rows = concatenated(batch.observations), concatenated(batch.next_observations)
-        action, log_prob, log_std = sample_action(self.actor, rows)  # pyright: ignore[reportArgumentType]
+        alpha, groups = float(self.ent_coef), self.replay_buffer.groups
+        rows, next_rows = (concatenated(o, groups) for o in (batch.observations, batch.next_observations))
+        action, log_prob, log_std = sample_action(self.actor, rows)
 
         # Critics
         with torch.no_grad():
-            next_action, next_log_prob, _ = sample_action(self.actor, next_rows)  # pyright: ignore[reportArgumentType]
-            next_q = q_values(self.critic_target, torch.cat([next_rows, next_action], 1)).amin(0)
+            next_action, next_log_prob, _ = sample_action(self.actor, next_rows)
+            next_q = self.future_values(q_values(self.critic_target, torch.cat([next_rows, next_action], 1)))
             target = batch.rewards[:, 0] + (1.0 - batch.dones[:, 0]) * self.gamma * (next_q - alpha * next_log_prob)
         q = q_values(self.critic, torch.cat([rows, batch.actions], 1))
-        critic_loss = 0.5 * (q - target).square().mean(1).sum()
+        critic_loss = self.critic_loss(q, target)
         self.critic.optimizer.zero_grad()
         critic_loss.backward()
         self.critic.optimizer.step()
 
         # Actor: the critics' weights take no part in it.
         q_pi = frozen_q_values(self.critic, torch.cat([rows, action], 1))
-        actor_loss = (alpha * log_prob - q_pi.amin(0)).mean()
+        actor_loss = (alpha * log_prob - self.action_values(q_pi)).mean()
         self.actor.optimizer.zero_grad()
         actor_loss.backward()
         self.actor.optimizer.step()
@@ -145,6 +168,8 @@ class GuardedSac(SAC):
         without limit and is found a few updates later at three times the scale of the task. NaN if a log-probability
         is.
         """
+        if self.reward_range is None:
+            return -math.inf, math.inf
         discounted = self.gamma / (1.0 - self.gamma)
         bonus = (-float(self.ent_coef) * largest, -float(self.ent_coef) * least)
         low, high = (reward + discounted * (reward + b) for reward, b in zip(self.reward_range, bonus, strict=True))
@@ -196,16 +221,59 @@ class GuardedSac(SAC):
             guard.finite([(f"weight/{n}", weight) for n, weight in named.items()])
 
 
-def build_model(cfg: SacCfg, env: GoalEnv) -> GuardedSac:
-    """Networks, optimisers and an empty buffer. Seed the global generators before.
+class GuardedSac(GuardedCritics, SAC):
+    """SAC. One update is that of Stable-Baselines3 up to the rounding of floats."""
 
-    Raises:
-        InputError: if a setting cannot be met by the library or the environment.
+    def future_values(self, q: Tensor) -> Tensor:
+        """The smaller value. Shapes: (critics, rows) -> (rows,)."""
+        return q.amin(0)
+
+    def critic_loss(self, q: Tensor, target: Tensor) -> Tensor:
+        """Half the mean square, summed over the critics. Shapes: (critics, rows), (rows,) -> ()."""
+        return 0.5 * (q - target).square().mean(1).sum()
+
+    def action_values(self, q: Tensor) -> Tensor:
+        """The smaller value. Shapes: (critics, rows) -> (rows,)."""
+        return q.amin(0)
+
+
+class GuardedTqc(GuardedCritics, TQC):
+    """TQC. One update is that of sb3-contrib up to the rounding of floats."""
+
+    def future_values(self, q: Tensor) -> Tensor:
+        """The lower quantiles of all critics together. Shapes: (critics, rows, quantiles) -> (kept, rows)."""
+        pooled = q.transpose(0, 1).flatten(1).sort(1).values
+        return pooled[:, : pooled.shape[1] - len(q) * self.top_quantiles_to_drop_per_net].T
+
+    def critic_loss(self, q: Tensor, target: Tensor) -> Tensor:
+        """The quantile Huber loss. Shapes: (critics, rows, quantiles), (kept, rows) -> ()."""
+        return quantile_huber_loss(q.transpose(0, 1), target.T.unsqueeze(1), sum_over_quantiles=False)
+
+    def action_values(self, q: Tensor) -> Tensor:
+        """The mean. Shapes: (critics, rows, quantiles) -> (rows,)."""
+        return q.mean(2).mean(0)
+
+
+def build_model(cfg: OffPolicyCfg, env: Env, buffer: ReplayBuffer, reward_range: tuple[float, float] | None) -> Any:
+    """Networks and optimisers: a `GuardedCritics`. Seed the global generators before.
+
+    Args:
+        cfg: the learner.
+        env: what the caller steps.
+        buffer: what it learns from.
+        reward_range: least and largest reward of a step; None if nothing bounds them.
     """
-    if env.reward_range is None:
-        raise InputError("env.rewards: every term needs bounds, with which the guard of SAC compares its values")
-    model = GuardedSac(
-        "MultiInputPolicy",
+    policy: dict[str, Any] = {
+        "net_arch": {"pi": list(cfg.actor.hidden_dims), "qf": list(cfg.critic.hidden_dims)},
+        "activation_fn": ACTIVATIONS[cfg.actor.activation],
+        "optimizer_kwargs": ADAM,
+    }
+    own: dict[str, Any] = {}
+    if isinstance(cfg, TqcCfg):
+        policy["n_quantiles"] = cfg.n_quantiles
+        own["top_quantiles_to_drop_per_net"] = cfg.top_quantiles_to_drop_per_net
+    model = (GuardedTqc if isinstance(cfg, TqcCfg) else GuardedSac)(
+        "MlpPolicy" if cfg.her is None else "MultiInputPolicy",
         None,  # pyright: ignore[reportArgumentType] it is stepped by the trainer
         learning_rate=cfg.learning_rate,
         buffer_size=cfg.buffer_size,
@@ -215,23 +283,20 @@ def build_model(cfg: SacCfg, env: GoalEnv) -> GuardedSac:
         gamma=cfg.gamma,
         gradient_steps=cfg.gradient_steps,
         # What a saved model names, so that any user of the library can open it.
-        replay_buffer_class=HerReplayBuffer,
-        replay_buffer_kwargs=cfg.her.model_dump(),
-        ent_coef=cfg.ent_coef,
+        replay_buffer_class=None if cfg.her is None else HerReplayBuffer,
+        replay_buffer_kwargs=None if cfg.her is None else cfg.her.model_dump(),
+        ent_coef=cfg.ent_coef,  # pyright: ignore[reportArgumentType] a number is meant to be one
         # Of no use to a fixed coefficient. By default the library asks its environment for it.
         target_entropy=float(-env.num_actions),
-        policy_kwargs={
-            "net_arch": {"pi": list(cfg.actor.hidden_dims), "qf": list(cfg.critic.hidden_dims)},
-            "activation_fn": ACTIVATIONS[cfg.actor.activation],
-            "optimizer_kwargs": ADAM,
-        },
+        policy_kwargs=policy,
         device=env.device,
         _init_setup_model=False,
+        **own,
     )
-    model.set_up(env, GoalReplayBuffer(env, cfg.buffer_size, n_sampled_goal=cfg.her.n_sampled_goal))
+    model.set_up(env, buffer)
     # The library logs to a folder of its own choice otherwise.
     model.set_logger(Logger(None, []))
-    model.reward_range = env.reward_range
+    model.reward_range = reward_range
     return model
 
 
@@ -261,18 +326,17 @@ def dead(log_std: Tensor) -> Tensor:
     return ((log_std <= LOG_STD_MIN) | (log_std >= LOG_STD_MAX)).all(0)
 
 
-def q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
-    """Values of all critics. Shapes: (rows, inputs with action) -> (critics, rows)."""
-    return torch.stack([network(rows).squeeze(1) for network in _networks(critic)])
+def q_values(critic: Any, rows: Tensor) -> Tensor:
+    """Values of all critics, of TQC their quantiles.
+
+    Shapes: (rows, inputs with action) -> (critics, rows), or (critics, rows, quantiles).
+    """
+    return torch.stack([network(rows).squeeze(1) for network in critic.q_networks])
 
 
-def frozen_q_values(critic: ContinuousCritic, rows: Tensor) -> Tensor:
+def frozen_q_values(critic: Any, rows: Tensor) -> Tensor:
     """As `q_values`, with a gradient for `rows` alone: none is computed for the weights."""
-    return torch.stack([_frozen(network, rows).squeeze(1) for network in _networks(critic)])
-
-
-def _networks(critic: ContinuousCritic) -> list[nn.Sequential]:
-    return critic.q_networks  # pyright: ignore[reportReturnType]
+    return torch.stack([_frozen(network, rows).squeeze(1) for network in critic.q_networks])
 
 
 def _frozen(mlp: nn.Sequential, rows: Tensor) -> Tensor:

@@ -1,38 +1,39 @@
-"""The training loop of one seed of soft actor-critic, and the exact state that a resume needs."""
+"""The training loop of one seed of a soft actor-critic, and the exact state that a resume needs."""
 
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from genelab.config.agent import SacCfg
-from genelab.envs.protocol import GoalEnv
+from genelab.config.agent import OffPolicyCfg
+from genelab.envs.protocol import Env, GoalEnv
 from genelab.envs.step import Step
+from genelab.errors import InputError
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.guard import FaultError, clone_tree
 from genelab.learn.protocol import Metrics
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
-from genelab.learn.sb3.buffer import GoalReplayBuffer
+from genelab.learn.sb3.buffer import GoalReplayBuffer, ReplayBuffer
 from genelab.learn.sb3.checkpoint import checkpoint_of, save
-from genelab.learn.sb3.policy import GROUPS, GoalActor, concatenated, load_actor
+from genelab.learn.sb3.policy import concatenated, load_actor
 from genelab.learn.sb3.sac import METRICS, build_model, sample_action
 
 
 class SacTrainer:
     """Trains one policy, one iteration at a time."""
 
-    def __init__(self, cfg: SacCfg, config_sha256: str, env: GoalEnv, *, max_env_resets: int = 0) -> None:
+    def __init__(self, cfg: OffPolicyCfg, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> None:
         """Build the model and start the first episodes. Seed the global generators before.
 
         Args:
             cfg: the learner.
             config_sha256: digest of the task's config, for checkpoints.
-            env: the task's environment; must deliver final observations.
+            env: the task's environment; must deliver final observations, and be a `GoalEnv` for hindsight replay.
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
 
         Raises:
@@ -44,10 +45,10 @@ class SacTrainer:
         self._cfg = cfg
         self._config_sha256 = config_sha256
         self._layout = env.layout()
-        self.model = build_model(cfg, env)
-        """Policy, optimisers and settings."""
-        self.buffer: GoalReplayBuffer = self.model.replay_buffer
+        self.buffer, reward_range = _replay(cfg, env)
         """Transitions of training and of demonstrations."""
+        self.model = build_model(cfg, env, self.buffer, reward_range)
+        """Policy, optimisers and settings."""
         self.guard = RolloutGuard(env, max_env_resets=max_env_resets)
         """Looks at what the environment returns."""
         # On a GPU too: the next thing after a step is an update, which would learn from it.
@@ -145,7 +146,7 @@ class SacTrainer:
         env = self.env
         if self.model.num_timesteps < self._cfg.learning_starts:
             return 2.0 * torch.rand(env.num_envs, env.num_actions, device=env.device) - 1.0
-        return sample_action(self.model.actor, concatenated(self.observations))[0]  # pyright: ignore
+        return sample_action(self.model.actor, concatenated(self.observations, self.buffer.groups))[0]
 
     def step(self, action: Tensor) -> Tensor:
         """Do one control step and store it.
@@ -163,7 +164,7 @@ class SacTrainer:
         done, timeout = step.terminated | step.truncated, step.truncated & ~step.terminated
         # The buffer copies what it keeps.
         groups = (self.observations, self._following(step))
-        now, after = ({group: _array(rows[group]) for group in GROUPS} for rows in groups)
+        now, after = ({group: _array(rows[group]) for group in self.buffer.groups} for rows in groups)
         flags = (_array(flag) for flag in (done, timeout, step.broken))
         self.buffer.append(now, after, _array(action), _array(step.reward.float()), *flags)
         self._episodes.note(step)
@@ -178,8 +179,8 @@ class SacTrainer:
         # None where no episode ended, and none is needed.
         final = step.finished.observations or step.observations
         done, broken = (step.terminated | step.truncated)[:, None], step.broken[:, None]
-        after = {group: torch.where(done, final[group], step.observations[group]) for group in GROUPS}
-        return {group: torch.where(broken, self.observations[group], after[group]) for group in GROUPS}
+        after = {group: torch.where(done, final[group], step.observations[group]) for group in self.buffer.groups}
+        return {group: torch.where(broken, self.observations[group], after[group]) for group in self.buffer.groups}
 
     @property
     def env_resets(self) -> int:
@@ -200,7 +201,7 @@ class SacTrainer:
         save(path, self.model, checkpoint)
         return checkpoint
 
-    def actor(self) -> GoalActor:
+    def actor(self) -> nn.Module:
         """A copy of the policy as evaluation uses it."""
         return load_actor(self.checkpoint(), self._cfg, self.env.num_actions, "training").to(self.env.device)
 
@@ -225,7 +226,7 @@ class SacTrainer:
         return {
             "iteration": self.iteration,
             "num_timesteps": model.num_timesteps,
-            "updates": model._n_updates,  # pyright: ignore[reportPrivateUsage]
+            "updates": model._n_updates,
             "prefilled": self._prefilled,
             "policy": model.policy.state_dict(),
             "actor_optimizer": model.actor.optimizer.state_dict(),
@@ -241,7 +242,7 @@ class SacTrainer:
     def _load_all_but_buffer(self, state: dict[str, Any]) -> None:
         model = self.model
         self.iteration, self._prefilled = state["iteration"], state["prefilled"]
-        model.num_timesteps, model._n_updates = state["num_timesteps"], state["updates"]  # pyright: ignore
+        model.num_timesteps, model._n_updates = state["num_timesteps"], state["updates"]
         model.policy.load_state_dict(state["policy"])
         # An optimiser takes the tensors over as they are, and would write into the state.
         model.actor.optimizer.load_state_dict(clone_tree(state["actor_optimizer"]))
@@ -250,6 +251,22 @@ class SacTrainer:
         self.observations = {group: rows.to(self.env.device) for group, rows in state["observations"].items()}
         self._episodes = EpisodeWindow(state["returns"], state["lengths"], state["successes"])
         restore_generators(state["rng"], self.env.device)
+
+
+def _replay(cfg: OffPolicyCfg, env: Env) -> tuple[ReplayBuffer, tuple[float, float] | None]:
+    """An empty replay buffer, and the rewards that a step may earn, as far as they are known.
+
+    Raises:
+        InputError: if hindsight replay has an environment whose rewards have no bounds, or no room for an episode.
+    """
+    if cfg.her is None:
+        return ReplayBuffer(env, cfg.buffer_size), None
+    # A config with hindsight replay has a goal.
+    goals = cast(GoalEnv, env)
+    if goals.reward_range is None:
+        raise InputError("env.rewards: every term needs bounds, with which the guard of SAC compares its values")
+    buffer = GoalReplayBuffer(goals, cfg.buffer_size, n_sampled_goal=cfg.her.n_sampled_goal)
+    return buffer, goals.reward_range
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from genelab.config.task import TaskSpec
 from genelab.records import names
 from genelab.records.check.finding import Finding, attempt, mismatches
-from genelab.records.contract import INPUTS, action_of, goal_of, observation_of, robot_of, timing_of, tolerance_of
+from genelab.records.contract import action_of, goal_of, input_names, observation_of, robot_of, timing_of, tolerance_of
 from genelab.records.export import ExportRecord, Observation
 from genelab.records.files import read_record, sha256_file
 from genelab.records.run import TrainedCheckpoint
@@ -87,7 +87,7 @@ def _of_task(record: ExportRecord, task: TaskSpec) -> Iterator[str]:
         yield f"observation: has not the terms of the groups {', '.join(groups)}, which the snapshot has"
         return
     expected: list[Observation] = []
-    for group, name, each in zip(groups, INPUTS[task.agent.trainer], claimed, strict=True):
+    for group, name, each in zip(groups, input_names(task.agent), claimed, strict=True):
         columns = [(term.columns, term.unit) for term in each.terms]
         expected.append(observation_of(task, group, name, columns, _unknown))
     first, *goals = expected

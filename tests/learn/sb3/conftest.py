@@ -5,7 +5,7 @@ import pytest
 import torch
 from stable_baselines3 import HerReplayBuffer
 
-from genelab.config.agent import NetworkCfg, SacCfg
+from genelab.config.agent import NetworkCfg, PpoCfg, SacCfg, TqcCfg
 from genelab.learn.sb3.buffer import GoalReplayBuffer
 from tests.learn.sb3.point_mass import PointMass
 from tests.learn.sb3.vec_env import GoalVecEnv
@@ -31,6 +31,25 @@ def sac_cfg() -> SacCfg:
         gamma=0.95,
         tau=0.05,
         ent_coef=0.05,
+        save_interval=1,
+    )
+
+
+@pytest.fixture
+def tqc_cfg(sac_cfg: SacCfg) -> TqcCfg:
+    return TqcCfg.model_validate({**sac_cfg.model_dump(exclude={"algorithm"}), "n_quantiles": 7})
+
+
+@pytest.fixture
+def sb3_ppo_cfg() -> PpoCfg:
+    network = NetworkCfg(hidden_dims=(32, 32), activation="tanh")
+    return PpoCfg(
+        trainer="stable_baselines3",
+        actor=network,
+        critic=network,
+        normalization="none",
+        schedule="fixed",
+        init_std=0.5,
         save_interval=1,
     )
 

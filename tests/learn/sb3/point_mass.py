@@ -121,3 +121,16 @@ class PointMass:
         left = 1.0 - self._length[:, None] / self.max_steps
         whole = torch.cat([self._position, self._goal, self._goal - self._position, left], 1)
         return {"observation": whole, "achieved_goal": self._position.clone(), "desired_goal": self._goal.clone()}
+
+
+class PlainPointMass(PointMass):
+    """The same without goals: one group of observations, whose bounds are known, and the distance as a penalty."""
+
+    def compute_reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        return -(achieved - desired).norm(dim=1)
+
+    def layout(self) -> dict[str, Any]:
+        return {"policy": [{"name": "all", "start": 0, "stop": 10, "scale": 1.0, "bounds": [[-2.0, 2.0]] * 10}]}
+
+    def _observe(self) -> dict[str, Tensor]:
+        return {"policy": super()._observe()["observation"]}

@@ -12,6 +12,7 @@ from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.protocol import Backend
 from genelab.learn.sb3.trainer import SacTrainer
 from genelab.learn.state import load_state, save_state
+from genelab.records.contract import input_names
 from tests.learn.sb3.point_mass import GROUPS, PointMass
 
 
@@ -26,7 +27,8 @@ def backend(sac_cfg: SacCfg) -> Backend:
 
 
 def test_it_names_the_groups_that_the_policy_reads_in_their_order(backend: Backend, sac_cfg: SacCfg):
-    assert backend.input_names == sac_cfg.actor_groups
+    assert input_names(sac_cfg) == sac_cfg.actor_groups
+    assert input_names(sac_cfg.model_copy(update={"her": None})) == ("obs",)
     assert backend.final_observations
 
 

@@ -4,23 +4,24 @@ from typing import Any
 
 import pytest
 import torch
+from sb3_contrib import TQC
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 
 from genelab.learn.guard import FaultError
 from genelab.learn.sb3.buffer import GoalReplayBuffer
-from genelab.learn.sb3.sac import ADAM, GuardedSac
+from genelab.learn.sb3.sac import ADAM, GuardedCritics, GuardedSac, GuardedTqc
 from tests.learn.sb3.conftest import fill
 from tests.learn.sb3.point_mass import PointMass
 from tests.learn.sb3.vec_env import GoalVecEnv
 
 
-def _model(cls: type[SAC], hidden: list[int], activation: type[torch.nn.Module] = torch.nn.ReLU) -> Any:
+def _model(cls: type[Any], hidden: list[int], activation: type[torch.nn.Module] = torch.nn.ReLU) -> Any:
     """A model with a buffer of random steps, the same for every class."""
     torch.manual_seed(0)
     env = PointMass(wall=0.7)
     policy: dict[str, Any] = {"net_arch": hidden, "activation_fn": activation}
-    if cls is GuardedSac:
+    if issubclass(cls, GuardedCritics):
         policy["optimizer_kwargs"] = ADAM
     settings: dict[str, Any] = {"learning_rate": 1e-3, "gamma": 0.95, "tau": 0.05, "ent_coef": 0.1}
     vec_env: Any = GoalVecEnv(env)
@@ -28,7 +29,7 @@ def _model(cls: type[SAC], hidden: list[int], activation: type[torch.nn.Module] 
     model.set_logger(Logger(None, []))
     buffer = GoalReplayBuffer(env, 4000)
     fill([buffer], env, 120)
-    if isinstance(model, GuardedSac):
+    if isinstance(model, GuardedCritics):
         model.reward_range, model.replay_buffer = env.reward_range, buffer
     else:
         model.replay_buffer = SimpleNamespace(sample=lambda batch_size, **_: buffer.sample(batch_size))
@@ -37,8 +38,11 @@ def _model(cls: type[SAC], hidden: list[int], activation: type[torch.nn.Module] 
 
 @pytest.mark.parametrize("hidden", [[64, 64], [37], [256, 128, 64]])
 @pytest.mark.parametrize("activation", [torch.nn.ReLU, torch.nn.ELU])
-def test_update_equals_that_of_stable_baselines3(hidden: list[int], activation: type[torch.nn.Module]):
-    ours, theirs = _model(GuardedSac, hidden, activation), _model(SAC, hidden, activation)
+@pytest.mark.parametrize("pair", [(GuardedSac, SAC), (GuardedTqc, TQC)])
+def test_update_equals_that_of_the_library(
+    pair: tuple[type[Any], type[Any]], hidden: list[int], activation: type[torch.nn.Module]
+):
+    ours, theirs = (_model(cls, hidden, activation) for cls in pair)
     before = {name: weight.clone() for name, weight in ours.policy.state_dict().items()}
     for model in (ours, theirs):
         torch.manual_seed(7)

@@ -5,24 +5,31 @@ import numpy as np
 import pytest
 import torch
 
-from genelab.config.agent import NetworkCfg, SacCfg
+from genelab.config.agent import NetworkCfg, OffPolicyCfg, SacCfg
 from genelab.config.base import Choice
 from genelab.errors import InputError
 from genelab.learn.guard import FaultError
 from genelab.learn.sb3 import backend
 from genelab.learn.sb3.trainer import SacTrainer
 from genelab.learn.state import load_state, save_state
-from tests.learn.sb3.point_mass import GROUPS, PointMass
+from tests.learn.sb3.point_mass import GROUPS, PlainPointMass, PointMass
 
 pytestmark = pytest.mark.slow
 
 SECONDS = ("collect_s", "update_s", "sample_s", "steps_per_s")
 
 
-def _trainer(cfg: SacCfg, **env: Any) -> SacTrainer:
+def _trainer(cfg: OffPolicyCfg, **env: Any) -> SacTrainer:
     torch.manual_seed(3)
     resets = env.pop("max_env_resets", 0)
-    return SacTrainer(cfg, "a" * 64, PointMass(**{"wall": 0.8, **env}), max_env_resets=resets)
+    made = (PlainPointMass if cfg.her is None else PointMass)(**{"wall": 0.8, **env})
+    return SacTrainer(cfg, "a" * 64, made, max_env_resets=resets)
+
+
+@pytest.fixture(params=["sac", "tqc", "plain sac", "plain tqc"])
+def any_cfg(request: pytest.FixtureRequest, sac_cfg: SacCfg) -> OffPolicyCfg:
+    cfg = request.getfixturevalue(f"{request.param[-3:]}_cfg")
+    return cfg.model_copy(update={"her": None}) if "plain" in request.param else cfg
 
 
 def _untimed(row: dict[str, Any]) -> dict[str, Any]:
@@ -45,15 +52,16 @@ def _assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert same, name
 
 
-def test_continues_bit_equal_after_a_reload(sac_cfg: SacCfg, tmp_path):
-    whole = _trainer(sac_cfg)
+def test_continues_bit_equal_after_a_reload(any_cfg: OffPolicyCfg, tmp_path):
+    whole = _trainer(any_cfg)
     rows = [_untimed(whole.iterate()) for _ in range(6)]
-    first = _trainer(sac_cfg)
+    first = _trainer(any_cfg)
     assert [_untimed(first.iterate()) for _ in range(3)] == rows[:3]
     save_state(tmp_path / "state", "x", first.state_dict())
     # Elsewhere, with other weights and draws.
     np.random.seed(5)
-    resumed = SacTrainer(sac_cfg, "a" * 64, PointMass(wall=0.8, seed=0))
+    resumed = _trainer(any_cfg, seed=0)
+    torch.manual_seed(8)
     resumed.load_state_dict(load_state(tmp_path / "state", "x"))
     assert [_untimed(resumed.iterate()) for _ in range(3)] == rows[3:]
     _assert_equal(resumed.state_dict(), whole.state_dict())
@@ -303,3 +311,43 @@ def test_a_final_observation_that_is_not_finite_is_found(sac_cfg: SacCfg, monkey
     # The episodes of the point mass have 20 steps.
     assert (caught.value.fault.phase, caught.value.fault.step) == ("rollout", 19)
     assert trainer.buffer.size() == 0
+
+
+def test_without_goals_every_whole_transition_can_be_drawn_at_once(sac_cfg: SacCfg, tmp_path):
+    """As it was, whatever ends later; a broken one never."""
+    cfg = sac_cfg.model_copy(update={"her": None, "learning_starts": 10_000})
+    trainer = _trainer(cfg, wall=0.5, resets_broken=True, poison_step=7, max_env_resets=1)
+    trainer.iterate()
+    buffer = trainer.buffer
+    assert buffer.drawable == 4 * 25 - 1
+    drawn = buffer.sample(5000)
+    rows = torch.cat([drawn.observations["policy"], drawn.actions, drawn.rewards], 1)
+    stored = np.concatenate([buffer.observations["policy"], buffer.actions, buffer.rewards[..., None]], 2)[:25]
+    kept = {stored[t, e].tobytes() for t in range(25) for e in range(4) if (t, e) != (7, 1)}
+    found, counts = np.unique([row.tobytes() for row in rows.numpy()], return_counts=True)
+    assert set(found) == kept
+    # 5000 draws over 99: 50 each, give or take 5 standard deviations.
+    assert counts.min() > 15
+    assert counts.max() < 90
+    # A time limit is no terminal state, and what follows an ended episode is its final state.
+    moved = (drawn.observations["policy"][:, :3] + 0.2 * drawn.actions.clamp(-1.0, 1.0)).clamp(-1.0, 1.0)
+    torch.testing.assert_close(drawn.next_observations["policy"][:, :3], moved)
+    beyond = drawn.next_observations["policy"][:, 0] > 0.5
+    assert torch.equal(drawn.dones[:, 0] == 1.0, beyond)
+    # Overwritten rows leave the draw.
+    trainer.iterate()
+    trainer.iterate()
+    assert (buffer.full, buffer.drawable) == (True, 4 * 60)
+    assert _untimed(trainer.iterate())["buffer_transitions"] == 240
+
+
+@pytest.mark.parametrize("algorithm", ["sac", "tqc"])
+def test_learns_to_reach_the_goal_without_hindsight(algorithm: str, request: pytest.FixtureRequest):
+    cfg = request.getfixturevalue(f"{algorithm}_cfg")
+    network = NetworkCfg(hidden_dims=(64, 64), activation="relu")
+    fast = {"actor": network, "critic": network, "num_steps_per_env": 50, "gradient_steps": 2, "batch_size": 128}
+    more = {"buffer_size": 20_000, "learning_rate": 2e-3, "gamma": 0.9, "ent_coef": 0.02, "her": None}
+    trainer = _trainer(cfg.model_copy(update={**fast, **more}), num_envs=8, wall=2.0)
+    returns = [trainer.iterate()["episode_return"] for _ in range(7)]
+    assert returns[0] < -14.0  # type: ignore[operator]
+    assert returns[-1] > -6.0  # type: ignore[operator]

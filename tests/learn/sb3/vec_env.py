@@ -7,18 +7,24 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from genelab.learn.sb3.policy import GROUPS, widths
+from genelab.learn.sb3.policy import GROUPS, PLAIN, widths
 
 
 class GoalVecEnv(VecEnv):
     def __init__(self, environment: Any) -> None:
         self.environment = environment
-        boxes = {name: spaces.Box(-np.inf, np.inf, (dim,)) for name, dim in widths(environment.layout()).items()}
         action = spaces.Box(-1.0, 1.0, (environment.num_actions,))
-        super().__init__(environment.num_envs, spaces.Dict(boxes), action)
+        super().__init__(environment.num_envs, self._space(), action)
+
+    def _space(self) -> spaces.Space[Any]:
+        dims = widths(self.environment.layout())
+        return spaces.Dict({name: spaces.Box(-np.inf, np.inf, (dim,)) for name, dim in dims.items()})
+
+    def _arrays(self, observations: dict[str, torch.Tensor]) -> Any:
+        return {name: observations[name].clone().numpy() for name in GROUPS}
 
     def reset(self) -> Any:
-        return _arrays(self.environment.reset())
+        return self._arrays(self.environment.reset())
 
     def step_async(self, actions: np.ndarray) -> None:
         self._action = torch.as_tensor(actions)
@@ -28,9 +34,9 @@ class GoalVecEnv(VecEnv):
         done = (step.terminated | step.truncated).numpy()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for i in np.flatnonzero(done):
-            final = {name: values[i] for name, values in _arrays(step.finished.observations).items()}
+            final = self._arrays({name: rows[i] for name, rows in step.finished.observations.items()})
             infos[i] = {"terminal_observation": final, "TimeLimit.truncated": bool(step.truncated[i])}
-        return _arrays(step.observations), step.reward.numpy(), done, infos
+        return self._arrays(step.observations), step.reward.numpy(), done, infos
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **_: Any) -> list[Any]:
         assert method_name == "compute_reward"
@@ -50,5 +56,16 @@ class GoalVecEnv(VecEnv):
         """Nothing to free."""
 
 
-def _arrays(observations: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    return {name: observations[name].clone().numpy() for name in GROUPS}
+class PlainVecEnv(GoalVecEnv):
+    """An environment of one observation group, whose actions are not clipped."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.action_space = spaces.Box(-100.0, 100.0, (environment.num_actions,))
+
+    def _space(self) -> spaces.Space[Any]:
+        (dim,) = widths(self.environment.layout(), PLAIN).values()
+        return spaces.Box(-np.inf, np.inf, (dim,))
+
+    def _arrays(self, observations: dict[str, torch.Tensor]) -> Any:
+        return observations[PLAIN[0]].clone().numpy()
