@@ -3,7 +3,20 @@
 import importlib
 import sys
 
-CASES = ("cli", "evaluation", "step", "env", "engines", "build", "training", "sweep", "guards", "sac", "replay")
+CASES = (
+    "cli",
+    "evaluation",
+    "step",
+    "env",
+    "vector",
+    "engines",
+    "build",
+    "training",
+    "sweep",
+    "guards",
+    "sac",
+    "replay",
+)
 
 
 def main() -> int:

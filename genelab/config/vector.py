@@ -9,7 +9,7 @@ from genelab.config.scene import EngineName
 from genelab.config.terms import MeasureCfg, ObservationGroupCfg, ObservationTermCfg
 from genelab.config.timed import TimedCfg
 
-GROUPS = ("policy", "critic", "observation")
+GROUPS = ("policy", "critic")
 """Names under which learners ask for the observation. Every one of them is all of it."""
 
 
@@ -49,8 +49,6 @@ class VectorEnvCfg(TimedCfg):
     resume: Literal["exact", "none"] = "exact"
     """Whether the simulation can be saved and restored to the last bit, which every training checks. With `none`,
     a training that is continued begins new episodes, so it is another one."""
-    reward_range: tuple[float, float] | None = None
-    """Lowest and highest reward of a control step; null where none is known."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -74,7 +74,7 @@ class Environment:
             group.measure(state, self._goal_of(state))
 
     def again(self, purpose: Purpose) -> "Environment":
-        """Another environment over this scene. See `SceneEnv.again`."""
+        """Another environment over this scene. See `Env.again`."""
         return Environment(self.cfg, self._sim, purpose)
 
     @property

@@ -42,7 +42,6 @@ class VectorEnvironment:
         self.num_envs, self.num_actions, self.device = num_envs, len(cfg.action), torch.device("cpu")
         self.max_steps = min(cfg.max_episode_steps, purpose.max_steps or cfg.max_episode_steps)
         self.resets_broken = purpose.reset_broken
-        self.reward_range = cfg.reward_range
         self.tap: Tap | None = None
         if simulations is None:
             phase(f"building {num_envs} environment{'' if num_envs == 1 else 's'}")

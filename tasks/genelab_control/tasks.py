@@ -54,7 +54,6 @@ def environment(control: ControlTask, suite: str, name: str) -> VectorEnvCfg:
         observation=_parts(control.columns),
         action=tuple(control.model.actuator(k).name or f"action_{k}" for k in range(control.model.nu)),
         start_draws=SEED_DRAWS,
-        reward_range=(0.0, 1.0),
     )
 
 

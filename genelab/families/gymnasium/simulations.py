@@ -126,12 +126,12 @@ class GymSimulations:
     def step(self, action: Floats) -> Outcome:
         """Apply actions, mapped from [-1, 1] to the bounds of the space. See `Simulations.step`."""
         commands = (action + 1.0) / 2.0 * self._width.ravel() + self._low.ravel()
+        commands = commands.astype(self._action.dtype).reshape(-1, *self._action.shape)
         outcomes = [self._step_one(env, command) for env, command in zip(self._envs, commands, strict=True)]
         shown, reward, terminated, truncated = (np.array(column) for column in zip(*outcomes, strict=True))
         return Outcome(shown, reward, terminated, truncated, np.zeros(len(self._envs), dtype=np.bool_))
 
-    def _step_one(self, env: gymnasium.Env[Any, Any], command: Floats) -> tuple[Floats, float, bool, bool]:
-        command = command.reshape(self._action.shape).astype(self._action.dtype)
+    def _step_one(self, env: gymnasium.Env[Any, Any], command: NDArray[Any]) -> tuple[Floats, float, bool, bool]:
         shown, reward, terminated, truncated, _ = env.step(command)
         total = float(reward)
         for _ in range(self._repeat - 1):
@@ -142,8 +142,10 @@ class GymSimulations:
         return self._flat(shown), total, bool(terminated), bool(truncated)
 
     def _flat(self, shown: Any) -> Floats:
-        parts = [shown] if self._keys is None else [shown[key] for key in self._keys]
-        flat = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts])
+        if self._keys is None:
+            flat = np.asarray(shown, dtype=np.float64).ravel()
+        else:
+            flat = np.concatenate([np.asarray(shown[key], dtype=np.float64).ravel() for key in self._keys])
         if len(flat) != self._columns:
             raise DivergedError(f"{self._told}: shows {len(flat)} numbers, its space has {self._columns}")
         return flat
