@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from genelab.config.snapshot import dump_task, load_task
+from genelab.config.snapshot import differences, dump_task, load_task
 from genelab.errors import InputError
 from genelab.registry import get_task
 
@@ -54,6 +54,12 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
             "env.action.kind = 'velocity': must be one of 'joint_targets', 'differential_ik'",
         ),
         ("agent.algorithm", "td3", "agent.algorithm = 'td3': must be one of 'ppo', 'sac'"),
+        (
+            "agent.her",
+            None,
+            "env.observations = ['observation', 'achieved_goal', 'desired_goal']: must hold the group 'p",
+        ),
+        ("agent.n_quantiles", 25, "agent.n_quantiles = 25: Extra inputs are not permitted"),
         ("agent.critic.activation", "elu", "agent.critic.activation = 'elu': must be 'relu', that of the actor"),
         ("env.rewards.lifted.bounds", None, "env.rewards.lifted.bounds = None: must be given: the guard of SAC"),
         (
@@ -87,3 +93,19 @@ def test_a_config_that_cannot_work_is_refused_in_one_line(path: str, value: Any,
 def test_one_transition_more_is_enough(path: str, value: int) -> None:
     part, field = path.split(".")
     assert getattr(getattr(load_task(_changed(path, value), "config.json"), part), field) == value
+
+
+def test_the_variant_with_quantiles_differs_in_its_critics_alone():
+    name = "GeneLab-Franka-Pick-And-Place-v0"
+    sac, tqc = (get_task(name, variant) for variant in ("cpu", "tqc"))
+    assert load_task(dump_task(tqc), "here") == tqc
+    assert differences(dump_task(sac), dump_task(tqc)) == [
+        ("task.variant", "cpu", "tqc"),
+        ("agent.algorithm", "sac", "tqc"),
+        ("agent.n_quantiles", None, 25),
+        ("agent.top_quantiles_to_drop_per_net", None, 2),
+    ]
+    data = dump_task(tqc)
+    data["agent"]["top_quantiles_to_drop_per_net"] = 25
+    with pytest.raises(InputError, match="top_quantiles_to_drop_per_net = 25: must be below the 25 of n_quantiles"):
+        load_task(data, "here")

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from genelab.learn.guard import FaultError
 from genelab.learn.rsl_rl import backend
 from genelab.learn.rsl_rl.networks import build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import GuardedPPO
+from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.mdp.mirror import Mirror
 from tests.learn.conftest import layout_of_width
+from tests.learn.sb3.point_mass import PlainPointMass
 
 NUM_ENVS, STEPS = 64, 24
 LAYOUT = layout_of_width(8)
@@ -141,3 +144,28 @@ def test_a_policy_with_a_noise_by_state_is_reloaded_and_deployed_by_its_mean(ppo
     mean = actor(observations)
     assert torch.equal(backend.load_actor(checkpoint, cfg, 1, "it")(observations), mean)
     assert torch.equal(backend.deployable(actor)(observations["policy"]), mean)
+
+
+class _TwoGroups(PlainPointMass):
+    def layout(self) -> dict[str, Any]:
+        return {name: super(_TwoGroups, self).layout()["policy"] for name in ("policy", "critic")}
+
+    def _observe(self) -> dict[str, Tensor]:
+        return dict.fromkeys(("policy", "critic"), super()._observe()["policy"])
+
+
+def test_only_the_learner_sees_scaled_rewards(ppo_cfg: PpoCfg):
+    """In an environment that is no scene."""
+    rows, stored, weights = [], [], []
+    for scale in (1.0, 0.01):
+        torch.manual_seed(3)
+        cfg = ppo_cfg.model_copy(update={"reward_scale": scale, "num_steps_per_env": 19})
+        trainer = PpoTrainer(cfg, "a" * 64, _TwoGroups(wall=2.0))
+        rows.append(trainer.iterate())
+        stored.append(trainer.algorithm.storage.rewards.clone())
+        weights.append(trainer.actor().state_dict()["mlp.0.weight"])
+    for name in ("step_reward", "reward/sparse"):
+        assert rows[0][name] == rows[1][name] != 0.0
+    # The episodes of the point mass have 20 steps.
+    torch.testing.assert_close(stored[1], 0.01 * stored[0])
+    assert not torch.equal(*weights)

@@ -83,6 +83,7 @@ def test_the_divergence_of_two_is_that_of_their_normals():
     torch.testing.assert_close(made.kl_divergence(*params), expected)
 
 
+@pytest.mark.slow
 def test_a_squashed_policy_is_learnt_reloaded_and_exported_by_tanh_of_its_mean(ppo_cfg: PpoCfg, tmp_path: Path):
     cfg = PpoCfg.model_validate({**ppo_cfg.model_dump(), "squashed": True, "std_by_state": (0.05, 1.0)})
     algorithm = _with_rollout(GuardedPPO, cfg, "adaptive")
