@@ -203,7 +203,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         ("genelab doc", ["doctor"]),
         ("genelab info genelab-inverted", ["GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"]),
         ("genelab train Genelab-Velocity-Flat-Unitree-Go1-v0 --variant ", ["cpu"]),
-        (f"genelab train {TASK} --variant ", []),
+        (f"genelab train {TASK} --variant ", ["sb3"]),
         (f"genelab info {TASK} env.rew", ["env.rewards.", "env.reward_per"]),
         (f"genelab train {TASK} --set train.n", ["train.num_envs="]),
         ("genelab train no-such-task --set train.n", []),
@@ -227,7 +227,7 @@ def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
         "robot": "Cart and pole",
         "iterations": 150,
         "num_envs": 4096,
-        "variants": [],
+        "variants": ["sb3"],
         "package": "genelab_cartpole",
         "summary": "Balance one pole on a cart.",
     }

@@ -192,7 +192,10 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, pendulum: Pat
 
 def test_only_ppo_starts_from_another_policy() -> None:
     franka = get_task("GeneLab-Franka-Pick-And-Place-v0")
-    assert misfit(franka, franka) == "agent.algorithm is 'sac', only 'ppo' can start from another policy"
+    assert (
+        misfit(franka, franka)
+        == "the learner is sac of stable_baselines3, only ppo of rsl_rl can start from another policy"
+    )
 
 
 def _launch(log_dir: Path) -> int:
