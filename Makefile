@@ -24,9 +24,10 @@ announce:
 quickstart: announce $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
 	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log-dir $(QUICKSTART)
 	rm -rf $(PAGE)
-	mkdir -p $(PAGE)/reference $(PAGE)/docs
+	mkdir -p $(PAGE)/reference $(PAGE)/docs/guides $(PAGE)/docs/reference
 	cp -R reference/upstream $(PAGE)/reference/
-	cp docs/statistics.md docs/engines.md $(PAGE)/docs/
+	cp docs/guides/engines.md $(PAGE)/docs/guides/
+	cp docs/reference/statistics.md $(PAGE)/docs/reference/
 	$(BIN)/genelab reference add $(QUICKSTART) --entry quickstart --store $(PAGE)/reference
 	$(BIN)/genelab render --store $(PAGE)/reference --docs $(PAGE)/docs
 	@cat $(PAGE)/docs/reference-runs.md

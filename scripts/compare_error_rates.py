@@ -1,4 +1,4 @@
-"""Measure how often the rule of `genelab compare` errs, on simulated seeds; see docs/compare.md.
+"""Measure how often the rule of `genelab compare` errs, on simulated seeds; see docs/guides/compare.md.
 
 It writes docs/data/compare_error_rates.json, which `scripts/compare_page.py` renders.
 """

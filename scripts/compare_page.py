@@ -1,4 +1,4 @@
-"""Render what docs/compare.md quotes from docs/data: comparisons of real trainings, and measured error rates.
+"""Render what docs/guides/compare.md quotes from docs/data: comparisons of real trainings, and measured error rates.
 
 What stands between `<!-- rendered: NAME -->` and `<!-- end -->` is replaced. Pictures of the comparisons are drawn too.
 """
@@ -15,7 +15,7 @@ from genelab.records.files import read_record
 from genelab.show.compare import draw, lines
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE, DATA = DOCS / "compare.md", DOCS / "data"
+PAGE, DATA = DOCS / "guides" / "compare.md", DOCS / "data"
 BLOCK = re.compile(r"<!-- rendered: ([\w ]+) -->\n.*?<!-- end -->\n", re.DOTALL)
 
 
