@@ -11,49 +11,46 @@ from genelab.config.terms import ObservationGroupCfg, ObservationTermCfg, ResetE
 
 def build() -> TaskSpec:
     """The task. `register` names this function."""
-    slider = {"joints": ["slider"]}
-    robot = RobotCfg(
-        model="example_cart:cart.xml",
-        model_sha256="fc85673762f3802276aa7c8b7eba718a75711484488a7586211f772361e2e72d",
-        actuators={"cart": ActuatorCfg(joints=("slider",), kp=20.0, kv=4.0)},
-    )
+    hinge = {"joints": ["hinge"]}
     terms = {
-        "position": ObservationTermCfg(func="genelab.mdp.observations:joint_pos_rel", params=slider, noise=0.01),
-        "velocity": ObservationTermCfg(func="genelab.mdp.observations:joint_vel_rel", params=slider),
+        "angle": ObservationTermCfg(func="genelab.mdp.observations:joint_pos_rel", params=hinge, noise=0.01),
+        "speed": ObservationTermCfg(func="genelab.mdp.observations:joint_vel_rel", params=hinge, scale=0.2),
     }
     env = EnvCfg(
-        decimation=4,
+        decimation=4,  # physics steps of 5 ms in a control step, so 50 Hz
         episode_length_s=5.0,
         sim=SimCfg(collision=False),
-        robot=robot,
-        action=JointTargetsCfg(joints=("slider",), scale=0.5),
+        robot=RobotCfg(
+            model="example_pole:pole.xml",
+            model_sha256="6b6c9f4c6aa039f634ff983e9b249eaeb7042a6bdc99ec01881cdc86d2c963c9",
+            actuators={"motor": ActuatorCfg(joints=("hinge",), kp=2.0, kv=0.2)},
+        ),
+        action=JointTargetsCfg(joints=("hinge",)),
         observations={
             "policy": ObservationGroupCfg(terms=terms, noise=True),
             "critic": ObservationGroupCfg(terms=terms, noise=False),
         },
         rewards={
             "alive": RewardTermCfg(func="genelab.mdp.rewards:alive", weight=1.0),
-            "position": RewardTermCfg(func="genelab.mdp.rewards:joint_square", weight=-1.0, params=slider),
+            "angle": RewardTermCfg(func="genelab.mdp.rewards:joint_square", weight=-1.0, params=hinge),
         },
         terminations={
-            "off_the_rail": TerminationCfg(
-                func="genelab.mdp.terminations:joint_abs_above", params={**slider, "limit": 1.8}
-            )
+            "fell": TerminationCfg(func="genelab.mdp.terminations:joint_abs_above", params={**hinge, "limit": 0.6})
         },
         reset_events={
             "start": ResetEventCfg(
                 func="genelab.mdp.events:uniform_joint_state",
-                params={"position_range": [-1.0, 1.0], "velocity_range": [-0.1, 0.1]},
+                params={"position_range": [-0.2, 0.2], "velocity_range": [-0.1, 0.1]},
             )
         },
     )
     network = NetworkCfg(hidden_dims=(32, 32))
     return TaskSpec(
-        id="Example-Cart-v0",
+        id="Example-Pole-v0",
         task_version=1,
-        package="example_cart",
+        package="example_pole",
         return_ceiling=5.0,
         env=env,
         agent=PpoCfg(actor=network, critic=network, save_interval=10),
-        train=TrainCfg(num_envs=256, iterations=20),
+        train=TrainCfg(num_envs=64, iterations=30),
     )
