@@ -38,6 +38,7 @@ def masked(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
+@pytest.mark.timeout(3600)
 def test_the_commands_print_what_the_page_shows(install: Callable[[str], Path], tmp_path: Path) -> None:
     site = install("example_package")
 
@@ -46,7 +47,7 @@ def test_the_commands_print_what_the_page_shows(install: Callable[[str], Path], 
         for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
             program, *words = shlex.split(command)
             assert program == "genelab"
-            done = genelab(*words, path=site, cwd=tmp_path)
+            done = genelab(*words, timeout=1800, path=site, cwd=tmp_path)
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
             lines += [f"$ {command}", *(line.rstrip() for line in done.stdout.splitlines())]
         return "\n".join(["```console", *lines, "```"])

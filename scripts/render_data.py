@@ -1,6 +1,7 @@
-"""Render what docs/guides/compare.md quotes from docs/data: comparisons of real trainings, and measured error rates.
+"""Render what the docs quote from committed data: comparisons of real trainings, error rates, published rows.
 
-What stands between `<!-- rendered: NAME -->` and `<!-- end -->` is replaced. Pictures of the comparisons are drawn too.
+On every page, what stands between `<!-- rendered: NAME -->` and `<!-- end -->` is replaced. Pictures of the comparisons
+are drawn too.
 """
 
 import json
@@ -14,9 +15,15 @@ from genelab.records.compare import CompareRecord
 from genelab.records.files import read_record
 from genelab.show.compare import draw, lines
 
-DOCS = Path(__file__).parents[1] / "docs"
-PAGE, DATA = DOCS / "guides" / "compare.md", DOCS / "data"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+DATA = DOCS / "data"
 BLOCK = re.compile(r"<!-- rendered: ([\w ]+) -->\n.*?<!-- end -->\n", re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """The pages that quote data."""
+    return [page for page in sorted(DOCS.rglob("*.md")) if BLOCK.search(page.read_text())]
 
 
 def comparison(name: str) -> CompareRecord:
@@ -30,7 +37,12 @@ def rendered(page: str) -> str:
 
     def block(found: re.Match[str]) -> str:
         kind, _, name = found[1].partition(" ")
-        texts = {"rates": lambda: _rates(rates, name), "comparison": lambda: _report(name), "episodes": _over_episodes}
+        texts = {
+            "rates": lambda: _rates(rates, name),
+            "comparison": lambda: _report(name),
+            "episodes": _over_episodes,
+            "published": _published,
+        }
         text = texts[kind]()
         return f"<!-- rendered: {found[1]} -->\n{text}\n<!-- end -->\n"
 
@@ -51,9 +63,23 @@ def _over_episodes() -> str:
     return f"A t test over the {len(a)} and {len(b)} episodes, as if each were a training: {told}."
 
 
+def _published() -> str:
+    """The published rows of the pendulums beside what doing nothing earns, as the targets of the campaign state it."""
+    rows = json.loads((ROOT / "reference" / "upstream" / "published_numbers.json").read_text())
+    targets = json.loads((ROOT / "campaigns" / "rebaseline-0.2" / "campaign.json").read_text())["targets"]
+    idle = {target["task"]: target["idle"] for target in targets}
+    tasks = [f"GeneLab-{name}Inverted-Pendulum-v0" for name in ("", "Double-")]
+    found = [[f"{r['return_mean']:.3f}" for r in rows if (r["task"], r["label"]) == (task, "v1.0")] for task in tasks]
+    lines = [[f"`{task}`", ", ".join(means), f"{idle[task]:.3f}"] for task, means in zip(tasks, found, strict=True)]
+    return _table(["task", "published rows (v1.0, three seeds)", "doing nothing"], lines)
+
+
 def _rates(data: dict[str, Any], name: str) -> str:
     heads, row = TABLES[name]
-    body = [row(values) for values in data[name]]
+    return _table(heads, [row(values) for values in data[name]])
+
+
+def _table(heads: list[str], body: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *body))
 
 
@@ -90,8 +116,9 @@ TABLES = {
 
 
 def main() -> None:
-    """Write page and pictures."""
-    PAGE.write_text(rendered(PAGE.read_text()))
+    """Write pages and pictures."""
+    for page in pages():
+        page.write_text(rendered(page.read_text()))
     for name in ("slow", "fresh"):
         (DOCS / "images" / f"compare_{name}.svg").write_text(draw(comparison(name)))
 
