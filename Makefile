@@ -6,13 +6,15 @@ PARALLEL ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 3 ] && echo "$$
 QUICKSTART := runs/quickstart
 # A store and a page of its own, made anew each time: what anyone trains here is not published by itself.
 PAGE := runs/quickstart-page
-SOURCES := genelab tasks tests scripts
+SOURCES := genelab tasks tests scripts docs/conf.py
+
+SITE := build/docs
 
 .DEFAULT_GOAL := help
-.PHONY: help announce quickstart test test-fast format type check build clean
+.PHONY: help announce quickstart test test-fast format type check docs build clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1 : /p' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 announce:
 	@echo "Sets up $(VENV): some minutes and, the first time, some gigabytes."
@@ -24,9 +26,10 @@ announce:
 quickstart: announce $(VENV)/.installed ## train, evaluate and print the table of the single pendulum on three seeds
 	$(BIN)/genelab train GeneLab-Inverted-Pendulum-v1 --seeds 1,2,3 --parallel $(PARALLEL) --log-dir $(QUICKSTART)
 	rm -rf $(PAGE)
-	mkdir -p $(PAGE)/reference $(PAGE)/docs
+	mkdir -p $(PAGE)/reference $(PAGE)/docs/guides $(PAGE)/docs/reference
 	cp -R reference/upstream $(PAGE)/reference/
-	cp docs/statistics.md docs/engines.md $(PAGE)/docs/
+	cp docs/guides/engines.md $(PAGE)/docs/guides/
+	cp docs/reference/statistics.md $(PAGE)/docs/reference/
 	$(BIN)/genelab reference add $(QUICKSTART) --entry quickstart --store $(PAGE)/reference
 	$(BIN)/genelab render --store $(PAGE)/reference --docs $(PAGE)/docs
 	@cat $(PAGE)/docs/reference-runs.md
@@ -38,33 +41,37 @@ quickstart: announce $(VENV)/.installed ## train, evaluate and print the table o
 	@echo "  tensorboard --logdir $(QUICKSTART)"
 	@echo "  genelab list"
 
-test: check ## everything that CI runs
+test: check docs ## everything that CI runs
 	$(BIN)/pytest -n auto --dist loadgroup --durations=20
 	$(MAKE) build
 
 test-fast: $(VENV)/.dev ## the quick tests, without the simulator
 	$(BIN)/pytest -n auto -m "not sim and not e2e and not slow"
 
-check: type ## all but the tests
+check: type ## format, lint, layers, types and rendered pages
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/genelab render --check
 
-type: $(VENV)/.dev
+type: $(VENV)/.dev ## the types
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-format: $(VENV)/.dev
+format: $(VENV)/.dev ## format the code and mend what the linter can
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
+
+docs: $(VENV)/.dev ## the documentation site, a warning is an error
+	$(BIN)/sphinx-build -E -q -W --keep-going -b html docs $(SITE)
+	@echo "$(SITE)/index.html"
 
 build: $(VENV)/.dev ## the wheel, tried in an empty environment
 	rm -rf dist
 	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 	$(BIN)/python scripts/smoke_wheel.py dist/*.whl
 
-clean:
-	rm -rf $(VENV) dist
+clean: ## remove the environment and what was built
+	rm -rf $(VENV) dist build
 
 # A stamp, not the interpreter: that is there before pip is.
 $(VENV)/.made:
@@ -76,5 +83,5 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,docs]'
 	touch $@ $(VENV)/.installed

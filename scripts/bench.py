@@ -1,4 +1,4 @@
-"""Benchmarks of genelab: `python scripts/bench.py CASE [options]`. Each case takes --help; see docs/benchmarks.md."""
+"""Benchmarks of genelab: `python scripts/bench.py CASE [options]`; see docs/design/benchmarks.md."""
 
 import importlib
 import sys

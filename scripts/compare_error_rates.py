@@ -1,6 +1,6 @@
-"""Measure how often the rule of `genelab compare` errs, on simulated seeds; see docs/compare.md.
+"""Measure how often the rule of `genelab compare` errs, on simulated seeds; see docs/guides/compare.md.
 
-It writes docs/data/compare_error_rates.json, which `scripts/compare_page.py` renders.
+It writes docs/data/compare_error_rates.json, which `scripts/render_data.py` renders.
 """
 
 import json

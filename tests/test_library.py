@@ -22,7 +22,8 @@ TASK, GO1, FRANKA = (
     *("GeneLab-Inverted-Pendulum-v1", "Genelab-Velocity-Flat-Unitree-Go1-v0"),
     "GeneLab-Franka-Pick-And-Place-v0",
 )
-EXAMPLES = re.findall(r"## ([^\n]*)\n\n```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.DOTALL)
+PAGE = (ROOT / "docs" / "guides" / "library.md").read_text()
+EXAMPLES = re.findall(r"## ([^\n]*)\n\n```python\n(.*?)```", PAGE, re.DOTALL)
 
 pytestmark = pytest.mark.slow
 
@@ -36,13 +37,13 @@ def in_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_page_has_five_examples() -> None:
-    assert len(EXAMPLES) == (ROOT / "docs" / "library.md").read_text().count("```python") == 5
+    assert len(EXAMPLES) == PAGE.count("```python") == 5
 
 
 @pytest.mark.parametrize("code", [code for _, code in EXAMPLES], ids=[title for title, _ in EXAMPLES])
 def test_an_example_of_the_page_runs(code: str, in_a_clone: Path) -> None:
     found: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(code, "docs/library.md", "exec"), found)
+    exec(compile(code, "docs/guides/library.md", "exec"), found)
     if "model" in found:
         # Doing nothing earns 3.0 in these episodes.
         assert np.mean(found["episodes"].return_) > 6.0

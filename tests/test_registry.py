@@ -127,11 +127,11 @@ def test_installed_package_adds_its_task(genelab, install) -> None:
     path = install("example_package")
     listed = genelab("list", "--json", path=path)
     assert listed.returncode == 0, listed.stderr
-    assert [row["id"] for row in json.loads(listed.stdout)] == sorted(["Example-Cart-v0", *task_ids()])
-    shown = genelab("info", "Example-Cart-v0", "--json", path=path)
+    assert [row["id"] for row in json.loads(listed.stdout)] == sorted(["Example-Pole-v0", *task_ids()])
+    shown = genelab("info", "Example-Pole-v0", "--json", path=path)
     assert shown.returncode == 0, shown.stderr
     fields = {field["path"]: field["value"] for field in json.loads(shown.stdout)["fields"]}
-    assert fields["env.robot.model"] == "example_cart:cart.xml"
+    assert fields["env.robot.model"] == "example_pole:pole.xml"
 
 
 @pytest.fixture(scope="module")

@@ -19,22 +19,22 @@ COMMANDS = {
     "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
     "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),
-    "replay-guard": ("genelab.cli.replay_guard", "Step from the state that a guard saved to the fault that it found."),
+    "replay-guard": ("genelab.cli.replay_guard", "Repeat the iteration that a guard stopped, up to its fault."),
     "collect-demos": ("genelab.cli.collect_demos", "Collect demonstrations of a task by its scripted controller."),
     "inspect": (
         "genelab.cli.inspect",
-        "Show what every dimension of observations and actions really holds, and flag what looks wrong.",
+        "Show what every dimension of observations and actions holds, and flag what looks wrong.",
     ),
     "probe": (
         "genelab.cli.probe",
-        "Drive a policy with fixed commands and tell how much of each it achieves.",
+        "Drive a policy with fixed commands and report how much of each it achieves.",
     ),
     "plot": ("genelab.cli.plot", "Draw the learning curves of several runs, sweeps and entries into one picture."),
     "video": ("genelab.cli.video", "Film episodes of a task's evaluation, without a display."),
     "play": ("genelab.cli.play", "Watch and steer a policy live in the browser."),
     "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
-    "sim2sim": ("genelab.cli.sim2sim", "Judge an exported policy in another simulator."),
+    "sim2sim": ("genelab.cli.sim2sim", "Evaluate an exported policy in another simulator."),
     "doctor": ("genelab.cli.doctor", "Show what genelab finds on this machine, and what is wrong with it."),
     "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
     "compare": (
@@ -46,8 +46,8 @@ COMMANDS = {
         "Make a folder of static pages about results: tables, interactive curves, comparisons, films.",
     ),
     "diff": ("genelab.cli.diff", "Show where two configurations differ."),
-    "campaign": ("genelab.cli.campaign", "Queues of trainings towards targets: from a hypothesis to a judged entry."),
-    "reference": ("genelab.cli.reference", "The store of published entries: append-only, every file hashed."),
+    "campaign": ("genelab.cli.campaign", "Queue trainings towards targets, and decide on each."),
+    "reference": ("genelab.cli.reference", "Add to and list the store of published entries."),
     "hub": ("genelab.cli.hub", "Publish entries and policies on the Hugging Face Hub, copy and verify them."),
     "render": (
         "genelab.cli.render",
@@ -126,7 +126,10 @@ def _dashes(token: str) -> str:
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def group() -> None:
-    """Train, evaluate and publish robot-learning results that anyone can check."""
+    """Train, evaluate and publish robot-learning results that anyone can check.
+
+    Begin with `genelab list`, then `genelab train TASK --seeds 1,2,3`. `genelab COMMAND -h` explains a command.
+    """
 
 
 def run(args: Sequence[str] | None = None) -> int:

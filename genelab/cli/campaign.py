@@ -31,7 +31,7 @@ SEEDS = field_option("--seeds", LaunchCfg, "seeds", use_default=False, metavar="
 
 @click.group
 def command() -> None:
-    """Queues of trainings towards targets: from a hypothesis to a judged entry.
+    """Queue trainings towards targets, and decide on each.
 
     A campaign lies in campaigns/NAME beside the store. What is wanted and what was decided is stored; how far it got
     follows from sweeps and entries.

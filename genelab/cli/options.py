@@ -4,7 +4,8 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import click
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -32,7 +33,10 @@ class FieldType(click.ParamType[Any]):
 
     def __init__(self, model: type[Cfg], field: str) -> None:
         info = model.model_fields[field]
-        self.name = getattr(info.annotation, "__name__", "value")
+        kind: Any = info.annotation
+        while get_origin(kind) in (Annotated, Union, UnionType):
+            kind = get_args(kind)[0]
+        self.name = getattr(kind, "__name__", "value")
         annotated: Any = Annotated[info.annotation, info]  # pyright: ignore[reportInvalidTypeForm]
         # The rule of every config: no infinity, no NaN.
         self._adapter: TypeAdapter[Any] = TypeAdapter(annotated, config=ConfigDict(allow_inf_nan=False))

@@ -29,7 +29,7 @@ def command(
     plot: Path | None,
     verbosity: Verbosity,
 ) -> None:
-    """Drive a policy with fixed commands and tell how much of each it achieves.
+    """Drive a policy with fixed commands and report how much of each it achieves.
 
     CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. The snapshot of its
     run holds the commands. Each case runs in environments of its own: mean

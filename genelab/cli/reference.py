@@ -11,7 +11,7 @@ from genelab.errors import InputError
 
 @click.group()
 def command() -> None:
-    """The store of published entries: append-only, every file hashed."""
+    """Add to and list the store of published entries."""
 
 
 @command.command()

@@ -16,7 +16,7 @@ from genelab.runs.find import find_guard
 @field_option("--device", ExecutionCfg, "device", use_default=False)
 @progress_options
 def command(folder: Path, device: str | None, verbosity: Verbosity) -> int:
-    """Step from the state that a guard saved to the fault that it found.
+    """Repeat the iteration that a guard stopped, up to its fault.
 
     DIR is `guard/<iteration>` in a run directory, or that directory if a guard stopped it once. Without --device it
     runs where the fault was found. Exit code 1 if the fault does not come again.

@@ -35,7 +35,7 @@ def command(
     changes: dict[str, int],
     verbosity: Verbosity,
 ) -> None:
-    """Judge an exported policy in another simulator.
+    """Evaluate an exported policy in another simulator.
 
     POLICY has its contract beside it, FILE.metadata.json. Neither the checkpoint nor the run is needed: the inputs are
     put together as the contract says. Episodes and commands are those of the evaluation and the probe of the task, or

@@ -1,4 +1,4 @@
-"""The comparison of two sides, in the order that docs/compare.md gives."""
+"""The comparison of two sides, in the order that docs/guides/compare.md gives."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""The rule of `genelab compare`: pure functions over arrays whose last axis is seeds. Formulas: docs/compare.md."""
+"""The rule of `genelab compare`: pure functions over arrays, seeds last. Formulas: docs/guides/compare.md."""
 
 from typing import NamedTuple
 

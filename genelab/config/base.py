@@ -137,7 +137,7 @@ def known_names(field: str, value: object, names: Sequence[object], kind: str, k
 
 
 class Choice(Cfg):
-    """A value without a sensible default, such as a motion clip or a demonstration file: whoever trains must give it.
+    """A value without a sensible default, such as a motion clip or a demonstration file: the user must give it.
 
     Stands in a task wherever a config field is declared as one, or as a term's parameter.
     """

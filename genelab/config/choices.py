@@ -1,4 +1,4 @@
-"""The choices of a task: what whoever trains must give, since it has no default."""
+"""The choices of a task: what the user must give, since it has no default."""
 
 import os
 from collections.abc import Iterator

@@ -70,7 +70,7 @@ class PlayCfg(Cfg):
     episode: int = Field(default=0, ge=0, lt=2**31)
     """Number of the first episode: its draws, and its place on a terrain, are those of an evaluation."""
     host: str = "127.0.0.1"
-    """Address to serve on. 0.0.0.0 opens the viewer to the network: whoever reaches it can steer."""
+    """Address to serve on. 0.0.0.0 opens the viewer to the network: anyone there can steer."""
     port: int = Field(default=8080, ge=1, lt=2**16)
     """Port to serve on, or the next free one."""
 

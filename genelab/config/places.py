@@ -1,4 +1,4 @@
-"""Where things are unless somebody says otherwise. Imports no pydantic."""
+"""Where things are by default. Imports no pydantic."""
 
 from pathlib import Path
 

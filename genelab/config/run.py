@@ -17,18 +17,18 @@ class ExecutionCfg(Cfg):
     device: Device = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:<index>`. `auto` takes CUDA if there is one and says what it chose."""
     threads: PositiveInt = 1
-    """CPU threads of a seed's process. Float sums depend on it, so it never follows from --parallel."""
+    """CPU threads of each process. Float sums depend on their number, so it is recorded."""
     nan_policy: NanPolicy = "stop"
-    """What to do about a broken environment in training, in which the simulator reports an error or something is not
-    finite: `stop` the seed, or end its episode, reset it, and count that in the record. Whatever is not finite in the
-    update stops the seed in any case."""
+    """What to do in training when the simulator reports an error in an environment or a value there is not finite:
+    `stop` the seed, or reset the environment and count that in the record. A value of the update that is not finite
+    always stops the seed."""
     max_env_resets: PositiveInt = 100
-    """Broken environments that `reset-env` resets in all before it stops the seed."""
+    """Largest number of resets by `reset-env` in a training; one more stops the seed."""
     log: tuple[LoggerName, ...] = ("tensorboard",)
-    """Where the rows of the curve go beside curve.jsonl."""
+    """Loggers of the learning curve, beside curve.jsonl."""
     video_every: PositiveInt | None = None
-    """Iterations between two short films of a training, each of the next checkpoint then saved; null for none. Another
-    process draws them, so that the training's numbers stay what they are and only its time grows."""
+    """Iterations between two short films of a training, each of the next saved checkpoint; null for none. A process of
+    its own draws them: the results of the training stay the same, it only takes longer."""
 
 
 def _split(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""When a column or a group is flagged. Every threshold has its reason here; docs/inspect.md says the same to users."""
+"""When a column or a group is flagged. Users read the same in docs/guides/inspect.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Statistics of a learning curve, independent of how often it was logged. Formulas: docs/statistics.md."""
+"""Statistics of a learning curve, independent of how often it was logged. Formulas: docs/reference/statistics.md."""
 
 import math
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def curve_of(rows: Sequence[tuple[int, float | None]], budget: int) -> Curve:
 
 
 def convergence_iteration(curve: Curve) -> int | None:
-    """First iteration from which the trailing mean stays within 5 % of the gain: see docs/statistics.md.
+    """First iteration from which the trailing mean stays within 5 % of the gain: see docs/reference/statistics.md.
 
     None if the curve does not reach the last tenth of the budget, or ends no higher than it began.
     """

@@ -70,7 +70,7 @@ class Seeds(Record):
 
 
 class CurveMetrics(Record):
-    """Statistics of one learning curve in the last stage, each null where undefined. Formulas: docs/statistics.md."""
+    """Statistics of a learning curve in its last stage; null if undefined. Formulas: docs/reference/statistics.md."""
 
     convergence_iteration: NonNegativeInt | None
     """Iteration, of all stages, from which the trailing mean stays within 5 % of the gain."""

@@ -155,7 +155,7 @@ class Baselines(Record):
 
 
 class AboveIdle(Record):
-    """Whether the return is clearly above the idle baseline. The rule stands in docs/statistics.md."""
+    """Whether the return is clearly above the idle baseline. The rule stands in docs/reference/statistics.md."""
 
     passed: bool
     """Verdict: lower_bound > threshold."""

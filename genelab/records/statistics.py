@@ -1,4 +1,4 @@
-"""Statistics over episodes and over seeds. Formulas: docs/statistics.md."""
+"""Statistics over episodes and over seeds. Formulas: docs/reference/statistics.md."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The same motions in both simulators: a table for docs/engines.md.
+"""The same motions in both simulators: a table for docs/guides/engines.md.
 
 A cube that is dropped, one on a slope below and above its angle of friction, a leg that is told to move, a robot that
 stands, and wheels that drive.

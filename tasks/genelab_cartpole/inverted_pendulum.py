@@ -4,7 +4,7 @@ The numbers are those of the published GeneLab task. Its model file gives no ang
 read as degrees: the pole leans against its stops and cannot fall. -v0 keeps that, to reproduce the published rows. -v1
 is the task as intended: the range in radians, and no armature. It is trained with lambda 0.98 and a desired KL
 divergence of 0.005 instead of the published 0.95 and 0.01, with which some seeds leave the cart standing more than a
-metre off centre. What was tried stands in docs/published-pendulums.md.
+metre off centre. What was tried stands in docs/design/published-pendulums.md.
 
 Known differences of both from the published task:
 - The armature is written down (0.1 in -v0, 0 in -v1). The published task took 0.1 from the loader's default unasked.

@@ -1,7 +1,7 @@
 """Pick and place: a Franka Panda takes a 4 cm cube from the ground to a goal on the ground or in the air.
 
-The numbers are those of the published GeneLab task. Its known defects are mended here; docs/franka.md lists them with
-what they did. The robot is the one that Genesis ships, by the names and inertias of its own file.
+The numbers are those of the published GeneLab task. docs/reference/franka.md lists the defects that are mended here.
+The robot is the one that Genesis ships, by the names and inertias of its own file.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Unitree G1: walk as commanded, on flat and on uneven ground.
 
-Rewards and the learner are those of the published GeneLab; what is done otherwise stands in docs/g1-velocity.md.
+Rewards and the learner are those of the published GeneLab; docs/reference/g1-velocity.md lists the differences.
 """
 
 from genelab.config.agent import NetworkCfg, PpoCfg

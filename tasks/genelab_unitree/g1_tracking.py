@@ -1,6 +1,6 @@
 """Unitree G1: imitate a motion clip on flat ground.
 
-The numbers are those of the published GeneLab task. What is done otherwise stands in docs/g1-tracking.md.
+The numbers are those of the published GeneLab task. docs/reference/g1-tracking.md lists the differences.
 """
 
 from genelab.config.agent import NetworkCfg, PpoCfg

@@ -1,4 +1,4 @@
-"""Each failure that a tracker kept by hand let happen, replayed. The numbers are those of docs/campaigns.md."""
+"""Each failure that a tracker kept by hand let happen, replayed. The numbers are those of docs/guides/campaigns.md."""
 
 import json
 import shutil

@@ -53,7 +53,7 @@ class World:
         return EventContext(state or self.read, lambda dim: self.draw(stream, dim), taken)
 
     def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Zeros. Shape: (num_envs, *shape)."""
+        """Zeros. Shape: `(num_envs, *shape)`."""
         return torch.zeros(self.num_envs, *shape, dtype=dtype, device=self.device)
 
     def needed(self, mask: Tensor) -> bool:

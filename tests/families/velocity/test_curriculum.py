@@ -48,7 +48,7 @@ def test_a_level_moves_by_the_way_made_of_the_way_asked_for(
 
 
 def test_who_follows_every_command_exactly_is_never_moved_down():
-    """By its distance it often would be: commands change and turn, so it comes back (docs/terrain.md: 4 in 10)."""
+    """By its distance it often would be: commands change and turn, so it comes back."""
     robots, control_dt, steps = 2000, 0.02, 1000
     stream = torch.Generator().manual_seed(0)
     env = get_task("Genelab-Velocity-Rough-Unitree-Go1-v0").env
