@@ -39,8 +39,8 @@ def _share(lengths: Sequence[int], *speeds: Sequence[float]) -> float | None:
     return way / asked if asked > STANDING * sum(lengths) else None
 
 
-STANDING = 0.01
-"""Mean commanded speed up to which there is no way to share, m/s: of a clip in its place, it is that of the sway."""
+STANDING = 0.1
+"""Mean commanded speed up to which there is no way to share, m/s: of a clip in its place, such as a squat, it is sway."""
 
 
 ERROR = "_error"
