@@ -25,9 +25,9 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'genelab[ra
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
-ITERATIONS = 60
+ITERATIONS = 120
 SMALL = (
-    *("--engine", "mujoco", "--num-envs", "64", "--iterations", str(ITERATIONS), "--no-eval"),
+    *("--engine", "mujoco", "--num-envs", "8", "--iterations", str(ITERATIONS), "--no-eval"),
     *("--set", "agent.save_interval=5", "--set", "protocol.episodes=4", "--set", "protocol.num_envs=4"),
 )
 HEAD = "127.0.0.2"

@@ -288,9 +288,10 @@ class RayExecutor:
             last = one_line(str(error).strip().rpartition("\n")[2])
             self._refused[id_] = f"node {self._address(id_)} cannot run genelab: {last}"
             return
-        other = differences(*({key: what[key] for key in ("packages", "code")} for what in (self._here, found)))
+        here, there = ({key: what[key] for key in ("packages", "code")} for what in (self._here, found))
+        other = differences(here, there)
         if other:
-            told = ", ".join(f"{path} is {there}, here {here}" for path, here, there in other)
+            told = ", ".join(f"{path} is {theirs}, here {ours}" for path, ours, theirs in other)
             self._refused[id_] = f"node {self._address(id_)} has another installation: {told}"
             return
         has = self._alive[id_]["Resources"] if id_ in self._alive else {}
