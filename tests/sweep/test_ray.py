@@ -28,6 +28,7 @@ TASK = "GeneLab-Inverted-Pendulum-v1"
 ITERATIONS = 120
 SMALL = (
     *("--engine", "mujoco", "--num-envs", "8", "--iterations", str(ITERATIONS), "--no-eval"),
+    *("--set", "agent.num_steps_per_env=8", "--set", "agent.num_learning_epochs=1", "--set", "agent.num_mini_batches=1"),
     *("--set", "agent.save_interval=5", "--set", "protocol.episodes=4", "--set", "protocol.num_envs=4"),
 )
 HEAD = "127.0.0.2"
