@@ -1,4 +1,4 @@
-"""Pins what genelab with `dev`, `docs` and `play` needs: `python scripts/pin_constraints.py > constraints.txt`."""
+"""Pins what genelab with its extras needs, as installed: `python scripts/pin_constraints.py > constraints.txt`."""
 
 from importlib.metadata import distribution
 
@@ -27,7 +27,7 @@ def collect(requirement: Requirement, pins: dict[str, str], seen: set[tuple[str,
 def main() -> None:
     """Print the constraints file."""
     pins: dict[str, str] = {}
-    collect(Requirement("genelab[dev,docs,play]"), pins, set())
+    collect(Requirement("genelab[dev,docs,play,ray,report]"), pins, set())
     del pins["genelab"]
     print("\n".join([HEADER, *(f"{name}=={pins[name]}" for name in sorted(pins))]))
 

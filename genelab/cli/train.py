@@ -1,5 +1,6 @@
 """`genelab train`."""
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.core import ParameterSource
 from genelab.cli.options import ENGINE, FieldType, cfg_options, field_option, progress_options
 from genelab.cli.tasks import CONFIG, SET, TASK, VARIANT
 from genelab.config.commands import StoreCfg
-from genelab.config.run import ExecutionCfg, LaunchCfg, LoggerName
+from genelab.config.run import ExecutionCfg, ExecutorCfg, LaunchCfg, LoggerName
 from genelab.config.scene import EngineName
 from genelab.config.stage import TrainCfg
 from genelab.progress import VERBOSE, Verbosity
@@ -20,6 +21,7 @@ from genelab.sweep.request import plan_training
 from genelab.worker.loggers import require_installed
 
 if TYPE_CHECKING:
+    from genelab.sweep.executors import Executor
     from genelab.sweep.extend import Extension
 
 FIXED = {
@@ -33,6 +35,10 @@ FIXED = {
 """Options that say what is trained, which an extension takes from its parent."""
 
 
+ONLY_RAY = {"address": "--address", "other_machine": "--other-machine", "max_attempts": "--max-attempts"}
+"""Options that mean something to a Ray cluster alone."""
+
+
 @click.command
 @TASK
 @VARIANT
@@ -42,6 +48,8 @@ FIXED = {
 @field_option("--log-dir", LaunchCfg, "log_dir", metavar="DIR")
 @ENGINE
 @cfg_options("execution", ExecutionCfg, "device", "threads", "nan_policy", "max_env_resets", "video_every")
+@cfg_options("where", ExecutorCfg, "executor", "address", "gpus", "other_machine")
+@field_option("--max-attempts", LaunchCfg, "max_attempts")
 @field_option("--iterations", TrainCfg, "iterations")
 @field_option("--num-envs", TrainCfg, "num_envs")
 @CONFIG
@@ -77,6 +85,8 @@ def command(
     log_dir: str,
     engine: EngineName | None,
     execution: ExecutionCfg,
+    where: ExecutorCfg,
+    max_attempts: int,
     iterations: int | None,
     num_envs: int | None,
     config: Path | None,
@@ -97,9 +107,16 @@ def command(
     if loggers:
         require_installed(loggers)
         execution = execution.model_copy(update={"log": tuple(dict.fromkeys(loggers))})
-    cfg = LaunchCfg(seeds=_seeds(seeds, seed), parallel=parallel, log_dir=log_dir, evaluate=not no_eval)
+    _require_executor(where)
+    cfg = LaunchCfg(
+        seeds=_seeds(seeds, seed),
+        parallel=parallel,
+        log_dir=log_dir,
+        evaluate=not no_eval,
+        max_attempts=max_attempts,
+    )
     if extend is not None:
-        return _extend(extend, task_id, iterations, execution, cfg, dry_run, verbosity)
+        return _extend(extend, task_id, iterations, execution, where, cfg, dry_run, verbosity)
     plan = plan_training(
         task_id,
         variant,
@@ -111,20 +128,24 @@ def command(
         config=config,
         assignments=assignments,
         checkpoint=checkpoint,
+        here=where.executor == "local",
     )
-    return _launch(plan, dry_run, verbosity)
+    return _launch(plan, where, dry_run, verbosity)
 
 
-def _launch(plan: SweepPlan, dry_run: bool, verbosity: Verbosity, extension: "Extension | None" = None) -> int:
+def _launch(
+    plan: SweepPlan, where: ExecutorCfg, dry_run: bool, verbosity: Verbosity, extension: "Extension | None" = None
+) -> int:
     from genelab.sweep.estimate import estimate
 
     done = 0 if extension is None else extension.done
-    told = "\n".join([*plan.lines(), f"estimate   {estimate(plan, StoreCfg().store, done=done)}"])
+    plan, executor, cluster = _executor(plan, where)
+    here = where.executor == "local"
+    told = "\n".join([*plan.lines(here), *cluster, f"estimate   {estimate(plan, StoreCfg().store, done=done)}"])
     if dry_run:
         click.echo(told)
         return 0
 
-    from genelab.sweep.executors.local import LocalExecutor
     from genelab.sweep.launcher import launch
     from genelab.sweep.live import only_shown, view_for
 
@@ -140,7 +161,46 @@ def _launch(plan: SweepPlan, dry_run: bool, verbosity: Verbosity, extension: "Ex
         from genelab.sweep.extend import begin
 
         begin(plan, extension, argv)
-    return launch(plan, argv, view, LocalExecutor())
+    if executor is None:
+        from genelab.sweep.executors.slurm import submit
+
+        return submit(plan, argv, where)
+    return launch(plan, argv, view, executor)
+
+
+def _executor(plan: SweepPlan, where: ExecutorCfg) -> "tuple[SweepPlan, Executor | None, list[str]]":
+    """The plan with its seeds at a time, what runs them, and lines on it; None for Slurm, which nobody waits for."""
+    given = click.get_current_context().get_parameter_source("parallel") != ParameterSource.DEFAULT
+    if where.executor == "local":
+        from genelab.sweep.executors.local import LocalExecutor
+
+        return plan, LocalExecutor(), []
+    if where.executor == "ray":
+        from genelab.sweep.executors.ray import RayExecutor
+
+        executor = RayExecutor(plan.task, plan.execution, where)
+        return (plan if given else _at_a_time(plan, executor.slots)), executor, executor.lines()
+    from genelab.sweep.executors.slurm import scripts
+
+    plan = plan if given else _at_a_time(plan, len(plan.seeds))
+    texts = scripts(plan, where) if any(seed.action != "skip" for seed in plan.seeds) else {}
+    return plan, None, [line for name, text in texts.items() for line in (f"--- {name}", *text.splitlines())]
+
+
+def _at_a_time(plan: SweepPlan, parallel: int) -> SweepPlan:
+    return dataclasses.replace(plan, cfg=plan.cfg.model_copy(update={"parallel": parallel}))
+
+
+def _require_executor(where: ExecutorCfg) -> None:
+    """An option of another executor would have no effect."""
+    context = click.get_current_context()
+    given = {name for name in (*ONLY_RAY, "gpus") if context.get_parameter_source(name) != ParameterSource.DEFAULT}
+    if where.executor != "ray" and (strange := given & set(ONLY_RAY)):
+        raise click.UsageError(f"{ONLY_RAY[min(strange)]} needs --executor ray")
+    if where.executor == "local" and "gpus" in given:
+        raise click.UsageError("--gpus needs --executor ray or slurm")
+    if where.executor == "ray" and where.address is None:
+        raise click.UsageError("--executor ray needs --address HOST:PORT")
 
 
 def _extend(
@@ -148,6 +208,7 @@ def _extend(
     task_id: str,
     iterations: int | None,
     execution: ExecutionCfg,
+    where: ExecutorCfg,
     cfg: LaunchCfg,
     dry_run: bool,
     verbosity: Verbosity,
@@ -166,8 +227,8 @@ def _extend(
     extension = extension_of(parent, task_id, iterations, cfg.seeds if chosen else None, execution)
     cfg = cfg.model_copy(update={"seeds": extension.seeds})
     plan = make_plan(extension.task, extension.overrides, execution, cfg)
-    require_ready(plan, execution)
-    return _launch(told(plan, parent), dry_run, verbosity, extension)
+    require_ready(plan, execution, here=where.executor == "local")
+    return _launch(told(plan, parent), where, dry_run, verbosity, extension)
 
 
 def _seeds(seeds: tuple[int, ...], seed: tuple[int, ...] | None) -> tuple[int, ...]:

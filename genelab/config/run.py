@@ -8,6 +8,7 @@ from genelab.config.base import Cfg, Seed
 
 LoggerName = Literal["tensorboard", "wandb", "trackio"]
 NanPolicy = Literal["stop", "reset-env"]
+ExecutorName = Literal["local", "ray", "slurm"]
 Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 
 
@@ -51,10 +52,27 @@ class LaunchCfg(Cfg):
     seeds: Seeds = (1, 2, 3)
     """Training seeds, separated by commas. More can be added to a sweep later."""
     parallel: PositiveInt = 1
-    """Seeds trained at the same time."""
+    """Seeds trained at the same time. With Ray or Slurm, as many as fit if it is not given."""
     log_dir: str = Field(default="runs/{task}", min_length=1)
     """Directory of the sweep; `{task}` stands for the task identifier, with _ and the variant if there is one."""
     evaluate: bool = True
     """Whether each trained seed is evaluated under the task's protocol."""
     grace_s: PositiveFloat = 60.0
     """Time that a stopped job has to save its state before it is killed, s."""
+    max_attempts: PositiveInt = 3
+    """Attempts of a seed in one launch. Another one follows when the machine of the last one was lost."""
+
+
+class ExecutorCfg(Cfg):
+    """What runs the processes of the seeds."""
+
+    executor: ExecutorName = "local"
+    """`local`: processes of this machine. `ray`: tasks of a Ray cluster. `slurm`: an array of batch jobs."""
+    address: str | None = None
+    """Head of the Ray cluster, as HOST:PORT."""
+    gpus: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """GPUs of each seed, with Ray or Slurm. A fraction lets seeds share one; 0 hides them. By default 1 where the task
+    computes on a GPU: Ray asks for one if the cluster has any, Slurm with --device cuda."""
+    other_machine: Literal["wait", "restart"] = "wait"
+    """What a seed with a saved state does when Ray has no node left with its processor and GPU: `wait` for one, or
+    `restart` from the beginning on another."""

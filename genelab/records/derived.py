@@ -40,7 +40,7 @@ def _share(lengths: Sequence[int], *speeds: Sequence[float]) -> float | None:
 
 
 STANDING = 0.1
-"""Mean commanded speed up to which there is no way to share, m/s: of a clip in its place, such as a squat, it is sway."""
+"""Mean commanded speed up to which there is no way to share, m/s: a clip in its place, as a squat, has sway."""
 
 
 ERROR = "_error"

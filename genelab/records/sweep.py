@@ -19,11 +19,14 @@ class SeedEntry(Record):
     state: SeedState = "planned"
     """`failed` was recorded by the run itself; `crashed` is a process that died without a word."""
     attempts: NonNegativeInt = 0
-    """Processes launched for it, training and evaluation."""
+    """Times that it was launched or went on after its machine was lost."""
+    nodes: tuple[str, ...] = ()
+    """Machines of a cluster that it ran on, in order, by their addresses; one name for processes in a row on the same.
+    Empty if it ran without a cluster."""
     exit_code: int | None = None
     """Exit code of its last process, negative for a signal; null while it runs or if none was started."""
     reason: str | None = None
-    """Why it failed, crashed or was interrupted; null otherwise."""
+    """Why it failed, crashed or was interrupted, or what it waits for; null otherwise."""
 
 
 class SweepRecord(Record):

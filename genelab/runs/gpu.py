@@ -21,10 +21,19 @@ def visible_gpus() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
+    return _told_of_each("nvmlDeviceGetUUID")
+
+
+def gpu_names() -> list[str]:
+    """Names of the GPUs of this machine, as in a GPU stamp. Empty without a driver or if it does not answer."""
+    return _told_of_each("nvmlDeviceGetName")
+
+
+def _told_of_each(query: str) -> list[str]:
     try:
         nvml.nvmlInit()
         handles = (nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount()))
-        return [str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
+        return [str(getattr(nvml, query)(handle)) for handle in handles]
     except (nvml.NVMLError_LibraryNotFound, nvml.NVMLError_DriverNotLoaded):
         return []
     except nvml.NVMLError as error:

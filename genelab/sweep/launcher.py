@@ -1,8 +1,9 @@
 """Runs the seeds of a plan: one job per seed and phase, so many at a time, and every end accounted for."""
 
+import dataclasses
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,20 +92,25 @@ class _Launcher:
         self._view = view
         self._executor = executor
         self._running: list[_Running] = []
+        self._pending = deque(seed for seed in plan.seeds if seed.action != "skip")
+        self._tries = Counter[int]()
+        """Attempts of each seed in this launch."""
         self._book = Book(plan, argv)
 
     def run(self, stop: StopRequest) -> None:
         """Start, watch and reap until nothing is left to do, or all have stopped."""
-        pending = deque(seed for seed in self._plan.seeds if seed.action != "skip")
         deadline: float | None = None
         try:
-            while self._running or (pending and not stop):
-                while pending and not stop and len(self._running) < self._plan.cfg.parallel:
-                    seed = pending.popleft()
+            while self._running or (self._pending and not stop):
+                while self._pending and not stop and len(self._running) < self._plan.cfg.parallel:
+                    seed = self._pending.popleft()
+                    self._tries[seed.seed] += 1
                     attempts = self._book.entry(seed.seed).attempts + 1
                     self._start(seed, "evaluate" if seed.action == "evaluate" else "train", attempts=attempts)
                 for running in list(self._running):
-                    if (code := running.job.poll()) is not None:
+                    code = running.job.poll()
+                    self._note_place(running)
+                    if code is not None:
                         self._running.remove(running)
                         self._reap(running, code, stop)
                 if stop and self._running and deadline is None:
@@ -136,6 +142,23 @@ class _Launcher:
         job = self._executor.start(phase, seed.run_dir, self._plan.execution)
         self._running.append(_Running(seed, phase, job))
 
+    def _note_place(self, running: _Running) -> None:
+        """Record on which machine of a cluster a job runs, or what it waits for."""
+        entry, job = self._book.entry(running.seed.seed), running.job
+        if job.node is not None and (job.node,) != entry.nodes[-1:]:
+            self._change(entry.seed, nodes=(*entry.nodes, job.node))
+        if job.waiting != entry.reason:
+            self._change(entry.seed, reason=job.waiting)
+
+    def _go_on_elsewhere(self, ended: _Running, code: int, record: RunRecord) -> None:
+        """Queue a seed again whose machine was lost. It goes on from the last state that is here."""
+        seed, tries = ended.seed.seed, self._tries[ended.seed.seed]
+        ended.seed.run_dir.mark_dead("killed", None)
+        reason = f"{ended.job.last_line()}; attempt {tries + 1} of {self._plan.cfg.max_attempts} follows"
+        self._change(seed, state="planned", exit_code=code, reason=reason)
+        action = "evaluate" if record.checkpoint is not None else "resume"
+        self._pending.appendleft(dataclasses.replace(ended.seed, action=action))
+
     def _reap(self, ended: _Running, code: int, stop: StopRequest) -> None:
         """Record the end of a job, and go on with its evaluation after a successful training."""
         seed, run_dir = ended.seed.seed, ended.seed.run_dir
@@ -146,7 +169,9 @@ class _Launcher:
         except InputError as error:
             self._change(seed, state="crashed", exit_code=code, reason=f"{_describe_exit(code)}; {error}")
             return
-        if code == 0 and record.status == _DONE[ended.phase]:
+        if ended.job.lost and not stop and self._tries[seed] < self._plan.cfg.max_attempts:
+            self._go_on_elsewhere(ended, code, record)
+        elif code == 0 and record.status == _DONE[ended.phase]:
             self._change(seed, state=record.status, exit_code=code)
             if ended.phase == "train" and self._plan.cfg.evaluate and not stop:
                 self._start(ended.seed, "evaluate")

@@ -77,7 +77,8 @@ class QuietView:
         eval_file = self.run_dir(entry).eval_file
         if entry.state == "finished" and eval_file.is_file():
             return f"seed {entry.seed}: finished, {describe_evaluation(eval_file)}"
-        return f"seed {entry.seed}: {entry.state}" + (f", {entry.reason}" if entry.reason else "")
+        attempt = f", attempt {entry.attempts}" if entry.nodes and entry.state in _BUSY else ""
+        return f"seed {entry.seed}: {entry.state}{attempt}" + (f", {entry.reason}" if entry.reason else "")
 
     def run_dir(self, entry: SeedEntry) -> RunDir:
         """The directory of a seed."""
@@ -92,6 +93,7 @@ class LineView(QuietView):
     def __init__(self, plan: SweepPlan) -> None:
         super().__init__(plan)
         self._states: dict[int, SeedState] = {}
+        self._places: dict[int, str] = {}
         self._tenths: dict[int, int] = {}
         self._phases: dict[int, str] = {}
         self._devices: set[int] = set()
@@ -117,6 +119,7 @@ class LineView(QuietView):
             self._states[entry.seed] = entry.state
             self._time(entry)
             self.tell(self.describe(entry))
+        self._say_places(record)
         if changed or time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + self.interval_s
             self._say_devices(record)
@@ -161,6 +164,17 @@ class LineView(QuietView):
                 self._devices.add(seed)
                 if execution.requested.device == "auto":
                     self.tell(f"seed {seed}: device auto chose {execution.resolved_device}")
+
+    def _say_places(self, record: SweepRecord) -> None:
+        """Print on which machine of a cluster each seed runs, or what it waits for there."""
+        for entry in record.seeds:
+            if entry.state not in _BUSY:
+                self._places.pop(entry.seed, None)
+            elif (place := entry.reason or (f"on {entry.nodes[-1]}" if entry.nodes else "")) and (
+                place != self._places.get(entry.seed)
+            ):
+                self._places[entry.seed] = place
+                self.tell(f"seed {entry.seed}: {place}")
 
     def _time(self, entry: SeedEntry) -> None:
         seed, now = entry.seed, time.monotonic()
@@ -255,8 +269,10 @@ class TableView(LineView):
     def look(self, record: SweepRecord) -> None:
         """Draw the table anew."""
         busy = any(entry.state in ("planned", *_BUSY) for entry in record.seeds)
+        on_cluster = any(entry.nodes for entry in record.seeds)
         table = Table(
-            *("seed", "phase", "iteration", "return", "steps/s", "elapsed", "left"),
+            *("seed", *(("node", "attempt") if on_cluster else ())),
+            *("phase", "iteration", "return", "steps/s", "elapsed", "left"),
             title=self.plan.task.id,
             caption=f"elapsed {clock(time.monotonic() - self._begun)}, {self.sweep_left(record) if busy else 'done'}",
             box=SIMPLE_HEAD,
@@ -270,14 +286,18 @@ class TableView(LineView):
             phase, phase_left = self._phase(entry)
             left = seed_left if training and not phase_left else phase_left
             cells = (done, self._return(entry, progress), speed, self.elapsed(entry), left or NONE)
-            table.add_row(str(entry.seed), phase, *cells)
+            place = (entry.nodes[-1] if entry.nodes else NONE, str(entry.attempts)) if on_cluster else ()
+            table.add_row(str(entry.seed), *place, phase, *cells)
             if len(stages) > 1 and entry.state == "training":
                 for name, stage_left in stages:
-                    table.add_row("", f"  {name or self.plan.task.id}", "", "", "", "", stage_left)
+                    blank = [""] * len(place)
+                    table.add_row("", *blank, f"  {name or self.plan.task.id}", "", "", "", "", stage_left)
         self._live.update(table, refresh=True)
 
     def _phase(self, entry: SeedEntry) -> tuple[str, str]:
         """What a seed is doing and for how long, and how long that still takes if it counts."""
+        if entry.state in _BUSY and entry.reason:
+            return entry.reason, ""
         phase = self.phase(entry)
         if phase is None:
             return entry.state, ""

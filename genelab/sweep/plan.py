@@ -78,8 +78,8 @@ class SweepPlan:
         found = _stand(self.task, self.config_sha256, self.log_dir, self.execution, self.cfg, self.parent)
         return dataclasses.replace(self, seeds=found[0], planned=found[1])
 
-    def lines(self) -> list[str]:
-        """The plan as text."""
+    def lines(self, here: bool = True) -> list[str]:
+        """The plan as text. `here`: whether the seeds run on this machine."""
         lines = [
             f"task       {self.task.id} (version {self.task.task_version})"
             + (f", variant {self.task.variant}" if self.task.variant else ""),
@@ -97,7 +97,7 @@ class SweepPlan:
             *(f"seed {s.seed:<5} {s.action}: {s.why}" for s in self.seeds),
         ]
         wanted, cores = min(self.cfg.parallel, len(self.seeds)) * self.execution.threads, usable_cores()
-        if wanted > cores:
+        if here and wanted > cores:
             lines.append(f"warning: {wanted} threads at a time on {cores} usable core(s) slow each other down")
         return lines
 

@@ -27,6 +27,7 @@ def plan_training(
     config: Path | None = None,
     assignments: Sequence[str] = (),
     checkpoint: str | None = None,
+    here: bool = True,
 ) -> SweepPlan:
     """Resolve a training. Reads the directory, writes nothing.
 
@@ -41,6 +42,7 @@ def plan_training(
         config: file of overrides.
         assignments: `path=value` of the task.
         checkpoint: policy of another training that every seed starts from, as for `find_policy`.
+        here: whether the seeds run on this machine.
 
     Raises:
         InputError: as `make_plan`, `find_policy` and `apply_overrides`.
@@ -62,12 +64,14 @@ def plan_training(
     task, overrides = apply_overrides(registered, assignments, options)
     start = None if checkpoint is None else find_policy(checkpoint).checkpoint
     plan = make_plan(task, overrides, execution, cfg, start)
-    require_ready(plan, execution)
+    require_ready(plan, execution, here)
     return plan
 
 
-def require_ready(plan: SweepPlan, execution: ExecutionCfg) -> None:
+def require_ready(plan: SweepPlan, execution: ExecutionCfg, here: bool = True) -> None:
     """See that demonstrations and devices are there before anything is written, or each seed would say it again.
+
+    Devices only if the seeds run `here`.
 
     Raises:
         InputError: if they are not.
@@ -78,5 +82,5 @@ def require_ready(plan: SweepPlan, execution: ExecutionCfg) -> None:
     from genelab.sim.make import require_device
 
     checked_demonstrations(plan.task)
-    for _, stage in plan.task.line():
+    for _, stage in plan.task.line() if here else ():
         require_device(execution.device, stage.env.engine)

@@ -19,6 +19,9 @@ class Ended:
     """A job that was over at once."""
 
     code: int
+    node: str | None = None
+    waiting: str | None = None
+    lost: bool = False
 
     def poll(self) -> int | None:
         return self.code
@@ -36,12 +39,15 @@ class Here:
     """Runs jobs when they are started, but loses the machine of one seed."""
 
     lost: int
+    times: int = 1
+    retried: bool = False
     started: list[tuple[Phase, str, int]] = field(default_factory=list)
 
     def start(self, phase: Phase, run_dir: RunDir, execution: ExecutionCfg) -> Ended:
         self.started.append((phase, run_dir.path.name, execution.threads))
-        if run_dir.load().seed == self.lost:
-            return Ended(-signal.SIGKILL)
+        if run_dir.load().seed == self.lost and self.times:
+            self.times -= 1
+            return Ended(-signal.SIGKILL, node="b2", lost=self.retried)
         return Ended(fake_worker.train(run_dir, "ok") if phase == "train" else fake_worker.evaluate(run_dir))
 
 
@@ -55,3 +61,16 @@ def test_another_executor_needs_no_other_launcher(sweep: Sweep) -> None:
 
     assert launch(plan, ["genelab", "train"], LineView(plan), Here(lost=0)) == 0
     assert sweep.states() == {1: "finished", 3: "finished"}
+
+
+def test_a_seed_whose_machine_was_lost_goes_on_as_often_as_it_may(sweep: Sweep) -> None:
+    plan = plan_of(sweep.cfg(seeds=(1, 3), max_attempts=2), ExecutionCfg())
+    assert launch(plan, ["genelab", "train"], LineView(plan), Here(lost=3, times=2, retried=True)) == 1
+    entry = sweep.entries()[3]
+    assert (entry.state, entry.attempts, entry.nodes) == ("crashed", 2, ("b2",))
+    assert sweep.states()[1] == "finished"
+
+    executor = Here(lost=3, times=1, retried=True)
+    assert launch(plan, ["genelab", "train"], LineView(plan), executor) == 0
+    assert [phase for phase, _, _ in executor.started] == ["train", "train", "evaluate"]
+    assert (sweep.states()[3], sweep.entries()[3].attempts) == ("finished", 4)

@@ -1,7 +1,7 @@
 """Where the phases of seeds run: each executor is a module here. The launcher knows these two protocols alone.
 
-A seed's directory lies on a file system that the launcher and every job share. Records and locks in it are not an
-executor's business.
+A job finds a seed's directory as the launcher sees it, and what it leaves there is in the launcher's directory when it
+has ended. Whether they share a file system is the executor's business.
 """
 
 from typing import Literal, Protocol
@@ -15,6 +15,13 @@ Phase = Literal["train", "evaluate"]
 
 class Job(Protocol):
     """One phase of one seed, started."""
+
+    node: str | None
+    """Machine of a cluster that it runs on; None while that is not known, and for this machine."""
+    waiting: str | None
+    """What it waits for before it can run; None if for nothing."""
+    lost: bool
+    """Whether it ended because its machine was lost, so that it may go on elsewhere. Told once `poll` gives a code."""
 
     def poll(self) -> int | None:
         """Exit code, negative for the signal that ended it; None while it runs.

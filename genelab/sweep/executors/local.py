@@ -32,8 +32,7 @@ class LocalExecutor:
 
     def start(self, phase: Phase, run_dir: RunDir, execution: ExecutionCfg) -> "LocalJob":
         """Start a phase of a seed. Raises InputError or RunError if its log cannot be written."""
-        env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(execution.threads))
-        env |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONPATH": _module_path()}
+        env = os.environ | job_settings(execution) | {"PYTHONPATH": module_path()}
         gpus = visible_gpus() if execution.device in ("auto", "cuda") else []
         if len(gpus) > 1:
             env["CUDA_VISIBLE_DEVICES"] = self._gpu_of.setdefault(run_dir.path, self._free_one(gpus))
@@ -48,6 +47,10 @@ class LocalExecutor:
 
 class LocalJob:
     """A process and all that it starts."""
+
+    node: str | None = None
+    waiting: str | None = None
+    lost = False
 
     def __init__(self, command: Sequence[str], log: Path, title: str, env: Mapping[str, str]) -> None:
         """Start `command` in a process group of its own, its output appended to `log` below a line with a title.
@@ -67,6 +70,11 @@ class LocalJob:
                 env=env,
                 process_group=0,
             )
+
+    @property
+    def pid(self) -> int:
+        """Number of its process."""
+        return self._process.pid
 
     def poll(self) -> int | None:
         """Exit code, negative for a signal; None while it runs. Its end takes what it started along."""
@@ -97,7 +105,13 @@ class LocalJob:
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _module_path() -> str:
+def job_settings(execution: ExecutionCfg) -> dict[str, str]:
+    """Variables that a worker runs with, wherever it runs."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(execution.threads))
+    return threads | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
+
+
+def module_path() -> str:
     """PYTHONPATH by which a job finds the genelab of this process, even where `python -m genelab` found it here."""
     path, root = os.environ.get("PYTHONPATH", ""), Path(genelab.__file__).parents[1]
     return os.pathsep.join(filter(None, (str(root), path))) if Path(sys.path[0]).absolute() == root else path
