@@ -190,7 +190,7 @@ class RayExecutor:
         self._looked = -LOOK_S
         self._avoid: dict[str, float] = {}
         self._busy = Counter[str]()
-        on_gpu = execution.device != "cpu" and any(stage.env.engine != "mujoco" for _, stage in task.line())
+        on_gpu = execution.device != "cpu" and any(stage.env.engine == "genesis" for _, stage in task.line())
         self._threads = execution.threads
         self.gpus = self._gpus_of_a_seed(execution.device, on_gpu)
         self._require_room()
