@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "start" / "tutorial.md"
 PACKAGE = ROOT / "tests" / "example_package"
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+PROGRESS = re.compile(r"\d{4}-\d\d-\d\dT\S+Z ")
 FILE = re.compile(r"```\w+\n(?:# |<!-- )([\w/.]+)(?: -->)?\n(.*?)```", re.DOTALL)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -49,7 +50,9 @@ def test_the_commands_print_what_the_page_shows(install: Callable[[str], Path], 
             assert program == "genelab"
             done = genelab(*words, timeout=1800, path=site, cwd=tmp_path)
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-            lines += [f"$ {command}", *(line.rstrip() for line in done.stdout.splitlines())]
+            # What shows progress alone is left out: how many lines there are depends on the time.
+            printed = [line.rstrip() for line in done.stdout.splitlines() if not PROGRESS.match(line)]
+            lines += [f"$ {command}", *printed]
         return "\n".join(["```console", *lines, "```"])
 
     page = PAGE.read_text()
