@@ -1,4 +1,4 @@
-"""Pins what genelab, `dev`, `play` and `ray` need, as installed: `python scripts/pin_constraints.py > constraints.txt`."""
+"""Pins genelab, `dev`, `play` and `ray`, as installed: `python scripts/pin_constraints.py > constraints.txt`."""
 
 from importlib.metadata import distribution
 

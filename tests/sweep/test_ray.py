@@ -22,13 +22,20 @@ from tests.conftest import search_path
 from .harness import wait_for
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'genelab[ray]'")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(1800)]
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
 ITERATIONS = 120
 SMALL = (
     *("--engine", "mujoco", "--num-envs", "8", "--iterations", str(ITERATIONS), "--no-eval"),
-    *("--set", "agent.num_steps_per_env=8", "--set", "agent.num_learning_epochs=1", "--set", "agent.num_mini_batches=1"),
+    *(
+        "--set",
+        "agent.num_steps_per_env=8",
+        "--set",
+        "agent.num_learning_epochs=1",
+        "--set",
+        "agent.num_mini_batches=1",
+    ),
     *("--set", "agent.save_interval=5", "--set", "protocol.episodes=4", "--set", "protocol.num_envs=4"),
 )
 HEAD = "127.0.0.2"
@@ -92,7 +99,7 @@ def on_ray(nodes: Nodes, log_dir: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def ended(process: subprocess.Popen[str], code: int = 0, timeout_s: float = 400) -> str:
+def ended(process: subprocess.Popen[str], code: int = 0, timeout_s: float = 800) -> str:
     told = process.communicate(timeout=timeout_s)[0]
     assert process.returncode == code, told
     return told
@@ -124,7 +131,7 @@ def midway(log_dir: Path, process: subprocess.Popen[str]) -> int:
         busy = [entry.seed for entry in entries(log_dir).values() if entry.state == "training" and entry.nodes]
         return [seed for seed in busy if 5 <= saved(log_dir, seed) < ITERATIONS - 20]
 
-    wait_for(found, 120)
+    wait_for(found, 400)
     return found()[0]
 
 
@@ -136,31 +143,30 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return weights(log_dir)
 
 
-def test_a_node_that_is_killed_and_one_that_stops_answering_change_no_weights(
-    nodes: Nodes, tmp_path: Path, undisturbed: dict[str, str]
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_node_that_is_killed_or_stops_answering_changes_no_weights(
+    nodes: Nodes, tmp_path: Path, undisturbed: dict[str, str], killed: bool
 ) -> None:
     log_dir = tmp_path / "sweep"
     process = on_ray(nodes, log_dir, "--max-attempts", "4")
     seed = midway(log_dir, process)
     victim = entries(log_dir)[seed].nodes[-1]
-    nodes.kill(victim)
-    begin = time.monotonic()
-    wait_for(lambda: entries(log_dir)[seed].attempts == 2, 30)
-    assert time.monotonic() - begin < 15
-
-    frozen = nodes.add(9)
-    wait_for(lambda: any(e.nodes[-1:] == (frozen,) and e.state == "training" for e in entries(log_dir).values()), 90)
-    stopped = nodes.tree(frozen)
-    for each in stopped:
-        each.suspend()
+    tree = nodes.tree(victim)
+    if killed:
+        nodes.kill(victim)
+    else:
+        for each in tree:
+            each.suspend()
+    # The head looks for 1 s and 2 s three times.
+    wait_for(lambda: "was lost" in (entries(log_dir)[seed].reason or "") or entries(log_dir)[seed].attempts == 2, 40)
     told = ended(process)
-    for each in stopped:
-        each.kill()
-    nodes.kill(frozen)
+    if not killed:
+        for each in tree:
+            each.kill()
+        nodes.kill(victim)
     assert weights(log_dir) == undisturbed
-    assert f"node {victim} was lost" in told
-    assert f"node {frozen} was lost" in told
-    assert len(entries(log_dir)[seed].nodes) >= 2
+    assert f"seed {seed}: planned, node {victim} was lost" in told
+    assert entries(log_dir)[seed].nodes[0] == victim != entries(log_dir)[seed].nodes[-1]
     attempts = RunDir(log_dir / f"seed_{seed}").load().attempts
     assert attempts[0].end == "killed"
     assert attempts[1].from_iteration >= 5
@@ -197,10 +203,10 @@ def test_a_stop_saves_and_another_machine_is_waited_for_or_started_on_anew(
     other = record.hardware.cpu.replace(model="Another Processor")
     run_dir.update(hardware=record.hardware.replace(cpu=other))
     process = on_ray(nodes, log_dir, "--seed", "1")
-    wait_for(lambda: "Another Processor" in (entries(log_dir)[1].reason or ""), 60)
+    wait_for(lambda: "Another Processor" in (entries(log_dir)[1].reason or ""), 300)
     process.send_signal(signal.SIGTERM)
     told = ended(process, 143)
-    assert "waits for a node like the one it began on: Another Processor, no GPU" in told
+    assert "waits for a free node like the one it began on: Another Processor, no GPU" in told
 
     ended(on_ray(nodes, log_dir, "--seed", "1", "--other-machine", "restart"))
     first, second = run_dir.load().attempts

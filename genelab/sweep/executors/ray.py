@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from genelab.runs.code import code_stamp, package_versions
 from genelab.runs.files import remove_temporaries
 from genelab.runs.gpu import gpu_names
 from genelab.runs.hardware import hardware_stamp
-from genelab.runs.lock import HeldError, locked
+from genelab.runs.lock import locked
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors import Phase
 from genelab.sweep.executors.files import PIECE, Change, Receiver, Sender, files_of
@@ -146,14 +146,15 @@ def send_stop(pid: int) -> None:
 def _scratch() -> Generator[Path]:
     """A directory for a task. What killed tasks left is removed."""
     for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}{os.getuid()}-*"):
-        try:
-            with locked(left):
-                shutil.rmtree(left)
-        except HeldError:
-            continue
-    folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getuid()}-"))
+        # In use, or another task removes it.
+        with suppress(InputError), locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{SCRATCH}"))
+    folder = made.with_name(f"{SCRATCH}{os.getuid()}-{made.name.rpartition('-')[2]}")
     try:
-        with locked(folder):
+        with locked(made):
+            # Under that name it is removed unless it is locked.
+            made.rename(folder)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -225,12 +226,13 @@ class RayExecutor:
         return node.id in self._alive
 
     def take(self, kind: Kind | None) -> Node | None:
-        """The node with the smallest share of its places taken, of a kind if one is given; None if there is none."""
+        """The node with the most room left, of a kind if one is given; None if there is none now."""
         now = time.monotonic()
         nodes = [n for n in self.fitting() if kind in (None, n.kind) and self._avoid.get(n.id, 0.0) <= now]
-        node = min(nodes, key=lambda n: self._busy[n.id] / self._room(n.cpus, n.gpus), default=None)
-        if node is not None:
-            self._busy[node.id] += 1
+        node = max(nodes, key=self._left, default=None)
+        if node is None or self._left(node) <= 0:
+            return None
+        self._busy[node.id] += 1
         return node
 
     def release(self, node: Node, lost: bool) -> None:
@@ -321,6 +323,9 @@ class RayExecutor:
                 f"--executor ray: a seed needs {self._threads} CPU(s) and {self.gpus:g} GPU(s) on one node; "
                 f"the nodes of the cluster have {told}"
             )
+
+    def _left(self, node: Node) -> int:
+        return self._room(node.cpus, node.gpus) - self._busy[node.id]
 
     def _room(self, cpus: float, gpus: float) -> int:
         return int(min(cpus / self._threads, gpus / self.gpus if self.gpus else cpus))
@@ -421,7 +426,7 @@ class RayJob:
         self._on = executor.take(kind)
         if self._on is None:
             self.waiting = (
-                f"waits for a node{f' like the one it began on: {kind}' if kind else ''}{executor.left_out()}"
+                f"waits for a free node{f' like the one it began on: {kind}' if kind else ''}{executor.left_out()}"
             )
             return
         self.waiting = f"waits for its turn on {self._on.address}"
