@@ -183,12 +183,14 @@ def get_task(task_id: str, variant: str | None = None) -> "TaskSpec":
     return _built(entry, variant).model_copy(deep=True)
 
 
-@functools.cache
 def _of_family(task_id: str) -> Registered | None:
     """The task of a family that an identifier names; None if there is no such family."""
     family = next((family for prefix, family in _families.items() if task_id.startswith(prefix)), None)
-    if family is None:
-        return None
+    return None if family is None else _member(family, task_id)
+
+
+@functools.cache
+def _member(family: Family, task_id: str) -> Registered:
     made = functools.partial(_call, family.factory, task_id)
     return Registered(task_id, family.robot, family.summary, made, source=family.source)
 

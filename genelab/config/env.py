@@ -156,6 +156,11 @@ class EnvCfg(TimedCfg):
         return self.sim.engine
 
     @property
+    def resume(self) -> Literal["exact"]:
+        """A scene is saved and restored to the last bit."""
+        return "exact"
+
+    @property
     def control_dt(self) -> float:
         """Control period, s."""
         return self.sim.dt * self.decimation

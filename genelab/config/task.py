@@ -173,6 +173,14 @@ class TaskSpec(StageCfg):
         return self
 
     @model_validator(mode="after")
+    def _has_a_scene_for_what_needs_one(self) -> Self:
+        if isinstance(self.env, VectorEnvCfg):
+            for field in ("demonstrator", "baselines", "drawn_starts", "probe", "overlay"):
+                if (found := getattr(self, field)) != (without := type(self).model_fields[field].default):
+                    raise broken_rule(field, found, f"must be {without!r}: env.make is no scene")
+        return self
+
+    @model_validator(mode="after")
     def _probe_names_a_command(self) -> Self:
         if self.probe is not None:
             known_names("probe.command", self.probe.command, [self.probe.command], "command", self.scene.commands)

@@ -35,7 +35,7 @@ class VectorEnvCfg(TimedCfg):
     simulator: Literal["mujoco", "gymnasium"]
     """What simulates it."""
     packages: tuple[str, ...] = ()
-    """Installed distributions that decide what happens in it."""
+    """Distributions that it depends on beside those of its simulator. A record has their versions."""
     step_s: PositiveFloat = 1.0
     """Control period, s; 1 where the environment has no time of its own."""
     episode_steps: PositiveInt

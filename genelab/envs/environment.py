@@ -11,6 +11,7 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.draw.depiction import Depiction, Floats, Pose
 from genelab.envs.actions import make_action
+from genelab.envs.draws import Draws, numbered
 from genelab.envs.goal import Goal, added, check_goal_terms, reward_range
 from genelab.envs.health import broken_physics
 from genelab.envs.parts.commands import Commands
@@ -26,7 +27,6 @@ from genelab.errors import InputError
 from genelab.mdp.goals import GoalView
 from genelab.mdp.state import StateView, View
 from genelab.mdp.term import bind
-from genelab.rng import Stream
 from genelab.sim.engine import Engine
 
 
@@ -50,7 +50,7 @@ class Environment:
         self.resets_broken = purpose.reset_broken
         self.tap: Tap | None = None
         self._sim = sim
-        self._streams: dict[str, Stream] = {}
+        self._draws = Draws(purpose)
         check_goal_terms(cfg)
         self._goal = Goal(cfg) if cfg.goal else None
         self.reward_range = reward_range(cfg)
@@ -89,18 +89,12 @@ class Environment:
 
     def draw(self, stream: str, dim: int) -> Tensor:
         """Uniform draws of this step in [0, 1). Shape: (num_envs, dim)."""
-        if stream not in self._streams:
-            domain = "evaluation" if self.purpose.numbered else "training"
-            self._streams[stream] = Stream.of(self.purpose.seed, f"{domain}/{stream}")
-        if self.purpose.numbered:
-            return self._streams[stream].uniform(self.episode_number, self.episode_step, dim)
-        step = torch.full_like(self._environment, self._world.num_steps)
-        return self._streams[stream].uniform(self._environment, step, dim)
+        return self._draws.uniform(stream, dim, self.episode_number, self.episode_step, self._world.num_steps)
 
     def reseed(self, seed: int) -> None:
         """Draw from another seed, from the next reset on."""
         self.purpose = dataclasses.replace(self.purpose, seed=seed)
-        self._streams.clear()
+        self._draws = Draws(self.purpose)
 
     def reset(self) -> Observations:
         """Begin anew: start the first episode of every environment."""
@@ -140,7 +134,7 @@ class Environment:
             self.broken_count = self.broken_count + broken
         ended = terminated | truncated
         if self.purpose.autoreset and self._world.needed(ended):
-            self._number_episodes(ended)
+            self._world.episode_number, self._next_episode = numbered(ended, self.episode_number, self._next_episode)
             self._start(ended)
             written = True
         if written:
@@ -406,12 +400,6 @@ class Environment:
             group = name.removeprefix("history/")
             found[group] = history.stacked(found[group], self.episode_step == 0, keep=keep)
         return found
-
-    def _number_episodes(self, mask: Tensor) -> None:
-        """Give the masked environments the next free episode numbers, in order of environment."""
-        rank = mask.to(torch.int64).cumsum(0) - 1
-        self._world.episode_number = torch.where(mask, self._next_episode + rank, self.episode_number)
-        self._next_episode = self._next_episode + mask.sum()
 
     def _weight(self, weight: float) -> float:
         return weight * self.cfg.control_dt if self.cfg.reward_per == "second" else weight

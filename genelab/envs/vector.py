@@ -11,6 +11,7 @@ from torch import Tensor
 from genelab.config.terms import layout_rows
 from genelab.config.vector import GROUPS, VectorEnvCfg
 from genelab.draw.depiction import Picture
+from genelab.envs.draws import Draws, numbered
 from genelab.envs.purpose import Purpose
 from genelab.envs.simulations import Outcome, Simulations, SimulationsState
 from genelab.envs.step import Finished, Observations, Step
@@ -18,7 +19,6 @@ from genelab.envs.terms import Tap
 from genelab.errors import DivergedError, RunError
 from genelab.functions import resolve_function
 from genelab.progress import phase
-from genelab.rng import Stream
 
 PROOF_STEPS = 50
 """Control steps in which restored simulations must do as the saved ones."""
@@ -47,7 +47,7 @@ class VectorEnvironment:
             phase(f"building {num_envs} environment{'' if num_envs == 1 else 's'}")
             simulations = self._made()
         self._simulations = simulations
-        self._streams: dict[str, Stream] = {}
+        self._draws = Draws(purpose)
         self._proof: _Proof | None = None
         self._proved = cfg.resume == "none"
         self._begin()
@@ -62,17 +62,11 @@ class VectorEnvironment:
     def reseed(self, seed: int) -> None:
         """Draw from another seed, from the next reset on."""
         self.purpose = dataclasses.replace(self.purpose, seed=seed)
-        self._streams.clear()
+        self._draws = Draws(self.purpose)
 
     def draw(self, stream: str, dim: int) -> Tensor:
         """Uniform draws of this step in [0, 1). Shape: (num_envs, dim)."""
-        if stream not in self._streams:
-            domain = "evaluation" if self.purpose.numbered else "training"
-            self._streams[stream] = Stream.of(self.purpose.seed, f"{domain}/{stream}")
-        if self.purpose.numbered:
-            return self._streams[stream].uniform(self.episode_number, self.episode_step, dim)
-        step = torch.full_like(self.episode_step, self._num_steps)
-        return self._streams[stream].uniform(torch.arange(self.num_envs), step, dim)
+        return self._draws.uniform(stream, dim, self.episode_number, self.episode_step, self._num_steps)
 
     def reset(self) -> Observations:
         """Begin anew: start the first episode of every environment."""
@@ -123,9 +117,7 @@ class VectorEnvironment:
         )
         ended = terminated | truncated
         if self.purpose.autoreset and bool(ended.any()):
-            rank = ended.to(torch.int64).cumsum(0) - 1
-            self.episode_number = torch.where(ended, self._next_episode + rank, self.episode_number)
-            self._next_episode = self._next_episode + ended.sum()
+            self.episode_number, self._next_episode = numbered(ended, self.episode_number, self._next_episode)
             self._start(ended)
         return Step(self._observations(), reward, terminated, truncated, broken, finished)
 

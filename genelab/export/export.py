@@ -70,7 +70,7 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     chosen = FORMATS[file_format]
     data = chosen.serialise(learner.deployable(actor), dict(zip(names, widths, strict=True)))
     policy = DeterministicPolicy(actor, torch.device("cpu"), groups)
-    packages = (TRAINER_PACKAGES[task.agent.trainer], *chosen.packages)
+    packages = (*TRAINER_PACKAGES[task.agent.trainer], *chosen.packages)
 
     def native(*rows: Tensor) -> Tensor:
         return policy(dict(zip(groups, rows, strict=True)))

@@ -1,9 +1,12 @@
 """Starts the engine of a process and stamps what it runs on."""
 
+from collections.abc import Sequence
+
 import torch
 
 from genelab.config.run import ExecutionCfg
 from genelab.config.task import TaskSpec
+from genelab.config.vector import VectorEnvCfg
 from genelab.envs.terms import check_terms
 from genelab.records.stamps import BackendStamp, TorchStamp
 from genelab.runs.stamps import Stamps, collect, environment_flags
@@ -23,11 +26,12 @@ def start_session(seed: int, execution: ExecutionCfg, task: TaskSpec, *, running
     """
     check_terms(task)
     session = running or start(seed, execution.device, execution.threads, task.env.engine)
-    return session, stamps_of(session, task.package)
+    packages = task.env.packages if isinstance(task.env, VectorEnvCfg) else ()
+    return session, stamps_of(session, task.package, packages)
 
 
-def stamps_of(session: Session, package: str) -> Stamps:
-    """What a record says about a process that works on a task of a package."""
+def stamps_of(session: Session, package: str, packages: Sequence[str] = ()) -> Stamps:
+    """What a record says about a process that works on a task of a package, whose environment depends on `packages`."""
     backend = BackendStamp.model_validate(
         {
             **session.stamp,
@@ -41,4 +45,4 @@ def stamps_of(session: Session, package: str) -> Stamps:
             ),
         }
     )
-    return collect(package, str(session.device), backend)
+    return collect(package, str(session.device), backend, packages)

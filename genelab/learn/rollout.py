@@ -185,6 +185,11 @@ class EpisodeWindow:
             self.successes.extend(column[done].tolist())
         return int(done.sum())
 
+    def row(self) -> dict[str, float | int | None]:
+        """Columns of the learning curve: the last episodes, and how many ended since the last call. As `count`."""
+        ended = self.count()
+        return {"episode_return": self.mean_return, "episode_length": self.mean_length, "episodes_finished": ended}
+
     @property
     def mean_return(self) -> float | None:
         """Mean return; None before the first episode."""

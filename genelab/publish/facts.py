@@ -51,7 +51,8 @@ def provenance_of(entry: CheckedEntry, page: Path) -> list[tuple[str, str]]:
     chosen = [_chosen(seeds[0], o) for o in record.overrides if o not in changed]
     registry = {d.path for s in seeds for d in s.eval.differences_from_registry}
     guards = [f"seed {s.run.seed} {name} {count}" for s in seeds for name, count in s.eval.guards.items() if count]
-    resumed = [f"seed {s.run.seed} in {len(s.run.attempts)} attempts" for s in seeds if len(s.run.attempts) > 1]
+    exact = "" if seeds[0].task.env.resume == "exact" else ", not as if it had never stopped"
+    resumed = [f"seed {s.run.seed} in {len(s.run.attempts)} attempts{exact}" for s in seeds if len(s.run.attempts) > 1]
     optional = {
         "Trained in stages": _stages(seeds),
         "Started from": _starts(seeds),

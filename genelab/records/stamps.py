@@ -1,5 +1,6 @@
 """Stamps: which code, packages, machine and flags stood behind a number."""
 
+from itertools import chain
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Field, JsonValue, PositiveFloat, PositiveInt, StringConstraints
@@ -12,12 +13,18 @@ from genelab.records.base import Record
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 """A git commit in lower-case hexadecimal, by SHA-1 or SHA-256."""
 
-ENGINE_PACKAGES = {"genesis": ("genesis-world", "quadrants"), "mujoco": ("mujoco",), "gymnasium": ("gymnasium",)}
+ENGINE_PACKAGES = {
+    "genesis": ("genesis-world", "quadrants"),
+    "mujoco": ("mujoco",),
+    "gymnasium": ("gymnasium", "mujoco"),
+}
 """What decides on the physics, by simulator."""
 REQUIRED_PACKAGES = ("python", "genelab", "torch", "numpy")
 """What the `packages` of a record names at least."""
-TRAINER_PACKAGES = {"rsl_rl": "rsl-rl-lib", "stable_baselines3": "stable-baselines3"}
-"""Distribution of each trainer."""
+TRAINER_PACKAGES = {"rsl_rl": ("rsl-rl-lib",), "stable_baselines3": ("stable-baselines3", "sb3-contrib")}
+"""Distributions of each trainer."""
+NO_SUMS = ("pydantic",)
+"""What `packages` of a record names beside, without a part in sums. Any other name is one that the environment gave."""
 
 
 class CodeStamp(Record):
@@ -172,7 +179,10 @@ def other_sums(old: Stamped, new: Stamped, trainer: str) -> tuple[str, ...]:
     """
     engines = {stamped.backend.engine for stamped in (old, new) if stamped.backend is not None}
     of_engines = [name for engine in sorted(engines) for name in ENGINE_PACKAGES[engine]]
-    names = (*REQUIRED_PACKAGES, *of_engines, TRAINER_PACKAGES[trainer])
+    own = (*REQUIRED_PACKAGES, *of_engines, *TRAINER_PACKAGES[trainer])
+    usual = {*own, *NO_SUMS, *chain(*ENGINE_PACKAGES.values(), *TRAINER_PACKAGES.values())}
+    of_environment = sorted({*(old.packages or {}), *(new.packages or {})} - usual)
+    names = (*own, *of_environment)
     before, now = ({name: (stamped.packages or {}).get(name) for name in names} for stamped in (old, new))
     found = [*differences(before, now), *differences(_deciding(old), _deciding(new))]
     return tuple(f"{path}: {a} -> {b}" for path, a, b in found)

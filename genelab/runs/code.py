@@ -98,10 +98,13 @@ def changed_since(package: str, commit: str, folders: Sequence[str] = (".",)) ->
     return [os.fsdecode(name) for name in told.split(b"\0") if name]
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of what a result depends on, by distribution name; those not installed are left out."""
+def package_versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of what a result depends on, by distribution name; those not installed are left out.
+
+    `more`: what an environment depends on beside.
+    """
     versions = {"python": platform.python_version(), "genelab": __version__}
-    for name in PACKAGES:
+    for name in dict.fromkeys((*PACKAGES, *more)):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

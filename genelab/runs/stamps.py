@@ -1,6 +1,7 @@
 """Collects the stamps of a process: source, versions, machine and flags in force."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -45,11 +46,18 @@ class Stamps:
         )
 
 
-def collect(task_package: str, device: str, backend: BackendStamp) -> Stamps:
-    """Collect the stamps. device: resolved, `cpu` or `cuda:<i>`; backend: as the simulator and torch came up."""
+def collect(task_package: str, device: str, backend: BackendStamp, packages: Sequence[str] = ()) -> Stamps:
+    """Collect the stamps.
+
+    Args:
+        task_package: import name of the package that defines the task.
+        device: resolved, `cpu` or `cuda:<i>`.
+        backend: as the simulator and torch came up.
+        packages: distributions that its environment depends on beside.
+    """
     names = dict.fromkeys(("genelab", task_package.partition(".")[0]))
     code = tuple(code_stamp(name) for name in names)
-    return Stamps(code, package_versions(), hardware_stamp(device), backend)
+    return Stamps(code, package_versions(packages), hardware_stamp(device), backend)
 
 
 def environment_flags() -> dict[str, str]:

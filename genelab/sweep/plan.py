@@ -145,9 +145,10 @@ def make_plan(
     require_made(task)
     for name, stage in task.line():
         _require_terms(stage)
-        if stage.env.engine == "mujoco" and execution.device.startswith("cuda"):
+        if stage.env.engine != "genesis" and execution.device.startswith("cuda"):
             what = f"stage {name} of '{task.id}'" if name else f"'{task.id}'"
-            raise InputError(f"--device {execution.device}: {what} is trained in MuJoCo, which runs on the CPU alone")
+            where = {"mujoco": "MuJoCo", "gymnasium": "gymnasium"}[stage.env.engine]
+            raise InputError(f"--device {execution.device}: {what} is trained in {where}, which runs on the CPU alone")
     demonstrations_of(task)
     log_dir = log_dir_of(task, cfg)
     require_writable(log_dir)

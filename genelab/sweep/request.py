@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from genelab.config.env import EnvCfg
 from genelab.config.override_file import read_overrides
 from genelab.config.overrides import STAGES, apply_overrides, from_environment
 from genelab.config.run import ExecutionCfg, LaunchCfg
@@ -57,7 +58,7 @@ def plan_training(
     from_scratch = any(a.startswith("stages=") for a in assignments) or STAGES in dict(of_file.values())
     if checkpoint is not None and registered.stages and not from_scratch:
         options["--checkpoint"] = (STAGES, [])
-    if engine is not None:
+    if engine is not None and isinstance(registered.on(engine).env, EnvCfg):
         options["--engine"] = ("env.sim.engine", engine)
         for stage in () if from_scratch or checkpoint else registered.stages:
             options[f"--engine, of stage {stage},"] = (f"stages.{stage}.env.sim.engine", engine)

@@ -12,7 +12,8 @@ from genelab.config.agent import OffPolicyCfg
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, NanPolicy
-from genelab.jobs import demonstrations
+from genelab.jobs.collect import collect
+from genelab.jobs.demonstrations import prefill
 from genelab.jobs.trainer import make_trainer
 from genelab.registry import get_task
 from genelab.sim.make import start
@@ -50,12 +51,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(task.agent, OffPolicyCfg):
             path = Path(folder) / "demos"
-            collect = CollectCfg(steps=task.env.max_episode_steps)
-            demonstrations.collect(get_task(args.task), collect, session, path, lambda _: None)
+            cfg = CollectCfg(steps=task.env.max_episode_steps)
+            collect(get_task(args.task), cfg, session, path, lambda _: None)
             task, _ = apply_overrides(task, [f"agent.demo_path={path}"])
         cap = ExecutionCfg().max_env_resets
         trainer = make_trainer(task, "0" * 64, session, SEED, nan_policy=args.nan_policy, max_env_resets=cap)
-        demonstrations.prefill(trainer, task)
+        prefill(trainer, task)
     # An iteration of SAC before its first update says nothing about updates.
     row = trainer.iterate()
     while trainer.iteration < WARM_UP or row.get("loss/critic", 0.0) is None:

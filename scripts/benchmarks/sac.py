@@ -9,7 +9,8 @@ from pathlib import Path
 from benchmarks.common import FRANKA, MIB, SEED, parser
 from genelab.config.commands import CollectCfg
 from genelab.config.overrides import apply_overrides
-from genelab.jobs import demonstrations
+from genelab.jobs.collect import collect
+from genelab.jobs.demonstrations import prefill
 from genelab.jobs.trainer import make_trainer
 from genelab.learn.protocol import Trainer
 from genelab.learn.state import load_state, save_state
@@ -24,7 +25,7 @@ def collected(path: Path, args: Namespace, session: Session) -> None:
     """Collect demonstrations and print episodes per second, without the build."""
     times: list[float] = []
     task, cfg = get_task(args.task), CollectCfg(steps=STEPS)
-    header = demonstrations.collect(task, cfg, session, path, lambda _: times.append(time.perf_counter()))
+    header = collect(task, cfg, session, path, lambda _: times.append(time.perf_counter()))
     assert header.collection is not None
     # The first step compiles.
     spent = (times[-1] - times[0]) * STEPS / (STEPS - 1)
@@ -58,16 +59,16 @@ def main() -> None:
         settings = [f"agent.demo_path={path}", f"train.iterations={args.iterations}"]
         task, _ = apply_overrides(get_task(args.task, args.variant), settings)
         trainer = make_trainer(task, "0" * 64, session, SEED, nan_policy="stop", max_env_resets=1)
-        demonstrations.prefill(trainer, task)
+        prefill(trainer, task)
         rows = [trainer.iterate() for _ in range(args.iterations)]
         resume_cost(trainer, Path(folder) / "state.safetensors")
     learning = [row for row in rows if row["loss/critic"] is not None]
     if not learning:
         sys.exit(f"--iterations {args.iterations}: learning had not begun")
-    collect, update, sample = (
+    collecting, update, sample = (
         sum(float(row[n] or 0.0) for row in learning) for n in ("collect_s", "update_s", "sample_s")
     )
-    whole = collect + update
+    whole = collecting + update
     print(f"{args.variant or 'full'}, {len(learning)} iterations of {task.agent.num_steps_per_env} control steps:")
-    for name, value in (("simulation", collect), ("replay sampling", sample), ("updates", update - sample)):
+    for name, value in (("simulation", collecting), ("replay sampling", sample), ("updates", update - sample)):
         print(f"{name:18}{value:8.2f} s{value / whole:8.1%}")

@@ -1,6 +1,7 @@
 """Tasks of the control suite as simulations of genelab's environment."""
 
 import hashlib
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,9 @@ SMALLEST = 0.3
 
 def suite_task(suite: str, name: str) -> ControlTask:
     """The task of a suite. Raises InputError if there is none."""
-    if suite not in ("DMC", "Playground") or name not in TASKS:
+    if suite not in get_args(Suite) or name not in TASKS:
         raise InputError(f"env.params: suite = '{suite}', task = '{name}': no such task of the control suite")
-    chosen: Suite = "DMC" if suite == "DMC" else "Playground"
-    return TASKS[name](chosen)
+    return TASKS[name](cast(Suite, suite))
 
 
 def sha256_of(task: ControlTask) -> str:
@@ -69,9 +69,10 @@ class ControlSimulations:
 
     def _draw(self, rows: NDArray[np.int64], attempt: int, dim: int) -> Floats:
         """As many draws as a start needs, and anew for every attempt, from the few that decide the episode."""
-        keys = (self._seeds[rows] * 2.0**24).astype(np.uint64) @ np.diag([1, 2**24, 1, 2**24]).astype(np.uint64)
-        words = np.stack([keys[:, 0] + keys[:, 1], keys[:, 2] + keys[:, 3]], axis=1)
-        found = [np.random.Generator(np.random.Philox(key=key, counter=attempt)).random(dim) for key in words]
+        low, high, other_low, other_high = (self._seeds[rows].T * 2.0**24).astype(np.uint64)
+        # Two words of 48 bits.
+        keys = np.stack([low + (high << 24), other_low + (other_high << 24)], axis=1)
+        found = [np.random.Generator(np.random.Philox(key=key, counter=attempt)).random(dim) for key in keys]
         # On the grid of 2^-24 that the starts expect.
         return np.floor(np.array(found).reshape(len(rows), dim) * 2.0**24) * 2.0**-24
 

@@ -10,16 +10,14 @@ from genelab_control.domain import EPISODE_STEPS, Column, ControlTask
 from genelab_control.simulations import SEED_DRAWS, sha256_of, suite_task
 
 STEPS_PER_ENV, NUM_ENVS = 50, 128
-MILLIONS: dict[str, int] = {}
-"""Control steps of a training in millions where it is not that of all."""
-DEFAULT_MILLIONS = 8
+STEPS = 8_000_000
+"""Control steps of a training over all environments."""
 
 
 def task(suite: str, name: str) -> TaskSpec:
     """A task of the suite, `name` without suite and version."""
     control = suite_task(suite, name)
     actor = NetworkCfg(hidden_dims=(128, 128), activation="tanh")
-    millions = MILLIONS.get(name, DEFAULT_MILLIONS)
     env = environment(control, suite, name)
     return TaskSpec(
         id=f"{suite}-{name}-v0",
@@ -37,7 +35,7 @@ def task(suite: str, name: str) -> TaskSpec:
             entropy_coef=0.0,
             save_interval=50,
         ),
-        train=TrainCfg(num_envs=NUM_ENVS, iterations=millions * 1_000_000 // (STEPS_PER_ENV * NUM_ENVS)),
+        train=TrainCfg(num_envs=NUM_ENVS, iterations=STEPS // (STEPS_PER_ENV * NUM_ENVS)),
         protocol=ProtocolCfg(max_episode_s=env.length_s),
     )
 
@@ -48,7 +46,6 @@ def environment(control: ControlTask, suite: str, name: str) -> VectorEnvCfg:
         make="genelab_control.simulations:make",
         params={"suite": suite, "task": name, "model_sha256": sha256_of(control)},
         simulator="mujoco",
-        packages=("mujoco",),
         step_s=round(control.model.opt.timestep * control.substeps, 9),
         episode_steps=EPISODE_STEPS,
         observation=_parts(control.columns),

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from pydantic import ValidationError
 
+from genelab.config.run import ExecutionCfg
 from genelab.config.snapshot import config_sha256, dump_task, load_task
 from genelab.config.task import TaskSpec
 from genelab.config.vector import VectorEnvCfg
@@ -18,6 +20,9 @@ from genelab.errors import DivergedError, InputError, RunError
 from genelab.evaluation.episodes import run_episodes
 from genelab.evaluation.evaluate import IdlePolicy, RandomPolicy
 from genelab.families.gymnasium.config import gym_env
+from genelab.jobs.session import start_session
+from genelab.learn.rsl_rl.backend import make_trainer, warm_start
+from genelab.records.stamps import other_sums
 from genelab.registry import get_task
 
 PENDULUM = "Pendulum-v1"
@@ -49,7 +54,7 @@ def test_a_restored_environment_goes_on_bit_for_bit(env_id: str) -> None:
     run(env, 30)
     state = env.state_dict()
     wanted = run(env, 40, first=30)
-    other.purpose = env.purpose
+    other.reseed(env.purpose.seed)
     other.load_state_dict(state)
     assert all(torch.equal(*pair) for pair in zip(run(other, 40, first=30), wanted, strict=True))
 
@@ -121,6 +126,32 @@ def test_what_needs_a_robot_says_so() -> None:
         task().on("genesis")
 
 
+def test_what_needs_a_scene_is_refused_in_a_task_without_one() -> None:
+    for changes in ({"baselines": ("frozen",)}, {"drawn_starts": 0.5}):
+        (field,) = changes
+        with pytest.raises(ValidationError, match=rf"{field} = .*: must be .*: env\.make is no scene"):
+            TaskSpec.model_validate({**dict(task()), **changes})
+
+
+def test_a_training_starts_from_the_policy_of_another() -> None:
+    spec = task()
+    assert isinstance(spec.env, VectorEnvCfg)
+    trainers = [make_trainer(spec, "0" * 64, training(spec.env, seed=seed)) for seed in (1, 2)]
+    warm_start(trainers[1], trainers[0].checkpoint(), spec, "the other")
+    first, second = (trainer.checkpoint() for trainer in trainers)
+    assert all(torch.equal(tensor, second.actor[name]) for name, tensor in first.actor.items())
+    assert all(torch.equal(tensor, second.critic[name]) for name, tensor in first.critic.items())
+
+
+def test_a_record_has_the_versions_of_what_the_environment_depends_on() -> None:
+    spec = task()
+    env = gym_env(PENDULUM, packages=("pytest",))
+    _, stamps = start_session(1, ExecutionCfg(device="cpu"), spec.model_copy(update={"env": env}))
+    assert stamps.packages["pytest"] == pytest.__version__
+    other = dataclasses.replace(stamps, packages=stamps.packages | {"pytest": "0.1", "pydantic": "0.1"})
+    assert other_sums(stamps, other, "rsl_rl") == (f"pytest: {pytest.__version__} -> 0.1",)
+
+
 class Strange(gymnasium.Env[Any, Any]):
     """A point that is pushed, with a fault."""
 
@@ -162,6 +193,8 @@ gymnasium.register("Strange-v0", Strange, max_episode_steps=100)
         ("Strange-v0", {"weight": 3.0}, r"cannot be made with \{'weight': 3.0\}: .*weight"),
         ("Strange-v0", {"wrappers": ["NoSuchWrapper"]}, "env.params.wrappers = 'NoSuchWrapper'"),
         ("Strange-v0", {"observation_keys": ["a"]}, "env.params.observation_keys"),
+        ("Strange-v0", {"wrappers": "ClipReward"}, "env.params.wrappers = 'ClipReward': must be a list of names"),
+        ("Strange-v0", {"action_repeat": 0.5}, "env.params.action_repeat = 0.5: must be a whole number above 0"),
     ],
 )
 def test_an_environment_that_does_not_fit_is_refused(env_id: str, params: dict[str, Any], told: str) -> None:

@@ -6,7 +6,7 @@ from gymnasium import spaces
 from genelab.config.base import Param
 from genelab.config.vector import ColumnsCfg, VectorEnvCfg
 from genelab.errors import InputError
-from genelab.families.gymnasium.simulations import ACTION_REPEAT, made
+from genelab.families.gymnasium.simulations import action_repeat, made
 
 MAKE = "genelab.families.gymnasium.simulations:make"
 
@@ -31,20 +31,18 @@ def gym_env(
     limit = episode_steps or gymnasium.spec(env_id).max_episode_steps
     if limit is None:
         raise InputError(f"gymnasium environment '{env_id}': has no max_episode_steps, so episode_steps must be given")
-    repeat = params.get(ACTION_REPEAT, 1)
-    assert isinstance(repeat, int)
+    repeat = action_repeat(params)
     assert isinstance(env.action_space, spaces.Box)
     shown = env.observation_space
     parts = dict(shown.spaces) if isinstance(shown, spaces.Dict) else {"observation": shown}
     widths = {name: spaces.flatdim(part) for name, part in parts.items()}
     dt = getattr(env.unwrapped, "dt", None)
-    model = getattr(env.unwrapped, "model", None)
     env.close()
     return VectorEnvCfg(
         make=MAKE,
         params=params,
         simulator="gymnasium",
-        packages=("gymnasium", *(("mujoco",) if model is not None else ()), *packages),
+        packages=packages,
         step_s=float(dt) * repeat if isinstance(dt, float) else 1.0,
         episode_steps=-(-limit // repeat),
         observation={

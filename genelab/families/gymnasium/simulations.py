@@ -91,8 +91,17 @@ def _render_modes(spec: EnvSpec) -> list[str]:
 
 def _texts(params: Mapping[str, Param], name: str) -> list[str]:
     value = params.get(name, [])
-    assert isinstance(value, list)
+    if not isinstance(value, list):
+        raise InputError(f"env.params.{name} = {value!r}: must be a list of names")
     return [str(item) for item in value]
+
+
+def action_repeat(params: Mapping[str, Param]) -> int:
+    """How often an action is applied in a control step. Raises InputError if it is no number of times."""
+    value = params.get(ACTION_REPEAT, 1)
+    if not isinstance(value, int) or value < 1:
+        raise InputError(f"env.params.{ACTION_REPEAT} = {value!r}: must be a whole number above 0")
+    return value
 
 
 class GymSimulations:
@@ -102,7 +111,7 @@ class GymSimulations:
         """As `make`."""
         self._told = f"gymnasium environment '{cfg.params['id']}'"
         self._saved = cfg.resume == "exact"
-        self._repeat = int(str(cfg.params.get(ACTION_REPEAT, 1)))
+        self._repeat = action_repeat(cfg.params)
         self._envs = [made(cfg.params) for _ in range(num_envs)]
         action, shown = self._envs[0].action_space, self._envs[0].observation_space
         assert isinstance(action, spaces.Box)

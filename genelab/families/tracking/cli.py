@@ -10,7 +10,7 @@ from genelab.config.env import EnvCfg
 from genelab.config.scene import RobotCfg
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
-from genelab.registry import all_tasks, get_task
+from genelab.registry import get_task, registered_tasks
 from genelab.runs.files import atomic_path, require_place
 
 SUFFIX = ".safetensors"
@@ -172,7 +172,9 @@ def _range(text: str | None) -> tuple[int, int] | None:
 
 
 def _task_of(file: Path, model_sha256: str) -> TaskSpec:
-    for task in all_tasks():
+    # Those of a benchmark last: it has many.
+    for known in sorted(registered_tasks(), key=lambda known: known.group is not None):
+        task = get_task(known.id)
         if isinstance(task.env, EnvCfg) and task.env.robot.model_sha256 == model_sha256:
             return task
     raise InputError(f"clip '{file}': no registered task has a robot of its model {model_sha256}")

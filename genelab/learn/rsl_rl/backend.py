@@ -64,6 +64,8 @@ def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source:
 def _forget_locked(trainer: PpoTrainer, task: TaskSpec) -> None:
     """Start from 0 what the networks make of joints that the stage before held still."""
     joints = task.locked_joints
+    if not joints:
+        return
     actor: MLPModel = trainer.algorithm.actor  # pyright: ignore
     readers: dict[str, MLPModel] = {"policy": actor, "critic": trainer.algorithm.critic}  # pyright: ignore
     with torch.no_grad():
@@ -92,7 +94,7 @@ def _freshen(trainer: PpoTrainer, agent: PpoCfg, task: TaskSpec) -> None:
             normalizer = _normalizer(model)
             if normalizer is None or agent.normalization != "running":
                 continue
-            columns = joint_columns(task.scene, group, task.fresh_joints)
+            columns = joint_columns(task.scene, group, task.fresh_joints) if task.fresh_joints else []
             for name, value in (("_mean", 0.0), ("_var", 1.0), ("_std", 1.0)):
                 getattr(normalizer, name)[:, columns] = value
             if start.normalizer_count is not None:

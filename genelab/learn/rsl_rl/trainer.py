@@ -125,14 +125,12 @@ class PpoTrainer:
             self.guard.end()
             self.algorithm.compute_returns(self._observations)
         collected = time.perf_counter()
-        episodes = self._episodes.count()
+        episodes = self._episodes.row()
         losses = self.algorithm.update()
         end = time.perf_counter()
         row: Metrics = {
             "iteration": self.iteration,
-            "episode_return": self._episodes.mean_return,
-            "episode_length": self._episodes.mean_length,
-            "episodes_finished": episodes,
+            **episodes,
             "step_reward": float(reward_sum) / (self._steps * self.env.num_envs),
             **{f"loss/{name}": value for name, value in losses.items()},
             "learning_rate": self.algorithm.learning_rate,

@@ -2,7 +2,6 @@
 
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,19 +11,16 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from torch import Tensor, nn
+from torch import Tensor
 
 from genelab.config.agent import PpoCfg
 from genelab.envs.protocol import Env
 from genelab.envs.step import Step
-from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.guard import FaultError, UpdateGuard, clone_tree
 from genelab.learn.policy import Layout
 from genelab.learn.protocol import Metrics
-from genelab.learn.rollout import EpisodeWindow, RolloutGuard
-from genelab.learn.sb3.checkpoint import checkpoint_of, save
-from genelab.learn.sb3.policy import ACTIVATIONS, PLAIN, build_normalizer, load_actor, widths
+from genelab.learn.sb3.base import Sb3Trainer
+from genelab.learn.sb3.policy import ACTIVATIONS, PLAIN, build_normalizer, widths
 
 LOSSES = {
     "loss/value": "train/value_loss",
@@ -135,7 +131,7 @@ def build_model(cfg: PpoCfg, env: Env) -> GuardedPpo:
     return model
 
 
-class Sb3PpoTrainer:
+class Sb3PpoTrainer(Sb3Trainer):
     """Trains one policy, one iteration at a time."""
 
     def __init__(self, cfg: PpoCfg, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> None:
@@ -147,19 +143,10 @@ class Sb3PpoTrainer:
             env: the task's environment; must deliver final observations.
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
         """
-        self.env = env
-        self.iteration = 0
-        """Iterations done."""
+        super().__init__(cfg, config_sha256, env, max_env_resets)
         self._cfg = cfg
-        self._config_sha256 = config_sha256
-        self._layout = env.layout()
-        self.model = build_model(cfg, env)
-        """Policy, optimiser, rollout buffer and settings."""
-        self.guard = RolloutGuard(env, max_env_resets=max_env_resets)
-        """Looks at what the environment returns."""
-        self._episodes = EpisodeWindow()
+        self.model: GuardedPpo = build_model(cfg, env)
         self.observations = env.reset()
-        """What the next action follows from."""
 
     def iterate(self) -> Metrics:
         """Collect one rollout and update the policy.
@@ -209,12 +196,10 @@ class Sb3PpoTrainer:
         model.train()
         self._learn_statistics()
         end = time.perf_counter()
-        episodes = self._episodes.count()
+        episodes = self._episodes.row()
         row: Metrics = {
             "iteration": self.iteration,
-            "episode_return": self._episodes.mean_return,
-            "episode_length": self._episodes.mean_length,
-            "episodes_finished": episodes,
+            **episodes,
             "success_rate": self._episodes.success_rate,
             "step_reward": float(reward_sum) / (cfg.num_steps_per_env * env.num_envs),
             **model.losses(),
@@ -248,57 +233,15 @@ class Sb3PpoTrainer:
             normalizer.update(rows.flatten(0, -2))
             self.model.guard.finite([(f"normaliser/{name}", value) for name, value in normalizer.named_buffers()])
 
-    @property
-    def env_resets(self) -> int:
-        """Broken environments that were reset so far."""
-        return self.guard.env_resets
-
-    def checkpoint(self) -> Checkpoint:
-        """The policy as it stands."""
-        return checkpoint_of(self.model, self._config_sha256, self.iteration, self._layout)
-
-    def save(self, path: Path) -> Checkpoint:
-        """Write the policy as it stands, and return what the file holds.
-
-        Raises:
-            DivergedError: if a tensor holds a non-finite value; nothing is written.
-        """
-        checkpoint = self.checkpoint()
-        save(path, self.model, checkpoint)
-        return checkpoint
-
-    def actor(self) -> nn.Module:
-        """A copy of the policy as evaluation uses it."""
-        return load_actor(self.checkpoint(), self._cfg, self.env.num_actions, "training").to(self.env.device)
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next iteration depends on, as tensors and plain data."""
-        return {
-            "iteration": self.iteration,
-            "num_timesteps": self.model.num_timesteps,
-            "updates": self.model._n_updates,  # pyright: ignore[reportPrivateUsage]
-            "policy": self.model.policy.state_dict(),
-            "optimizer": self.model.policy.optimizer.state_dict(),
-            "env": self.env.state_dict(),
-            "observations": dict(self.observations),
-            "returns": list(self._episodes.returns),
-            "lengths": list(self._episodes.lengths),
-            "successes": list(self._episodes.successes),
-            "rng": generator_states(self.env.device),
-        }
+        return self._own_state() | {"optimizer": self.model.policy.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned, so that training goes on bit-equal."""
-        model = self.model
-        self.iteration, model.num_timesteps = state["iteration"], state["num_timesteps"]
-        model._n_updates = state["updates"]  # pyright: ignore[reportPrivateUsage]
-        model.policy.load_state_dict(state["policy"])
+        self._load_own_state(state)
         # An optimiser takes the tensors over as they are, and would write into the state.
-        model.policy.optimizer.load_state_dict(clone_tree(state["optimizer"]))
-        self.env.load_state_dict(state["env"])
-        self.observations = {group: rows.to(self.env.device) for group, rows in state["observations"].items()}
-        self._episodes = EpisodeWindow(state["returns"], state["lengths"], state["successes"])
-        restore_generators(state["rng"], self.env.device)
+        self.model.policy.optimizer.load_state_dict(clone_tree(state["optimizer"]))
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,20 +69,20 @@ class GuardedCritics(OffPolicyAlgorithm):
     sample_s: float
     """Time spent in drawing batches since the caller emptied it, s."""
 
+    @abstractmethod
     def future_values(self, q: Tensor) -> Tensor:
         """What is learnt from of the target critics' values of the next state.
 
         Shapes: as `q_values` returns them -> (rows,), or (quantiles, rows).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def critic_loss(self, q: Tensor, target: Tensor) -> Tensor:
         """The loss of all critics. Shapes: as `q_values` and `future_values` return them -> ()."""
-        raise NotImplementedError
 
+    @abstractmethod
     def action_values(self, q: Tensor) -> Tensor:
         """What the actor climbs. Shapes: as `q_values` returns them -> (rows,)."""
-        raise NotImplementedError
 
     def set_up(self, env: Env, buffer: ReplayBuffer) -> None:
         """Make networks and optimisers for an environment, which the caller steps, and learn from a buffer."""

@@ -2,29 +2,25 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from genelab.config.agent import OffPolicyCfg
 from genelab.envs.protocol import Env, GoalEnv
 from genelab.envs.step import Step
 from genelab.errors import InputError
-from genelab.learn.checkpoint import Checkpoint
-from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.guard import FaultError, clone_tree
 from genelab.learn.protocol import Metrics
-from genelab.learn.rollout import EpisodeWindow, RolloutGuard
+from genelab.learn.sb3.base import Sb3Trainer
 from genelab.learn.sb3.buffer import GoalReplayBuffer, ReplayBuffer
-from genelab.learn.sb3.checkpoint import checkpoint_of, save
-from genelab.learn.sb3.policy import concatenated, load_actor
+from genelab.learn.sb3.policy import concatenated
 from genelab.learn.sb3.sac import METRICS, build_model, sample_action
 
 
-class SacTrainer:
+class SacTrainer(Sb3Trainer):
     """Trains one policy, one iteration at a time."""
 
     def __init__(self, cfg: OffPolicyCfg, config_sha256: str, env: Env, *, max_env_resets: int = 0) -> None:
@@ -39,23 +35,14 @@ class SacTrainer:
         Raises:
             InputError: if the library or the environment cannot meet a setting.
         """
-        self.env = env
-        self.iteration = 0
-        """Iterations done."""
+        super().__init__(cfg, config_sha256, env, max_env_resets)
         self._cfg = cfg
-        self._config_sha256 = config_sha256
-        self._layout = env.layout()
         self.buffer, reward_range = _replay(cfg, env)
         """Transitions of training and of demonstrations."""
         self.model = build_model(cfg, env, self.buffer, reward_range)
-        """Policy, optimisers and settings."""
-        self.guard = RolloutGuard(env, max_env_resets=max_env_resets)
-        """Looks at what the environment returns."""
         # On a GPU too: the next thing after a step is an update, which would learn from it.
         self.guard.checks_each_step = True
-        self._episodes = EpisodeWindow()
         self.observations = env.reset()
-        """What the next action follows from."""
         self._prefilled = False
 
     def prefill(self, demos: Mapping[str, NDArray[Any]]) -> int:
@@ -118,15 +105,13 @@ class SacTrainer:
                 update_s += time.perf_counter() - began
                 updates += cfg.gradient_steps
         self.guard.end()
-        finished = self._episodes.count()
+        episodes = self._episodes.row()
         means = (model.metrics / updates).tolist() if updates else [None] * len(METRICS)
         spent = time.perf_counter() - begin
         transitions = cfg.num_steps_per_env * self.env.num_envs
         row: Metrics = {
             "iteration": self.iteration,
-            "episode_return": self._episodes.mean_return,
-            "episode_length": self._episodes.mean_length,
-            "episodes_finished": finished,
+            **episodes,
             "success_rate": self._episodes.success_rate,
             "step_reward": float(reward_sum) / transitions,
             **dict(zip(METRICS, means, strict=True)),
@@ -182,29 +167,6 @@ class SacTrainer:
         after = {group: torch.where(done, final[group], step.observations[group]) for group in self.buffer.groups}
         return {group: torch.where(broken, self.observations[group], after[group]) for group in self.buffer.groups}
 
-    @property
-    def env_resets(self) -> int:
-        """Broken environments that were reset so far."""
-        return self.guard.env_resets
-
-    def checkpoint(self) -> Checkpoint:
-        """The policy as it stands."""
-        return checkpoint_of(self.model, self._config_sha256, self.iteration, self._layout)
-
-    def save(self, path: Path) -> Checkpoint:
-        """Write the policy as it stands, and return what the file holds.
-
-        Raises:
-            DivergedError: if a tensor holds a non-finite value; nothing is written.
-        """
-        checkpoint = self.checkpoint()
-        save(path, self.model, checkpoint)
-        return checkpoint
-
-    def actor(self) -> nn.Module:
-        """A copy of the policy as evaluation uses it."""
-        return load_actor(self.checkpoint(), self._cfg, self.env.num_actions, "training").to(self.env.device)
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next iteration depends on, as tensors and plain data.
 
@@ -222,35 +184,18 @@ class SacTrainer:
         self.buffer.load_state_dict(state["buffer"])
 
     def _state_but_buffer(self) -> dict[str, Any]:
-        model = self.model
-        return {
-            "iteration": self.iteration,
-            "num_timesteps": model.num_timesteps,
-            "updates": model._n_updates,
+        return self._own_state() | {
             "prefilled": self._prefilled,
-            "policy": model.policy.state_dict(),
-            "actor_optimizer": model.actor.optimizer.state_dict(),
-            "critic_optimizer": model.critic.optimizer.state_dict(),
-            "env": self.env.state_dict(),
-            "observations": dict(self.observations),
-            "returns": list(self._episodes.returns),
-            "lengths": list(self._episodes.lengths),
-            "successes": list(self._episodes.successes),
-            "rng": generator_states(self.env.device),
+            "actor_optimizer": self.model.actor.optimizer.state_dict(),
+            "critic_optimizer": self.model.critic.optimizer.state_dict(),
         }
 
     def _load_all_but_buffer(self, state: dict[str, Any]) -> None:
-        model = self.model
-        self.iteration, self._prefilled = state["iteration"], state["prefilled"]
-        model.num_timesteps, model._n_updates = state["num_timesteps"], state["updates"]
-        model.policy.load_state_dict(state["policy"])
+        self._load_own_state(state)
+        self._prefilled = state["prefilled"]
         # An optimiser takes the tensors over as they are, and would write into the state.
-        model.actor.optimizer.load_state_dict(clone_tree(state["actor_optimizer"]))
-        model.critic.optimizer.load_state_dict(clone_tree(state["critic_optimizer"]))
-        self.env.load_state_dict(state["env"])
-        self.observations = {group: rows.to(self.env.device) for group, rows in state["observations"].items()}
-        self._episodes = EpisodeWindow(state["returns"], state["lengths"], state["successes"])
-        restore_generators(state["rng"], self.env.device)
+        self.model.actor.optimizer.load_state_dict(clone_tree(state["actor_optimizer"]))
+        self.model.critic.optimizer.load_state_dict(clone_tree(state["critic_optimizer"]))
 
 
 def _replay(cfg: OffPolicyCfg, env: Env) -> tuple[ReplayBuffer, tuple[float, float] | None]:

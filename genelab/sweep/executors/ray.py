@@ -7,17 +7,14 @@ reaches nobody. Ray retries nothing: the launcher counts attempts, and goes on f
 
 import importlib
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from genelab.config.choices import chosen_files
 from genelab.config.run import ExecutionCfg, ExecutorCfg
@@ -27,29 +24,22 @@ from genelab.errors import InputError
 from genelab.progress import VERBOSE
 from genelab.records import names
 from genelab.records.run import RunRecord
-from genelab.runs.code import code_stamp, package_versions
 from genelab.runs.files import remove_temporaries
-from genelab.runs.gpu import gpu_names
-from genelab.runs.hardware import hardware_stamp
-from genelab.runs.lock import locked
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors import Phase
-from genelab.sweep.executors.files import PIECE, Change, Receiver, Sender, files_of
-from genelab.sweep.executors.local import WORKER, LocalJob, job_settings
+from genelab.sweep.executors.files import PIECE, Receiver, files_of
+from genelab.sweep.executors.local import job_settings
+from genelab.sweep.executors.ray_node import LOOK_S, Ended, Started, import_ray, probe, send_stop, work
 from genelab.worker.stop import STOPPED
 
 ANSWER_S = 4.0
 """Longest wait for the head of a cluster, s."""
 PROBE_S = 120.0
 """Longest wait for what a node says of itself, s. It imports genelab and asks git."""
-LOOK_S = 1.0
-"""Time between two looks at which nodes are alive, and at which files a worker changed, s."""
 TAKE_S = 0.2
 """Longest time that one poll takes files in, s."""
 AVOID_S = 60.0
 """How long a node that a job was lost on gets no other, s. Ray may not know yet that it is dead."""
-SCRATCH = "genelab-ray-"
-"""Prefix of the directories of tasks, below the node's folder for temporary files."""
 
 
 @dataclass(frozen=True)
@@ -73,94 +63,6 @@ class Node:
     cpus: float
     gpus: float
     kind: Kind
-
-
-# What runs on a node. Ray imports it there, so each node has genelab installed.
-
-
-class Started(NamedTuple):
-    """The worker runs."""
-
-    pid: int
-
-
-class Ended(NamedTuple):
-    """The worker has ended, and all its files were told."""
-
-    code: int
-    last_line: str | None
-
-
-def probe(packages: Sequence[str]) -> dict[str, Any]:
-    """What a machine says of itself: its code, versions, processor and GPUs."""
-    code = {package: code_stamp(package).model_dump(mode="json") for package in packages}
-    return {
-        "code": code,
-        "packages": package_versions(),
-        "cpu": hardware_stamp("cpu").cpu.model,
-        "gpus": gpu_names(),
-    }
-
-
-def work(
-    command: Sequence[str], phase: Phase, place: str, files: Mapping[str, Sequence[Any]], env: Mapping[str, str]
-) -> Generator[Started | Change | Ended]:
-    """Run a phase of a seed on this node.
-
-    Args:
-        command: starts a worker; empty for the one of this node's genelab.
-        phase: what to do.
-        place: directory of the seed, absolute. It is mirrored below the task's own directory, with its surroundings.
-        files: pieces of each file that the worker needs, as references to Ray objects, by absolute path.
-        env: variables of the worker.
-    """
-    with _scratch() as root:
-        for path, pieces in files.items():
-            copy = root / path.lstrip("/")
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with copy.open("wb") as file:
-                for piece in pieces:
-                    file.write(_ray().get(piece))
-        run_dir = RunDir(root / place.lstrip("/"))
-        sender = Sender(run_dir.path)
-        job = LocalJob([*(command or WORKER), phase, str(run_dir.path)], run_dir.train_log, phase, os.environ | env)
-        try:
-            yield Started(job.pid)
-            while True:
-                code = job.poll()
-                yield from sender.changes()
-                if code is not None:
-                    yield Ended(code, job.last_line())
-                    return
-                time.sleep(LOOK_S)
-        finally:
-            job.kill()
-
-
-def send_stop(pid: int) -> None:
-    """Ask a worker on this node to save its state and to end."""
-    os.kill(pid, signal.SIGTERM)
-
-
-@contextmanager
-def _scratch() -> Generator[Path]:
-    """A directory for a task. What killed tasks left is removed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}{os.getuid()}-*"):
-        # In use, or another task removes it.
-        with suppress(InputError), locked(left):
-            shutil.rmtree(left, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{SCRATCH}"))
-    folder = made.with_name(f"{SCRATCH}{os.getuid()}-{made.name.rpartition('-')[2]}")
-    try:
-        with locked(made):
-            # Under that name it is removed unless it is locked.
-            made.rename(folder)
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-# What runs beside the launcher.
 
 
 class RayExecutor:
@@ -465,21 +367,13 @@ def _kind_of(record: RunRecord) -> Kind | None:
     return Kind(record.hardware.cpu.model, record.hardware.gpu and record.hardware.gpu.name)
 
 
-def _ray() -> Any:
-    """Ray, which takes two seconds to import and is no dependency of genelab."""
-    try:
-        return importlib.import_module("ray")
-    except ModuleNotFoundError as error:
-        raise InputError("--executor ray: Ray is not installed; pip install 'genelab[ray]'") from error
-
-
 def _connect(address: str | None) -> Any:
     host, _, port = (address or "").rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"--address {address}: must be HOST:PORT of the head of a Ray cluster")
     # It calls home otherwise.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray = _ray()
+    ray = import_ray()
     # Ray would try for more than a minute, and end the process.
     if not _answers(host, int(port)):
         raise InputError(f"--address {address}: no Ray cluster answers there")

@@ -18,7 +18,7 @@ def _task(monkeypatch: pytest.MonkeyPatch):
     """A task of the robot, whatever is registered."""
     task = SimpleNamespace(scene=SimpleNamespace(robot=ROBOT, control_dt=0.02))
     monkeypatch.setattr(cli, "get_task", lambda _: task)
-    monkeypatch.setattr(cli, "all_tasks", lambda: [task])
+    monkeypatch.setattr(cli, "registered_tasks", lambda: [SimpleNamespace(id="any", group=None)])
 
 
 def test_make_measures_writes_and_info_tells_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
