@@ -1,6 +1,7 @@
 """What every use of a reloaded checkpoint begins with."""
 
-from torch import nn
+from collections.abc import Callable
+from typing import TypeVar
 
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env, make_scene
@@ -12,6 +13,8 @@ from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
 from genelab.sim.session import Session
 
+EnvT = TypeVar("EnvT", bound=Env)
+
 
 def reloaded(
     task: TaskSpec, checkpoint: Checkpoint, purpose: Purpose, num_envs: int, session: Session, source: str
@@ -21,23 +24,24 @@ def reloaded(
     Raises:
         InputError: if weights or layout of the checkpoint do not fit the task; names `source`.
     """
-    actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action_columns), source)
-    env = make_env(task, purpose, num_envs, session)
-    return env, _policy(task, checkpoint, actor, env, source)
+    return _reloaded(task, checkpoint, lambda: make_env(task, purpose, num_envs, session), source)
 
 
 def reloaded_scene(
     task: TaskSpec, checkpoint: Checkpoint, purpose: Purpose, num_envs: int, session: Session, source: str
 ) -> tuple[SceneEnv, DeterministicPolicy]:
     """As `reloaded`, for what looks at the scene. Raises InputError also if the environment is no scene."""
+    return _reloaded(task, checkpoint, lambda: make_scene(task, purpose, num_envs, session), source)
+
+
+def _reloaded(
+    task: TaskSpec, checkpoint: Checkpoint, make: Callable[[], EnvT], source: str
+) -> tuple[EnvT, DeterministicPolicy]:
+    # Wrong weights are told before anything is built.
     actor = backend_of(task.agent).load_actor(checkpoint, task.agent, len(task.env.action_columns), source)
-    env = make_scene(task, purpose, num_envs, session)
-    return env, _policy(task, checkpoint, actor, env, source)
-
-
-def _policy(task: TaskSpec, checkpoint: Checkpoint, actor: nn.Module, env: Env, source: str) -> DeterministicPolicy:
+    env = make()
     require_layout(env, checkpoint, source)
-    return DeterministicPolicy(actor, env.device, task.agent.actor_groups)
+    return env, DeterministicPolicy(actor, env.device, task.agent.actor_groups)
 
 
 def require_layout(env: Env, checkpoint: Checkpoint, source: str) -> None:

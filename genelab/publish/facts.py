@@ -291,7 +291,7 @@ def _flags(seed: SeedFiles) -> str:
     backend = seed.train.backend
     parts = [
         f"{backend.engine} {backend.runs_on}",
-        f"{backend.precision} bit",
+        *([f"{backend.precision} bit"] if backend.precision else []),
         f"{backend.torch.num_threads} torch thread(s)",
     ]
     parts.append("deterministic" if backend.torch.deterministic else "not deterministic")

@@ -125,8 +125,8 @@ class BackendStamp(Record):
     """Simulator."""
     runs_on: Literal["cpu", "cuda", "amdgpu", "metal", "vulkan"]
     """What the simulator computes on."""
-    precision: Literal["32", "64"]
-    """Float width of the simulator, bits."""
+    precision: Literal["32", "64"] | None
+    """Float width of the simulator, bits; null where it does not say."""
     env: dict[str, str]
     """Every variable in force named QD_*, GS_*, CUDA_*, CUBLAS_*, OMP_*, MKL_*, ONEDNN_*, DNNL_*, ATEN_*, KMP_* or
     TORCH_*. Values that name a directory are left out."""

@@ -47,7 +47,7 @@ def start(seed: int, device: str, threads: int, engine: EngineName) -> Session:
             require_device(device, engine)
             device = "cpu"
             seed_everything(seed, device, threads)
-            stamp = {"engine": "gymnasium", "runs_on": "cpu", "precision": "64", "engine_options": {}}
+            stamp = {"engine": "gymnasium", "runs_on": "cpu", "precision": None, "engine_options": {}}
     return Session(
         engine=engine,
         device=torch.device(device),
