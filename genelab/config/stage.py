@@ -33,6 +33,9 @@ class TrainCfg(Cfg):
     """Learning iterations."""
     episode_length_s: PositiveFloat | None = None
     """Time limit of the episodes of a training, s; null for that of the environment."""
+    staggered: bool = False
+    """Whether the first episode of environment i of n ends after (i + 1) / n of the time limit, so that later episodes
+    begin at different times. Without it, a rollout of a task whose episodes all last as long shows one part of them."""
     curriculum: CurriculumCfg | None = None
     """How environments move between the levels of the terrain; null to draw the level of every episode."""
 

@@ -38,6 +38,16 @@ class Draws:
         return self._streams[stream].uniform(self._environment, torch.full_like(episode_step, num_steps), dim)
 
 
+def at_time_limit(purpose: Purpose, max_steps: int, episode_number: Tensor, episode_step: Tensor) -> Tensor:
+    """Where the time of an episode is up. Shapes: (num_envs,) int64, (num_envs,) int64 -> (num_envs,) bool."""
+    if not purpose.staggered:
+        return episode_step >= max_steps
+    num_envs = len(episode_number)
+    # The first episodes are those numbered 0 to num_envs - 1.
+    limit = torch.where(episode_number < num_envs, max_steps * (episode_number + 1) // num_envs, max_steps)
+    return episode_step >= limit
+
+
 def numbered(ended: Tensor, episode_number: Tensor, next_episode: Tensor) -> tuple[Tensor, Tensor]:
     """Give environments whose episode ended the next free numbers, in their order.
 

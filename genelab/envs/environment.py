@@ -11,7 +11,7 @@ from torch import Tensor
 from genelab.config.env import EnvCfg
 from genelab.draw.depiction import Depiction, Floats, Pose
 from genelab.envs.actions import make_action
-from genelab.envs.draws import Draws, numbered
+from genelab.envs.draws import Draws, at_time_limit, numbered
 from genelab.envs.goal import Goal, added, check_goal_terms, reward_range
 from genelab.envs.health import broken_physics
 from genelab.envs.parts.commands import Commands
@@ -348,7 +348,7 @@ class Environment:
         Shapes: (num_envs,) bool.
         """
         terminated = broken if self.resets_broken else torch.zeros_like(self._everywhere)
-        truncated = self.episode_step >= self.max_steps
+        truncated = at_time_limit(self.purpose, self.max_steps, self.episode_number, self.episode_step)
         causes = {name: term(state) for name, term in self._terminations.items()}
         # Before the others join: the count of the time limit is its own.
         counted = torch.stack([truncated, *causes.values()]).sum(dim=1)

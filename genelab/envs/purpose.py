@@ -21,6 +21,8 @@ class Purpose:
     whichever environment runs it. Otherwise it belongs to an environment and the global step."""
     max_steps: int | None = None
     """Control steps per episode if fewer than the config's."""
+    staggered: bool = False
+    """Whether first episodes end at different times. See `TrainCfg.staggered`."""
     observation_noise: bool = True
     """Whether the noise of noisy groups applies."""
     disturbances: bool = True
@@ -56,6 +58,7 @@ class Purpose:
             seed,
             numbered=False,
             max_steps=None if limit is None else task.env.control_steps(limit),
+            staggered=task.train.staggered,
             final_observations=final_observations,
             reset_broken=reset_broken,
             curriculum=task.train.curriculum,

@@ -11,7 +11,7 @@ from torch import Tensor
 from genelab.config.terms import layout_rows
 from genelab.config.vector import GROUPS, VectorEnvCfg
 from genelab.draw.depiction import Picture
-from genelab.envs.draws import Draws, numbered
+from genelab.envs.draws import Draws, at_time_limit, numbered
 from genelab.envs.purpose import Purpose
 from genelab.envs.simulations import Outcome, Simulations, SimulationsState
 from genelab.envs.step import Finished, Observations, Step
@@ -98,7 +98,9 @@ class VectorEnvironment:
             for name, columns in self._slices().items():
                 self.tap(f"observation/policy/{name}", self._shown[:, columns])
         terminated = torch.from_numpy(outcome.terminated)
-        truncated = (self.episode_step >= self.max_steps) | torch.from_numpy(outcome.truncated)
+        truncated = at_time_limit(
+            self.purpose, self.max_steps, self.episode_number, self.episode_step
+        ) | torch.from_numpy(outcome.truncated)
         self._cause_counts += torch.stack([truncated, terminated]).sum(dim=1)
         if self.resets_broken:
             reward = reward.masked_fill(broken, 0.0)

@@ -93,6 +93,16 @@ def test_a_fall_terminates_and_a_time_limit_truncates(build: Build):
     assert step.truncated[1::2].all()
 
 
+def test_staggered_first_episodes_end_one_after_the_other(build: Build):
+    env = _env(build, V0, 16, disturbances=False, max_steps=32, staggered=True)
+    env.reset()
+    lengths = torch.zeros(16, dtype=torch.int64)
+    for _ in range(33):
+        step = env.step(torch.zeros(16, 1))
+        lengths = torch.where(step.truncated, step.finished.length, lengths)
+    assert lengths.tolist() == [2 * (k + 1) for k in range(16)]
+
+
 def test_published_pendulum_runs_its_thousand_steps_whatever_it_does(build: Build):
     env = _env(build, V0, 16, disturbances=False)
     env.reset()

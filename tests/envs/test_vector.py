@@ -104,6 +104,22 @@ def test_the_time_limit_truncates_and_a_fall_terminates() -> None:
     assert hopper.metrics()["termination/terminated"] > 0
 
 
+def test_staggered_first_episodes_end_one_after_the_other_and_later_ones_last_as_long_as_ever() -> None:
+    env = training(gym_env(PENDULUM), 4, staggered=True)
+    env.reset()
+    ends: dict[int, list[int]] = {k: [] for k in range(4)}
+    for number in range(1, 421):
+        if number == 100:
+            # Nothing beside the numbers of the episodes is remembered of it.
+            state = env.state_dict()
+            env = training(gym_env(PENDULUM), 4, staggered=True)
+            env.load_state_dict(state)
+        step = env.step(torch.zeros(4, 1))
+        for k in torch.nonzero(step.truncated).flatten().tolist():
+            ends[k].append(number)
+    assert ends == {0: [50, 250], 1: [100, 300], 2: [150, 350], 3: [200, 400]}
+
+
 def test_actions_are_cut_and_mapped_to_the_bounds() -> None:
     env = training(gym_env(PENDULUM), 1)
     env.reset()
