@@ -75,8 +75,10 @@ def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
 
 
 def find_records(path: Path) -> tuple[dict[Path, str], list[Finding]]:
-    """Outermost record directories at or below `path` with their mark; eval.json files outside them, and directories
-    that cannot be read, as findings."""
+    """Outermost record directories at or below `path` with their mark.
+
+    The findings are eval.json files outside of them, and directories that cannot be read.
+    """
     folders: dict[Path, str] = {}
     findings: list[Finding] = []
 
