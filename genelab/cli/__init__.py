@@ -15,44 +15,29 @@ from genelab import __version__
 from genelab.errors import GenelabError
 
 COMMANDS = {
-    "list": ("genelab.cli.list", "List the registered tasks, with the best published result of each."),
+    "list": ("genelab.cli.list", "List the tasks, with the best published result of each."),
     "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
-    "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),
-    "replay-guard": ("genelab.cli.replay_guard", "Repeat the iteration that a guard stopped, up to its fault."),
-    "collect-demos": ("genelab.cli.collect_demos", "Collect demonstrations of a task by its scripted controller."),
-    "inspect": (
-        "genelab.cli.inspect",
-        "Show what every dimension of observations and actions holds, and flag what looks wrong.",
-    ),
-    "probe": (
-        "genelab.cli.probe",
-        "Drive a policy with fixed commands and report how much of each it achieves.",
-    ),
-    "plot": ("genelab.cli.plot", "Draw the learning curves of several runs, sweeps and entries into one picture."),
-    "video": ("genelab.cli.video", "Film episodes of a task's evaluation, without a display."),
+    "eval": ("genelab.cli.eval", "Evaluate a policy beside an idle and a random one."),
+    "video": ("genelab.cli.video", "Film a policy, without a display."),
     "play": ("genelab.cli.play", "Watch and steer a policy live in the browser."),
-    "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),
+    "plot": ("genelab.cli.plot", "Draw the learning curves of runs and entries."),
+    "inspect": ("genelab.cli.inspect", "Show what a policy reads and does, and flag what looks wrong."),
+    "probe": ("genelab.cli.probe", "Drive a policy with fixed commands and measure what it does."),
+    "replay-guard": ("genelab.cli.replay_guard", "Repeat the iteration that a guard stopped, up to its fault."),
+    "compare": ("genelab.cli.compare", "Compare the results of two sets of seeds."),
+    "diff": ("genelab.cli.diff", "Show where two configurations differ."),
+    "check": ("genelab.cli.check", "Recompute what records claim."),
     "export": ("genelab.cli.export", "Export a policy with its contract."),
     "sim2sim": ("genelab.cli.sim2sim", "Evaluate an exported policy in another simulator."),
-    "doctor": ("genelab.cli.doctor", "Show what genelab finds on this machine, and what is wrong with it."),
-    "check": ("genelab.cli.check", "Recompute what records claim: aggregates, hashes, verdicts, seeds."),
-    "compare": (
-        "genelab.cli.compare",
-        "Compare the results of two sets of seeds: B, the new one, with A, the old one.",
-    ),
-    "report": (
-        "genelab.cli.report",
-        "Make a folder of static pages about results: tables, interactive curves, comparisons, films.",
-    ),
-    "diff": ("genelab.cli.diff", "Show where two configurations differ."),
+    "report": ("genelab.cli.report", "Make static pages about results, to look through."),
+    "reference": ("genelab.cli.reference", "Add to the store of published entries, and list it."),
+    "render": ("genelab.cli.render", "Render the pages of results from the store."),
+    "hub": ("genelab.cli.hub", "Publish, copy and verify entries on the Hugging Face Hub."),
     "campaign": ("genelab.cli.campaign", "Queue trainings towards targets, and decide on each."),
-    "reference": ("genelab.cli.reference", "Add to and list the store of published entries."),
-    "hub": ("genelab.cli.hub", "Publish entries and policies on the Hugging Face Hub, copy and verify them."),
-    "render": (
-        "genelab.cli.render",
-        "Render docs/reference-runs.md and the learning curves from the checked entries of the store.",
-    ),
+    "collect-demos": ("genelab.cli.collect_demos", "Collect demonstrations by a task's scripted controller."),
+    "motion": ("genelab.families.tracking.cli", "Import, make, measure and draw motion clips."),
+    "doctor": ("genelab.cli.doctor", "Show what genelab finds here, and what is wrong with it."),
 }
 """Module and first help line of each command. The module's attribute `command` is the click command."""
 

@@ -13,10 +13,11 @@ from genelab.errors import RunError
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: what was checked, and the findings.")
 @click.option("--weights", is_flag=True, help="Load the checkpoints and recompute weights_sha256 too.")
 def command(paths: tuple[Path, ...], as_json: bool, weights: bool) -> None:
-    """Recompute what records claim: aggregates, hashes, verdicts, seeds.
+    """Recompute what records claim.
 
-    PATHS are eval.json or artifacts.jsonl files, run, sweep or entry directories, or trees of them. One line per
-    finding; exit code 1 if there is one, 2 if a path does not exist or holds no record.
+    That is aggregates, hashes, verdicts and sets of seeds. PATHS are eval.json or artifacts.jsonl files, run, sweep or
+    entry directories, or trees of them. One line per finding; exit code 1 if there is one, 2 if a path does not exist
+    or holds no record.
     """
     from genelab.records.check import check_paths
 

@@ -38,7 +38,7 @@ def command(
     out: Path,
     verbosity: Verbosity,
 ) -> None:
-    """Collect demonstrations of a task by its scripted controller.
+    """Collect demonstrations by a task's scripted controller.
 
     Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
     stopped, and does nothing once the file is there.

@@ -33,11 +33,11 @@ def command(
     plot: Path | None,
     as_json: bool,
 ) -> int:
-    """Compare the results of two sets of seeds: B, the new one, with A, the old one.
+    """Compare the results of two sets of seeds.
 
-    A and B are sweep or run directories, eval.json files, or entries: a path, or TASK/ENTRY of the store. Both are
-    checked first. The verdict is identical, equivalent, improvement, regression, undecided or not comparable; the last
-    is exit code 1.
+    A, the old one, and B, the new one, are sweep or run directories, eval.json files, or entries: a path, or TASK/ENTRY
+    of the store. Both are checked first. The verdict is identical, equivalent, improvement, regression, undecided or
+    not comparable; the last is exit code 1.
     """
     require_place("--plot", plot, ".svg")
 

@@ -11,7 +11,7 @@ from genelab.errors import RunError
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: all that a record would say, and the problems.")
 def command(as_json: bool) -> None:
-    """Show what genelab finds on this machine, and what is wrong with it.
+    """Show what genelab finds here, and what is wrong with it.
 
     Versions, processor, GPUs, folders, renderer and the flags in force: what the records of a training here would say.
     Genesis is not started. Exit code 1 if something is wrong.

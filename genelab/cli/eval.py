@@ -38,7 +38,7 @@ def command(
     out: Path | None,
     verbosity: Verbosity,
 ) -> None:
-    """Evaluate a checkpoint on numbered episodes, beside an idle and a random policy.
+    """Evaluate a policy beside an idle and a random one.
 
     CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. The snapshot of its
     run says what to evaluate. What is not given here is as in the protocol of that snapshot.

@@ -24,7 +24,7 @@ ENTRIES = click.argument("entries", nargs=-1, required=True, metavar="TASK/ENTRY
 
 @click.group()
 def command() -> None:
-    """Publish entries and policies on the Hugging Face Hub, copy and verify them.
+    """Publish, copy and verify entries on the Hugging Face Hub.
 
     The token is that of `hf auth login` or HF_TOKEN; HF_ENDPOINT names another Hub, HF_HUB_OFFLINE=1 asks none. An
     entry lies in a dataset repository as TASK/ENTRY, the folder that it has in the store.

@@ -133,6 +133,7 @@ def _head(task: "TaskSpec", sizes: bool) -> list[str]:
         made, kind = ("made by", env.make), "vector"
     else:
         made, kind = ("robot", f"{env.robot.model}, {len(env.robot.joints)} joints"), env.action.kind
+    *stages, (name, whole) = task.budget()
     rows = [
         made,
         *(("observations", line) for line in _observations(task, sizes)),
@@ -140,8 +141,8 @@ def _head(task: "TaskSpec", sizes: bool) -> list[str]:
         ("control", f"{1 / env.control_dt:g} Hz, in {env.engine}"),
         ("episodes", f"{env.length_s:g} s, {env.max_episode_steps} control steps"),
         ("learner", f"{agent.algorithm} of {agent.trainer}"),
-        *(("stage", f"{name}: {_budget(stage)}") for name, stage in task.line() if name),
-        ("budget", f"{_budget(task)}; {task.env_steps(task.all_iterations):,} control steps in all"),
+        *stages,
+        (name, f"{whole}; {task.env_steps(task.all_iterations):,} control steps in all"),
         ("evaluation", f"{task.protocol.episodes} episodes"),
         ("variants", f"{', '.join(others)} (--variant)" if others else task.variant or "none"),
         ("config", config_sha256(task)),
@@ -172,11 +173,6 @@ def _size(task: "TaskSpec", group: str) -> str:
     if any(names is None for names in columns):
         return "(a term does not say its columns)"
     return str(sum(len(names or ()) for names in columns) * task.env.observations[group].history)
-
-
-def _budget(stage: "TaskSpec") -> str:
-    train, agent = stage.train, stage.agent
-    return f"{train.iterations} iterations x {agent.num_steps_per_env} steps x {train.num_envs} environments"
 
 
 def _write(task: "TaskSpec", shown: Sequence[Leaf], file: Path) -> None:

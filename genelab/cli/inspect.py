@@ -41,7 +41,7 @@ def command(
     strict: bool,
     verbosity: Verbosity,
 ) -> int:
-    """Show what every dimension of observations and actions holds, and flag what looks wrong.
+    """Show what a policy reads and does, and flag what looks wrong.
 
     TARGET is a task (random actions); a checkpoint, the directory of a seed or an entry of the store,
     `TASK/ENTRY/seed_N` (its own actions, under the run's snapshot); or a demonstration file (.safetensors). What a task

@@ -28,7 +28,7 @@ INDENT = "    "
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the budget of each task.")
 def command(text: str | None, store: Path | None, as_json: bool) -> int:
-    """List the registered tasks, with the best published result of each.
+    """List the tasks, with the best published result of each.
 
     With TEXT, those whose identifier has it, in any letter case.
 

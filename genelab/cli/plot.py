@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 8.0, 5.0
 @field_option("--x", PlotCfg, "x")
 @field_option("--out", PlotCfg, "out", metavar="FILE")
 def command(paths: tuple[Path, ...], metric: str, x: XAxis, out: Path) -> None:
-    """Draw the learning curves of several runs, sweeps and entries into one picture.
+    """Draw the learning curves of runs and entries.
 
     DIR is the directory of a seed, of a sweep or of a published entry, finished or not. A thin line is a seed, a bold
     one the median of the seeds of a DIR. A diamond is what the evaluation found, a dashed line what an idle policy

@@ -29,11 +29,11 @@ def command(
     plot: Path | None,
     verbosity: Verbosity,
 ) -> None:
-    """Drive a policy with fixed commands and report how much of each it achieves.
+    """Drive a policy with fixed commands and measure what it does.
 
     CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`. The snapshot of its
-    run holds the commands. Each case runs in environments of its own: mean
-    action, no disturbances, no reset after a fall.
+    run holds the commands. Each case runs in environments of its own: mean action, no disturbances, no reset after a
+    fall. The report says how much of each command the policy achieves.
     """
     require_place("--out", out, ".json")
     require_place("--plot", plot, ".svg")

@@ -11,7 +11,7 @@ from genelab.errors import InputError
 
 @click.group()
 def command() -> None:
-    """Add to and list the store of published entries."""
+    """Add to the store of published entries, and list it."""
 
 
 @command.command()

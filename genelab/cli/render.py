@@ -14,9 +14,10 @@ from genelab.errors import InputError, RunError
 @STORE
 @field_option("--docs", StoreCfg, "docs", metavar="DIR")
 def command(check: bool, store: Path, docs: Path) -> None:
-    """Render docs/reference-runs.md and the learning curves from the checked entries of the store.
+    """Render the pages of results from the store.
 
-    And docs/campaigns/NAME.md of each campaign beside the store.
+    These are docs/reference-runs.md with the learning curves, the table in README.md beside DIR, and
+    docs/campaigns/NAME.md of each campaign beside the store.
     """
     from genelab.campaign.page import pages
     from genelab.publish.render import compose, differences, write

@@ -15,7 +15,7 @@ from genelab.runs.files import require_apart, require_writable
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Folder of the report.")
 @STORE
 def command(given: tuple[str, ...], out: Path, store: Path) -> None:
-    """Make a folder of static pages about results: tables, interactive curves, comparisons, films.
+    """Make static pages about results, to look through.
 
     PATH is an entry, a sweep, a run, a tree of them such as a store, or a campaign; ENTRY is TASK/ENTRY of the store.
     Without any, all entries of the store are shown. All are checked; what the check finds fault with is shown as

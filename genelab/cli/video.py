@@ -38,7 +38,7 @@ def command(
     execution: ExecutionCfg,
     verbosity: Verbosity,
 ) -> None:
-    """Film episodes of a task's evaluation, without a display.
+    """Film a policy, without a display.
 
     CKPT is a checkpoint, the directory of a seed, or an entry of the store, `TASK/ENTRY/seed_N`; TASK alone is its
     newest entry. `--policy idle` and `random` also film a TASK as registered; what it leaves open comes from its

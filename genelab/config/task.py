@@ -151,6 +151,18 @@ class TaskSpec(StageCfg):
         """Learning iterations of all stages."""
         return sum(stage.train.iterations for _, stage in self.line())
 
+    def budget(self) -> list[tuple[str, str]]:
+        """What a seed is trained for, as rows of a name and a text: the stages, if any, then the whole."""
+        told = {
+            name or "task itself": f"{stage.train.iterations} iterations x {stage.agent.num_steps_per_env} steps "
+            f"x {stage.train.num_envs} environments"
+            for name, stage in self.line()
+        }
+        if not self.stages:
+            return [("budget", told["task itself"])]
+        whole = f"{self.all_iterations} iterations of all stages"
+        return [*(("stage", f"{name}: {text}") for name, text in told.items()), ("budget", whole)]
+
     def env_steps(self, iterations: int) -> int:
         """Control steps over all environments in the first so many of all iterations."""
         steps = 0

@@ -98,9 +98,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file's bytes. Raises FileError as `read_bytes`."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise FileError(path, "missing") from error
+    except OSError as error:
+        raise FileError(path, f"unreadable: {error.strerror}") from error
 
 
 def _refuse_earlier(path: Path, data: Any, model: type[Record]) -> None:

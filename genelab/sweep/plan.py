@@ -89,7 +89,7 @@ class SweepPlan:
                 for o in self.overrides
             ),
             *(f"choice     {path}: {_told(choice)}" for path, choice in choices(self.task)),
-            *self._budget(),
+            *(f"{name:10} {text}" for name, text in self.task.budget()),
             f"device     {self.execution.device}, {self.execution.threads} CPU thread(s) per seed, "
             f"{self.cfg.parallel} seed(s) at a time",
             f"directory  {self.log_dir}",
@@ -100,14 +100,6 @@ class SweepPlan:
         if here and wanted > cores:
             lines.append(f"warning: {wanted} threads at a time on {cores} usable core(s) slow each other down")
         return lines
-
-    def _budget(self) -> list[str]:
-        told = [
-            f"{s.train.iterations} iterations x {s.agent.num_steps_per_env} steps x {s.train.num_envs} environments"
-            for _, s in self.task.line()
-        ]
-        stages = [f"stage      {name}: {budget}" for name, budget in zip(self.task.stages, told, strict=False)]
-        return [*stages, f"budget     {told[-1]}"]
 
     def _start(self) -> list[str]:
         if self.parent is None:

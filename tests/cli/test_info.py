@@ -24,7 +24,8 @@ def test_the_head_says_what_one_wants_to_know_first(capsys: pytest.CaptureFixtur
     assert "episodes      20 s, 1000 control steps" in head
     assert "learner       ppo of rsl_rl" in head
     assert "stage         gait: 1500 iterations x 24 steps x 128 environments" in head
-    assert "budget        20 iterations x 24 steps x 128 environments; 8,110,080 control steps in all" in head
+    assert "stage         task itself: 20 iterations x 24 steps x 128 environments" in head
+    assert "budget        2640 iterations of all stages; 8,110,080 control steps in all" in head
     [actions] = [line for line in head if line.startswith("actions")]
     assert actions.startswith("actions       16 (joint_targets): FL_hip_joint, ")
 

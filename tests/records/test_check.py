@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from genelab.cli import run as genelab
 from genelab.config.task import ProtocolCfg
 from genelab.errors import InputError
-from genelab.records.check import check_path
+from genelab.records.check import check_path, check_paths
 from genelab.records.eval import protocol_as_used
 from tests.records.factory import EPISODES, edit, idle_returns, make_sweep, make_task, policy_returns, set_at
 
@@ -156,6 +156,25 @@ def test_seed_under_another_name_is_found(sweep: Path) -> None:
     found = messages(sweep)
     assert any("holds seed 1" in message for message in found)
     assert any("equal weights" in message for message in found)
+
+
+def test_a_run_may_be_renamed(sweep: Path, tmp_path: Path) -> None:
+    run = (sweep / "seed_1").rename(tmp_path / "walker-final")
+    assert check_path(run).findings == []
+
+
+@pytest.mark.parametrize("name", ["model_final.pt", "curve.jsonl", "run.json", "sim2sim.json"])
+def test_a_file_that_cannot_be_read_ends_no_check(sweep: Path, tmp_path: Path, name: str) -> None:
+    other = make_sweep(tmp_path / "other")
+    file = sweep / "seed_1" / name
+    file.unlink(missing_ok=True)
+    # Opens, and every read of it fails, for root too.
+    file.symlink_to("/proc/self/mem")
+    report = check_paths([sweep, other])
+    assert [f"{finding.path}: {finding.message}" for finding in report.findings] == [
+        f"{file}: unreadable: Input/output error"
+    ]
+    assert [summary.split(": ")[0] for summary in report.summaries] == [str(other)]
 
 
 def test_mixed_configs_are_found(sweep: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_plan_tells_every_stage(tmp_path: Path) -> None:
     lines = plan.lines()
     assert "override   stages.locked.train.iterations: 6000 -> 3" in lines
     assert "stage      locked: 3 iterations x 24 steps x 4096 environments" in lines
-    assert "budget     10000 iterations x 24 steps x 4096 environments" in lines
+    assert "stage      task itself: 10000 iterations x 24 steps x 4096 environments" in lines
     # Nothing is written by a plan.
     assert not (tmp_path / "runs").exists()
 

@@ -57,10 +57,10 @@ def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
             findings = check_artifacts(path.parent)
             return Report([] if findings else [f"{path}: names entries beside it"], findings)
         return _check_file(path, weights_hash)
-    folders, strays = find_records(path)
-    if not folders and not strays:
+    folders, findings = find_records(path)
+    if not folders and not findings:
         raise InputError(f"'{path}' holds no record: no {', '.join(MARKS)} or {names.EVAL}")
-    report = Report([], [Finding(stray, "lies outside any run directory") for stray in strays])
+    report = Report([], findings)
     if (path / names.ARTIFACTS).is_file():
         report.findings.extend(check_artifacts(path))
     entries = {folder for folder, mark in folders.items() if mark == names.ENTRY}
@@ -74,20 +74,27 @@ def check_path(path: Path, weights_hash: WeightsHash | None = None) -> Report:
     return report
 
 
-def find_records(path: Path) -> tuple[dict[Path, str], list[Path]]:
-    """Outermost record directories at or below `path` with their mark, and eval.json files outside them."""
+def find_records(path: Path) -> tuple[dict[Path, str], list[Finding]]:
+    """Outermost record directories at or below `path` with their mark.
+
+    The findings are eval.json files outside of them, and directories that cannot be read.
+    """
     folders: dict[Path, str] = {}
-    strays: list[Path] = []
-    for root, below, files in os.walk(path):
+    findings: list[Finding] = []
+
+    def unreadable(error: OSError) -> None:
+        findings.append(Finding(Path(error.filename), f"unreadable: {error.strerror}"))
+
+    for root, below, files in os.walk(path, onerror=unreadable):
         mark = next((mark for mark in MARKS if mark in files), None)
         if mark:
             folders[Path(root)] = mark
             below.clear()
         elif names.EVAL in files:
-            strays.append(Path(root, names.EVAL))
+            findings.append(Finding(Path(root, names.EVAL), "lies outside any run directory"))
         # A draft is no entry yet, and one that a killed process left will never be.
         below[:] = sorted(name for name in below if not name.startswith(names.DRAFT))
-    return folders, strays
+    return folders, findings
 
 
 def _check_folder(folder: Path, mark: str, weights_hash: WeightsHash | None) -> tuple[str, list[Finding]]:

@@ -1,14 +1,12 @@
 """Check of one eval.json by itself: everything that follows from its episodes is recomputed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from genelab.config.task import TaskSpec
 from genelab.records.check.finding import mismatches, unequal
 from genelab.records.derived import metrics_of, round_trip_of
 from genelab.records.eval import Episodes, EvalRecord, Protocol, protocol_sha256
-from genelab.records.files import sha256_file
 from genelab.records.run import RunRecord
 from genelab.records.sim2sim import Sim2SimRecord, second_engine
 from genelab.records.statistics import above_idle
@@ -43,9 +41,7 @@ def check_eval(record: EvalRecord) -> list[str]:
     return found
 
 
-def check_sim2sim(
-    record: Sim2SimRecord, run: RunRecord, first: EvalRecord, task: TaskSpec, policy: Path
-) -> Iterator[str]:
+def check_sim2sim(record: Sim2SimRecord, run: RunRecord, first: EvalRecord, task: TaskSpec) -> Iterator[str]:
     """Problems of what an exported policy earned in the other simulator. `first`: what it earned in its own."""
     if record.protocol.sha256 != protocol_sha256(record.protocol):
         yield f"protocol.sha256: {record.protocol.sha256} stored, {protocol_sha256(record.protocol)} recomputed"
@@ -73,8 +69,6 @@ def check_sim2sim(
     }
     yield from mismatches({"probe": (cases, wanted)}, "the snapshot")
     yield from mismatches(own, "eval.json")
-    if policy.is_file():
-        yield from mismatches({"policy_sha256": (record.policy_sha256, sha256_file(policy))}, policy.name)
 
 
 def _check_episodes(episodes: Episodes, protocol: Protocol, ceiling: float | None) -> Iterator[str]:

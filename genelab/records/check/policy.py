@@ -1,5 +1,6 @@
 """Check of exported policies: each contract against the seed that it names, and against the file beside it."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from genelab.records import names
 from genelab.records.check.finding import Finding, attempt, mismatches
 from genelab.records.contract import action_of, goal_of, input_names, observation_of, robot_of, timing_of, tolerance_of
 from genelab.records.export import ExportRecord, Observation
-from genelab.records.files import read_record, sha256_file
+from genelab.records.files import read_bytes, read_record
 from genelab.records.run import TrainedCheckpoint
 from genelab.records.seed_files import SeedFiles
 
@@ -26,28 +27,24 @@ def check_policy(folder: Path, seed: SeedFiles) -> list[Finding]:
         findings.append(Finding(folder / f"{names.POLICY}{_SUFFIX}", "missing, beside a sim2sim.json"))
     for path in contracts:
         if record := attempt(findings, path, read_record, ExportRecord):
-            problems = (*_of_file(path, record), *_of_parity(record), *_of_seed(record, seed))
-            findings += [Finding(path, problem) for problem in (*problems, *_of_task(record, seed.task))]
+            of_file = attempt(findings, path, _of_file, record) or []
+            problems = (*of_file, *_of_parity(record), *_of_seed(record, seed), *_of_task(record, seed.task))
+            findings += [Finding(path, problem) for problem in problems]
     return findings
 
 
-def _of_file(path: Path, record: ExportRecord) -> Iterator[str]:
-    """Compare with the policy file."""
+def _of_file(path: Path, record: ExportRecord) -> list[str]:
+    """Compare with the policy file. Raises FileError if it cannot be read."""
     model = path.with_name(path.name.removesuffix(_SUFFIX))
     if record.file.name != model.name:
-        yield f"file.name: '{record.file.name}' does not belong to this file"
-        return
-    if not model.is_file():
-        yield f"'{model.name}' is missing"
-        return
-    if sha256_file(model) != record.file.sha256:
-        yield f"file.sha256: {record.file.sha256}, '{model.name}' has {sha256_file(model)}"
-    if model.stat().st_size != record.file.bytes:
-        yield f"file.bytes: {record.file.bytes}, '{model.name}' has {model.stat().st_size}"
-    with model.open("rb") as file:
-        file_format = "torchscript" if file.read(len(_ZIP)) == _ZIP else "onnx"
-    if record.file.format != file_format:
-        yield f"file.format: '{record.file.format}', '{model.name}' is {file_format}"
+        return [f"file.name: '{record.file.name}' does not belong to this file"]
+    data = read_bytes(model)
+    pairs = {
+        "file.sha256": (record.file.sha256, hashlib.sha256(data).hexdigest()),
+        "file.bytes": (record.file.bytes, len(data)),
+        "file.format": (record.file.format, "torchscript" if data.startswith(_ZIP) else "onnx"),
+    }
+    return list(mismatches(pairs, f"'{model.name}'"))
 
 
 def _of_parity(record: ExportRecord) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Check of one run directory: the record against run.json, the snapshot, the checkpoint and the learning curve."""
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,7 +32,8 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
     run = attempt(findings, run_file, read_record, RunRecord)
     if run is None:
         return None, findings
-    if path.resolve().name != f"seed_{run.seed}":
+    # A copy may have any name but that of another seed.
+    if re.fullmatch(r"seed_\d+", name := path.resolve().name) and name != f"seed_{run.seed}":
         findings.append(Finding(run_file, f"holds seed {run.seed}"))
     if run.status != "finished":
         why = f" ({run.failure.reason}: {run.failure.detail})" if run.failure else ""
@@ -77,7 +79,10 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
         else:
             sim2sim = attempt(findings, file, read_record, Sim2SimRecord)
         if sim2sim and record:
-            findings += [Finding(file, problem) for problem in check_sim2sim(sim2sim, run, record, task, policy)]
+            findings += [Finding(file, problem) for problem in check_sim2sim(sim2sim, run, record, task)]
+        if sim2sim and policy.is_file() and (sha256 := attempt(findings, policy, sha256_file)):
+            pairs = {"policy_sha256": (sim2sim.policy_sha256, sha256)}
+            findings += [Finding(file, problem) for problem in mismatches(pairs, policy.name)]
     if not (task and record and train and curve):
         return None, findings
     seed = SeedFiles(path, run, train, record, task, curve, probe, sim2sim)
@@ -94,8 +99,12 @@ def check_checkpoint(
     path = folder / relative
     if not path.is_file():
         return [Finding(path, "missing")] if required else []
-    if sha256_file(path) != claimed.sha256 or path.stat().st_size != claimed.bytes:
-        return [Finding(path, f"is not the recorded file: its sha256 is {sha256_file(path)}, not {claimed.sha256}")]
+    findings: list[Finding] = []
+    sha256 = attempt(findings, path, sha256_file)
+    if sha256 is None:
+        return findings
+    if sha256 != claimed.sha256 or path.stat().st_size != claimed.bytes:
+        return [Finding(path, f"is not the recorded file: its sha256 is {sha256}, not {claimed.sha256}")]
     if weights_hash is None:
         return []
     try:
