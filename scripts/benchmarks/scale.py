@@ -1,0 +1,212 @@
+"""What grows with the number of seeds, items and entries: the launcher, `campaign status`, `check` and `render`.
+
+Nothing is trained. The launcher is the real one, over an executor whose jobs leave their records in no time.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from benchmarks.common import HERE, MIB, process_seconds
+from genelab.config.overrides import apply_overrides
+from genelab.config.run import ExecutionCfg, LaunchCfg
+from genelab.config.snapshot import config_sha256, sha256_json
+from genelab.config.task import TaskSpec
+from genelab.records.base import Record
+from genelab.records.campaign import CampaignRecord, Caps, EventRecord, ItemRecord, Target
+from genelab.records.compare import FieldDifference
+from genelab.records.run import RunRecord
+from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.registry import get_task
+from genelab.runs.run_dir import RunDir
+from genelab.sweep.executors import Phase
+from genelab.sweep.launcher import launch
+from genelab.sweep.live import LineView
+from genelab.sweep.plan import make_plan
+
+# Records of a training that never ran, as the tests make them.
+sys.path.insert(0, str(HERE))
+from tests.records.factory import backend_stamp, cpu_machine, episodes_of, eval_record, make_sweep, make_task
+from tests.records.factory import train_timing, trained_checkpoint
+
+TASK = "GeneLab-Inverted-Pendulum-v1"
+SMALL = ("train.iterations=10", "train.num_envs=8", "protocol.episodes=8")
+LOOKS = 10
+"""Largest number of polls that a job takes."""
+DEAD_NODES, LOST, FAILED = 0.1, 0.02, 0.02
+"""Shares of the nodes that die for good, of the trainings whose node is lost, and of those that fail by themselves."""
+LIMITS = {"campaign status": 2.0, "check": 5.0, "render": 5.0}
+"""Longest time of a command at 10,000 items and 1,000 entries, s of the processor."""
+
+
+@dataclass
+class Job:
+    """A phase that ends after some polls."""
+
+    cluster: "Cluster"
+    run_dir: RunDir
+    phase: Phase
+    node: str | None
+    looks: int
+    code: int
+    waiting: str | None = None
+    lost: bool = False
+
+    def poll(self) -> int | None:
+        """Exit code after the last poll, with the records of the phase written."""
+        self.looks -= 1
+        if self.looks > 0:
+            return None
+        with self.cluster.simulating():
+            self.cluster.end(self)
+        return self.code
+
+    def stop(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def last_line(self) -> str | None:
+        """What became of its node."""
+        return f"node {self.node} was lost" if self.lost else None
+
+
+@dataclass
+class Cluster:
+    """Nodes with a place each. Some die with the seed that they train; some seeds fail by themselves, once."""
+
+    nodes: list[str]
+    texts: "Texts"
+    rng: Random = field(default_factory=lambda: Random(1))
+    own_s: float = 0.0
+    """Processor time of the simulation itself, s."""
+    failed: set[Path] = field(default_factory=set[Path])
+    ends: dict[str, int] = field(default_factory=dict[str, int])
+
+    def start(self, phase: Phase, run_dir: RunDir, execution: ExecutionCfg) -> Job:
+        """Take a node and decide how the phase will end."""
+        with self.simulating():
+            place = self.rng.randrange(len(self.nodes))
+            self.nodes[place], self.nodes[-1] = self.nodes[-1], self.nodes[place]
+            job = Job(self, run_dir, phase, self.nodes.pop(), self.rng.randint(1, LOOKS), 0)
+            draw = self.rng.random()
+            if phase == "train" and draw < LOST:
+                job.code, job.lost = -signal.SIGKILL, True
+            elif phase == "train" and draw < LOST + FAILED and run_dir.path not in self.failed:
+                self.failed.add(run_dir.path)
+                job.code = 1
+            self.texts.begin(run_dir)
+        return job
+
+    def end(self, job: Job) -> None:
+        """Leave what a worker would leave, and give the node back unless it is dead for good."""
+        what = "lost" if job.lost else "failed" if job.code else job.phase
+        self.ends[what] = self.ends.get(what, 0) + 1
+        self.texts.end(job.run_dir, what)
+        dies = job.lost and self.rng.random() < DEAD_NODES
+        # A place is the launcher's; another node takes the dead one's.
+        self.nodes.append(f"{job.node}'" if dies else str(job.node))
+
+    @contextlib.contextmanager
+    def simulating(self) -> Iterator[None]:
+        """Time that is none of the launcher's."""
+        begin = time.process_time()
+        yield
+        self.own_s += time.process_time() - begin
+
+
+class Texts:
+    """What workers write, as text that fits any seed."""
+
+    def __init__(self, task: TaskSpec) -> None:
+        with tempfile.TemporaryDirectory(prefix="genelab-bench-") as home:
+            seed = RunDir(make_sweep(Path(home), task=task, seeds=(1,)) / "seed_1")
+            run, self._eval = json.loads(seed.record_file.read_bytes()), json.loads(seed.eval_file.read_bytes())
+            self._curve = seed.curve.read_bytes()
+        worked = ("code", "packages", "hardware", "backend", "attempts", "timing", "checkpoint")
+        self._worked = {name: run[name] for name in worked}
+
+    def begin(self, run_dir: RunDir) -> None:
+        """What a worker says first."""
+        with run_dir.train_log.open("a") as log:
+            log.write("--- begins\n")
+
+    def end(self, run_dir: RunDir, what: str) -> None:
+        """Change run.json as a worker does, and add its other files."""
+        record = json.loads(run_dir.record_file.read_bytes())
+        record["execution"]["resolved_device"] = "cpu"
+        if what == "lost":
+            record["status"] = "training"
+        elif what == "failed":
+            record |= {"status": "failed", "failure": {"reason": "diverged", "detail": "loss is not finite"}}
+        elif what == "train":
+            record |= {**self._worked, "status": "trained"}
+            run_dir.curve.write_bytes(self._curve)
+            (run_dir.path / "model_final.pt").write_bytes(b"weights")
+        else:
+            record["status"] = "finished"
+            run = self._eval["run"] | {name: record[name] for name in ("seed", "seeds_planned", "command")}
+            run_dir.eval_file.write_text(json.dumps(self._eval | {"run": run}))
+        run_dir.record_file.write_text(json.dumps(record))
+
+
+def sweep(count: int, nodes: int) -> dict[str, float]:
+    """Launch `count` seeds, and launch once more what failed. In a process of its own, for the peak of its memory."""
+    task, overrides = apply_overrides(get_task(TASK), SMALL)
+    seeds = tuple(range(1, count + 1))
+    argv = ["genelab", "train", TASK, "--seeds", f"1-{count}"]
+    cluster = Cluster([f"node-{k}" for k in range(nodes)], Texts(task))
+    before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    with (
+        tempfile.TemporaryDirectory(prefix="genelab-bench-") as home,
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        cfg = LaunchCfg(seeds=seeds, parallel=nodes, log_dir=str(Path(home, "sweep")))
+        took: list[float] = []
+        for _ in range(2):
+            start, own = time.process_time(), cluster.own_s
+            plan = make_plan(task, overrides, ExecutionCfg(), cfg)
+            code = launch(plan, argv, LineView(plan), cluster)
+            took.append(time.process_time() - start - (cluster.own_s - own))
+        assert code == 0, "the second launch finishes what failed in the first"
+    return {
+        "seeds": count,
+        "cpu_s_per_seed": took[0] / count,
+        "cpu_s_per_seed_relaunch": took[1] / count,
+        "wall_s": time.perf_counter() - begin,
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "grown_bytes": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before),
+        **{f"ends_{what}": number for what, number in sorted(cluster.ends.items())},
+    }
+
+
+def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call in a fresh process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def main() -> int:
+    """Measure, print, and return 1 if a limit is passed."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    options.add_argument("--seeds", type=int, nargs="+", default=[1000, 10_000], help="seeds of a sweep, each in turn")
+    options.add_argument("--nodes", type=int, default=500, help="nodes of the simulated cluster")
+    args = options.parse_args()
+    for count in args.seeds:
+        print(json.dumps(alone(sweep, count, args.nodes), indent=2), flush=True)
+    return 0
