@@ -56,7 +56,11 @@ def read_record(path: Path, model: type[R]) -> R:
         FileError: as `read_json`, or if the data breaks the schema, and names field, value and rule; or if it is of an
             earlier version of the schema.
     """
-    data = read_bytes(path)
+    return parse_record(path, read_bytes(path), model)
+
+
+def parse_record(path: Path, data: bytes, model: type[R]) -> R:
+    """The record that the file `path` holds as `data`. Raises FileError as `read_record`."""
     _refuse_earlier(path, _parse(path, data, ""), model)
     try:
         return model.model_validate_json(data, strict=True)
@@ -70,10 +74,13 @@ def read_rows(path: Path, *, growing: bool = False) -> list[dict[str, Any]]:
     Raises:
         FileError: as `read_json`; names the line.
     """
-    rows: list[dict[str, Any]] = []
     data = read_bytes(path)
-    if growing:
-        data = data[: data.rfind(b"\n") + 1]
+    return parse_rows(path, data[: data.rfind(b"\n") + 1] if growing else data)
+
+
+def parse_rows(path: Path, data: bytes) -> list[dict[str, Any]]:
+    """The rows that the file `path` holds as `data`. Raises FileError as `read_rows`."""
+    rows: list[dict[str, Any]] = []
     for number, line in enumerate(data.splitlines(), start=1):
         row = _parse(path, line, f"line {number} is ")
         if not isinstance(row, dict):

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,13 +26,13 @@ from typing import Any
 from benchmarks.common import HERE, MIB, process_seconds
 from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, LaunchCfg
-from genelab.config.snapshot import config_sha256, sha256_json
+from genelab.config.snapshot import config_sha256
 from genelab.config.task import TaskSpec
 from genelab.records.base import Record
-from genelab.records.campaign import CampaignRecord, Caps, EventRecord, ItemRecord, Target
+from genelab.records.campaign import CampaignRecord, Caps, ItemRecord
 from genelab.records.compare import FieldDifference
-from genelab.records.run import RunRecord
 from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.publish.store import add_entry
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors import Phase
@@ -41,11 +42,12 @@ from genelab.sweep.plan import make_plan
 
 # Records of a training that never ran, as the tests make them.
 sys.path.insert(0, str(HERE))
-from tests.records.factory import backend_stamp, cpu_machine, episodes_of, eval_record, make_sweep, make_task
-from tests.records.factory import train_timing, trained_checkpoint
+from tests.records.factory import make_sweep, make_task
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
 SMALL = ("train.iterations=10", "train.num_envs=8", "protocol.episodes=8")
+TASKS, TRAININGS = 10, 5
+"""Tasks of the store, and trainings of each."""
 LOOKS = 10
 """Largest number of polls that a job takes."""
 DEAD_NODES, LOST, FAILED = 0.1, 0.02, 0.02
@@ -193,6 +195,117 @@ def sweep(count: int, nodes: int) -> dict[str, float]:
         "grown_bytes": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before),
         **{f"ends_{what}": number for what, number in sorted(cluster.ends.items())},
     }
+
+
+def make_store(store: Path, count: int) -> None:
+    """Fill a store with entries: of ten tasks, five trainings of two seeds each, which are copied under other names."""
+    made = [_entry(store, f"Toy{task}-v1", training) for task in range(TASKS) for training in range(TRAININGS)]
+    newest = {path.parent: path.name for path in made}
+    for k in range(len(made), count):
+        source = made[k % len(made)]
+        target = source.with_name(f"copy-{k:06}")
+        shutil.copytree(source, target)
+        record = json.loads((target / "entry.json").read_bytes())
+        at = datetime.fromisoformat(record["created_at"]) + timedelta(seconds=k)
+        record |= {"entry_id": target.name, "supersedes": newest[target.parent], "created_at": at.isoformat()}
+        (target / "entry.json").write_text(json.dumps(record, indent=2) + "\n")
+        newest[target.parent] = target.name
+
+
+def _entry(store: Path, task_id: str, training: int) -> Path:
+    def returns(seed: int) -> list[float]:
+        return [30.0 + training + 0.1 * seed + 0.01 * (-1) ** k for k in range(8)]
+
+    with tempfile.TemporaryDirectory(prefix="genelab-bench-") as home:
+        folder = make_sweep(Path(home, "sweep"), task=make_task(task_id), seeds=(1, 2), returns=returns)
+        return add_entry(folder, f"training-{training}", store)
+
+
+def make_campaign(home: Path, count: int) -> None:
+    """A campaign `c` whose items are queued, one in ten of them trained."""
+    task, (override,) = apply_overrides(get_task(TASK), ["train.iterations=10"])
+    folder, now = home / "campaigns" / "c", datetime.now(UTC).isoformat()
+    (folder / "items").mkdir(parents=True)
+    events: list[str] = []
+
+    def decide(what: str, **told: Any) -> None:
+        event = {"schema": "genelab/campaign_event/1", "at": now, "who": "bench", "what": what, "why": "", **told}
+        events.append(json.dumps(event) + "\n")
+
+    def write(name: str, record: Record) -> str:
+        text = (json.dumps(record.model_dump(mode="json"), indent=2) + "\n").encode()
+        (folder / name).write_bytes(text)
+        return hashlib.sha256(text).hexdigest()
+
+    rules = CampaignRecord(schema="genelab/campaign/1", name="c", purpose="x", metric="return_mean", caps=Caps())
+    decide("new", file="campaign.json", sha256=write("campaign.json", rules))
+    for k in range(count):
+        item = ItemRecord(
+            schema="genelab/campaign_item/1",
+            id=f"item-{k}",
+            task=TASK,
+            variant=None,
+            overrides=(override,),
+            seeds=(1, 2, 3),
+            execution=ExecutionCfg(),
+            baseline=None,
+            wave=None,
+            hypothesis=None,
+            expect=None,
+            premise=None,
+            joint=None,
+            corrects=None,
+            why="x",
+            config_sha256=config_sha256(task),
+            changes=(FieldDifference(path="train.iterations", a=300, b=10),),
+            env_steps=task.env_steps(10),
+        )
+        name = f"items/{item.id}.json"
+        decide("add", item=item.id, file=name, sha256=write(name, item))
+        decide("queue", item=item.id)
+        if k % 10 == 0:
+            _trained(home / "runs" / "campaigns" / "c" / item.id, item)
+    (folder / "events.jsonl").write_text("".join(events))
+
+
+def _trained(folder: Path, item: ItemRecord) -> None:
+    now = datetime.now(UTC)
+    record = SweepRecord(
+        schema="genelab/sweep/2",
+        task=item.task,
+        task_version=1,
+        config_sha256=item.config_sha256,
+        execution=item.execution,
+        command=("genelab",),
+        seeds=tuple(SeedEntry(seed=seed, state="finished", attempts=1) for seed in item.seeds),
+        created_at=now,
+        updated_at=now,
+    )
+    folder.mkdir(parents=True)
+    (folder / "sweep.json").write_text(json.dumps(record.model_dump(mode="json"), indent=2) + "\n")
+
+
+def command_s(home: Path, *words: str) -> float:
+    """Processor time of a genelab command in a folder, s."""
+    with contextlib.chdir(home):
+        return process_seconds([sys.executable, "-P", "-m", "genelab", *words])[1]
+
+
+def commands(items: int, entries: int) -> dict[str, float]:
+    """Processor time of the commands that read a campaign or a whole store, s."""
+    with tempfile.TemporaryDirectory(prefix="genelab-bench-") as path:
+        home = Path(path)
+        make_store(home / "reference", entries)
+        (home / "docs").mkdir()
+        found = {"check": command_s(home, "check", "reference")}
+        found["render, first"] = command_s(home, "render")
+        found["render"] = command_s(home, "render")
+    with tempfile.TemporaryDirectory(prefix="genelab-bench-") as path:
+        home = Path(path)
+        (home / "reference").mkdir()
+        make_campaign(home, items)
+        found["campaign status"] = command_s(home, "campaign", "status", "c")
+    return found
 
 
 def alone(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,5 +1,6 @@
 """Check of a reference entry: the seeds beside entry.json, every file's hash, and everything derived from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from genelab.records.build_entry import build_entry, list_files
 from genelab.records.check.finding import Finding, attempt, unequal
 from genelab.records.check.run import WeightsHash
 from genelab.records.check.seeds import check_sweep
-from genelab.records.entry import EntryHeader, EntryRecord
+from genelab.records.entry import EntryHeader, EntryRecord, FileRef
 from genelab.records.files import read_record
 from genelab.records.seed_files import SeedFiles
 
@@ -36,19 +37,20 @@ def check_entry(path: Path, weights_hash: WeightsHash | None) -> tuple[CheckedEn
         return None, findings
     if path.resolve().name != entry.entry_id or path.resolve().parent.name != entry.task:
         findings.append(Finding(entry_file, f"belongs in {entry.task}/{entry.entry_id}"))
-    findings += _check_files(path, entry)
+    files = list_files(path)
+    findings += _check_files(path, entry, files)
     if sweep and seeds:
         header = EntryHeader(**{name: getattr(entry, name) for name in EntryHeader.model_fields})
-        recomputed = build_entry(header, sweep, seeds, list_files(path))
+        recomputed = build_entry(header, sweep, seeds, files)
         # Files have findings of their own, which say more.
-        texts = unequal(entry.replace(files=recomputed.files), recomputed, "entry")
+        texts = unequal(entry.model_copy(update={"files": files}), recomputed, "entry")
         findings += [Finding(entry_file, text) for text in texts]
     return CheckedEntry(path, entry, tuple(seeds)), findings
 
 
-def _check_files(path: Path, entry: EntryRecord) -> list[Finding]:
+def _check_files(path: Path, entry: EntryRecord, files: Sequence[FileRef]) -> list[Finding]:
     claimed = {file.path: file for file in entry.files}
-    present = {file.path: file for file in list_files(path)}
+    present = {file.path: file for file in files}
     findings: list[Finding] = []
     if [file.path for file in entry.files] != sorted(claimed):
         findings.append(Finding(path / names.ENTRY, "files: not sorted by path, each once"))
