@@ -46,9 +46,7 @@ def pages(store: Path, docs: Path) -> dict[Path, str]:
         campaign = load(folder)
         # What runs on some machine is not committed, and no part of the page.
         found = standings(campaign, entries, None)
-        items = [
-            (each, item_row(each, found, verdicts(campaign, each, found, entries))) for each in found.values()
-        ]
+        items = [(each, item_row(each, found, verdicts(campaign, each, found, entries))) for each in found.values()]
         by_wave = sorted(items, key=lambda pair: pair[0].item.wave or "")
         texts[docs / PAGES / f"{folder.name}.md"] = fill(
             "genelab.campaign",

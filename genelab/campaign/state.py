@@ -121,12 +121,15 @@ def standings(campaign: Campaign, entries: Entries, runs: Path | None = RUNS) ->
     """
     found: dict[str, Standing] = {}
     hosted_in: dict[Path, set[tuple[str, str, str]]] = {}
+    sweeps = runs / campaign.name if runs else None
+    # One look at the directory: most items of a long queue have none there.
+    begun = {path.name for path in sweeps.iterdir()} if sweeps and sweeps.is_dir() else set[str]()
     for item in campaign.items.values():
         events = campaign.of(item.id)
         rounds = 1 + sum(event.decision == "repeat" for event in events)
         named = [entries.get((item.task, campaign.entry_id(item.id, k))) for k in range(1, rounds + 1)]
         made = [e if e and e.record.config_sha256 == item.config_sha256 else None for e in named]
-        folder = runs / campaign.name / item.id if runs else None
+        folder = sweeps / item.id if sweeps and item.id in begun else None
         sweep_file = folder / names.SWEEP if folder else None
         sweep = read_record(sweep_file, SweepRecord) if sweep_file and sweep_file.is_file() else None
         held = folder is not None and sweep is not None and is_launched(folder)
@@ -144,6 +147,8 @@ def spent_hours(campaign: Campaign, found: Mapping[str, Standing], runs: Path = 
     """Wall-clock of all trainings of a campaign so far, h: of run.json, or of the entry where that is gone."""
     total = 0.0
     for name, item in found.items():
+        if not item.begun:
+            continue
         folders = [RunDir(path) for path in sorted((runs / campaign.name / name).glob("seed_*"))]
         records = [folder.load() for folder in folders if folder.exists()]
         trained = sum(attempt.wall_s or 0.0 for record in records for attempt in record.attempts)

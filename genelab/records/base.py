@@ -1,5 +1,6 @@
 """The base of every record model: what a file on disk claims."""
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PlainSerializer, WrapValidator
@@ -43,6 +44,7 @@ class Record(BaseModel):
     """What to do where a file is of an earlier version of the schema."""
 
     @classmethod
+    @cache
     def schema_name(cls) -> str:
         """Name and version of the schema, `genelab/<kind>/<version>`; empty for what is only a part of a record."""
         field = cls.model_fields.get("schema_")

@@ -15,8 +15,8 @@ def table_lines(columns: Mapping[str, Sequence[str]], left: Collection[str]) -> 
     padded: list[list[str]] = []
     for name, cells in columns.items():
         widths = [cell_len(cell) for cell in (name, *cells)]
-        blanks = [" " * (max(widths) - width) for width in widths]
-        pairs = zip((name, *cells), blanks, strict=True)
+        widest = max(widths)
+        pairs = zip((name, *cells), (" " * (widest - width) for width in widths), strict=True)
         padded.append([cell + blank if name in left else blank + cell for cell, blank in pairs])
     return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
 
