@@ -129,11 +129,11 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 def _finite_float(text: str) -> float:
     value = float(text)
+    if -LARGEST_FLOAT <= value <= LARGEST_FLOAT:
+        return value
     if not math.isfinite(value):
         raise ValueError(f"holds {text}, which no float can hold")
-    if abs(value) > LARGEST_FLOAT:
-        raise ValueError(f"holds {text}, beyond {LARGEST_FLOAT:g}")
-    return value
+    raise ValueError(f"holds {text}, beyond {LARGEST_FLOAT:g}")
 
 
 def _bounded_int(text: str) -> int:

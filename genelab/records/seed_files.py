@@ -71,7 +71,7 @@ def read_task(params: Path) -> TaskSpec:
 
 
 def read_snapshot(params: Path) -> tuple[TaskSpec, str]:
-    """The task of a snapshot and its `config_sha256`. Directories with equal bytes get the same object: do not change it.
+    """The task of a snapshot and its `config_sha256`. Equal bytes give the same object: do not change it.
 
     Raises:
         FileError: as `read_task`.

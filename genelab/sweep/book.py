@@ -11,7 +11,6 @@ from genelab.runs.files import remove_temporaries, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.plan import SeedPlan, SweepPlan
 
-
 SHARE = 20
 """A write of sweep.json is followed by so many times its own duration without one. It holds every seed, and each seed
 changes several times: writing every change would cost the square of their number."""

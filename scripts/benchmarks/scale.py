@@ -15,7 +15,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,11 +29,11 @@ from genelab.config.overrides import apply_overrides
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.snapshot import config_sha256
 from genelab.config.task import TaskSpec
+from genelab.publish.store import add_entry
 from genelab.records.base import Record
 from genelab.records.campaign import CampaignRecord, Caps, ItemRecord
 from genelab.records.compare import FieldDifference
 from genelab.records.sweep import SeedEntry, SweepRecord
-from genelab.publish.store import add_entry
 from genelab.registry import get_task
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors import Phase
@@ -51,9 +52,11 @@ TASKS, TRAININGS = 10, 5
 LOOKS = 10
 """Largest number of polls that a job takes."""
 DEAD_NODES, LOST, FAILED = 0.1, 0.02, 0.02
-"""Shares of the nodes that die for good, of the trainings whose node is lost, and of those that fail by themselves."""
+"""Shares of the lost nodes that do not come back, of trainings whose node is lost, and of those that fail."""
 LIMITS = {"campaign status": 2.0, "check": 5.0, "render": 5.0}
 """Longest time of a command at 10,000 items and 1,000 entries, s of the processor."""
+GROWTH = 1.2
+"""Largest ratio of what a seed costs in the large sweep to what it costs in the small one."""
 
 
 @dataclass
@@ -63,14 +66,18 @@ class Job:
     cluster: "Cluster"
     run_dir: RunDir
     phase: Phase
-    node: str | None
     looks: int
     code: int
+    lost: bool
+    node: str | None = None
     waiting: str | None = None
-    lost: bool = False
 
     def poll(self) -> int | None:
         """Exit code after the last poll, with the records of the phase written."""
+        if self.node is None:
+            self.node = self.cluster.take()
+            self.waiting = "waits for a free node" if self.node is None else None
+            return None
         self.looks -= 1
         if self.looks > 0:
             return None
@@ -78,9 +85,11 @@ class Job:
             self.cluster.end(self)
         return self.code
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Nobody stops a simulation."""
 
-    def kill(self) -> None: ...
+    def kill(self) -> None:
+        """Nor kills it."""
 
     def last_line(self) -> str | None:
         """What became of its node."""
@@ -89,39 +98,41 @@ class Job:
 
 @dataclass
 class Cluster:
-    """Nodes with a place each. Some die with the seed that they train; some seeds fail by themselves, once."""
+    """Nodes for one seed each. Some are lost with the seed that they train, some of them for good; some seeds fail."""
 
     nodes: list[str]
+    """Those that are free."""
     texts: "Texts"
     rng: Random = field(default_factory=lambda: Random(1))
     own_s: float = 0.0
     """Processor time of the simulation itself, s."""
     failed: set[Path] = field(default_factory=set[Path])
-    ends: dict[str, int] = field(default_factory=dict[str, int])
+    """Seeds that failed by themselves, each once."""
+    ends: Counter[str] = field(default_factory=Counter[str])
+    """How many phases ended in which way."""
 
     def start(self, phase: Phase, run_dir: RunDir, execution: ExecutionCfg) -> Job:
-        """Take a node and decide how the phase will end."""
+        """Decide how the phase will end."""
         with self.simulating():
-            place = self.rng.randrange(len(self.nodes))
-            self.nodes[place], self.nodes[-1] = self.nodes[-1], self.nodes[place]
-            job = Job(self, run_dir, phase, self.nodes.pop(), self.rng.randint(1, LOOKS), 0)
-            draw = self.rng.random()
-            if phase == "train" and draw < LOST:
-                job.code, job.lost = -signal.SIGKILL, True
-            elif phase == "train" and draw < LOST + FAILED and run_dir.path not in self.failed:
+            draw = self.rng.random() if phase == "train" else 1.0
+            lost = draw < LOST
+            fails = LOST <= draw < LOST + FAILED and run_dir.path not in self.failed
+            if fails:
                 self.failed.add(run_dir.path)
-                job.code = 1
             self.texts.begin(run_dir)
-        return job
+            return Job(self, run_dir, phase, self.rng.randint(1, LOOKS), -signal.SIGKILL if lost else int(fails), lost)
+
+    def take(self) -> str | None:
+        """A free node; None if there is none."""
+        return self.nodes.pop() if self.nodes else None
 
     def end(self, job: Job) -> None:
         """Leave what a worker would leave, and give the node back unless it is dead for good."""
         what = "lost" if job.lost else "failed" if job.code else job.phase
-        self.ends[what] = self.ends.get(what, 0) + 1
+        self.ends[what] += 1
         self.texts.end(job.run_dir, what)
-        dies = job.lost and self.rng.random() < DEAD_NODES
-        # A place is the launcher's; another node takes the dead one's.
-        self.nodes.append(f"{job.node}'" if dies else str(job.node))
+        if not job.lost or self.rng.random() >= DEAD_NODES:
+            self.nodes.append(str(job.node))
 
     @contextlib.contextmanager
     def simulating(self) -> Iterator[None]:
@@ -172,7 +183,6 @@ def sweep(count: int, nodes: int) -> dict[str, float]:
     seeds = tuple(range(1, count + 1))
     argv = ["genelab", "train", TASK, "--seeds", f"1-{count}"]
     cluster = Cluster([f"node-{k}" for k in range(nodes)], Texts(task))
-    before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="genelab-bench-") as home,
         Path(os.devnull).open("w") as nowhere,
@@ -187,13 +197,12 @@ def sweep(count: int, nodes: int) -> dict[str, float]:
             took.append(time.process_time() - start - (cluster.own_s - own))
         assert code == 0, "the second launch finishes what failed in the first"
     return {
-        "seeds": count,
-        "cpu_s_per_seed": took[0] / count,
-        "cpu_s_per_seed_relaunch": took[1] / count,
-        "wall_s": time.perf_counter() - begin,
-        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "grown_bytes": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before),
-        **{f"ends_{what}": number for what, number in sorted(cluster.ends.items())},
+        "processor per seed, launched": took[0] / count,
+        "processor per seed, relaunched": took[1] / count,
+        "peak memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "trainings and evaluations": sum(cluster.ends.values()),
+        "of them lost with their node": cluster.ends["lost"],
+        "of them failed by themselves": cluster.ends["failed"],
     }
 
 
@@ -317,9 +326,28 @@ def alone(function: Callable[..., Any], *arguments: Any) -> Any:
 def main() -> int:
     """Measure, print, and return 1 if a limit is passed."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    options.add_argument("--seeds", type=int, nargs="+", default=[1000, 10_000], help="seeds of a sweep, each in turn")
+    options.add_argument(
+        "--seeds", type=int, nargs=2, default=[1000, 10_000], help="seeds of a small and a large sweep"
+    )
     options.add_argument("--nodes", type=int, default=500, help="nodes of the simulated cluster")
+    options.add_argument("--items", type=int, default=10_000, help="items of the campaign")
+    options.add_argument("--entries", type=int, default=1000, help="entries of the store")
     args = options.parse_args()
-    for count in args.seeds:
-        print(json.dumps(alone(sweep, count, args.nodes), indent=2), flush=True)
-    return 0
+    small, large = (alone(sweep, count, args.nodes) for count in args.seeds)
+    print(f"{'launcher':32}" + "".join(f"{count:>12} seeds" for count in args.seeds) + f"{'ratio':>8}")
+    for name, unit, scale in (
+        ("processor per seed, launched", "ms", 1e3),
+        ("processor per seed, relaunched", "ms", 1e3),
+        ("peak memory", "MiB", 1 / MIB),
+        ("trainings and evaluations", "", 1),
+        ("of them lost with their node", "", 1),
+        ("of them failed by themselves", "", 1),
+    ):
+        print(f"{name:32}{small[name] * scale:14.2f}{unit:>4}{large[name] * scale:14.2f}{unit:>4}", end="")
+        print(f"{large[name] / small[name]:8.2f}")
+    found = commands(args.items, args.entries)
+    print(f"\n{args.items} items, {args.entries} entries of two seeds, s of the processor")
+    for name, taken in found.items():
+        print(f"{name:32}{taken:14.2f}" + (f"   limit {LIMITS[name]:g}" if name in LIMITS else ""))
+    growth = large["processor per seed, launched"] / small["processor per seed, launched"]
+    return int(growth > GROWTH or any(found[name] > limit for name, limit in LIMITS.items()))
