@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -135,7 +135,7 @@ class Cluster:
             self.nodes.append(str(job.node))
 
     @contextlib.contextmanager
-    def simulating(self) -> Iterator[None]:
+    def simulating(self) -> Generator[None]:
         """Time that is none of the launcher's."""
         begin = time.process_time()
         yield
@@ -189,7 +189,7 @@ def sweep(count: int, nodes: int) -> dict[str, float]:
         contextlib.redirect_stdout(nowhere),
     ):
         cfg = LaunchCfg(seeds=seeds, parallel=nodes, log_dir=str(Path(home, "sweep")))
-        took: list[float] = []
+        took, code = list[float](), 1
         for _ in range(2):
             start, own = time.process_time(), cluster.own_s
             plan = make_plan(task, overrides, ExecutionCfg(), cfg)
