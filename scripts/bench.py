@@ -16,6 +16,7 @@ CASES = (
     "guards",
     "sac",
     "replay",
+    "scale",
 )
 
 

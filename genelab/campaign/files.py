@@ -3,11 +3,13 @@
 import getpass
 import hashlib
 import json
-from collections.abc import Generator
+from collections import defaultdict
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from genelab.errors import FileError, InputError
 from genelab.records import names
 from genelab.records.base import Record
 from genelab.records.campaign import CampaignRecord, Event, EventRecord, ItemRecord
-from genelab.records.files import R, read_bytes, read_record, read_rows, sha256_file, short_problem
+from genelab.records.files import R, parse_record, parse_rows, read_bytes, short_problem
 from genelab.runs.files import disk_errors, write_atomic
 from genelab.runs.lock import locked
 
@@ -50,7 +52,14 @@ class Campaign:
 
     def of(self, item: str) -> list[EventRecord]:
         """The decisions on an item."""
-        return [event for event in self.events if event.item == item]
+        return self._by_item.get(item, [])
+
+    @cached_property
+    def _by_item(self) -> dict[str | None, list[EventRecord]]:
+        found: dict[str | None, list[EventRecord]] = defaultdict(list)
+        for event in self.events:
+            found[event.item].append(event)
+        return dict(found)
 
     def refutation(self, item: ItemRecord) -> str | None:
         """Why the premise of an item does not hold; None if nobody refuted it."""
@@ -91,11 +100,14 @@ def load(folder: Path) -> Campaign:
 
 def _read(folder: Path) -> Campaign:
     events = _events(folder / names.EVENTS)
-    record = _sealed(folder, names.CAMPAIGN, CampaignRecord, events)
+    written: dict[str | None, list[str | None]] = defaultdict(list)
+    for event in events:
+        written[event.file].append(event.sha256)
+    record = _sealed(folder, names.CAMPAIGN, CampaignRecord, written)
     if record.name != folder.name:
         raise FileError(folder / names.CAMPAIGN, f"name = '{record.name}': must be that of its directory")
     found = [path.name for path in (folder / names.ITEMS).glob("*.json")]
-    items = {(item := _sealed(folder, f"{names.ITEMS}/{name}", ItemRecord, events)).id: item for name in found}
+    items = {(item := _sealed(folder, f"{names.ITEMS}/{name}", ItemRecord, written)).id: item for name in found}
     # A killed `add` may have left its decision without the file.
     gone = {event.item for event in events if event.what != "add" and event.item} - items.keys()
     if gone:
@@ -164,8 +176,9 @@ def _text(record: Record) -> bytes:
 
 def _events(path: Path) -> tuple[EventRecord, ...]:
     events: list[EventRecord] = []
-    read_rows(path)
-    for number, line in enumerate(read_bytes(path).splitlines(), start=1):
+    data = read_bytes(path)
+    parse_rows(path, data)
+    for number, line in enumerate(data.splitlines(), start=1):
         try:
             events.append(EventRecord.model_validate_json(line, strict=True))
         except ValidationError as error:
@@ -173,11 +186,11 @@ def _events(path: Path) -> tuple[EventRecord, ...]:
     return tuple(events)
 
 
-def _sealed(folder: Path, name: str, model: type[R], events: tuple[EventRecord, ...]) -> R:
-    """Read a file that is as one of our commands left it."""
+def _sealed(folder: Path, name: str, model: type[R], written: Mapping[str | None, list[str | None]]) -> R:
+    """Read a file that is as one of our commands left it. `written`: digests of what they wrote, by file."""
     path = folder / name
-    told = [event.sha256 for event in events if event.file == name]
+    data = read_bytes(path)
     # The last decision may be one whose command was killed before it wrote the file.
-    if sha256_file(path) not in told[-2:]:
+    if hashlib.sha256(data).hexdigest() not in written.get(name, [])[-2:]:
         raise FileError(path, "was edited by hand; restore it, and change a campaign by `genelab campaign` alone")
-    return read_record(path, model)
+    return parse_record(path, data, model)

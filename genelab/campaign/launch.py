@@ -65,7 +65,7 @@ def launch_queue(
                 say(f"{each.item.id}: blocked: {blocked}")
                 failed += 1
                 continue
-            hours = spent_hours(campaign, entries, runs)
+            hours = spent_hours(campaign, found, runs)
             if caps.hours is not None and hours >= caps.hours:
                 raise InputError(f"hours of the campaign: {hours:.2f} of at most {caps.hours:g} are spent")
             _require_committed(each, preview=preview)

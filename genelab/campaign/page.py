@@ -20,6 +20,7 @@ from genelab.campaign.results import (
 from genelab.campaign.state import Entries, Standing, standings
 from genelab.publish.render import fill
 from genelab.records.campaign import Caps, Target
+from genelab.records.compare import CompareRecord
 from genelab.records.statistics import mean
 from genelab.show.text import NONE, cell, number
 
@@ -45,7 +46,7 @@ def pages(store: Path, docs: Path) -> dict[Path, str]:
         campaign = load(folder)
         # What runs on some machine is not committed, and no part of the page.
         found = standings(campaign, entries, None)
-        items = [(each, item_row(campaign, each, found, entries)) for each in found.values()]
+        items = [(each, item_row(each, found, verdicts(campaign, each, found, entries))) for each in found.values()]
         by_wave = sorted(items, key=lambda pair: pair[0].item.wave or "")
         texts[docs / PAGES / f"{folder.name}.md"] = fill(
             "genelab.campaign",
@@ -93,9 +94,9 @@ def target_row(campaign: Campaign, target: Target, found: dict[str, Standing], e
     )
 
 
-def item_row(campaign: Campaign, each: Standing, found: dict[str, Standing], entries: Entries) -> tuple[str, ...]:
-    """The row of an item."""
-    item, compared = each.item, verdicts(campaign, each, found, entries)
+def item_row(each: Standing, found: dict[str, Standing], compared: Sequence[CompareRecord]) -> tuple[str, ...]:
+    """The row of an item. `compared`: the `verdicts` on it."""
+    item = each.item
     waits = each.entry is not None and item.baseline in found and found[str(item.baseline)].entry is None
     texts = [told(record) for record in compared] + [f"waits for {item.baseline}"] * waits
     # The variant is that of the entry, wherever there is one.

@@ -1,6 +1,6 @@
 """What entries say of targets and baselines. Every number comes from a checked entry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from genelab.campaign.files import Campaign
 from genelab.campaign.state import Entries, Standing
 from genelab.compare.compare import compare, config_differences, is_judged_in
-from genelab.compare.sides import load as load_side
+from genelab.compare.sides import of_entry
 from genelab.config.choices import with_choices_of
 from genelab.config.commands import CompareCfg
 from genelab.config.snapshot import dump, first_problem, sha256_json
@@ -106,8 +106,9 @@ def standing_entry(
     ours = [each for each in found.values() if each.item.task == target.task and each.item.variant == target.variant]
     adopted = [each for each in ours if each.judged and each.judged.decision == "adopt" and each.entry]
     if adopted:
-        order = list(campaign.events)
-        return max(adopted, key=lambda each: order.index(each.judged) if each.judged else 0).entry
+        by_name = {each.item.id: each for each in adopted}
+        last = next(e for e in reversed(campaign.events) if e.item in by_name and e is by_name[e.item].judged)
+        return by_name[str(last.item)].entry
     own = [e for e in entries.values() if (e.record.task, e.record.variant) == (target.task, target.variant)]
     registered = next((entry for entry in own if entry.record.status == "reference"), None)
     return registered or next((each.entry for each in reversed(ours) if each.entry and not each.item.baseline), None)
@@ -130,14 +131,19 @@ def verdicts(campaign: Campaign, each: Standing, found: dict[str, Standing], ent
     if entry is None:
         return []
     sides = [named] if named else []
-    ours = [each, *(o for o in found.values() if _not_adopted(o) or o.item.baseline == each.item.id)]
-    skipped = {campaign.entry_id(one.item.id, k + 1) for one in ours for k in range(one.rounds)}
-    if (before := _before(entry, entries, skipped)) and before not in sides:
+
+    def counts(name: str) -> bool:
+        # CAMPAIGN.ITEM or CAMPAIGN.ITEM.ROUND; an item's name has no dot.
+        owner = found.get(name.removeprefix(f"{campaign.name}.").partition(".")[0])
+        if owner is None or not name.startswith(f"{campaign.name}."):
+            return True
+        return owner is not each and owner.item.baseline != each.item.id and not _not_adopted(owner)
+
+    if (before := _before(entry, entries, counts)) and before not in sides:
         sides.append(before)
     cfg = CompareCfg(metric=campaign.record.metric, margin=campaign.record.margin)
-    new = load_side(str(entry.path), entry.path.parents[1])
     # Another budget is a change that can be declared, and the record names it.
-    return [compare(load_side(str(side.path), side.path.parents[1]), new, cfg, any_budget=True) for side in sides]
+    return [compare(of_entry(side), of_entry(entry), cfg, any_budget=True) for side in sides]
 
 
 def verdict_on(
@@ -152,11 +158,11 @@ def _not_adopted(each: Standing) -> bool:
     return each.judged.decision != "adopt" if each.judged else each.item.baseline is not None
 
 
-def _before(entry: CheckedEntry, entries: Entries, skipped: set[str]) -> CheckedEntry | None:
-    """The newest entry of the same task and variant when this one was added, but for some names."""
+def _before(entry: CheckedEntry, entries: Entries, counts: Callable[[str], bool]) -> CheckedEntry | None:
+    """The newest entry of the same task and variant when this one was added, of those whose name counts."""
     task, name = entry.record.task, entry.record.supersedes
     while name is not None and (earlier := entries.get((task, name))):
-        if earlier.record.variant == entry.record.variant and name not in skipped:
+        if earlier.record.variant == entry.record.variant and counts(name):
             return earlier
         name = earlier.record.supersedes
     return None
@@ -211,16 +217,16 @@ def stale_code(campaign: Campaign, found: dict[str, Standing], target: Target, e
     ]
 
 
-def regressed(campaign: Campaign, found: dict[str, Standing], entries: Entries) -> list[str]:
+def regressed(found: dict[str, Standing], compared: Mapping[str, Sequence[CompareRecord]]) -> list[str]:
     """Items that are worse than what they are compared with, or cannot be compared, and that nobody closed.
 
-    One line each.
+    One line each. `compared`: the `verdicts` on every item.
     """
     return [
         f"{each.item.id}: {told(record)}"
         for each in found.values()
         if each.state in ("entered", "published")
-        for record in verdicts(campaign, each, found, entries)
+        for record in compared[each.item.id]
         if record.verdict == "regression"
         or record.unreliable
         # A first training may differ from those before it in anything.

@@ -120,17 +120,21 @@ def standings(campaign: Campaign, entries: Entries, runs: Path | None = RUNS) ->
         FileError: if a sweep.json or the record of hosted copies is broken.
     """
     found: dict[str, Standing] = {}
+    hosted_in: dict[Path, set[tuple[str, str, str]]] = {}
+    sweeps = runs / campaign.name if runs else None
+    # One look at the directory: most items of a long queue have none there.
+    begun = {path.name for path in sweeps.iterdir()} if sweeps and sweeps.is_dir() else set[str]()
     for item in campaign.items.values():
         events = campaign.of(item.id)
         rounds = 1 + sum(event.decision == "repeat" for event in events)
         named = [entries.get((item.task, campaign.entry_id(item.id, k))) for k in range(1, rounds + 1)]
         made = [e if e and e.record.config_sha256 == item.config_sha256 else None for e in named]
-        folder = runs / campaign.name / item.id if runs else None
+        folder = sweeps / item.id if sweeps and item.id in begun else None
         sweep_file = folder / names.SWEEP if folder else None
         sweep = read_record(sweep_file, SweepRecord) if sweep_file and sweep_file.is_file() else None
         held = folder is not None and sweep is not None and is_launched(folder)
         attempts = campaign.record.caps.attempts
-        hosted = made[-1] is not None and _hosted(made[-1])
+        hosted = made[-1] is not None and _hosted(made[-1], hosted_in)
         each = standing(item, events, made, sweep, attempts=attempts, held=held, hosted=hosted)
         if stranger := next((e for e, own in zip(named, made, strict=True) if e and not own), None):
             name = f"{item.task}/{stranger.record.entry_id}"
@@ -139,10 +143,12 @@ def standings(campaign: Campaign, entries: Entries, runs: Path | None = RUNS) ->
     return found
 
 
-def spent_hours(campaign: Campaign, entries: Entries, runs: Path = RUNS) -> float:
+def spent_hours(campaign: Campaign, found: Mapping[str, Standing], runs: Path = RUNS) -> float:
     """Wall-clock of all trainings of a campaign so far, h: of run.json, or of the entry where that is gone."""
     total = 0.0
-    for name, item in standings(campaign, entries, runs).items():
+    for name, item in found.items():
+        if not item.begun:
+            continue
         folders = [RunDir(path) for path in sorted((runs / campaign.name / name).glob("seed_*"))]
         records = [folder.load() for folder in folders if folder.exists()]
         trained = sum(attempt.wall_s or 0.0 for record in records for attempt in record.attempts)
@@ -156,7 +162,9 @@ def next_items(found: Mapping[str, Standing]) -> list[Standing]:
     return sorted(waiting, key=lambda each: (not each.note, each.priority))
 
 
-def _hosted(entry: CheckedEntry) -> bool:
-    record, digest = entry.record, sha256_file(entry.path / names.ENTRY)
-    rows = read_artifacts(entry.path.parents[1] / names.ARTIFACTS)
-    return any((r.task, r.entry_id, r.entry_sha256) == (record.task, record.entry_id, digest) for r in rows)
+def _hosted(entry: CheckedEntry, known: dict[Path, set[tuple[str, str, str]]]) -> bool:
+    """Whether an entry has a hosted copy. `known`: what each store says of its entries, as far as it was read."""
+    record, store = entry.record, entry.path.parents[1]
+    if store not in known:
+        known[store] = {(r.task, r.entry_id, r.entry_sha256) for r in read_artifacts(store / names.ARTIFACTS)}
+    return bool(known[store]) and (record.task, record.entry_id, sha256_file(entry.path / names.ENTRY)) in known[store]

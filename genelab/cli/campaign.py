@@ -406,15 +406,16 @@ def status(name: str, as_json: bool, store: Path) -> int:
     from genelab.campaign.files import load
     from genelab.campaign.intake import entries_of
     from genelab.campaign.page import ITEM_HEAD, TARGET_HEAD, item_row, target_row
-    from genelab.campaign.results import regressed, stale_code
+    from genelab.campaign.results import regressed, stale_code, verdicts
     from genelab.campaign.state import next_items, spent_hours, standings
     from genelab.show.table import table_lines
 
     campaign, entries = load(_folder(store, name)), entries_of(store)
     found = standings(campaign, entries)
     targets = [target_row(campaign, target, found, entries) for target in campaign.record.targets]
-    items = [item_row(campaign, each, found, entries) for each in found.values()]
-    worse = regressed(campaign, found, entries)
+    compared = {name: verdicts(campaign, each, found, entries) for name, each in found.items()}
+    items = [item_row(each, found, compared[name]) for name, each in found.items()]
+    worse = regressed(found, compared)
     old = [line for target in campaign.record.targets for line in stale_code(campaign, found, target, entries)]
     waiting = [each.item.id for each in next_items(found)]
     tables = {"targets": (TARGET_HEAD, targets), "items": (ITEM_HEAD, items)}
@@ -422,14 +423,14 @@ def status(name: str, as_json: bool, store: Path) -> int:
         shown: dict[str, Any] = {
             key: [dict(zip(head, row, strict=True)) for row in rows] for key, (head, rows) in tables.items()
         }
-        hours = round(spent_hours(campaign, entries), 4)
+        hours = round(spent_hours(campaign, found), 4)
         click.echo(json.dumps({**shown, "queue": waiting, "hours": hours, "stale": old, "regressed": worse}, indent=2))
         return 1 if worse else 0
     for head, rows in tables.values():
         columns = {column: [row[k] for row in rows] for k, column in enumerate(head)}
         click.echo("\n".join([*table_lines(columns, left=head), ""]))
     click.echo(f"next: {waiting[0] if waiting else 'nothing is queued'}")
-    click.echo(f"hours of training so far: {spent_hours(campaign, entries):.2f}")
+    click.echo(f"hours of training so far: {spent_hours(campaign, found):.2f}")
     for line in [*(f"stale: {line}" for line in old), *(f"regressed: {line}" for line in worse)]:
         click.echo(line)
     return 1 if worse else 0

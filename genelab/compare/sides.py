@@ -7,7 +7,7 @@ from pathlib import Path
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 from genelab.records import names
-from genelab.records.check import MARKS, Finding, check_entry, check_run, check_sweep
+from genelab.records.check import MARKS, CheckedEntry, Finding, check_entry, check_run, check_sweep
 from genelab.records.check.episodes import check_eval
 from genelab.records.check.finding import attempt
 from genelab.records.compare import SideKind
@@ -66,6 +66,12 @@ def load(given: str, store: Path) -> Side:
     return Side(given, KINDS[mark], tuple(seed.eval for seed in seeds), tuple(seeds), tuple(map(str, findings)))
 
 
+def of_entry(entry: CheckedEntry) -> Side:
+    """The side of an entry whose check had no findings, as `load` would read it."""
+    evals, lost = tuple(seed.eval for seed in entry.seeds), tuple(map(str, _lost(entry)))
+    return Side(str(entry.path), "entry", evals, entry.seeds, lost)
+
+
 def task_of(given: str, store: Path) -> TaskSpec:
     """The configuration that a registered task, `TASK:VARIANT`, a run, a sweep or an entry stands for.
 
@@ -111,10 +117,13 @@ def _check(path: Path, mark: str) -> tuple[Sequence[SeedFiles], list[Finding]]:
         entry, findings = check_entry(path, None)
         if entry is None:
             return (), findings
-        lost = [Finding(path, f"seed {s.seed} is not finished: {s.state}") for s in entry.record.seeds.failed]
-        return entry.seeds, [*findings, *lost]
+        return entry.seeds, [*findings, *_lost(entry)]
     if mark == names.SWEEP:
         _, seeds, findings = check_sweep(path, None)
         return seeds, findings
     seed, findings = check_run(path, None)
     return (seed,) if seed else (), findings
+
+
+def _lost(entry: CheckedEntry) -> list[Finding]:
+    return [Finding(entry.path, f"seed {s.seed} is not finished: {s.state}") for s in entry.record.seeds.failed]

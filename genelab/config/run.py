@@ -1,10 +1,12 @@
 """How a sweep is launched and executed. No part of the task: runs of one config may differ, and the record says so."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, StringConstraints
 
 from genelab.config.base import Cfg, Seed
+from genelab.config.seeds import split
 
 LoggerName = Literal["tensorboard", "wandb", "trackio"]
 NanPolicy = Literal["stop", "reset-env"]
@@ -33,11 +35,11 @@ class ExecutionCfg(Cfg):
 
 
 def _split(value: Any) -> Any:
-    return value.split(",") if isinstance(value, str) else value
+    return split(value) if isinstance(value, str) else value
 
 
 def _unique(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    twice = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
     if twice:
         raise ValueError(f"given twice: {', '.join(map(str, twice))}")
     return seeds
@@ -50,7 +52,7 @@ class LaunchCfg(Cfg):
     """One launch of a sweep: what `genelab train` is asked to do, beside the task and its execution."""
 
     seeds: Seeds = (1, 2, 3)
-    """Training seeds, separated by commas. More can be added to a sweep later."""
+    """Training seeds, separated by commas, or a range such as 1-10. More can be added to a sweep later."""
     parallel: PositiveInt = 1
     """Seeds trained at the same time. With Ray or Slurm, as many as fit if it is not given."""
     log_dir: str = Field(default="runs/{task}", min_length=1)

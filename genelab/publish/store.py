@@ -116,12 +116,20 @@ def load_store(store: Path) -> list[CheckedEntry]:
 def newest_first(entries: Sequence[CheckedEntry]) -> list[CheckedEntry]:
     """By task, then by time of creation, but never behind what an entry supersedes: a clock may jump back."""
     record_of = {(entry.record.task, entry.record.entry_id): entry.record for entry in entries}
+    ages: dict[tuple[str, str], tuple[datetime, int]] = {}
 
     def age(entry: CheckedEntry) -> tuple[datetime, int, str]:
-        record, latest, depth = entry.record, entry.record.created_at, 0
-        while depth < len(entries) and (earlier := record_of.get((record.task, record.supersedes or ""))):
-            record, latest, depth = earlier, max(latest, earlier.created_at), depth + 1
-        return latest, depth, entry.record.entry_id
+        """The latest time of creation among the entry and those that it supersedes in turn, and their number."""
+        key: tuple[str, str] | None = (entry.record.task, entry.record.entry_id)
+        chain: dict[tuple[str, str], EntryRecord] = {}
+        while key in record_of and key not in ages and key not in chain:
+            chain[key] = record_of[key]
+            key = (chain[key].task, chain[key].supersedes or "")
+        latest, depth = ages.get(key, (None, -1))
+        for key, record in reversed(chain.items()):
+            latest = record.created_at if latest is None else max(latest, record.created_at)
+            ages[key] = latest, (depth := depth + 1)
+        return *ages[entry.record.task, entry.record.entry_id], entry.record.entry_id
 
     return sorted(sorted(entries, key=age, reverse=True), key=lambda entry: entry.record.task)
 

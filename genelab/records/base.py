@@ -1,8 +1,32 @@
 """The base of every record model: what a file on disk claims."""
 
-from typing import Any, ClassVar, Self, get_args
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PlainSerializer, WrapValidator
+
+from genelab.config.seeds import join, parse
+
+MOST_LISTED = 100
+"""Seeds of a sweep that its runs list one by one. More are written as text with ranges, so that the files of a sweep do
+not grow with the square of its seeds."""
+
+
+def _read(value: Any, listed: Any) -> tuple[int, ...]:
+    return parse(value) if isinstance(value, str) else listed(tuple(value) if isinstance(value, list) else value)
+
+
+def _written(seeds: tuple[int, ...]) -> list[NonNegativeInt] | str:
+    return list(seeds) if len(seeds) <= MOST_LISTED else join(seeds)
+
+
+PlannedSeeds = Annotated[
+    tuple[NonNegativeInt, ...],
+    Field(min_length=1),
+    WrapValidator(_read),
+    PlainSerializer(_written, when_used="json"),
+]
+"""Every seed of a sweep: a list, or text such as `1-10000` for more than 100."""
 
 
 class Record(BaseModel):
@@ -20,6 +44,7 @@ class Record(BaseModel):
     """What to do where a file is of an earlier version of the schema."""
 
     @classmethod
+    @cache
     def schema_name(cls) -> str:
         """Name and version of the schema, `genelab/<kind>/<version>`; empty for what is only a part of a record."""
         field = cls.model_fields.get("schema_")

@@ -1,5 +1,6 @@
 """Derives entry.json from the files of a set of seeds."""
 
+import hashlib
 import os
 import shlex
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,6 @@ from genelab.records.entry import (
     SeedResult,
     Seeds,
 )
-from genelab.records.files import sha256_file
 from genelab.records.seed_files import SeedFiles
 from genelab.records.sim2sim import kept_return, lost
 from genelab.records.statistics import mean, sample_std, seed_interval, wilson
@@ -86,14 +86,17 @@ def build_entry(
 
 def list_files(folder: Path) -> tuple[FileRef, ...]:
     """Every file below an entry but its entry.json, with digests, sorted by path."""
-    paths = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
-    relative = sorted(path.relative_to(folder).as_posix() for path in paths)
-    return tuple(file_ref(folder, name) for name in relative if name != names.ENTRY)
+    found: list[str] = []
+    for root, _, files in os.walk(folder):
+        place = os.path.relpath(root, folder)
+        found += files if place == "." else [f"{place}/{name}" for name in files]
+    return tuple(file_ref(folder, name) for name in sorted(found) if name != names.ENTRY)
 
 
 def file_ref(folder: Path, name: str) -> FileRef:
     """A file of a directory, with its digest."""
-    return FileRef(path=name, sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
+    data = (folder / name).read_bytes()
+    return FileRef(path=name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 
 def protocol_changes(seed: SeedFiles) -> list[tuple[str, Any, Any]]:
@@ -104,6 +107,8 @@ def protocol_changes(seed: SeedFiles) -> list[tuple[str, Any, Any]]:
 
 def changes(seed: SeedFiles) -> list[Override]:
     """What the command line changed in the registered task. To choose what it leaves open changes nothing."""
+    if not seed.run.overrides:
+        return []
     chosen = {path for path, _ in choices(seed.task)}
     return [override for override in seed.run.overrides if override.path not in chosen]
 

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, JsonValue, NonNegativeFloat, NonNegat
 from genelab.config.base import Sha256
 from genelab.config.snapshot import dump, sha256_json
 from genelab.config.task import ProtocolCfg
-from genelab.records.base import Record
+from genelab.records.base import PlannedSeeds, Record
 from genelab.records.run import Attempt, ParentRef, TrainedCheckpoint, TrainTiming
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp, Packages
 
@@ -29,7 +29,7 @@ class RunRef(Record):
     """Library that implements it."""
     seed: NonNegativeInt
     """Training seed."""
-    seeds_planned: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    seeds_planned: PlannedSeeds
     """Every seed of the sweep."""
     command: tuple[str, ...]
     """Command line of the training."""

@@ -31,13 +31,7 @@ def parse_json(text: str | bytes) -> Any:
     if isinstance(text, bytes):
         # Python's json would take UTF-16 and UTF-32 too.
         text = text.decode()
-    return json.loads(
-        text,
-        parse_constant=_refuse_constant,
-        parse_float=_finite_float,
-        parse_int=_bounded_int,
-        object_pairs_hook=_unique_keys,
-    )
+    return _DECODER.decode(text)
 
 
 def read_json(path: Path) -> Any:
@@ -46,7 +40,7 @@ def read_json(path: Path) -> Any:
     Raises:
         FileError: if it is missing, unreadable or not strictly JSON.
     """
-    return _parse(path, read_bytes(path), "")
+    return parse_file(path, read_bytes(path))
 
 
 def read_record(path: Path, model: type[R]) -> R:
@@ -56,8 +50,12 @@ def read_record(path: Path, model: type[R]) -> R:
         FileError: as `read_json`, or if the data breaks the schema, and names field, value and rule; or if it is of an
             earlier version of the schema.
     """
-    data = read_bytes(path)
-    _refuse_earlier(path, _parse(path, data, ""), model)
+    return parse_record(path, read_bytes(path), model)
+
+
+def parse_record(path: Path, data: bytes, model: type[R]) -> R:
+    """The record that the file `path` holds as `data`. Raises FileError as `read_record`."""
+    _refuse_earlier(path, parse_file(path, data), model)
     try:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
@@ -70,12 +68,15 @@ def read_rows(path: Path, *, growing: bool = False) -> list[dict[str, Any]]:
     Raises:
         FileError: as `read_json`; names the line.
     """
-    rows: list[dict[str, Any]] = []
     data = read_bytes(path)
-    if growing:
-        data = data[: data.rfind(b"\n") + 1]
+    return parse_rows(path, data[: data.rfind(b"\n") + 1] if growing else data)
+
+
+def parse_rows(path: Path, data: bytes) -> list[dict[str, Any]]:
+    """The rows that the file `path` holds as `data`. Raises FileError as `read_rows`."""
+    rows: list[dict[str, Any]] = []
     for number, line in enumerate(data.splitlines(), start=1):
-        row = _parse(path, line, f"line {number} is ")
+        row = parse_file(path, line, f"line {number} is ")
         if not isinstance(row, dict):
             raise FileError(path, f"line {number} is no JSON object")
         rows.append(row)  # pyright: ignore[reportUnknownArgumentType]
@@ -111,13 +112,16 @@ def sha256_file(path: Path) -> str:
 def _refuse_earlier(path: Path, data: Any, model: type[Record]) -> None:
     """A schema that is to read its version before would bring `data` up to date here. None does yet."""
     told = data.get("schema") if isinstance(data, dict) else None
+    if told == model.schema_name():
+        return
     kind, _, version = model.schema_name().rpartition("/")
     found = re.fullmatch(rf"{re.escape(kind)}/([1-9]\d{{0,8}})", told) if isinstance(told, str) and kind else None
     if found and int(found[1]) < int(version):
         raise FileError(path, f"is {told}, of an earlier version of genelab: {model.again}")
 
 
-def _parse(path: Path, data: bytes, where: str) -> Any:
+def parse_file(path: Path, data: bytes, where: str = "") -> Any:
+    """What the file `path` holds as `data`, `where` in it. Raises FileError as `read_json`."""
     try:
         return parse_json(data)
     except (ValueError, RecursionError) as error:
@@ -130,11 +134,11 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 def _finite_float(text: str) -> float:
     value = float(text)
+    if -LARGEST_FLOAT <= value <= LARGEST_FLOAT:
+        return value
     if not math.isfinite(value):
         raise ValueError(f"holds {text}, which no float can hold")
-    if abs(value) > LARGEST_FLOAT:
-        raise ValueError(f"holds {text}, beyond {LARGEST_FLOAT:g}")
-    return value
+    raise ValueError(f"holds {text}, beyond {LARGEST_FLOAT:g}")
 
 
 def _bounded_int(text: str) -> int:
@@ -152,3 +156,11 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f"holds the key '{twice}' twice")
     return found
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    parse_float=_finite_float,
+    parse_int=_bounded_int,
+    object_pairs_hook=_unique_keys,
+)

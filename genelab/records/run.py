@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, Pos
 from genelab.config.base import Sha256
 from genelab.config.overrides import Override
 from genelab.config.run import ExecutionCfg
-from genelab.records.base import Record
+from genelab.records.base import PlannedSeeds, Record
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp, Packages
 
 RunStatus = Literal["planned", "training", "stage_done", "trained", "evaluating", "finished", "failed", "interrupted"]
@@ -147,7 +147,7 @@ class RunRecord(Record):
     """Version of the task under its identifier."""
     seed: NonNegativeInt
     """Training seed."""
-    seeds_planned: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    seeds_planned: PlannedSeeds
     """Every seed of the sweep, as planned when this seed was last launched."""
     config_sha256: Sha256
     """Digest of the snapshot in `params/`."""

@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from genelab.config.snapshot import load_task
+from genelab.config.snapshot import config_sha256, load_task
 from genelab.config.task import TaskSpec
 from genelab.errors import FileError, RunError
 from genelab.records import names
 from genelab.records.curve import Curve, curve_of
 from genelab.records.eval import EvalRecord
-from genelab.records.files import read_json, read_rows
+from genelab.records.files import parse_file, read_bytes, read_json, read_rows
 from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainTiming
 from genelab.records.sim2sim import Sim2SimRecord
 from genelab.records.stamps import BackendStamp, CodeStamp, HardwareStamp
+
+KEPT_SNAPSHOTS = 16
+_SNAPSHOTS: dict[tuple[bytes, ...], tuple[TaskSpec, str]] = {}
+"""Those read last, by their bytes: the seeds of a sweep, and most entries of a task, have the same."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,22 @@ def read_task(params: Path) -> TaskSpec:
         FileError: if a part cannot be read, or together they are no task; names the field.
     """
     return load_task({part: read_json(params / f"{part}.json") for part in names.PARTS}, params)
+
+
+def read_snapshot(params: Path) -> tuple[TaskSpec, str]:
+    """The task of a snapshot and its `config_sha256`. Equal bytes give the same object: do not change it.
+
+    Raises:
+        FileError: as `read_task`.
+    """
+    data = tuple(read_bytes(params / f"{part}.json") for part in names.PARTS)
+    if data not in _SNAPSHOTS:
+        parsed = {part: parse_file(params / f"{part}.json", each) for part, each in zip(names.PARTS, data, strict=True)}
+        task = load_task(parsed, params)
+        if len(_SNAPSHOTS) >= KEPT_SNAPSHOTS:
+            _SNAPSHOTS.clear()
+        _SNAPSHOTS[data] = task, config_sha256(task)
+    return _SNAPSHOTS[data]
 
 
 def read_curve(path: Path, budget: int) -> Curve:

@@ -30,7 +30,7 @@ class SeedEntry(Record):
 
 
 class SweepRecord(Record):
-    """sweep.json, rewritten at each change of a seed's state."""
+    """sweep.json, rewritten soon after the states of seeds have changed, and when a launch ends."""
 
     again = "train it again, in another --log-dir"
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from genelab import __version__
 from genelab.campaign.files import Campaign, load
 from genelab.campaign.page import ITEM_HEAD, TARGET_HEAD, item_row, target_row
+from genelab.campaign.results import verdicts
 from genelab.campaign.state import standings
 from genelab.compare.compare import compare
 from genelab.config.commands import CompareCfg
@@ -205,7 +206,7 @@ def _sound_campaign(campaign: Campaign, store: Path) -> dict[str, Any]:
         "target_head": TARGET_HEAD,
         "targets": [target_row(campaign, target, found, entries) for target in campaign.record.targets],
         "item_head": ITEM_HEAD,
-        "items": [item_row(campaign, each, found, entries) for each in found.values()],
+        "items": [item_row(each, found, verdicts(campaign, each, found, entries)) for each in found.values()],
         "events": [event for event in campaign.events if event.what not in ("new", "add", "queue")],
         "made": made,
         "entries": list(dict.fromkeys(made.values())),

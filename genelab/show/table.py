@@ -1,14 +1,8 @@
 """Tables as plain text and as Markdown."""
 
-import io
 from collections.abc import Collection, Mapping, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-_WIDE = 100_000
-"""Wider than any line, so that nothing is cut or wrapped."""
+from rich.cells import cell_len
 
 
 def table_lines(columns: Mapping[str, Sequence[str]], left: Collection[str]) -> list[str]:
@@ -18,14 +12,13 @@ def table_lines(columns: Mapping[str, Sequence[str]], left: Collection[str]) -> 
         columns: cells by the name of their column.
         left: columns that are aligned on the left; the others are numbers.
     """
-    table = Table(box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(Text(name), justify="left" if name in left else "right", no_wrap=True)
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*map(Text, row))
-    text = io.StringIO()
-    Console(file=text, width=_WIDE, color_system=None).print(table)
-    return [line.rstrip() for line in text.getvalue().splitlines()]
+    padded: list[list[str]] = []
+    for name, cells in columns.items():
+        widths = [cell_len(cell) for cell in (name, *cells)]
+        widest = max(widths)
+        pairs = zip((name, *cells), (" " * (widest - width) for width in widths), strict=True)
+        padded.append([cell + blank if name in left else blank + cell for cell, blank in pairs])
+    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

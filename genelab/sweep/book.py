@@ -1,6 +1,7 @@
 """sweep.json and the run.json files of a launch, as the launcher keeps them."""
 
-from contextlib import ExitStack
+import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,10 @@ from genelab.records.sweep import SeedEntry, SweepRecord
 from genelab.runs.files import remove_temporaries, write_record
 from genelab.runs.run_dir import RunDir
 from genelab.sweep.plan import SeedPlan, SweepPlan
+
+SHARE = 20
+"""A write of sweep.json is followed by so many times its own duration without one. It holds every seed, and each seed
+changes several times: writing every change would cost the square of their number."""
 
 
 class Book:
@@ -23,26 +28,40 @@ class Book:
         """
         self._plan = plan
         active = [seed for seed in plan.seeds if seed.action != "skip"]
-        with ExitStack() as locks:
-            for seed in active:
-                if seed.path.is_dir():
-                    locks.enter_context(seed.run_dir.lock())
-            folders = (folder for seed in active for folder in (seed.path, seed.run_dir.params))
-            remove_temporaries(plan.log_dir, *folders)
-            self.record = self._opening_record(argv)
-            write_record(plan.sweep_file, self.record)
-            for seed in active:
+        # One after the other: a process may not have a file open for each of thousands of seeds.
+        for seed in active:
+            with self._held(seed):
+                pass
+        remove_temporaries(plan.log_dir)
+        self._record = self._opening_record(argv)
+        self.entries = {entry.seed: entry for entry in self._record.seeds}
+        """Where each planned seed stands."""
+        self._changed, self._next_save = True, 0.0
+        self.save()
+        for seed in active:
+            with self._held(seed):
+                remove_temporaries(seed.path, seed.run_dir.params)
                 self._open_run(seed, argv)
 
-    def entry(self, seed: int) -> SeedEntry:
-        """Where a seed stands."""
-        return next(entry for entry in self.record.seeds if entry.seed == seed)
+    def change(self, seed: int, **changes: Any) -> SeedEntry:
+        """Change fields of a seed's entry and return it. `save` writes it."""
+        self.entries[seed] = self.entries[seed].replace(**changes)
+        self._changed = True
+        return self.entries[seed]
 
-    def change(self, seed: int, **changes: Any) -> None:
-        """Change fields of a seed's entry and rewrite sweep.json."""
-        entries = tuple(e.replace(**changes) if e.seed == seed else e for e in self.record.seeds)
-        self.record = self.record.replace(seeds=entries, updated_at=datetime.now(UTC))
-        write_record(self._plan.sweep_file, self.record)
+    def save(self, *, now: bool = True) -> None:
+        """Rewrite sweep.json if anything changed; if not `now`, then only if that was not done just before."""
+        begin = time.monotonic()
+        if not self._changed or (not now and begin < self._next_save):
+            return
+        self._record = self._record.replace(seeds=tuple(self.entries.values()), updated_at=datetime.now(UTC))
+        write_record(self._plan.sweep_file, self._record)
+        self._changed, end = False, time.monotonic()
+        self._next_save = end + SHARE * (end - begin)
+
+    def _held(self, seed: SeedPlan) -> AbstractContextManager[None]:
+        """The lock of a seed's directory, if there is one."""
+        return seed.run_dir.lock() if seed.path.is_dir() else nullcontext()
 
     def _opening_record(self, argv: tuple[str, ...]) -> SweepRecord:
         plan, now = self._plan, datetime.now(UTC)

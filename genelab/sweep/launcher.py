@@ -91,7 +91,8 @@ class _Launcher:
         self._plan = plan
         self._view = view
         self._executor = executor
-        self._running: list[_Running] = []
+        self._running: dict[int, _Running] = {}
+        """Jobs by their seeds."""
         self._pending = deque(seed for seed in plan.seeds if seed.action != "skip")
         self._tries = Counter[int]()
         """Attempts of each seed in this launch."""
@@ -100,51 +101,55 @@ class _Launcher:
     def run(self, stop: StopRequest) -> None:
         """Start, watch and reap until nothing is left to do, or all have stopped."""
         deadline: float | None = None
+        for entry in self._book.entries.values():
+            self._view.note(entry)
         try:
             while self._running or (self._pending and not stop):
                 while self._pending and not stop and len(self._running) < self._plan.cfg.parallel:
                     seed = self._pending.popleft()
                     self._tries[seed.seed] += 1
-                    attempts = self._book.entry(seed.seed).attempts + 1
+                    attempts = self._book.entries[seed.seed].attempts + 1
                     self._start(seed, "evaluate" if seed.action == "evaluate" else "train", attempts=attempts)
-                for running in list(self._running):
+                for seed, running in list(self._running.items()):
                     code = running.job.poll()
                     self._note_place(running)
                     if code is not None:
-                        self._running.remove(running)
+                        del self._running[seed]
                         self._reap(running, code, stop)
                 if stop and self._running and deadline is None:
                     deadline = time.monotonic() + self._plan.cfg.grace_s
                     self._stop_jobs()
                 if deadline is not None and (time.monotonic() > deadline or stop.insists):
                     self._kill_jobs()
-                self._view.refresh(self._book.record)
+                self._book.save(now=False)
+                self._view.refresh(self._book.entries)
                 time.sleep(POLL_S)
+            self._view.refresh(self._book.entries, last=True)
         finally:
-            # Only after an error of our own: a full disk, an unreadable record.
+            # Jobs are left only after an error of our own: a full disk, an unreadable record.
             self._abandon(stop)
+            self._book.save()
 
     def succeeded(self) -> bool:
         """Whether every seed of the plan is done."""
         done: tuple[SeedState, ...] = ("finished",) if self._plan.cfg.evaluate else ("finished", "trained")
-        states = {entry.seed: entry.state for entry in self._book.record.seeds}
-        return all(states[seed.seed] in done for seed in self._plan.seeds)
+        return all(self._book.entries[seed.seed].state in done for seed in self._plan.seeds)
 
     def summary(self) -> list[str]:
         """Where each seed of the plan stands, what they earned, and what to do next."""
         done = "all seeds are done" if self.succeeded() else "not all seeds are done"
-        entries = [self._book.entry(seed.seed) for seed in self._plan.seeds]
+        entries = [self._book.entries[seed.seed] for seed in self._plan.seeds]
         told = [f"{done}:", *(f"  {self._view.describe(entry)}" for entry in entries)]
         return [*told, *closing_lines(self._plan, entries)]
 
     def _start(self, seed: SeedPlan, phase: Phase, **changes: Any) -> None:
         self._change(seed.seed, state=_RUNNING[phase], exit_code=None, reason=None, **changes)
         job = self._executor.start(phase, seed.run_dir, self._plan.execution)
-        self._running.append(_Running(seed, phase, job))
+        self._running[seed.seed] = _Running(seed, phase, job)
 
     def _note_place(self, running: _Running) -> None:
         """Record on which machine of a cluster a job runs, or what it waits for."""
-        entry, job = self._book.entry(running.seed.seed), running.job
+        entry, job = self._book.entries[running.seed.seed], running.job
         if job.node is not None and (job.node,) != entry.nodes[-1:]:
             self._change(entry.seed, nodes=(*entry.nodes, job.node))
         if job.waiting != entry.reason:
@@ -199,25 +204,24 @@ class _Launcher:
             f"stopping: {len(self._running)} seed(s) have {self._plan.cfg.grace_s:g} s to save their state; "
             "Ctrl-C or SIGTERM again kills them"
         )
-        for running in self._running:
+        for running in self._running.values():
             running.job.stop()
 
     def _kill_jobs(self) -> None:
-        for running in self._running:
+        for running in self._running.values():
             running.job.kill()
 
     def _abandon(self, stop: StopRequest) -> None:
-        for running in self._running:
+        for running in self._running.values():
             running.job.stop()
         deadline = time.monotonic() + self._plan.cfg.grace_s
-        while any(running.job.poll() is None for running in self._running):
+        while any(running.job.poll() is None for running in self._running.values()):
             if time.monotonic() > deadline or stop.insists:
                 self._kill_jobs()
             time.sleep(POLL_S)
 
     def _change(self, seed: int, **changes: Any) -> None:
-        self._book.change(seed, **changes)
-        self._view.refresh(self._book.record)
+        self._view.note(self._book.change(seed, **changes))
 
 
 def _wait_for_orphans(plan: SweepPlan, view: QuietView) -> None:

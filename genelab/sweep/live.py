@@ -4,7 +4,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Self
@@ -19,7 +20,7 @@ from genelab.errors import GenelabError
 from genelab.progress import STAMP, Verbosity, clock
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
-from genelab.records.sweep import SeedEntry, SeedState, SweepRecord
+from genelab.records.sweep import SeedEntry, SeedState
 from genelab.runs.run_dir import RunDir
 from genelab.show.text import NONE
 from genelab.sweep.pace import Phase, Progress, read_phase, read_progress, schedule, stages_left
@@ -30,11 +31,17 @@ LINE_INTERVAL_S = 2.0
 """Shortest time between two looks at the progress, for lines."""
 TABLE_INTERVAL_S = 0.5
 """The same for the table."""
+LOOK_SHARE = 10
+"""A look is followed by so many times its own duration without one: it reads files of every seed that runs."""
 TABLE_WIDTH = 60
 """Columns of a terminal that the table needs."""
+TABLE_ROWS = 100
+"""Most seeds that the table shows; the others are counted below it."""
 _BUSY: tuple[SeedState, ...] = ("training", "evaluating")
 _LEFT = re.compile(r", ([\d:]+) left$")
 _COUNT = re.compile(r" \d+/\d+.*")
+Entries = Mapping[int, SeedEntry]
+"""Where each planned seed of a sweep stands."""
 
 
 @contextmanager
@@ -69,8 +76,11 @@ class QuietView:
         """Print at once: the other end may be a file that someone follows."""
         click.echo(line)
 
-    def refresh(self, record: SweepRecord) -> None:
-        """Look at where the seeds are. Called many times a second."""
+    def note(self, entry: SeedEntry) -> None:
+        """Take in where a seed stands now. Called at each change."""
+
+    def refresh(self, entries: Entries, *, last: bool = False) -> None:
+        """Look at where the seeds are, now and then. Called many times a second, and a `last` time."""
 
     def describe(self, entry: SeedEntry) -> str:
         """One line on where a seed stands."""
@@ -106,28 +116,45 @@ class LineView(QuietView):
         """How long a seed took in this launch, once it is at rest."""
         self._evaluating: dict[int, float] = {}
         self._evaluations_s: list[float] = []
+        self._busy: dict[int, SeedEntry] = {}
+        self._at_rest: dict[int, Progress | None] = {}
+        """Progress of seeds of which no process runs, so that it changes no more."""
+        self._sweep_left: str | None = None
+        """Time left of all seeds, once a line of this look has asked for it."""
 
     def tell(self, line: str) -> None:
         """Print what happens now, with the time."""
         self.say(f"{datetime.now(UTC):{STAMP}} {line}")
 
     @only_shown()
-    def refresh(self, record: SweepRecord) -> None:
-        """Print the changes of state, and now and then the progress. Called many times a second."""
-        changed = [entry for entry in record.seeds if entry.state != self._states.get(entry.seed, "planned")]
-        for entry in changed:
+    def note(self, entry: SeedEntry) -> None:
+        """Print a new state, and on which machine of a cluster a seed runs or what it waits for there."""
+        if entry.state in _BUSY:
+            self._busy[entry.seed] = entry
+        else:
+            self._busy.pop(entry.seed, None)
+        if entry.state != self._states.get(entry.seed, "planned"):
             self._states[entry.seed] = entry.state
+            self._at_rest.pop(entry.seed, None)
             self._time(entry)
             self.tell(self.describe(entry))
-        self._say_places(record)
-        if changed or time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + self.interval_s
-            self._say_devices(record)
-            self.look(record)
+        self._say_place(entry)
 
-    def look(self, record: SweepRecord) -> None:
+    @only_shown()
+    def refresh(self, entries: Entries, *, last: bool = False) -> None:
+        """Print the progress, now and then."""
+        begin = time.monotonic()
+        if not last and begin < self._next_look:
+            return
+        self._sweep_left = None
+        self._say_devices()
+        self.look(entries)
+        end = time.monotonic()
+        self._next_look = max(begin + self.interval_s, end + LOOK_SHARE * (end - begin))
+
+    def look(self, entries: Entries) -> None:
         """Print a line for each seed in a new phase, and for each that passed another tenth of its budget."""
-        for entry in record.seeds:
+        for entry in self._busy.values():
             phase = self.phase(entry)
             name = _COUNT.sub("", phase.text) if phase else ""
             if phase and name != self._phases.get(entry.seed):
@@ -138,9 +165,9 @@ class LineView(QuietView):
             tenth = 10 * progress.done // self.plan.task.all_iterations
             if tenth > self._tenths.get(entry.seed, 0):
                 self._tenths[entry.seed] = tenth
-                self.tell(f"seed {entry.seed}: {self._told(record, progress)}")
+                self.tell(f"seed {entry.seed}: {self._told(entries, progress)}")
 
-    def _told(self, record: SweepRecord, progress: Progress) -> str:
+    def _told(self, entries: Entries, progress: Progress) -> str:
         stages, seed_left = self._left(progress)
         here = [f"stage {name} {left} left" for name, left in stages if name and left != clock(0)][:1]
         parts = [
@@ -151,30 +178,27 @@ class LineView(QuietView):
             f"{seed_left} left",
         ]
         if len(self.plan.seeds) > 1:
-            parts.append(f"all seeds: {self.sweep_left(record)}")
+            parts.append(f"all seeds: {self.sweep_left(entries)}")
         return ", ".join(parts)
 
-    def _say_devices(self, record: SweepRecord) -> None:
-        for entry in record.seeds:
-            seed, run_dir = entry.seed, self.run_dir(entry)
-            if entry.state not in _BUSY or seed in self._devices or not run_dir.exists():
+    def _say_devices(self) -> None:
+        for seed, entry in self._busy.items():
+            # What waits for a machine has no device yet.
+            if seed in self._devices or entry.reason or not self.run_dir(entry).exists():
                 continue
-            execution = run_dir.load().execution
+            execution = self.run_dir(entry).load().execution
             if execution.resolved_device:
                 self._devices.add(seed)
                 if execution.requested.device == "auto":
                     self.tell(f"seed {seed}: device auto chose {execution.resolved_device}")
 
-    def _say_places(self, record: SweepRecord) -> None:
-        """Print on which machine of a cluster each seed runs, or what it waits for there."""
-        for entry in record.seeds:
-            if entry.state not in _BUSY:
-                self._places.pop(entry.seed, None)
-            elif (place := entry.reason or (f"on {entry.nodes[-1]}" if entry.nodes else "")) and (
-                place != self._places.get(entry.seed)
-            ):
-                self._places[entry.seed] = place
-                self.tell(f"seed {entry.seed}: {place}")
+    def _say_place(self, entry: SeedEntry) -> None:
+        place = entry.reason or (f"on {entry.nodes[-1]}" if entry.nodes else "")
+        if entry.state not in _BUSY:
+            self._places.pop(entry.seed, None)
+        elif place and place != self._places.get(entry.seed):
+            self._places[entry.seed] = place
+            self.tell(f"seed {entry.seed}: {place}")
 
     def _time(self, entry: SeedEntry) -> None:
         seed, now = entry.seed, time.monotonic()
@@ -192,7 +216,11 @@ class LineView(QuietView):
 
     def progress(self, entry: SeedEntry) -> Progress | None:
         """Where the training of a seed is."""
-        return read_progress(self.run_dir(entry).curve, self.plan.task)
+        if entry.state in _BUSY:
+            return read_progress(self.run_dir(entry).curve, self.plan.task)
+        if entry.seed not in self._at_rest:
+            self._at_rest[entry.seed] = read_progress(self.run_dir(entry).curve, self.plan.task)
+        return self._at_rest[entry.seed]
 
     def phase(self, entry: SeedEntry) -> Phase | None:
         """What the worker of a seed is doing; None while it iterates, or has said nothing yet."""
@@ -213,9 +241,13 @@ class LineView(QuietView):
         left = stages_left(self.plan.task, progress.done, progress.pace)
         return [(name, clock(seconds)) for name, seconds in left], clock(sum(seconds for _, seconds in left))
 
-    def sweep_left(self, record: SweepRecord) -> str:
-        """Time left until all seeds of the launch are done, as text."""
-        entries = {entry.seed: entry for entry in record.seeds}
+    def sweep_left(self, entries: Entries) -> str:
+        """Time left until all seeds of the launch are done, as text; computed once in each look."""
+        if self._sweep_left is None:
+            self._sweep_left = self._compute_left(entries)
+        return self._sweep_left
+
+    def _compute_left(self, entries: Entries) -> str:
         found = {seed.seed: self.progress(entries[seed.seed]) for seed in self.plan.seeds}
         paces = [progress.pace for progress in found.values() if progress and progress.pace]
         if not paces:
@@ -266,18 +298,23 @@ class TableView(LineView):
         """Print what happens now above the table, which has the times."""
         self.say(line)
 
-    def look(self, record: SweepRecord) -> None:
+    def look(self, entries: Entries) -> None:
         """Draw the table anew."""
-        busy = any(entry.state in ("planned", *_BUSY) for entry in record.seeds)
-        on_cluster = any(entry.nodes for entry in record.seeds)
+        busy = any(entry.state in ("planned", *_BUSY) for entry in entries.values())
+        on_cluster = any(entry.nodes for entry in entries.values())
+        shown = list(entries.values())
+        if len(shown) > TABLE_ROWS:
+            # Those that run, in the order planned.
+            shown = sorted(shown, key=lambda entry: entry.state not in _BUSY)[:TABLE_ROWS]
         table = Table(
             *("seed", *(("node", "attempt") if on_cluster else ())),
             *("phase", "iteration", "return", "steps/s", "elapsed", "left"),
             title=self.plan.task.id,
-            caption=f"elapsed {clock(time.monotonic() - self._begun)}, {self.sweep_left(record) if busy else 'done'}",
+            caption=f"elapsed {clock(time.monotonic() - self._begun)}, {self.sweep_left(entries) if busy else 'done'}"
+            f"{_rest(entries, shown)}",
             box=SIMPLE_HEAD,
         )
-        for entry in record.seeds:
+        for entry in shown:
             progress = self.progress(entry)
             stages, seed_left = self._left(progress)
             speed = f"{progress.steps_per_s:,.0f}" if progress and entry.state == "training" else NONE
@@ -310,6 +347,12 @@ class TableView(LineView):
             metrics = read_record(self.run_dir(entry).eval_file, EvalRecord).metrics
             return f"{metrics.return_mean:.3f} evaluated"
         return NONE if progress is None else f"{_number(progress.episode_return)} training"
+
+
+def _rest(entries: Entries, shown: Sequence[SeedEntry]) -> str:
+    """How many seeds the table leaves out, by their states; empty for none."""
+    count = Counter(entry.state for entry in entries.values()) - Counter(entry.state for entry in shown)
+    return f"; more seeds: {', '.join(f'{number} {state}' for state, number in count.items())}" if count else ""
 
 
 def _number(value: float | None) -> str:

@@ -205,18 +205,22 @@ def _stand(
     sweep_file = log_dir / names.SWEEP
     earlier = read_record(sweep_file, SweepRecord) if sweep_file.exists() else None
     planned = tuple(dict.fromkeys((*(earlier.seeds_planned if earlier else ()), *cfg.seeds)))
-    found = {seed: run for seed in planned if (run := RunDir(seed_dir(log_dir, seed))).exists()}
-    records = {seed: run.load() for seed, run in found.items()}
-    for seed, record in records.items():
-        _require_task(found[seed].path, record.task, task)
-        if record.seed != seed:
-            raise InputError(f"'{found[seed].path}' holds seed {record.seed}")
-        if record.config_sha256 != sha256:
-            _refuse_config(log_dir, found[seed].task(), task)
-        require_execution(record, execution)
-        _require_parent(record, parent)
-        if record.status == "finished" and found[seed].eval_file.is_file():
-            read_record(found[seed].eval_file, EvalRecord)
+    chosen, found = set(cfg.seeds), dict[int, SeedPlan]()
+    for seed in planned:
+        run, record = RunDir(seed_dir(log_dir, seed)), None
+        if run.exists():
+            record = run.load()
+            _require_task(run.path, record.task, task)
+            if record.seed != seed:
+                raise InputError(f"'{run.path}' holds seed {record.seed}")
+            if record.config_sha256 != sha256:
+                _refuse_config(log_dir, run.task(), task)
+            require_execution(record, execution)
+            _require_parent(record, parent)
+            if record.status == "finished" and run.eval_file.is_file():
+                read_record(run.eval_file, EvalRecord)
+        if seed in chosen:
+            found[seed] = _plan_seed(seed, run.path, record, cfg.evaluate)
     if earlier:
         _require_task(log_dir, earlier.task, task)
         if earlier.config_sha256 != sha256:
@@ -224,8 +228,7 @@ def _stand(
                 f"'{log_dir}' was launched with another configuration: config_sha256 "
                 f"{earlier.config_sha256} -> {sha256}. Choose another --log-dir"
             )
-    seeds = (_plan_seed(seed, seed_dir(log_dir, seed), records.get(seed), cfg.evaluate) for seed in cfg.seeds)
-    return tuple(seeds), planned
+    return tuple(found[seed] for seed in cfg.seeds), planned
 
 
 def log_dir_of(task: TaskSpec, cfg: LaunchCfg) -> Path:

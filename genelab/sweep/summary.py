@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from genelab.records.derived import unproven
 from genelab.records.eval import EvalRecord, Metrics
@@ -35,9 +36,9 @@ def closing_lines(plan: SweepPlan, entries: Sequence[SeedEntry]) -> list[str]:
     run_dirs = {entry.seed: RunDir(seed_dir(plan.log_dir, entry.seed)) for entry in entries}
     finished = [run_dirs[entry.seed] for entry in entries if entry.state == "finished"]
     trained = [run_dirs[entry.seed] for entry in entries if entry.state in ("finished", "trained")]
-    records = [read_record(run_dir.eval_file, EvalRecord) for run_dir in finished]
-    if records:
-        lines += [f"return     {_over_seeds(records)}", *(f"verdict    {line}" for line in _verdicts(records))]
+    results = [_result(run_dir) for run_dir in finished]
+    if results:
+        lines += [f"return     {_over_seeds(results)}", *(f"verdict    {line}" for line in _verdicts(results))]
     lines += [
         f"log        {run_dirs[entry.seed].train_log}" for entry in entries if entry.state in ("failed", "crashed")
     ]
@@ -54,23 +55,37 @@ def closing_lines(plan: SweepPlan, entries: Sequence[SeedEntry]) -> list[str]:
     return lines
 
 
-def _over_seeds(records: Sequence[EvalRecord]) -> str:
-    returns = [record.metrics.return_mean for record in records]
-    idle = mean([record.baselines.idle.metrics.return_mean for record in records])
+class _Result(NamedTuple):
+    """What a summary needs of a seed's evaluation, so that not all of them are held."""
+
+    return_mean: float
+    idle: float
+    flags: list[str]
+
+
+def _result(run_dir: RunDir) -> _Result:
+    record = read_record(run_dir.eval_file, EvalRecord)
+    idle = record.baselines.idle.metrics.return_mean
+    return _Result(record.metrics.return_mean, idle, unproven(record))
+
+
+def _over_seeds(results: Sequence[_Result]) -> str:
+    returns = [result.return_mean for result in results]
+    idle = mean([result.idle for result in results])
     interval = seed_interval(returns)
     spread = "one seed, so no interval"
     if interval is not None:
-        spread = f"95 % interval {number(interval[0])} to {number(interval[1])} over {len(records)} seeds"
+        spread = f"95 % interval {number(interval[0])} to {number(interval[1])} over {len(results)} seeds"
     return f"{number(mean(returns))} ({spread}), idle {number(idle)}"
 
 
-def _verdicts(records: Sequence[EvalRecord]) -> list[str]:
+def _verdicts(results: Sequence[_Result]) -> list[str]:
     """What the records prove, and for how many seeds not."""
-    found = [unproven(record) for record in records]
+    found = [result.flags for result in results]
     flags = dict.fromkeys(flag for flags in found for flag in flags)
     if not flags:
-        return [f"clearly above the idle baseline on {'every seed' if len(records) > 1 else 'this seed'}"]
-    return [f"{sum(flag in flags for flags in found)} of {len(records)} seed(s): {flag}" for flag in flags]
+        return [f"clearly above the idle baseline on {'every seed' if len(results) > 1 else 'this seed'}"]
+    return [f"{sum(flag in flags for flags in found)} of {len(results)} seed(s): {flag}" for flag in flags]
 
 
 def _success(metrics: Metrics) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from genelab import progress
 from genelab.config.run import ExecutionCfg, LaunchCfg
 from genelab.config.stage import StageCfg
-from genelab.records.sweep import SeedEntry, SweepRecord
+from genelab.records.sweep import SeedEntry
 from genelab.registry import get_task
 from genelab.sweep.live import LineView, TableView
 from genelab.sweep.plan import SweepPlan, make_plan
@@ -35,19 +35,12 @@ def plan(tmp_path: Path) -> SweepPlan:
     return made
 
 
-def record(plan: SweepPlan, **first: Any) -> SweepRecord:
-    now = datetime.now(UTC)
-    return SweepRecord(
-        schema="genelab/sweep/2",
-        task=plan.task.id,
-        task_version=1,
-        config_sha256=plan.config_sha256,
-        execution=plan.execution,
-        command=("genelab",),
-        seeds=(SeedEntry(seed=1, **first), SeedEntry(seed=2)),
-        created_at=now,
-        updated_at=now,
-    )
+def show(view: LineView, **first: Any) -> None:
+    """Let a view take in where seed 1 stands, and look."""
+    entries = {1: SeedEntry(seed=1, **first), 2: SeedEntry(seed=2)}
+    for entry in entries.values():
+        view.note(entry)
+    view.refresh(entries, last=True)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -59,13 +52,12 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_lines_tell_changes_and_tenths_once(plan: SweepPlan, capsys: pytest.CaptureFixture[str]) -> None:
     view = LineView(plan)
-    view.interval_s = 0.0
     with view:
         for _ in range(3):
-            view.refresh(record(plan, state="training"))
+            show(view, state="training")
         (plan.log_dir / "seed_1" / "curve.jsonl").write_text("".join(row(i, episode_return=None) for i in range(31)))
-        view.refresh(record(plan, state="training"))
-        view.refresh(record(plan, state="crashed", reason="killed by SIGKILL"))
+        show(view, state="training")
+        show(view, state="crashed", reason="killed by SIGKILL")
     # 120 iterations of 1 s are left, and 150 of the other seed.
     assert said(capsys) == [
         "seed 1: training",
@@ -77,18 +69,17 @@ def test_lines_tell_changes_and_tenths_once(plan: SweepPlan, capsys: pytest.Capt
 
 def test_lines_tell_each_phase_of_a_worker_once(plan: SweepPlan, capsys: pytest.CaptureFixture[str]) -> None:
     view, log = LineView(plan), plan.log_dir / "seed_1" / "train.log"
-    view.interval_s = 0.0
     before, now = (f"{datetime.now(UTC) + timedelta(seconds=seconds):{progress.STAMP}}" for seconds in (-60, 1))
     (plan.log_dir / "seed_1" / "curve.jsonl").unlink()
     log.write_text(f"{before} episodes of the policy 8/8\n")
-    view.refresh(record(plan, state="training"))
+    show(view, state="training")
     log.write_text(f"--- {now} train\n{now} importing\na library\n")
-    view.refresh(record(plan, state="training"))
+    show(view, state="training")
     for count in (3, 7):
         log.write_text(f"{now} episodes of the policy {count}/8, 0:03 left\n")
-        view.refresh(record(plan, state="training"))
+        show(view, state="training")
     log.write_text(f"{now} first rollout\niteration 1/150  return -\n")
-    view.refresh(record(plan, state="training"))
+    show(view, state="training")
     assert said(capsys) == [
         "seed 1: training",
         "seed 1: importing",
@@ -99,16 +90,16 @@ def test_lines_tell_each_phase_of_a_worker_once(plan: SweepPlan, capsys: pytest.
 def test_only_running_seeds_tell_their_device(plan: SweepPlan, capsys: pytest.CaptureFixture[str]) -> None:
     run = planned_run(plan.log_dir / "seed_1", plan.task)
     run.update(execution=run.load().execution.replace(resolved_device="cpu"))
-    LineView(plan).refresh(record(plan, state="finished"))
+    show(LineView(plan), state="finished")
     assert "chose" not in capsys.readouterr().out
-    LineView(plan).refresh(record(plan, state="training"))
+    show(LineView(plan), state="training")
     assert "seed 1: device auto chose cpu" in capsys.readouterr().out
 
 
 def test_the_table_shows_every_seed(plan: SweepPlan) -> None:
     output = StringIO()
     with TableView(plan, Console(file=output, force_terminal=True, width=100)) as view:
-        view.refresh(record(plan, state="training"))
+        show(view, state="training")
         view.say("a line [that] stays")
     text = output.getvalue()
     assert "a line [that] stays" in text
@@ -128,7 +119,7 @@ def test_the_table_of_a_task_with_stages_shows_what_each_has_left(
     (tmp_path / "seed_1" / "curve.jsonl").write_text("".join(row(i) for i in range(30)))
     output = StringIO()
     with TableView(dataclasses.replace(plan, task=task), Console(file=output, force_terminal=True, width=100)) as view:
-        view.refresh(record(plan, state="training"))
+        show(view, state="training")
     lines = [" ".join(re.sub(r"\x1b\[[0-9;?]*\w", "", line).split()) for line in output.getvalue().splitlines()]
     assert "1 training 30/300 7.250 training 98,304 0:00 4:30" in lines
     assert "slow 2:00" in lines

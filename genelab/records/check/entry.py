@@ -42,9 +42,10 @@ def check_entry(path: Path, weights_hash: WeightsHash | None) -> tuple[CheckedEn
         findings += _check_files(path, entry, present)
     if sweep and seeds:
         header = EntryHeader(**{name: getattr(entry, name) for name in EntryHeader.model_fields})
-        recomputed = build_entry(header, sweep, seeds, entry.files)
+        files = entry.files if present is None else present
+        recomputed = build_entry(header, sweep, seeds, files)
         # Files have findings of their own, which say more.
-        texts = unequal(entry, recomputed, "entry")
+        texts = unequal(entry.model_copy(update={"files": files}), recomputed, "entry")
         findings += [Finding(entry_file, text) for text in texts]
     return CheckedEntry(path, entry, tuple(seeds)), findings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from genelab.config.snapshot import config_sha256, dump
+from genelab.config.snapshot import dump
 from genelab.config.task import TaskSpec
 from genelab.errors import GenelabError
 from genelab.records import names
@@ -17,7 +17,7 @@ from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record, sha256_file
 from genelab.records.probe import ProbeRecord
 from genelab.records.run import RunRecord, TrainedCheckpoint
-from genelab.records.seed_files import SeedFiles, TrainStamps, read_curve, read_task, train_stamps
+from genelab.records.seed_files import SeedFiles, TrainStamps, read_curve, read_snapshot, train_stamps
 from genelab.records.sim2sim import Sim2SimRecord, second_engine
 from genelab.records.stamps import TRAINER_PACKAGES, other_sums
 
@@ -39,12 +39,12 @@ def check_run(path: Path, weights_hash: WeightsHash | None) -> tuple[SeedFiles |
         why = f" ({run.failure.reason}: {run.failure.detail})" if run.failure else ""
         message = f"seed {run.seed} is not finished: its status is '{run.status}'{why}"
         return None, [*findings, Finding(run_file, message, missing_seed=True)]
-    task = attempt(findings, path / names.PARAMS, read_task)
+    task, config_sha256 = attempt(findings, path / names.PARAMS, read_snapshot) or (None, "")
     record = attempt(findings, eval_file, read_record, EvalRecord)
     train = attempt(findings, run_file, _stamps_of, run)
     curve = train and attempt(findings, path / names.CURVE, read_curve, train.timing.iterations)
     if task:
-        findings += [Finding(path / names.PARAMS, problem) for problem in _check_snapshot(task, run)]
+        findings += [Finding(path / names.PARAMS, problem) for problem in _check_snapshot(task, config_sha256, run)]
     if task and train:
         findings += [Finding(run_file, problem) for problem in _check_timing(task, run, train)]
         findings += [Finding(run_file, problem) for problem in _check_stages(task, run, train)]
@@ -118,8 +118,8 @@ def _stamps_of(_: Path, run: RunRecord) -> TrainStamps:
     return train_stamps(run)
 
 
-def _check_snapshot(task: TaskSpec, run: RunRecord) -> Iterator[str]:
-    if (sha256 := config_sha256(task)) != run.config_sha256:
+def _check_snapshot(task: TaskSpec, sha256: str, run: RunRecord) -> Iterator[str]:
+    if sha256 != run.config_sha256:
         yield f"config_sha256 is {sha256}, run.json has {run.config_sha256}"
     for field, stored, claimed in (("id", task.id, run.task), ("task_version", task.task_version, run.task_version)):
         if stored != claimed:

@@ -23,13 +23,14 @@ def check_sweep(
     if sweep is None:
         return None, [], findings
     seeds: list[SeedFiles] = []
+    every = frozenset(sweep.seeds_planned)
     for planned in sweep.seeds:
         found, problems = _check_planned(path / f"seed_{planned.seed}", planned, sweep_file, weights_hash)
         findings += problems
         if found:
             seeds.append(found)
-            findings += [Finding(found.path / names.RUN, text) for text in _check_against_sweep(found, sweep)]
-    planned_names = {f"seed_{seed}" for seed in sweep.seeds_planned}
+            findings += [Finding(found.path / names.RUN, text) for text in _check_against_sweep(found, sweep, every)]
+    planned_names = {f"seed_{seed}" for seed in every}
     strays = (folder for folder in sorted(path.glob("seed_*")) if folder.name not in planned_names)
     findings += [Finding(folder, "is no planned seed of the sweep") for folder in strays]
     findings += [Finding(path, problem) for problem in check_together(seeds)]
@@ -82,7 +83,7 @@ def is_launched(folder: Path) -> bool:
     return False
 
 
-def _check_against_sweep(seed: SeedFiles, sweep: SweepRecord) -> Iterator[str]:
+def _check_against_sweep(seed: SeedFiles, sweep: SweepRecord, planned: frozenset[int]) -> Iterator[str]:
     pairs = {
         "task": (seed.run.task, sweep.task),
         "task_version": (seed.run.task_version, sweep.task_version),
@@ -92,8 +93,7 @@ def _check_against_sweep(seed: SeedFiles, sweep: SweepRecord) -> Iterator[str]:
         if claimed != stored:
             yield f"mixed configs: {name} {claimed}, sweep.json has {stored}"
     # A sweep may gain seeds after others are done, so those know fewer.
-    unknown = (set(seed.run.seeds_planned) | set(seed.eval.run.seeds_planned)) - set(sweep.seeds_planned)
-    if unknown:
+    if unknown := {*seed.run.seeds_planned, *seed.eval.run.seeds_planned} - planned:
         yield f"seeds_planned: {sorted(unknown)} are not in sweep.json"
 
 

@@ -41,7 +41,8 @@ class LocalExecutor:
         return job
 
     def _free_one(self, gpus: Sequence[str]) -> str:
-        in_use = [self._gpu_of[path] for path, job in self._jobs.items() if job.poll() is None]
+        self._jobs = {path: job for path, job in self._jobs.items() if job.poll() is None}
+        in_use = [self._gpu_of[path] for path in self._jobs]
         return min(gpus, key=in_use.count)
 
 
