@@ -13,20 +13,16 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
 
 def test_the_same_evaluation_gives_the_same_episodes_for_any_number_of_environments(
-    genesis_sweep: Path, tmp_path: Path
+    genesis_sweep: Path, sweep: Path, tmp_path: Path
 ):
-    checkpoint = genesis_sweep / "seed_1" / "model_final.pt"
-    records = []
-    for k, num_envs in enumerate(("5", "64")):
-        out = tmp_path / f"{k}.json"
-        done = genelab("eval", TASK, str(checkpoint), "--num-envs", num_envs, "--out", str(out))
+    for trained, num_envs in ((genesis_sweep, 4), (sweep, 5)):
+        out, checkpoint = tmp_path / f"{num_envs}.json", trained / "seed_1" / "model_final.pt"
+        done = genelab("eval", TASK, str(checkpoint), "--num-envs", str(num_envs), "--out", str(out))
         assert done.returncode == 0, done.stderr
-        records.append(read(out))
-    records.append(read(genesis_sweep / "seed_1" / "eval.json"))
-    for record in records[1:]:
-        assert record["episodes"] == records[0]["episodes"]
-        assert record["baselines"] == records[0]["baselines"]
-    assert [record["protocol"]["num_envs"] for record in records] == [5, 64, 16]
+        again, usual = read(out), read(trained / "seed_1" / "eval.json")
+        assert again["episodes"] == usual["episodes"]
+        assert again["baselines"] == usual["baselines"]
+        assert [record["protocol"]["num_envs"] for record in (again, usual)] == [num_envs, 16]
 
 
 def test_another_evaluation_seed_gives_other_episodes(sweep: Path, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Pick and place through the command line: demonstrations, training, evaluation, export, refusals."""
+"""Pick and place through the command line, in MuJoCo: demonstrations, training, evaluation, export, refusals."""
 
 import os
 import signal
@@ -10,20 +10,22 @@ import pytest
 
 from tests.e2e.conftest import command, curve, genelab, read
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("franka")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("franka")]
 
 TASK = "GeneLab-Franka-Pick-And-Place-v0"
 ENVS, STEPS = 4, 300
 VARIABLE = "GENELAB_SB3_DEMO_PATH"
 NETWORK = "[32,32]"
+MUJOCO = ("--set", "env.sim.engine=mujoco")
 SMALL = (
+    *MUJOCO,
     *("--num-envs", str(ENVS), "--iterations", "9", "--set", "agent.num_steps_per_env=25"),
     *("--set", "agent.learning_starts=404", "--set", "agent.buffer_size=4000", "--set", "agent.batch_size=64"),
     *("--set", f"agent.actor.hidden_dims={NETWORK}", "--set", f"agent.critic.hidden_dims={NETWORK}"),
     *("--set", "agent.save_interval=2", "--set", "agent.gradient_steps=1"),
     *("--set", "protocol.episodes=8", "--set", "protocol.num_envs=4", "--set", "protocol.round_trip_episodes=4"),
 )
-COLLECT = ("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", str(STEPS))
+COLLECT = ("collect-demos", TASK, *MUJOCO, "--num-envs", str(ENVS), "--steps", str(STEPS))
 
 
 @pytest.fixture(scope="module")
@@ -87,16 +89,16 @@ CREEP = ("--set", "env.robot.gravity_compensation=0.0")
 
 def test_demonstrations_of_another_environment_fit_that_training_alone(tmp_path: Path) -> None:
     out, runs = tmp_path / "creep.safetensors", tmp_path / "runs"
-    done = genelab("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", "100", *CREEP, "--out", str(out))
+    collect = ("collect-demos", TASK, *MUJOCO, "--num-envs", str(ENVS), "--steps", "100", "--out", str(out))
+    done = genelab(*collect, *CREEP)
     assert done.returncode == 0, done.stderr
     own = genelab(*train_args(runs, out), "--dry-run")
     assert own.returncode == 2
     assert "env.robot.gravity_compensation = 0.0, the training has 1.0; collect it again, with the" in own.stderr
     assert genelab(*train_args(runs, out, *CREEP), "--dry-run").returncode == 0
     # The same command finds them; without --set they are others.
-    again = ("collect-demos", TASK, "--num-envs", str(ENVS), "--steps", "100", "--out", str(out))
-    assert "has been collected already" in genelab(*again, *CREEP).stdout
-    assert "holds other demonstrations" in genelab(*again).stderr
+    assert "has been collected already" in genelab(*collect, *CREEP).stdout
+    assert "holds other demonstrations" in genelab(*collect).stderr
 
 
 def test_every_promised_file_is_there_and_the_file_of_demonstrations_in_the_snapshot(sweep: Path, demos: Path) -> None:
