@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import here as genelab
 from tests.conftest import poison, search_path
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
@@ -30,10 +31,13 @@ def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,), engine: s
     return [*words, *(("--engine", engine) if engine != "genesis" else ()), *more]
 
 
-def genelab(
+def apart(
     *args: str, timeout: float = 400, path: Path | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""
+    """Run `genelab ARGS` in a process of its own; `path` goes in front of the module search path.
+
+    For Genesis, which starts once in a process, and for other task packages.
+    """
     env = {**os.environ, "PYTHONHASHSEED": "0"} | ({"PYTHONPATH": search_path(path)} if path else {})
     return subprocess.run(
         command(*args), capture_output=True, text=True, check=False, timeout=timeout, env=env, cwd=cwd
@@ -69,6 +73,6 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished sweep of seeds 1 and 2, trained at the same time, from a folder that holds other modules."""
     log_dir = tmp_path_factory.mktemp("sweep") / "runs"
     elsewhere = poison(log_dir.with_name("elsewhere"))
-    done = genelab(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)), cwd=elsewhere)
+    done = apart(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)), cwd=elsewhere)
     assert done.returncode == 0, done.stdout + done.stderr
     return log_dir

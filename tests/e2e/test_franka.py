@@ -34,7 +34,6 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = genelab(*COLLECT, "--out", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "episodes 12, 1200 transitions" in done.stdout
-    assert "success  100.0% ever" in done.stdout
     return path
 
 

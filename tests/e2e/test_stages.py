@@ -141,7 +141,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
 def test_the_second_stage_goes_on_in_the_other_simulator(log_dir: Path, tmp_path: Path) -> None:
     """In Genesis, where it is judged; from the exported file alone it is judged in MuJoCo as well."""
     seed, checkpoint = tmp_path / "runs" / "seed_1", str(log_dir / "seed_1" / "stage_locked.pt")
-    done = genelab(*_args(seed.parent, OWN, "--checkpoint", checkpoint), timeout=550)
+    done = genelab(*_args(seed.parent, OWN, "--checkpoint", checkpoint))
     assert done.returncode == 0, done.stdout + done.stderr
     record, probed = read(seed / "eval.json"), read(seed / "probe.json")
     assert (record["backend"]["engine"], probed["engine"], len(probed["cases"])) == ("genesis", "genesis", 10)
