@@ -48,13 +48,6 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def curve(seed_dir: Path) -> list[dict[str, Any]]:
-    """The learning curve without the columns that hold times."""
-    clock = {"wall_s", "collect_s", "update_s", "steps_per_s"}
-    rows = [json.loads(line) for line in (seed_dir / "curve.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in row.items() if name not in clock} for row in rows]
-
-
 def weights(seed_dir: Path) -> str:
     return read(seed_dir / "run.json")["checkpoint"]["weights_sha256"]
 

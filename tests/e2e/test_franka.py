@@ -1,14 +1,12 @@
 """Pick and place through the command line, in MuJoCo: demonstrations, training, evaluation, export, refusals."""
 
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import command, curve, genelab, read
+from tests.e2e.conftest import genelab, read
+from tests.robust.kill_checks import curve
+from tests.robust.kill_process import Command, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("franka")]
 
@@ -49,23 +47,11 @@ def sweep(demos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return log_dir
 
 
-def killed(args: list[str], when: Path) -> None:
-    """Start a command and kill all of it once a file is there."""
-    process = subprocess.Popen(
-        command(*args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    end = time.monotonic() + 300
-    while not when.exists():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def test_a_killed_collection_goes_on_to_the_same_bytes(demos: Path, tmp_path: Path) -> None:
     out = tmp_path / "demos.safetensors"
-    killed([*COLLECT, "--out", str(out)], tmp_path / "demos.safetensors.partial")
+    running = Command([*COLLECT, "--out", str(out)], tmp_path / "killed.log", tmp_path)
+    assert wait_for(out.with_name(f"{out.name}.partial").exists, running, every_s=0.005)
+    assert running.kill("all")
     assert not out.exists()
     assert genelab(*COLLECT, "--out", str(out)).returncode == 0
     assert out.read_bytes() == demos.read_bytes()

@@ -7,7 +7,8 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.e2e.conftest import curve, genelab, read, weights
+from tests.e2e.conftest import genelab, read, weights
+from tests.robust.kill_checks import curve
 from tests.robust.kill_process import Command, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-stages")]
@@ -44,7 +45,7 @@ def test_a_kill_in_the_second_stage_costs_nothing(log_dir: Path, tmp_path: Path)
     whole, broken = log_dir / "seed_1", tmp_path / "runs" / "seed_1"
     args = _args(tmp_path / "runs", BOTH, "--no-eval")
     running = Command(args, tmp_path / "killed.log", Path.cwd())
-    assert wait_for(lambda: _iterations_done(broken) > 2, running)
+    assert wait_for(lambda: _iterations_done(broken) > 2, running, every_s=0.005)
     assert running.kill("all")
     assert genelab(*args).returncode == 0
     ends = [attempt["end"] for attempt in read(broken / "run.json")["attempts"]]
