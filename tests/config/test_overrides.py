@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from genelab.config.base import LARGEST_FLOAT
@@ -159,6 +159,7 @@ def test_a_float_arrives_exactly(weight: float) -> None:
     assert override.new == weight
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(VALUES)), json_values)
 def test_any_value_is_refused_or_gives_a_valid_task_with_that_value(path: str, value) -> None:
     # What was null would become a model, with its defaults.
@@ -178,6 +179,7 @@ def test_any_text_is_refused_cleanly(text: str) -> None:
         apply_overrides(TASK, [text])
 
 
+@settings(max_examples=30)
 @given(st.sampled_from(sorted(VALUES)), st.integers(0, 100), st.characters(categories=["L"]))
 def test_a_misspelt_path_is_refused_with_valid_paths(path: str, position: int, character: str) -> None:
     cut = position % len(path)

@@ -72,6 +72,7 @@ PLACES = ["/api/datasets/toys/results$", "/tree/", "entry.json$", "/resolve/.*pt
         *product(["/api/datasets/toys/results$"], ["status503", "half", "html"]),
     ],
 )
+@pytest.mark.slow
 def test_a_fault_does_not_reach_the_store(
     pull: Pull, hosted: FakeHub, here: Path, toys: Path, path: str, action: str
 ) -> None:

@@ -106,6 +106,7 @@ ONCE = [
 
 
 @pytest.mark.parametrize("fault", ONCE, ids=lambda f: f"{f[1].strip('/$')}-{f[2]}{f[3].get('status', '')}")
+@pytest.mark.slow
 def test_a_fault_ends_in_exactly_one_commit(
     push: Push, fake: FakeHub, store: Path, fault: tuple[str, str, str, dict[str, int]]
 ) -> None:

@@ -45,6 +45,7 @@ def _model(cls: type[Any], hidden: list[int], activation: type[torch.nn.Module] 
         ((GuardedTqc, TQC), [37], torch.nn.ReLU),
     ],
 )
+@pytest.mark.slow
 def test_update_equals_that_of_the_library(
     pair: tuple[type[Any], type[Any]], hidden: list[int], activation: type[torch.nn.Module]
 ):
