@@ -10,7 +10,6 @@ from genelab.runs.code import code_stamp, package_versions
 from genelab.runs.gpu import visible_gpus
 from genelab.runs.stamps import environment_flags
 
-
 pytestmark = pytest.mark.slow
 
 
