@@ -1,5 +1,6 @@
 """Success as the simulated task tells it."""
 
+import pytest
 import torch
 
 from genelab.envs.make import make_env
@@ -9,6 +10,8 @@ from genelab.evaluation.evaluate import IdlePolicy
 from genelab.records.eval import Episodes
 from genelab.registry import get_task
 from genelab.sim.session import Session
+
+pytestmark = pytest.mark.slow
 
 COUNT = 64
 

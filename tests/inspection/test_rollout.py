@@ -16,6 +16,8 @@ from genelab.registry import get_task
 from genelab.sim.session import Session
 from tests.export.conftest import make_checkpoint
 
+pytestmark = pytest.mark.slow
+
 TASK = get_task("GeneLab-Inverted-Pendulum-v1").on("mujoco")
 SESSION = Session("mujoco", torch.device("cpu"), 0, 1, {}, 0.0)
 NUM_ENVS = 16
