@@ -10,6 +10,9 @@ SOURCES := genelab tasks tests scripts docs/conf.py
 
 SITE := build/docs
 
+# The tests start a hundred processes, which would each compile the same modules where the shell forbids to keep them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help announce quickstart test test-fast format type check docs build clean
 

@@ -1,15 +1,18 @@
 import functools
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from genelab.cli import run
 from genelab.functions import allow_functions_of
 
 if TYPE_CHECKING:
@@ -51,11 +54,21 @@ def poison(folder: Path) -> Path:
     return folder
 
 
+def here(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run `genelab ARGS` in this process, which has loaded what takes seconds. Seeds have processes of their own."""
+    out, error = io.StringIO(), io.StringIO()
+    # A run records its command line.
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(error):
+        patch.setattr(sys, "argv", ["genelab", *args])
+        code = run(args)
+    return subprocess.CompletedProcess(args, code, out.getvalue(), error.getvalue())
+
+
 @pytest.fixture(scope="session")
 def genelab() -> Cli:
     """Runs `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""
 
-    def run(*args: str, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def apart(*args: str, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         env = dict(os.environ)
         if path is not None:
             env["PYTHONPATH"] = search_path(path)
@@ -63,7 +76,7 @@ def genelab() -> Cli:
             [sys.executable, "-m", "genelab", *args], env=env, cwd=cwd, capture_output=True, text=True, check=False
         )
 
-    return run
+    return apart
 
 
 @pytest.fixture(scope="session")

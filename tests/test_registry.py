@@ -123,6 +123,7 @@ def test_unknown_task_without_a_near_one() -> None:
         get_task("qqqqqq")
 
 
+@pytest.mark.slow
 def test_installed_package_adds_its_task(genelab, install) -> None:
     path = install("example_package")
     listed = genelab("list", "--json", path=path)
@@ -139,6 +140,7 @@ def broken(install) -> Path:
     return install("broken_package")
 
 
+@pytest.mark.slow
 def test_list_shows_the_healthy_tasks_and_names_the_broken_entry_points(genelab, broken) -> None:
     result = genelab("list", path=broken)
     assert result.returncode == 2
@@ -178,6 +180,7 @@ def test_a_plugin_cannot_take_over_a_task_of_genelab(genelab, tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_what_a_plugin_prints_is_not_in_the_answer(genelab, tmp_path: Path) -> None:
     result = genelab("list", "--json", path=plugin(tmp_path, "chatty", "print('hello')"))
     assert result.returncode == 0

@@ -12,8 +12,8 @@ from genelab.campaign.files import Campaign, load
 from genelab.campaign.intake import entries_of
 from genelab.campaign.items import resolve
 from genelab.campaign.state import Standing, standings
-from genelab.cli import run
 from genelab.config.task import TaskSpec
+from tests.conftest import here
 from tests.records.factory import EPISODES, edit, make_sweep
 
 TASK = "Toy-v1"
@@ -29,19 +29,16 @@ def register(monkeypatch: pytest.MonkeyPatch, task: TaskSpec) -> None:
 class Place:
     """The current folder, with a store and a campaign `c`."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self) -> None:
         self.store, self.docs, self.folder = Path("reference"), Path("docs"), Path("campaigns", "c")
-        self._capsys = capsys
 
     def __call__(self, verb: str, *args: str, code: int = 0) -> str:
         """Run `genelab campaign VERB c ARGS`, which must end so; returns what it says."""
-        self._capsys.readouterr()
-        found = run(["campaign", verb, "c", *args])
-        told = self._capsys.readouterr()
-        assert found == code, told
+        done = here("campaign", verb, "c", *args)
+        assert done.returncode == code, done
         if code:
-            assert len(told.err.strip().splitlines()) <= 1, "one line"
-        return told.err + told.out
+            assert len(done.stderr.strip().splitlines()) <= 1, "one line"
+        return done.stderr + done.stdout
 
     def new(self, *args: str, metric: str = "return_mean") -> None:
         self("new", "--metric", metric, "--purpose", "Try it.", *args)

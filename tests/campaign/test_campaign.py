@@ -146,6 +146,7 @@ def test_a_hosted_copy_makes_an_entry_published(begun: Place) -> None:
     assert begun.state("base") == "entered"
 
 
+@pytest.mark.slow
 def test_another_reward_proves_nothing(begun: Place) -> None:
     begun("target", TASK, "--metric", "return_mean", "--value", "34", "--source", "table 1")
     begun.add("paid", "--set", "env.rewards.alive.weight=2.0", *CHANGE)
@@ -250,6 +251,7 @@ def test_steps_are_counted_again_at_intake_and_hours_at_launch(place: Place) -> 
     assert "env_steps" in told
 
 
+@pytest.mark.slow
 def test_judging_needs_a_verdict(place: Place) -> None:
     place.new()
     place.add("base")
@@ -365,6 +367,7 @@ def test_a_crash_between_any_two_steps_is_healed_by_the_same_command(
     assert begun.state("lr") == "entered"
 
 
+@pytest.mark.slow
 def test_all_goes_on_past_an_item_that_fails_and_renders_in_the_end(begun: Place) -> None:
     begun.change("bad")
     begun.change("good", value="0.02")

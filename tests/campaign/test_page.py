@@ -15,13 +15,6 @@ from .place import TASK, Place
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_committed_pages_are_current() -> None:
-    if not (ROOT / "campaigns").is_dir():
-        pytest.skip("not in the distribution")
-    for path, text in campaign_page.pages(ROOT / "reference", ROOT / "docs").items():
-        assert path.read_text() == text, "run genelab render"
-
-
 def test_our_campaign_has_a_target_or_a_reason_for_every_task_that_two_cores_train() -> None:
     if not (ROOT / "campaigns").is_dir():
         pytest.skip("not in the distribution")

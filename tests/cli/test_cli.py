@@ -79,9 +79,9 @@ def test_wrong_input_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.parametrize("option", ["--log_dir", "--log-dir"])
-def test_dash_and_underscore_are_the_same(option: str, genelab, tmp_path: Path) -> None:
-    result = genelab("train", TASK, "--seeds", "1", option, "here", "--dry_run", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
+def test_dash_and_underscore_are_the_same(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", TASK, "--seeds", "1", option, "here", "--dry_run"]) == 0
     assert list(tmp_path.iterdir()) == []
 
 

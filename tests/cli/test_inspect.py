@@ -114,42 +114,37 @@ def test_json_alone_is_on_stdout_for_every_task(task: str, capfd: pytest.Capture
     assert "\x1b" not in error
 
 
-SMALL = ("--num-envs", "4", "--steps", "30", "--device", "cpu", "--json")
-
-
 @pytest.mark.e2e
 @pytest.mark.sim
 @pytest.mark.xdist_group("e2e")
 def test_json_of_a_task(genelab, tmp_path: Path) -> None:
-    done = genelab("inspect", TASK, *SMALL, "--seed", "7", "--strict", "--plot", str(tmp_path))
+    """In Genesis, which prints."""
+    small = ("--num-envs", "16", "--steps", "10", "--device", "cpu", "--seed", "7")
+    done = genelab("inspect", TASK, *small, "--json", "--strict", "--plot", str(tmp_path))
     # The pole's angular velocity has two dead components, in every rollout.
     assert done.returncode == 1, done.stderr
     found = Inspection.model_validate_json(done.stdout)
     assert (found.kind, found.target, found.task) == ("task", TASK, TASK)
     assert found.rollout is not None
     assert found.rollout.model_dump() == {
-        **{"policy": "random", "num_envs": 4, "steps": 30},
+        **{"policy": "random", "num_envs": 16, "steps": 10},
         **{"seed": 7, "device": "cpu"},
     }
-    assert [group.rows for group in found.groups] == [120] * 3
+    assert [group.rows for group in found.groups] == [160] * 3
     assert {path.name for path in tmp_path.iterdir()} == {
         *("observations_policy.svg", "observations_critic.svg", "actions.svg")
     }
 
 
-@pytest.mark.e2e
-@pytest.mark.sim
-@pytest.mark.xdist_group("e2e")
-def test_json_of_a_checkpoint(genelab, tmp_path: Path) -> None:
+def test_json_of_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from genelab.learn.rsl_rl.checkpoint import save
     from tests.export.conftest import create_run, make_checkpoint
 
-    task = get_task(TASK)
+    task = get_task(TASK).on("mujoco")
     run_dir = create_run(tmp_path / "seed_5", task)
     torch.manual_seed(0)
     save(run_dir.final_checkpoint, make_checkpoint(task, torch.randn(100, 8)))
-    done = genelab("inspect", str(run_dir.final_checkpoint), *SMALL)
-    assert done.returncode == 0, done.stderr
-    found = Inspection.model_validate_json(done.stdout)
+    assert run(["inspect", str(run_dir.final_checkpoint), "--num-envs", "4", "--steps", "30", "--json"]) == 0
+    found = Inspection.model_validate_json(capsys.readouterr().out)
     assert (found.kind, found.task, found.config_sha256) == ("checkpoint", TASK, run_dir.load().config_sha256)
     assert [group.seen for group in found.groups] == ["normaliser", "normaliser", "action"]

@@ -286,6 +286,7 @@ def test_what_is_no_side_is_exit_code_2(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_picture_has_a_dot_for_every_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = sweeps(tmp_path, 30.0, 28.0, 2.0)
     text = draw(record)

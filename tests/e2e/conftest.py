@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import here as genelab
 from tests.conftest import poison, search_path
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
 SMALL = (
-    *("--num-envs", "64", "--iterations", "7"),
+    *("--num-envs", "16", "--iterations", "7"),
     *("--set", "agent.save_interval=2"),
     *("--set", "protocol.episodes=20", "--set", "protocol.num_envs=16"),
 )
-"""A budget of seconds; everything else as registered."""
+"""A budget of seconds; everything else as registered. 16 environments everywhere: Genesis compiles for each number."""
 
 
 def command(*args: str) -> list[str]:
@@ -30,10 +31,13 @@ def train_args(log_dir: Path, *more: str, seeds: Sequence[int] = (1,), engine: s
     return [*words, *(("--engine", engine) if engine != "genesis" else ()), *more]
 
 
-def genelab(
+def apart(
     *args: str, timeout: float = 400, path: Path | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `genelab ARGS` in a process of its own; `path` goes in front of the module search path."""
+    """Run `genelab ARGS` in a process of its own; `path` goes in front of the module search path.
+
+    For Genesis, which starts once in a process, and for other task packages.
+    """
     env = {**os.environ, "PYTHONHASHSEED": "0"} | ({"PYTHONPATH": search_path(path)} if path else {})
     return subprocess.run(
         command(*args), capture_output=True, text=True, check=False, timeout=timeout, env=env, cwd=cwd
@@ -42,13 +46,6 @@ def genelab(
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text())
-
-
-def curve(seed_dir: Path) -> list[dict[str, Any]]:
-    """The learning curve without the columns that hold times."""
-    clock = {"wall_s", "collect_s", "update_s", "steps_per_s"}
-    rows = [json.loads(line) for line in (seed_dir / "curve.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in row.items() if name not in clock} for row in rows]
 
 
 def weights(seed_dir: Path) -> str:
@@ -69,6 +66,6 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished sweep of seeds 1 and 2, trained at the same time, from a folder that holds other modules."""
     log_dir = tmp_path_factory.mktemp("sweep") / "runs"
     elsewhere = poison(log_dir.with_name("elsewhere"))
-    done = genelab(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)), cwd=elsewhere)
+    done = apart(*train_args(log_dir, "--parallel", "2", seeds=(1, 2)), cwd=elsewhere)
     assert done.returncode == 0, done.stdout + done.stderr
     return log_dir

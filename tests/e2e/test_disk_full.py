@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import command, curve, genelab, read, train_args, weights
+from tests.e2e.conftest import command, genelab, read, train_args, weights
 from tests.robust.disk import SmallDisk, small_disk
+from tests.robust.kill_checks import curve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 

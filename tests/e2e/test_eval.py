@@ -6,27 +6,23 @@ import pytest
 import genelab_cartpole
 from genelab.learn.round_trip import read_round_trip, write_round_trip
 from genelab.runs.run_dir import RunDir
-from tests.e2e.conftest import TASK, genelab, read, train_args
+from tests.e2e.conftest import TASK, apart, genelab, read, train_args
 from tests.records.factory import edit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
 
 def test_the_same_evaluation_gives_the_same_episodes_for_any_number_of_environments(
-    genesis_sweep: Path, tmp_path: Path
+    genesis_sweep: Path, sweep: Path, tmp_path: Path
 ):
-    checkpoint = genesis_sweep / "seed_1" / "model_final.pt"
-    records = []
-    for k, num_envs in enumerate(("5", "64")):
-        out = tmp_path / f"{k}.json"
-        done = genelab("eval", TASK, str(checkpoint), "--num-envs", num_envs, "--out", str(out))
+    for run, trained, num_envs in ((apart, genesis_sweep, 4), (genelab, sweep, 5)):
+        out, checkpoint = tmp_path / f"{num_envs}.json", trained / "seed_1" / "model_final.pt"
+        done = run("eval", TASK, str(checkpoint), "--num-envs", str(num_envs), "--out", str(out))
         assert done.returncode == 0, done.stderr
-        records.append(read(out))
-    records.append(read(genesis_sweep / "seed_1" / "eval.json"))
-    for record in records[1:]:
-        assert record["episodes"] == records[0]["episodes"]
-        assert record["baselines"] == records[0]["baselines"]
-    assert [record["protocol"]["num_envs"] for record in records] == [5, 64, 16]
+        again, usual = read(out), read(trained / "seed_1" / "eval.json")
+        assert again["episodes"] == usual["episodes"]
+        assert again["baselines"] == usual["baselines"]
+        assert [record["protocol"]["num_envs"] for record in (again, usual)] == [num_envs, 16]
 
 
 def test_another_evaluation_seed_gives_other_episodes(sweep: Path, tmp_path: Path):
@@ -56,7 +52,7 @@ def test_a_default_that_changed_after_training_changes_no_number_and_is_told(swe
     told, records = {}, {}
     for config in ("run", "registry"):
         out = tmp_path / f"by_{config}.json"
-        done = genelab("eval", TASK, str(checkpoint), "--config", config, "--out", str(out), path=package.parent)
+        done = apart("eval", TASK, str(checkpoint), "--config", config, "--out", str(out), path=package.parent)
         assert done.returncode == 0, done.stderr
         told[config], records[config] = done.stdout, read(out)
     for name in ("episodes", "metrics", "baselines", "protocol", "config", "round_trip"):

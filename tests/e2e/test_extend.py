@@ -10,6 +10,7 @@ from genelab.config.overrides import apply_overrides
 from genelab.records.check import check_path
 from genelab.registry import get_task
 from tests.records.factory import planned_run
+from tests.robust.kill_checks import curve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -17,8 +18,6 @@ TASK = "GeneLab-Inverted-Pendulum-v1"
 SMALL = ["--engine", "mujoco", "--num-envs", "4", "--seeds", "1", "--set", "protocol.episodes=2"]
 SET = ["env.sim.engine=mujoco", "train.num_envs=4", "train.iterations=3", "protocol.episodes=2"]
 """The same, and the budget of an extension, as --set takes them."""
-TIMES = "_s"
-"""Ending of what tells a time."""
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def record(sweep: Path) -> dict[str, Any]:
     return json.loads((sweep / "seed_1" / "run.json").read_text())
-
-
-def curve(sweep: Path) -> list[dict[str, Any]]:
-    rows = map(json.loads, (sweep / "seed_1" / "curve.jsonl").read_text().splitlines())
-    return [{name: value for name, value in row.items() if not name.endswith(TIMES)} for row in rows]
 
 
 def extend(folder: Path, *more: str) -> int:
@@ -54,8 +48,8 @@ def test_an_extension_is_a_longer_training_to_the_last_bit(folder: Path, capsys:
     long, direct, short = (record(folder / name) for name in ("long", "whole", "short"))
     assert long["checkpoint"] == direct["checkpoint"]
     assert long["config_sha256"] == direct["config_sha256"]
-    assert len(curve(folder / "long")) == 3
-    assert curve(folder / "long") == curve(folder / "whole")
+    assert len(curve(folder / "long" / "seed_1")) == 3
+    assert curve(folder / "long" / "seed_1") == curve(folder / "whole" / "seed_1")
     assert (long["extends"]["sha256"], long["extends"]["iteration"]) == (short["checkpoint"]["sha256"], 2)
     assert (folder / "long" / "seed_1" / long["extends"]["path"]).is_file()
     assert [attempt["to_iteration"] for attempt in long["attempts"]] == [2, 3]

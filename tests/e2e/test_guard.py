@@ -9,7 +9,7 @@ from genelab.learn.checkpoint import load
 from genelab.learn.state import load_state
 from genelab.records.guard import SCHEMA
 from genelab.worker.guard_report import TENSORS
-from tests.e2e.conftest import TASK, genelab, read, train_args
+from tests.e2e.conftest import TASK, apart, genelab, read, train_args
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
 
@@ -38,7 +38,7 @@ def _guard(seed_dir: Path) -> tuple[Path, Any]:
 
 
 def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_path: Path, faults: Path):
-    with_faults, log_dir = functools.partial(genelab, path=faults), tmp_path / "runs"
+    with_faults, log_dir = functools.partial(apart, path=faults), tmp_path / "runs"
     train = (*FAULTY, "--log-dir", str(log_dir))
     done = with_faults(*train)
     assert done.returncode == 1

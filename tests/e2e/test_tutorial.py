@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import genelab
+from tests.e2e.conftest import apart
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "start" / "tutorial.md"
@@ -48,7 +48,7 @@ def test_the_commands_print_what_the_page_shows(install: Callable[[str], Path], 
         for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
             program, *words = shlex.split(command)
             assert program == "genelab"
-            done = genelab(*words, timeout=1800, path=site, cwd=tmp_path)
+            done = apart(*words, timeout=1800, path=site, cwd=tmp_path)
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
             # What shows progress alone is left out: how many lines there are depends on the time.
             printed = [line.rstrip() for line in done.stdout.splitlines() if not PROGRESS.match(line)]

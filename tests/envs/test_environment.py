@@ -27,16 +27,16 @@ def _actions(num_envs: int, step: int) -> torch.Tensor:
 
 
 def test_observation_is_value_plus_noise_times_scale(build: Build):
-    env = _env(build, V1, 64, disturbances=False)
-    clean = _env(build, V1, 64, disturbances=False, observation_noise=False)
+    env = _env(build, V1, 16, disturbances=False)
+    clean = _env(build, V1, 16, disturbances=False, observation_noise=False)
     noisy, quiet = env.reset(), clean.reset()
     assert torch.equal(noisy["critic"], quiet["critic"])
     assert torch.equal(quiet["policy"], quiet["critic"])
     noise = noisy["policy"] - noisy["critic"]
     half_width = torch.tensor([0.005, 0.005, 0.005, 0.005, 0.02, 0.02, 0.02, 0.0])
     assert (noise.abs() <= half_width + 1e-7).all()
-    # 64 draws fill most of the range.
-    assert (noise.abs().max(dim=0).values > 0.8 * half_width - 1e-9).all()
+    # 16 draws fill most of the range.
+    assert (noise.abs().max(dim=0).values > 0.6 * half_width - 1e-9).all()
     # Initial state: positions and velocities in +-0.05, velocities scaled by 0.1.
     assert noisy["critic"][:, :2].abs().max() <= 0.05
     assert 0.004 < noisy["critic"][:, 2:4].abs().max() <= 0.005
@@ -143,7 +143,7 @@ def test_no_push_without_disturbances(build: Build):
 
 @pytest.mark.parametrize("disturbances", [False, True])
 def test_an_episode_is_the_same_in_any_environment_of_any_batch(build: Build, disturbances: bool):
-    """Numbered episodes: 16 and 64 environments give the same observations, bit for bit."""
+    """Numbered episodes: 4 and 16 environments give the same observations, bit for bit."""
 
     def trace(num_envs: int) -> dict[int, list[torch.Tensor]]:
         # An interval that several pushes fit into, since these episodes are short.
@@ -156,21 +156,20 @@ def test_an_episode_is_the_same_in_any_environment_of_any_batch(build: Build, di
         for _ in range(260):
             numbers = env.episode_number.clone()
             for i, number in enumerate(numbers.tolist()):
-                if number < 64:
-                    found.setdefault(number, []).append(observations[i].clone())
+                found.setdefault(number, []).append(observations[i].clone())
             step = env.step(0.5 * observations[:, :1])
             observations = step.observations["policy"]
         return found
 
-    few, many = trace(16), trace(64)
+    few, many = trace(4), trace(16)
     checked = 0
     for number, rows in few.items():
         other = many[number]
         for a, b in zip(rows, other, strict=False):
             assert torch.equal(a, b)
             checked += 1
-    assert len(few) > 20
-    assert checked > 1500
+    assert len(few) > 5
+    assert checked > 700
 
 
 def test_one_disturbance_does_not_undo_another(build: Build):
@@ -200,14 +199,14 @@ def test_evaluation_and_training_streams_are_disjoint(build: Build):
 
 
 def test_a_restored_environment_goes_on_bit_equal(build: Build):
-    env = _env(build, V1, 64)
+    env = _env(build, V1, 16)
     env.reset()
     for k in range(300):
-        env.step(_actions(64, k))
+        env.step(_actions(16, k))
     saved = env.state_dict()
 
     def roll() -> list[torch.Tensor]:
-        steps = [env.step(_actions(64, k)) for k in range(250)]
+        steps = [env.step(_actions(16, k)) for k in range(250)]
         return [t for s in steps for t in (s.observations["policy"], s.reward, s.finished.episode_return, s.terminated)]
 
     first = roll()

@@ -23,7 +23,7 @@ from .conftest import TASK, Exported, MakeRun, make_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
-FORMATS: tuple[ExportFormat, ...] = ("torchscript", "onnx")
+FORMATS = ("torchscript", pytest.param("onnx", marks=pytest.mark.slow))
 
 
 def contract_of(path: Path) -> ExportRecord:

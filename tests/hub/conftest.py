@@ -26,7 +26,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Generator[FakeHub]:
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
         # The library waits for seconds between its own tries.
-        monkeypatch.setattr(time, "sleep", lambda s: sleep(min(s, 0.05)))
+        monkeypatch.setattr(time, "sleep", lambda s: sleep(min(s, hub.longest_sleep_s)))
         yield hub
 
 

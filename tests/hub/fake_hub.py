@@ -69,6 +69,8 @@ class FakeHub:
         """Suffix of files that a .gitignore in the repository leaves out."""
         self.readers = {"hf_reader"}
         """Tokens that may not write."""
+        self.longest_sleep_s = 0.05
+        """How long its clients sleep at most, where a test sees to it."""
         self.closed = threading.Event()
         self.url = ""
         self.storage = ""

@@ -13,7 +13,6 @@ from genelab.config.overrides import apply_overrides
 from genelab.hub.verify import chosen_hint, compare
 from genelab.records.eval import EvalRecord
 from genelab.records.files import read_record
-from tests.conftest import Cli
 from tests.hub.conftest import REPO
 from tests.hub.fake_hub import FakeHub
 from tests.records.factory import everything
@@ -79,7 +78,7 @@ def test_an_evaluation_that_fails_names_the_chosen_file(tmp_path: Path) -> None:
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_a_trained_policy_is_pushed_listed_pulled_verified_and_exported(
-    fake: FakeHub, tmp_path: Path, genelab: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -88,24 +87,18 @@ def test_a_trained_policy_is_pushed_listed_pulled_verified_and_exported(
         told = capsys.readouterr()
         return told.err if code else told.out
 
-    def apart(*words: str) -> str:
-        """What starts a simulator."""
-        done = genelab(*words, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    apart(*TINY, "--log-dir", "run")
+    here(*TINY, "--log-dir", "run")
     here("reference", "add", "run", "--entry", "tiny")
     assert f"{NAME} is at {fake.url}/datasets/{REPO}/tree/" in here("hub", "push", NAME, "--repo", REPO)
     assert here("hub", "list", "--repo", REPO).startswith(f"{NAME}  ")
     here("hub", "pull", NAME, "--repo", REPO, "--store", "other")
     assert everything(tmp_path / "other" / NAME) == everything(tmp_path / "reference" / NAME)
     here("check", "reference", "other", "--weights")
-    told = apart("hub", "verify", NAME, "--repo", REPO)
+    told = here("hub", "verify", NAME, "--repo", REPO)
     assert f"ok: {NAME} seed 1: 8 episodes and the baselines are equal to the last bit" in told
 
     policy = ("hub", "push-policy", NAME, "--repo", "toys/pendulum", "--seed")
-    apart(*policy, "1")
+    here(*policy, "1")
     files = fake.files("toys/pendulum", "models")
     assert {"policy/policy.onnx", "policy/run_policy.py", "policy/SHA256SUMS", "curves.svg"} < set(files)
     assert Image.open(io.BytesIO(files["film.png"])).size == (1920, 540)

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -6,37 +5,34 @@ import torch
 
 from genelab.config.inspection import InspectCfg
 from genelab.config.task import TaskSpec
-from genelab.envs.environment import Environment
+from genelab.envs.make import make_env
+from genelab.envs.protocol import Env
 from genelab.envs.purpose import Purpose
 from genelab.errors import InputError
 from genelab.inspection.rollout import inspect_rollout
 from genelab.learn.checkpoint import Checkpoint
 from genelab.records.inspection import InspectedColumn, InspectedGroup
 from genelab.registry import get_task
-from genelab.sim.engine import Engine
+from genelab.sim.session import Session
 from tests.export.conftest import make_checkpoint
 
-pytestmark = [pytest.mark.sim, pytest.mark.xdist_group("sim")]
+pytestmark = pytest.mark.slow
 
-Build = Callable[[str, int], Engine]
-TASK = "GeneLab-Inverted-Pendulum-v1"
+TASK = get_task("GeneLab-Inverted-Pendulum-v1").on("mujoco")
+SESSION = Session("mujoco", torch.device("cpu"), 0, 1, {}, 0.0)
 NUM_ENVS = 16
 CFG = InspectCfg(steps=80, seed=3)
 
 
-def environment(build: Build, task: TaskSpec) -> Environment:
+def environment(task: TaskSpec, num_envs: int = NUM_ENVS) -> Env:
     protocol = task.protocol.model_copy(update={"seed": CFG.seed})
-    return Environment(
-        task.env,
-        build(TASK, NUM_ENVS),
-        Purpose.evaluation(task, protocol),
-    )
+    return make_env(task, Purpose.evaluation(task, protocol), num_envs, SESSION)
 
 
 def inspected(
-    build: Build, task: TaskSpec, checkpoint: Checkpoint | None = None
+    task: TaskSpec, checkpoint: Checkpoint | None = None
 ) -> tuple[InspectedGroup, InspectedGroup, InspectedGroup]:
-    policy, critic, actions = inspect_rollout(task, environment(build, task), CFG.steps, checkpoint, "x.pt")
+    policy, critic, actions = inspect_rollout(task, environment(task), CFG.steps, checkpoint, "x.pt")
     assert [group.name for group in (policy, critic, actions)] == ["policy", "critic", "actions"]
     assert {group.rows for group in (policy, critic, actions)} == {NUM_ENVS * CFG.steps}
     return policy, critic, actions
@@ -57,12 +53,12 @@ def with_bounds(task: TaskSpec, term: str, bounds: tuple[tuple[float, float], ..
 
 def running() -> TaskSpec:
     """The task, with a normaliser that learns its statistics."""
-    task = get_task(TASK)
+    task = TASK
     return task.model_copy(update={"agent": task.agent.model_copy(update={"normalization": "running"})})
 
 
-def test_two_components_of_the_pole_are_noise_alone(build: Build):
-    policy, critic, actions = inspected(build, running())
+def test_two_components_of_the_pole_are_noise_alone():
+    policy, critic, actions = inspected(running())
     noisy, clean = by_name(policy), by_name(critic)
     assert [*noisy] == [
         *("joint_pos[slider]", "joint_pos[hinge]", "joint_vel[slider]", "joint_vel[hinge]"),
@@ -83,14 +79,14 @@ def test_two_components_of_the_pole_are_noise_alone(build: Build):
     assert (policy.normalization, policy.seen) == ("running", "predicted")
 
 
-def test_a_saturated_policy_and_what_its_normaliser_makes_of_the_observations(build: Build):
+def test_a_saturated_policy_and_what_its_normaliser_makes_of_the_observations():
     task = running()
     torch.manual_seed(0)
     checkpoint = make_checkpoint(task, torch.randn(500, 8) * 0.2 + 0.5)
     # An output bias far beyond the rail.
     last = max(name for name in checkpoint.actor if name.startswith("mlp.") and name.endswith(".bias"))
     checkpoint = replace(checkpoint, actor=checkpoint.actor | {last: torch.full_like(checkpoint.actor[last], 5.0)})
-    policy, critic, actions = inspected(build, task, checkpoint)
+    policy, critic, actions = inspected(task, checkpoint)
     [slider] = actions.columns
     assert slider.share_saturated == slider.share_outside == 1.0
     assert "saturated" in slider.flags
@@ -106,8 +102,8 @@ def test_a_saturated_policy_and_what_its_normaliser_makes_of_the_observations(bu
     assert hinge.seen_std == pytest.approx(hinge.std / 1.01, rel=1e-4)
 
 
-def test_fixed_bounds_are_known_before_training(build: Build):
-    policy, _, _ = inspected(build, get_task(TASK))
+def test_fixed_bounds_are_known_before_training():
+    policy, _, _ = inspected(TASK)
     assert (policy.normalization, policy.seen) == ("fixed", "normaliser")
     for column in policy.columns:
         assert column.bound is not None
@@ -115,21 +111,16 @@ def test_fixed_bounds_are_known_before_training(build: Build):
         assert column.seen_std == pytest.approx(column.std * 2.0 / (column.bound[1] - column.bound[0]), rel=1e-4)
 
 
-def test_a_checkpoint_of_another_layout_is_refused(build: Build):
-    task = get_task(TASK)
+def test_a_checkpoint_of_another_layout_is_refused():
+    task = TASK
     checkpoint = make_checkpoint(task, torch.randn(100, 8))
     with pytest.raises(InputError, match=r"x\.pt: the observations it was trained on are laid out otherwise"):
-        inspected(build, with_bounds(task, "joint_pos", ((-9.0, 9.0), (-9.0, 9.0))), checkpoint)
+        inspected(with_bounds(task, "joint_pos", ((-9.0, 9.0), (-9.0, 9.0))), checkpoint)
 
 
-def test_a_task_with_a_goal_under_random_actions(build: Build):
-    task = get_task("GeneLab-Franka-Pick-And-Place-v0")
-    env = Environment(
-        task.env,
-        build(task.id, 64),
-        Purpose.evaluation(task, task.protocol),
-    )
-    found = {group.name: group for group in inspect_rollout(task, env, 10)}
+def test_a_task_with_a_goal_under_random_actions():
+    task = get_task("GeneLab-Franka-Pick-And-Place-v0").on("mujoco")
+    found = {group.name: group for group in inspect_rollout(task, environment(task, 64), 10)}
     assert [*found] == ["observation", "achieved_goal", "desired_goal", "actions"]
     assert {found[name].seen for name in ("observation", "achieved_goal", "desired_goal")} == {"unnormalised"}
     actions = by_name(found["actions"])

@@ -64,6 +64,7 @@ def test_a_held_goal_is_what_policy_and_reward_know() -> None:
     assert bool(player.env.step(torch.zeros(1, 4)).finished.success_at_end[0])  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_a_scripted_controller_may_act() -> None:
     player = Player(FRANKA, SESSION, 2)
     policies = Policies(FRANKA, player.env, None)
@@ -109,6 +110,7 @@ def test_an_episode_tells_why_it_ended_and_can_be_played_again() -> None:
     assert player.seconds == pytest.approx(PENDULUM.env.control_dt)
 
 
+@pytest.mark.slow
 def test_every_link_is_drawn_and_a_standing_robot_touches_the_ground() -> None:
     player = Player(GO1, SESSION, 0)
     for _ in range(100):

@@ -220,6 +220,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
+@pytest.mark.slow
 def test_any_flipped_byte_of_any_hashed_file_is_found(published: Path, data: st.DataObject) -> None:
     names = [file["path"] for file in entry_json(published)["files"]]
     path = published / data.draw(st.sampled_from(names))

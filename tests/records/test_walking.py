@@ -57,6 +57,7 @@ def test_a_velocity_error_must_be_clearly_below_that_of_standing(error: float, v
     assert no_better_than(episodes_of([1.0]), episodes_of([1.0])) is None
 
 
+@pytest.mark.slow
 def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -> None:
     for name, measures in (("stands", STANDING), ("walks", WALKING)):
         sweep = make_sweep(tmp_path / name / "sweep", task=make_walker(), measures=measures)

@@ -43,6 +43,16 @@ class Command:
         """Wait for the end; returns the exit code. Raises TimeoutExpired if it hangs."""
         return self._process.wait(timeout=DONE_S)
 
+    def terminate(self) -> int:
+        """Ask it to end, and wait until all of it has; returns the exit code."""
+        below = self.children()
+        self._process.terminate()
+        code = self.wait()
+        _, alive = psutil.wait_procs(below, timeout=60)
+        if alive:
+            raise RuntimeError(f"still running: {alive}")
+        return code
+
     def children(self) -> list[psutil.Process]:
         """Every process below it."""
         with suppress(psutil.NoSuchProcess):
@@ -70,8 +80,8 @@ class Command:
         return hit
 
 
-def wait_for(moment: Callable[[], bool], command: Command) -> bool:
-    """Watch for a moment, without sleeping: some last a millisecond. False if the command ended first."""
+def wait_for(moment: Callable[[], bool], command: Command, every_s: float = 0.0002) -> bool:
+    """Watch for a moment; some last a millisecond. False if the command ended first."""
     end = time.monotonic() + DONE_S
     while not moment():
         if command.ended():
@@ -79,5 +89,5 @@ def wait_for(moment: Callable[[], bool], command: Command) -> bool:
         if time.monotonic() > end:
             raise TimeoutError(f"waited in vain, see {command.log}")
         # Leaves the core to the command, and still sees what lasts a millisecond.
-        time.sleep(0.0002)
+        time.sleep(every_s)
     return True

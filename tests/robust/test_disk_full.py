@@ -90,6 +90,7 @@ def test_a_record(disk: SmallDisk, sweep: Path, name: str, model: type[RunRecord
     assert read_record(path, model) == record
 
 
+@pytest.mark.slow
 def test_a_page_and_its_pictures(
     disk: SmallDisk, sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -145,6 +145,7 @@ READERS: dict[Path, Callable[[Path, Path, bytes], None]] = {
 
 @pytest.mark.timeout(120 + EXAMPLES)
 @pytest.mark.parametrize("where", READERS, ids=str)
+@pytest.mark.slow
 def test_a_damaged_file_is_refused_or_makes_sense(world: Path, where: Path) -> None:
     whole = (world / where).read_bytes()
 

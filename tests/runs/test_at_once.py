@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 WRITE = """
 import pathlib, sys
 from genelab.runs.files import write_atomic
@@ -10,6 +12,7 @@ for k in range(100):
 """
 
 
+@pytest.mark.slow
 def test_writers_of_one_file_at_once_never_tear_it_or_fail(tmp_path: Path) -> None:
     path = tmp_path / "eval.json"
     writers = [

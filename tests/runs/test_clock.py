@@ -26,6 +26,7 @@ def wall_clocks(source: str) -> list[str]:
     return [name for name, call in called if name in WALL or (name == "datetime.now" and not call.args)]
 
 
+@pytest.mark.slow
 def test_no_duration_is_measured_by_the_time_of_day() -> None:
     assert wall_clocks("begin = time.time()\nx = datetime.now()\ny = datetime.now(UTC)") == [
         "time.time",

@@ -10,6 +10,8 @@ from genelab.runs.code import code_stamp, package_versions
 from genelab.runs.gpu import visible_gpus
 from genelab.runs.stamps import environment_flags
 
+pytestmark = pytest.mark.slow
+
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")

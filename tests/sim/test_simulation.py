@@ -23,6 +23,8 @@ Build = Callable[[str, int], Simulation]
 V0, V1 = "GeneLab-Inverted-Pendulum-v0", "GeneLab-Inverted-Pendulum-v1"
 DOUBLE = "GeneLab-Double-Inverted-Pendulum-v1"
 G1 = "Genelab-Velocity-Flat-Unitree-G1-v0"
+N = 16
+"""As many environments as elsewhere, where a test does not mind: Genesis compiles for each number anew."""
 
 
 @pytest.mark.parametrize(
@@ -34,14 +36,14 @@ G1 = "Genelab-Velocity-Flat-Unitree-G1-v0"
     ],
 )
 def test_a_robot_that_is_not_what_its_file_says_is_an_error(build: Build, other: str, told: str):
-    sim, robot = build(V0, 2), get_task(other).env.robot
+    sim, robot = build(V0, N), get_task(other).env.robot
     with pytest.raises(RunError, match=told):
         read_back.robot(sim._robot, sim._dofs, robot)
 
 
 def test_a_range_that_was_read_otherwise_is_an_error(build: Build):
     # With the armature of V0, so that the ranges alone differ.
-    sim, robot = build(V0, 2), get_task(V1).env.robot.model_copy(update={"default_armature": 0.1})
+    sim, robot = build(V0, N), get_task(V1).env.robot.model_copy(update={"default_armature": 0.1})
     with pytest.raises(RunError, match=r"joint 'hinge': the simulator holds range\[0\] = -0.0209\d*, the model file "):
         read_back.robot(sim._robot, sim._dofs, robot)
 
@@ -49,7 +51,7 @@ def test_a_range_that_was_read_otherwise_is_an_error(build: Build):
 def test_the_armature_of_the_loader_is_the_one_in_the_config(sim_session: Session):
     env = get_task(V1).env
     changed = env.robot.model_copy(update={"default_armature": 0.1})
-    sim = Simulation(env.model_copy(update={"robot": changed}), 2, sim_session)
+    sim = Simulation(env.model_copy(update={"robot": changed}), N, sim_session)
     with pytest.raises(RunError, match=r"joint 'slider': the simulator holds armature = 0.1\d*, the model file "):
         read_back.robot(sim._robot, sim._dofs, env.robot)
 
@@ -72,12 +74,12 @@ def test_the_armature_slows_the_published_pole(build: Build):
     tilt = math.radians(0.2)
     angles = {}
     for task_id in (V0, V1):
-        sim = build(task_id, 2)
-        everywhere = torch.ones(2, dtype=torch.bool)
+        sim = build(task_id, N)
+        everywhere = torch.ones(N, dtype=torch.bool)
         sim.reset(everywhere)
-        sim.write(StateWrite(joint_pos=torch.tensor([[0.0, tilt]] * 2)), everywhere)
-        sim.write(StateWrite(joint_vel=torch.zeros(2, 2)), everywhere)
-        sim.set_targets(torch.zeros(2, 1))
+        sim.write(StateWrite(joint_pos=torch.tensor([[0.0, tilt]] * N)), everywhere)
+        sim.write(StateWrite(joint_vel=torch.zeros(N, 2)), everywhere)
+        sim.set_targets(torch.zeros(N, 1))
         for _ in range(40):
             sim.step()
         angles[task_id] = float(sim.joint_pos()[0, 1])
@@ -88,7 +90,7 @@ def test_the_armature_slows_the_published_pole(build: Build):
 
 @pytest.mark.parametrize("setter", ["set_qpos", "set_dofs_velocity"])
 def test_a_setter_that_does_nothing_is_an_error(sim_session: Session, setter: str):
-    sim = Simulation(get_task(V1).env, 2, sim_session)
+    sim = Simulation(get_task(V1).env, N, sim_session)
     setattr(sim._robot, setter, lambda *_, **__: None)
     with pytest.raises(RunError, match="read back from the simulator are not those written"):
         writes(sim, None)
@@ -96,7 +98,7 @@ def test_a_setter_that_does_nothing_is_an_error(sim_session: Session, setter: st
 
 def test_a_gain_or_a_mass_that_was_not_taken_is_an_error(sim_session: Session):
     env = get_task(V1).env
-    sim = Simulation(env, 2, sim_session)
+    sim = Simulation(env, N, sim_session)
     sim._robot.set_dofs_kv([7.0], sim._drives._dofs["implicit_pd"])
     with pytest.raises(RunError, match="joint 'slider': the simulator holds kv = 7.0, the config says 8.0"):
         read_back.robot(sim._robot, sim._dofs, env.robot)
@@ -133,12 +135,12 @@ def test_angular_velocity_of_the_link_follows_a_velocity_write(build: Build):
 
 
 def test_a_restored_state_goes_on_bit_equal(build: Build):
-    sim = build(V0, 8)
+    sim = build(V0, N)
 
     def roll() -> list[torch.Tensor]:
         states = []
         for k in range(60):
-            sim.set_targets(torch.linspace(-1, 1, 8)[:, None] * (-1) ** (k // 7))
+            sim.set_targets(torch.linspace(-1, 1, N)[:, None] * (-1) ** (k // 7))
             sim.step()
             states.append(torch.cat([sim.joint_pos(), sim.joint_vel()], dim=1).clone())
         return states

@@ -147,6 +147,7 @@ def test_a_centre_without_a_platform_is_as_high_as_what_stands_around_it():
     assert field.cell_centers[0, 0, 2] == pytest.approx(around.max())
 
 
+@pytest.mark.slow
 def test_blocks_are_as_long_as_configured_and_take_all_heights():
     sub = DiscreteObstaclesCfg(height=(0.1, 0.1), size=(0.4, 0.4), count=1)
     cells = [_cell(sub, level, rows=40) for level in range(40)]

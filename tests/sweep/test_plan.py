@@ -117,6 +117,7 @@ def test_a_seed_directory_with_foreign_files_is_refused(tmp_path: Path) -> None:
         plan(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_a_killed_launch_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leftovers = [tmp_path / "seed_1" / ".run.json.7.tmp", tmp_path / "seed_1" / "params" / ".env.json.7.tmp"]
     leftovers[1].parent.mkdir(parents=True)

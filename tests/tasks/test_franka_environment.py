@@ -306,7 +306,7 @@ def test_equal_seeds_give_equal_bytes_in_any_number_of_environments_and_another_
     env, controller, steps = grasping
     steps += _roll(env, controller, 8)
     assert float(steps[-1].observations["achieved_goal"][:2, 2].max()) > 0.03
-    for num_envs in (4, 2):
+    for num_envs in (4, 1):
         other = _env(build(TASK, num_envs), seed=7, observation_noise=True)
         other.reset()
         again = _roll(other, _controller(other), 24)

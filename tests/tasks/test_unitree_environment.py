@@ -16,7 +16,6 @@ from genelab.learn.backend import backend_of
 from genelab.mdp.state import ModelWrite, StateWrite
 from genelab.registry import get_task
 from genelab.sim.engine import Engine
-from genelab.sim.make import make_engine
 from genelab.sim.session import Session
 from tests.stage import stage
 
@@ -367,7 +366,7 @@ def test_a_probe_fixes_commands_and_lets_the_fallen_lie(build: Build, sim_sessio
     assert env.state().floating.gravity_b[3, 2] > 0.0
 
 
-def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Session) -> None:
+def test_every_case_is_driven_and_measured_by_its_own_component(build: Build, sim_session: Session) -> None:
     task = get_task(GO1)
     assert task.probe is not None
     small = task.probe.model_copy(update={"num_envs": 1, "warm_up_steps": 2, "measured_steps": 30})
@@ -375,9 +374,8 @@ def test_every_case_is_driven_and_measured_by_its_own_component(sim_session: Ses
     quiet = PpoCfg(actor=network, critic=network, save_interval=1, num_mini_batches=1)
     task = task.model_copy(update={"agent": quiet, "train": task.train.model_copy(update={"num_envs": N})})
     torch.manual_seed(0)
-    trainer = backend_of(quiet).make_trainer(
-        task, "0" * 64, Environment(task.env, make_engine(task.env, N, sim_session), Purpose(1, numbered=False))
-    )
+    env = Environment(task.env, build(GO1, N), Purpose(1, numbered=False))
+    trainer = backend_of(quiet).make_trainer(task, "0" * 64, env)
     checkpoint = trainer.checkpoint()  # type: ignore[attr-defined]
     first = drive(task, small, checkpoint, sim_session, "policy")
     assert first.achieved.shape == first.fell.shape == (8, 1)

@@ -6,22 +6,21 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Cli
+from genelab.cli import run
 
 pytestmark = pytest.mark.slow
 
 
-def _trained(genelab: Cli, folder: Path, *words: str) -> dict[str, Any]:
+def _trained(folder: Path, *words: str) -> dict[str, Any]:
     sizes = ["--iterations", "3", "--num-envs", "8", "--set", "agent.save_interval=1"]
     task = ["GeneLab-Inverted-Pendulum-v1", "--engine", "mujoco", "--seed", "1", "--no-eval"]
-    done = genelab("train", *task, *sizes, "--log-dir", str(folder), *words)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert run(["train", *task, *sizes, "--log-dir", str(folder), *words]) == 0
     return json.loads((folder / "seed_1" / "run.json").read_text())
 
 
-def test_films_leave_the_numbers_of_a_training_as_they_are(tmp_path: Path, genelab: Cli):
+def test_films_leave_the_numbers_of_a_training_as_they_are(tmp_path: Path):
     bare, filmed = tmp_path / "bare", tmp_path / "filmed"
-    one, other = _trained(genelab, bare), _trained(genelab, filmed, "--video-every", "2")
+    one, other = _trained(bare), _trained(filmed, "--video-every", "2")
     assert one["checkpoint"]["weights_sha256"] == other["checkpoint"]["weights_sha256"]
     assert not (bare / "seed_1" / "films").exists()
     # Of the second iteration.

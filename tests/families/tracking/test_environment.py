@@ -132,6 +132,7 @@ def test_who_is_a_frame_late_or_early_earns_less(tmp_path: Path, monkeypatch: py
         assert float(env.step(_idle(env)).reward) < 5.0 * 0.02 - 1e-4
 
 
+@pytest.mark.slow
 def test_a_robot_that_does_nothing_falls_and_is_terminated(tmp_path: Path) -> None:
     env = _env(_task(tmp_path, standing(ROBOT, 200)), 1)
     env.reset()
@@ -145,6 +146,7 @@ def test_a_robot_that_does_nothing_falls_and_is_terminated(tmp_path: Path) -> No
     assert not step.truncated.any()
 
 
+@pytest.mark.slow
 def test_an_episode_is_the_same_among_any_number_of_others(tmp_path: Path) -> None:
     # So short that some end, and the next ones start.
     task = _task(tmp_path, swaying(ROBOT, 8))
@@ -193,6 +195,7 @@ def test_a_training_has_short_episodes_and_an_evaluation_long_ones(tmp_path: Pat
         apply_overrides(task, ["train.episode_length_s=31"])
 
 
+@pytest.mark.slow
 def test_a_restored_training_goes_on_bit_equal_with_what_it_knows_of_failures(tmp_path: Path) -> None:
     task = _task(tmp_path, SWAYING, "env.parts.motion.params.adaptive=true")
 
@@ -324,6 +327,7 @@ def _steps_alone(task: TaskSpec) -> int:
     return 200
 
 
+@pytest.mark.slow
 def test_a_robot_that_is_led_by_its_clip_keeps_it_for_longer(tmp_path: Path) -> None:
     squat = make_clip("squat", ROBOT, motions(ROBOT), 50.0)
     task = _task(tmp_path, squat)

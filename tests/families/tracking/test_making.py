@@ -24,6 +24,7 @@ def stands(plan: making.Plan) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", MOTIONS.clips)
+@pytest.mark.slow
 def test_a_made_clip_can_be_done(name: str):
     """Feet as planned, within ranges and the motors' speeds and torques, and on its feet to the last frame."""
     motion, plan = clip_motion(name), plan_of(MOTIONS.clips[name], ROBOT, FEET, FPS)
@@ -97,6 +98,7 @@ def test_walks_cover_their_way():
 @pytest.mark.parametrize(
     ("forward", "left", "turn"), [(0.5, 0.2, 0.6), (-0.4, 0.0, 0.0), (0.0, -0.3, 0.0), (0.2, 0.0, -0.8)]
 )
+@pytest.mark.slow
 def test_any_command_is_walked_on_its_feet(forward: float, left: float, turn: float):
     """At a constant velocity in its own frame the robot goes on a circle, whose chord is known."""
     recipe = WalkCfg(seconds=4.0, forward=forward, left=left, turn=turn, stride=0.8, double=0.25, lift=0.05, lower=0.03)

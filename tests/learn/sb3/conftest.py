@@ -16,7 +16,7 @@ def seeded() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sac_cfg() -> SacCfg:
     network = NetworkCfg(hidden_dims=(32, 32), activation="relu")
     return SacCfg(

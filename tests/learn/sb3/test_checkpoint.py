@@ -36,6 +36,21 @@ def trainer(sac_cfg: SacCfg) -> SacTrainer:
     return _trained(sac_cfg)
 
 
+@pytest.fixture(scope="module")
+def whole(sac_cfg: SacCfg, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("whole") / "model.zip"
+    _trained(sac_cfg).save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def saved(whole: bytes, tmp_path: Path) -> Path:
+    """The file of a training."""
+    path = tmp_path / "model.zip"
+    path.write_bytes(whole)
+    return path
+
+
 def _observations(rows: int = 30) -> dict[str, torch.Tensor]:
     return {name: torch.randn(rows, dim) for name, dim in GROUPS.items()}
 
@@ -143,9 +158,9 @@ class _Payload:
         return (Path.touch, (self._marker,))
 
 
-def test_code_in_any_member_does_not_run(trainer: SacTrainer, sac_cfg: SacCfg, tmp_path: Path):
-    path, marker = tmp_path / "model.zip", tmp_path / "ran"
-    whole = trainer.save(path)
+def test_code_in_any_member_does_not_run(saved: Path, tmp_path: Path):
+    path, marker = saved, tmp_path / "ran"
+    whole = checkpoints.load(path)
     members = _members(path)
     text = base64.b64encode(cloudpickle.dumps(_Payload(marker))).decode()
     data = {**json.loads(members["data"]), "policy_class": {":type:": "x", ":serialized:": text}}
@@ -166,9 +181,8 @@ def test_code_in_any_member_does_not_run(trainer: SacTrainer, sac_cfg: SacCfg, t
     assert not marker.exists()
 
 
-def test_a_torn_file_and_a_flipped_byte_are_refused(trainer: SacTrainer, tmp_path: Path):
-    path = tmp_path / "model.zip"
-    trainer.save(path)
+def test_a_torn_file_and_a_flipped_byte_are_refused(saved: Path, tmp_path: Path):
+    path = saved
     data = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         offset = archive.getinfo("policy.pth").header_offset
@@ -220,39 +234,32 @@ def _weights(tensors: Any) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_line(
-    trainer: SacTrainer, tmp_path: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]], message: str
+    saved: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]], message: str
 ):
-    path = tmp_path / "model.zip"
-    trainer.save(path)
-    _write(path, change(_members(path)))
+    _write(saved, change(_members(saved)))
     with pytest.raises(InputError, match=message) as caught:
-        files.load(path)
+        files.load(saved)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_two_members_of_a_name_are_refused(trainer: SacTrainer, tmp_path: Path):
-    path = tmp_path / "model.zip"
-    trainer.save(path)
-    with zipfile.ZipFile(path, "a") as archive:
+def test_two_members_of_a_name_are_refused(saved: Path):
+    with zipfile.ZipFile(saved, "a") as archive:
         archive.writestr("policy.pth", b"other")
     with pytest.raises(InputError, match="two members 'policy.pth'"):
-        checkpoints.load(path)
+        checkpoints.load(saved)
 
 
-def test_thousands_of_members_are_refused_at_once(trainer: SacTrainer, tmp_path: Path):
-    path = tmp_path / "model.zip"
-    trainer.save(path)
-    with zipfile.ZipFile(path, "a") as archive:
+def test_thousands_of_members_are_refused_at_once(saved: Path):
+    with zipfile.ZipFile(saved, "a") as archive:
         for k in range(files.MOST_MEMBERS):
             archive.writestr(f"more/{k}", b"")
     with pytest.raises(InputError, match=r"has 10\d\d members, must have at most 1000"):
-        checkpoints.load(path)
+        checkpoints.load(saved)
 
 
-def test_a_bomb_inside_the_weights_is_refused(trainer: SacTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = tmp_path / "model.zip"
-    trainer.save(path)
+def test_a_bomb_inside_the_weights_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch):
+    path = saved
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/0", bytes(2**25))

@@ -85,6 +85,7 @@ def test_another_model_is_refused() -> None:
         VectorEnvironment(spec.env.model_copy(update={"params": params}), 1, Purpose(1, numbered=False))
 
 
+@pytest.mark.slow
 def test_a_picture_shows_the_simulation() -> None:
     spec = get_task("Playground-CheetahRun-v0")
     env = env_of(spec, 1, Purpose(1, numbered=False))
