@@ -1,14 +1,10 @@
 """Pick and place through the command line: demonstrations, training, evaluation, export, refusals."""
 
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import command, curve, genelab, read
+from tests.e2e.conftest import curve, genelab, read
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("franka")]
 
@@ -46,29 +42,6 @@ def sweep(demos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = genelab(*train_args(log_dir, demos))
     assert done.returncode == 0, done.stdout + done.stderr
     return log_dir
-
-
-def killed(args: list[str], when: Path) -> None:
-    """Start a command and kill all of it once a file is there."""
-    process = subprocess.Popen(
-        command(*args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    end = time.monotonic() + 300
-    while not when.exists():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def test_a_killed_collection_goes_on_to_the_same_bytes(demos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "demos.safetensors"
-    killed([*COLLECT, "--out", str(out)], tmp_path / "demos.safetensors.partial")
-    assert not out.exists()
-    assert genelab(*COLLECT, "--out", str(out)).returncode == 0
-    assert out.read_bytes() == demos.read_bytes()
-    assert not (tmp_path / "demos.safetensors.partial").exists()
 
 
 def test_a_finished_collection_is_not_repeated_and_another_not_overwritten(demos: Path) -> None:
