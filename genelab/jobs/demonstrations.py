@@ -2,7 +2,6 @@
 
 from genelab.config.agent import OffPolicyCfg
 from genelab.config.task import TaskSpec
-from genelab.learn.backend import backend_of
 from genelab.learn.protocol import Trainer
 from genelab.records.demo_check import demonstrations_of
 from genelab.records.run import CollectedDemos
@@ -29,4 +28,8 @@ def prefill(trainer: Trainer, task: TaskSpec) -> tuple[int, CollectedDemos | Non
     source = CollectedDemos(
         sha256=task.agent.demo_path.sha256, num_envs=made.num_envs, steps=made.steps, seed=made.seed
     )
-    return backend_of(task.agent).prefill(trainer, arrays), source
+    # Brings the library with it.
+    from genelab.learn.sb3.trainer import SacTrainer
+
+    assert isinstance(trainer, SacTrainer)
+    return trainer.prefill(arrays), source

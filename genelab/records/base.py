@@ -1,6 +1,6 @@
 """The base of every record model: what a file on disk claims."""
 
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,9 +15,6 @@ class Record(BaseModel):
         use_attribute_docstrings=True,
         serialize_by_alias=True,
     )
-
-    again: ClassVar[str] = "make it again"
-    """What to do where a file is of an earlier version of the schema."""
 
     @classmethod
     def schema_name(cls) -> str:

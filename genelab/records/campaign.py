@@ -57,8 +57,6 @@ class Target(Record):
 class CampaignRecord(Record):
     """campaign.json: the rules, fixed when the campaign begins, and the targets."""
 
-    again = "begin a new campaign"
-
     schema_: Literal["genelab/campaign/1"] = Field(alias="schema")
     """Name and version of this schema."""
     name: Name
@@ -90,8 +88,6 @@ class Premise(Record):
 
 class ItemRecord(Record):
     """items/<id>.json: one training on several seeds, as intended."""
-
-    again = "add the item again"
 
     schema_: Literal["genelab/campaign_item/1"] = Field(alias="schema")
     """Name and version of this schema."""

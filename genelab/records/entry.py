@@ -208,8 +208,6 @@ class EntryHeader(Record):
 class EntryRecord(EntryHeader):
     """entry.json."""
 
-    again = "train it again, and add an entry of that"
-
     schema_: Literal["genelab/entry/2"] = Field(alias="schema")
     """Name and version of this schema."""
     status: Literal["reference", "preview"]

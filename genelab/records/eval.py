@@ -215,8 +215,6 @@ class RegistryDifference(Record):
 class EvalRecord(Record):
     """eval.json. The stamps describe the process that evaluated; those of the training stand in run.json."""
 
-    again = "evaluate it again"
-
     schema_: Literal["genelab/eval/2"] = Field(alias="schema")
     """Name and version of this schema."""
     run: RunRef

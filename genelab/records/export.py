@@ -239,8 +239,6 @@ class Parity(Record):
 class ExportRecord(Record):
     """`<policy>.metadata.json`."""
 
-    again = "export it again"
-
     schema_: Literal["genelab/export/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str

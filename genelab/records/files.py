@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -53,11 +52,10 @@ def read_record(path: Path, model: type[R]) -> R:
     """Read a record. Strict: no number in quotes, no 1.0 for an integer.
 
     Raises:
-        FileError: as `read_json`, or if the data breaks the schema, and names field, value and rule; or if it is of an
-            earlier version of the schema.
+        FileError: as `read_json`, or if the data breaks the schema; names field, value and rule.
     """
     data = read_bytes(path)
-    _refuse_earlier(path, _parse(path, data, ""), model)
+    _parse(path, data, "")
     try:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
@@ -101,15 +99,6 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _refuse_earlier(path: Path, data: Any, model: type[Record]) -> None:
-    """A schema that is to read its version before would bring `data` up to date here. None does yet."""
-    told = data.get("schema") if isinstance(data, dict) else None
-    kind, _, version = model.schema_name().rpartition("/")
-    found = re.fullmatch(rf"{re.escape(kind)}/([1-9]\d{{0,8}})", told) if isinstance(told, str) and kind else None
-    if found and int(found[1]) < int(version):
-        raise FileError(path, f"is {told}, of an earlier version of genelab: {model.again}")
 
 
 def _parse(path: Path, data: bytes, where: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
 
 from genelab.config.base import Sha256
-from genelab.config.run import NanPolicy
+from genelab.config.run import Device, NanPolicy
 from genelab.records.base import Record
 
 STATE = "state.safetensors"
@@ -16,8 +16,6 @@ SCHEMA = "genelab/guard-state/1"
 
 class GuardRecord(Record):
     """The first thing in an iteration that was not normal."""
-
-    again = "train it again"
 
     schema_: Literal["genelab/guard/2"] = Field(alias="schema")
     """Name and version of this schema."""
@@ -49,7 +47,7 @@ class GuardRecord(Record):
     """What was to be done about broken environments."""
     max_env_resets: PositiveInt
     """How many of them might be reset."""
-    device: str
+    device: Device
     """Device that it was found on."""
     reproduced: bool | None
     """Whether the same steps from the saved state led to it again; null where that was not tried."""

@@ -49,8 +49,6 @@ class ProbeCase(Record):
 class ProbeRecord(Record):
     """The result of `genelab probe`."""
 
-    again = "probe it again"
-
     schema_: Literal["genelab/probe/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str

@@ -137,8 +137,6 @@ class CollectedDemos(Record):
 class RunRecord(Record):
     """run.json, rewritten at each change of status."""
 
-    again = "train it again"
-
     schema_: Literal["genelab/run/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str

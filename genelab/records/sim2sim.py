@@ -24,8 +24,6 @@ def second_engine(task: TaskSpec) -> EngineName | None:
 class Sim2SimRecord(Record):
     """The result of `genelab sim2sim`."""
 
-    again = "run `genelab sim2sim` again"
-
     schema_: Literal["genelab/sim2sim/1"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str

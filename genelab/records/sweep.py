@@ -32,8 +32,6 @@ class SeedEntry(Record):
 class SweepRecord(Record):
     """sweep.json, rewritten at each change of a seed's state."""
 
-    again = "train it again, in another --log-dir"
-
     schema_: Literal["genelab/sweep/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str
