@@ -190,17 +190,6 @@ class RunDir:
             execution=_relaunched(record, execution),
         )
 
-    def restart(self) -> RunRecord:
-        """Forget what was trained, so that the seed begins anew on a machine of another kind.
-
-        The attempts stay, with nothing saved by them.
-        """
-        record = self.load()
-        for state in self.resume.glob("*.safetensors"):
-            state.unlink()
-        attempts = tuple(attempt.replace(to_iteration=None, wall_s=None) for attempt in record.attempts)
-        return self.update(attempts=attempts, stages=(), guards={}, demonstrations=None)
-
     def _take_places(self, record: RunRecord, task: TaskSpec, overrides: Sequence[Override]) -> RunRecord:
         old = read_task(self.params)
         if old == task or config_sha256(task) != record.config_sha256:
