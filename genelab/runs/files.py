@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +65,22 @@ def atomic_path(path: Path) -> Generator[Path]:
     """Yield an empty temporary file beside `path`; on success it is synced and renamed to `path`, otherwise removed.
 
     Readers see the old file or the new one, never a part; on failure the old file is intact. What killed writers of the
-    same file left is removed. Two processes must not write one file at a time: the first would fail.
+    same file left is removed.
 
     Raises:
         RunError, InputError: as `disk_errors`.
     """
     with disk_errors(path):
-        _remove(_temporaries(path.parent, f".{path.name}."))
-        # The number of the process does not suffice: two containers may share a folder and count from 1 each.
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-        temporary.touch(exist_ok=False)
+        for leftover in _temporaries(path.parent, f".{path.name}."):
+            _remove_unless_locked(leftover)
+        temporary, descriptor = _create_temporary(path)
         try:
             yield temporary
             _sync(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+            os.close(descriptor)
         _sync(path.parent)
 
 
@@ -103,7 +103,8 @@ def write_record(path: Path, record: Record) -> None:
 def remove_temporaries(*folders: Path) -> None:
     """Remove what atomic writes of killed processes left in these folders."""
     for folder in folders:
-        _remove(_temporaries(folder, "."))
+        for leftover in _temporaries(folder, "."):
+            _remove_unless_locked(leftover)
 
 
 def try_lock(descriptor: int) -> bool:
@@ -178,11 +179,33 @@ def _temporaries(folder: Path, prefix: str) -> list[Path]:
     return [path for path in folder.glob(TEMPORARIES) if path.name.startswith(prefix)]
 
 
-def _remove(leftovers: Iterable[Path]) -> None:
-    for leftover in leftovers:
-        # Another user's stays.
-        with suppress(PermissionError):
-            leftover.unlink(missing_ok=True)
+def _create_temporary(path: Path) -> tuple[Path, int]:
+    """An empty file beside `path`, locked while it is written, so that nobody takes it for a leftover."""
+    while True:
+        # The number of the process does not suffice: two containers may share a folder and count from 1 each.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            # Another writer may have removed it before it was locked.
+            if try_lock(descriptor) and os.path.exists(temporary):  # noqa: PTH110 it never raises
+                return temporary, descriptor
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):  # its writer is done, or it is another user's
+        return
+    try:
+        if try_lock(descriptor):
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def _sync(path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_new_entry(disk: SmallDisk, sweep: Path, capsys: pytest.CaptureFixture
     assert genelab(["check", str(store)]) == 0
 
 
-@pytest.mark.parametrize("leave_pages", [0, 1, 4])
+@pytest.mark.parametrize("leave_pages", [0, 1, 3])
 def test_a_report_of_a_guard(disk: SmallDisk, leave_pages: int) -> None:
     """The report of an earlier attempt at the same iteration stays whole until the new one is."""
     run = planned_run(disk.path / "seed_1", make_task(), 1)

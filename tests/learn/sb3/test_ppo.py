@@ -1,4 +1,3 @@
-import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -166,7 +165,6 @@ def test_a_broken_environment_that_is_reset_has_no_value(sb3_ppo_cfg: PpoCfg):
 def test_the_first_thing_in_an_update_that_is_not_normal_is_named(sb3_ppo_cfg: PpoCfg, what: str, tensor: str):
     trainer = _trainer(sb3_ppo_cfg)
     trainer.iterate()
-    before = copy.deepcopy(trainer.state_dict())
     own = trainer.model.rollout_buffer.compute_returns_and_advantage
     if what == "gradient":
         # Clipping spreads it to all.
@@ -181,7 +179,6 @@ def test_the_first_thing_in_an_update_that_is_not_normal_is_named(sb3_ppo_cfg: P
     with pytest.raises(FaultError) as caught:
         trainer.iterate()
     assert (caught.value.fault.phase, caught.value.fault.tensor) == ("update", tensor)
-    _assert_equal(trainer.state_dict(), before)
 
 
 def test_learns_to_reach_the_goal(sb3_ppo_cfg: PpoCfg):
