@@ -45,8 +45,7 @@ class Fault:
         where += f", mini-batch {self.mini_batch}" if self.mini_batch is not None else ""
         shown = ", ".join(map(str, self.environments[:5])) + (", ..." if len(self.environments) > 5 else "")
         within = f" in {len(self.environments)} environment(s) ({shown})" if self.environments else ""
-        again = "; NOT found again by repeating it" if self.reproduced is False else ""
-        return f"{where}: {self.tensor} is {self.value}{within}: {self.rule}; last normal: {self.last_normal}{again}"
+        return f"{where}: {self.tensor} is {self.value}{within}: {self.rule}; last normal: {self.last_normal}"
 
 
 class FaultError(DivergedError):

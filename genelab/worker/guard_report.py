@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from genelab.errors import InputError
-from genelab.learn.guard import FaultError
+from genelab.learn.guard import Fault, FaultError
 from genelab.learn.protocol import Trainer
 from genelab.learn.state import save_state
 from genelab.records import names
 from genelab.records.guard import SCHEMA, GuardRecord
 from genelab.records.run import RunRecord
-from genelab.runs.files import disk_errors, write_record
+from genelab.runs.files import disk_errors, write_atomic, write_record
 from genelab.runs.run_dir import RunDir
 
+SUMMARY = "summary.txt"
 TENSORS = "tensors.safetensors"
 
 
@@ -67,7 +68,26 @@ def _write_files(draft: Path, run_dir: RunDir, error: FaultError) -> None:
         **told,
         found_at=datetime.now(UTC),
     )
+    write_atomic(draft / SUMMARY, _summary(fault))
     write_record(draft / names.FAULT, record)
+
+
+def _summary(fault: Fault) -> str:
+    environments = ", ".join(map(str, fault.environments[:20])) + (", ..." if len(fault.environments) > 20 else "")
+    reproduced = {True: "yes", False: "NO: look for something outside environment, step and seed", None: "not tried"}
+    rows: dict[str, Any] = {
+        "first culprit": fault.tensor,
+        "value": fault.value,
+        "rule": fault.rule,
+        "phase": fault.phase,
+        "iteration": fault.iteration,
+        "step": fault.step,
+        "mini-batch": fault.mini_batch,
+        "environments": f"{len(fault.environments)}: {environments}" if fault.environments else "none",
+        "last normal": fault.last_normal,
+        "found again": reproduced[fault.reproduced],
+    }
+    return "".join(f"{name:<14} {'-' if value is None else value}\n" for name, value in rows.items())
 
 
 class ResetLog:

@@ -23,7 +23,6 @@ from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.protocol import Trainer
 from genelab.learn.round_trip import write_round_trip
 from genelab.learn.state import load_state, save_state
-from genelab.records import names
 from genelab.records.files import sha256_file
 from genelab.records.run import RunRecord, StageRecord, TrainTiming
 from genelab.runs.curve import CurveWriter
@@ -31,7 +30,7 @@ from genelab.runs.files import disk_errors
 from genelab.runs.run_dir import RunDir
 from genelab.sim.session import Session
 from genelab.worker.films import Films
-from genelab.worker.guard_report import ResetLog, resets_before, resets_left, write_report
+from genelab.worker.guard_report import SUMMARY, ResetLog, resets_before, resets_left, write_report
 from genelab.worker.loggers import Loggers
 from genelab.worker.stop import StopFlag
 
@@ -94,7 +93,7 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
             except FaultError as error:
                 folder = write_report(run_dir, error)
                 run_dir.update(guards=_counters(record, trainer))
-                raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent) / names.FAULT}") from error
+                raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent) / SUMMARY}") from error
             log.report()
             spent = {
                 "env_steps": whole.env_steps(trainer.iteration),

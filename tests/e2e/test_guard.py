@@ -47,9 +47,11 @@ def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_pa
     assert fault["reproduced"] is True
     run = read(seed_dir / "run.json")
     assert (run["status"], run["failure"]["reason"]) == ("failed", "diverged")
-    for text in ("reward/alive is nan", "fault.json"):
+    for text in ("reward/alive is nan", "summary.txt"):
         assert text in run["failure"]["detail"]
         assert text in done.stdout
+    summary = (folder / "summary.txt").read_text()
+    assert "first culprit  reward/alive" in summary
 
     # Nothing of the faulty iteration was saved as a model, and the policy before it is there.
     last = fault["iteration"] - 1
