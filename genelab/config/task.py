@@ -67,8 +67,8 @@ class ProtocolCfg(Cfg):
     """Evaluation seed, in a stream of its own."""
     max_episode_s: PositiveFloat = 30.0
     """Cap on an episode, s, if the task's own limit is longer."""
-    deterministic: Literal[True] = True
-    """The policy acts by its mean."""
+    deterministic: bool = True
+    """Whether the policy acts by its mean."""
     observation_noise: bool = True
     """Whether observation noise stays on."""
     disturbances: bool = False

@@ -11,8 +11,10 @@ from genelab.config.task import ProtocolCfg, TaskSpec
 from genelab.envs.protocol import Env
 from genelab.envs.purpose import Purpose
 from genelab.envs.step import Observations
-from genelab.evaluation.episodes import run_episodes
+from genelab.errors import InputError
+from genelab.evaluation.episodes import Policy, run_episodes
 from genelab.evaluation.reload import reloaded
+from genelab.learn.backend import backend_of
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.round_trip import RECORDED_ROWS
 from genelab.mdp.normal import standard_normal
@@ -43,11 +45,19 @@ def evaluate(
     """Run the protocol for a checkpoint's policy, for doing nothing, and for random actions.
 
     Raises:
-        InputError: if the weights or the observation layout of the checkpoint do not fit the task; names `source`.
+        InputError: if the weights or the observation layout of the checkpoint do not fit the task, or the protocol
+            samples from a policy that cannot be sampled; names `source`.
         DivergedError: if a return is not finite.
     """
+    backend = backend_of(task.agent)
+    std = None if protocol.deterministic else backend.action_std(checkpoint)
+    if std is None and not protocol.deterministic:
+        raise InputError(
+            f"{source}: its action noise depends on the observation; only its mean action can be evaluated"
+        )
     purpose = Purpose.evaluation(task, protocol)
-    env, policy = reloaded(task, checkpoint, purpose, protocol.num_envs, session, source)
+    env, mean = reloaded(task, checkpoint, purpose, protocol.num_envs, session, source)
+    policy: Policy = mean if std is None else SampledPolicy(env, mean, std)
     begin = time.perf_counter()
     trained = run_episodes(env, policy, protocol.episodes)
     wall = time.perf_counter() - begin
@@ -60,7 +70,8 @@ def evaluate(
         frozen = run_episodes(env, IdlePolicy(env), protocol.episodes, whose="the frozen baseline")
     if task.drawn_starts is not None:
         env = env.again(Purpose.evaluation(task, protocol, drawn_starts=task.drawn_starts))
-        drawn = run_episodes(env, policy, protocol.episodes, whose="the policy from drawn starts")
+        sampled: Policy = mean if std is None else SampledPolicy(env, mean, std)
+        drawn = run_episodes(env, sampled, protocol.episodes, whose="the policy from drawn starts")
     return Evaluation(trained, idle, random, frozen, drawn, wall, env.max_steps)
 
 
@@ -84,6 +95,19 @@ class RandomPolicy:
     def __call__(self, observations: Observations) -> Tensor:
         """Draws. Shape: (num_envs, num_actions)."""
         return standard_normal(self._env.draw("baseline/random", 2 * self._env.num_actions))
+
+
+class SampledPolicy:
+    """The stochastic policy of training, its noise keyed by episode and step."""
+
+    def __init__(self, env: Env, mean: Policy, std: Tensor) -> None:
+        """`std`: standard deviation of each action, in action units. Shape: (num_actions,)."""
+        self._env, self._mean, self._std = env, mean, std.to(env.device)
+
+    def __call__(self, observations: Observations) -> Tensor:
+        """Mean plus noise. Shape: (num_envs, num_actions)."""
+        draws = self._env.draw("policy", 2 * self._env.num_actions)
+        return self._mean(observations) + self._std * standard_normal(draws)
 
 
 class Recorder:

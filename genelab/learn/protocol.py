@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg
 from genelab.config.task import TaskSpec
@@ -130,6 +130,13 @@ class Backend(Protocol):
 
         Raises:
             InputError: if the weights do not fit the config; names `source` and the first tensor that differs.
+        """
+        ...
+
+    def action_std(self, checkpoint: Checkpoint) -> Tensor | None:
+        """Standard deviation of each action in training, in action units; None if it depends on the observation.
+
+        Shape: (num_actions,).
         """
         ...
 

@@ -253,10 +253,11 @@ def _level(results: Sequence[LevelResult]) -> str:
 def _protocol(record: EntryRecord, seeds: Sequence[SeedFiles]) -> str:
     p = record.protocol
     noise, pushes = ("on" if on else "off" for on in (p.observation_noise, p.disturbances))
+    action = "mean action" if p.deterministic else "sampled action"
     other = dict.fromkeys(f"{field} {old} → {new}" for s in seeds for field, old, new in protocol_changes(s))
     changed = f"; **changed from the task's own: {', '.join(other)}**" if other else ""
     return (
-        f"{p.id} {p.version}: {p.episodes} episodes, {p.num_envs} environments, seed {p.seed}, mean action, "
+        f"{p.id} {p.version}: {p.episodes} episodes, {p.num_envs} environments, seed {p.seed}, {action}, "
         f"observation noise {noise}, disturbances {pushes}, at most {p.max_steps} steps{changed}"
     )
 

@@ -2,7 +2,7 @@
 
 import torch
 from rsl_rl.models import MLPModel
-from torch import nn
+from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg, PpoCfg
 from genelab.config.env import EnvCfg
@@ -12,7 +12,7 @@ from genelab.errors import InputError
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout, load_weights
 from genelab.learn.protocol import Networks, Trainer
-from genelab.learn.rsl_rl.networks import build_actor, build_critic
+from genelab.learn.rsl_rl.networks import STD, build_actor, build_critic
 from genelab.learn.rsl_rl.trainer import PpoTrainer
 from genelab.learn.rsl_rl.widen import kept_columns, widened
 from genelab.mdp.mirror import Mirror, group_images
@@ -116,6 +116,14 @@ def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Chec
         load_weights(critic, checkpoint.critic, f"{source}: critic")
     readers = {"policy": actor.eval(), "critic": critic.eval()}
     return Networks(actor, {group: _normalizer(network) for group, network in readers.items()})
+
+
+def action_std(checkpoint: Checkpoint) -> Tensor | None:
+    """Standard deviation of each action in training, in action units; None if it goes by state.
+
+    Shape: (num_actions,).
+    """
+    return checkpoint.actor.get(STD)
 
 
 def deployable(actor: nn.Module) -> nn.Module:

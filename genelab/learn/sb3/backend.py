@@ -1,5 +1,7 @@
 """Stable-Baselines3 as a learning library: PPO, and the soft actor-critics SAC and TQC."""
 
+from torch import Tensor
+
 from genelab.config.agent import AgentCfg, PpoCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.protocol import Env
@@ -46,3 +48,12 @@ def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Chec
         actor = load_actor(checkpoint, agent, num_actions, source)
     normalizer = getattr(getattr(actor, "features_extractor", None), "normalizer", None)
     return Networks(actor, dict.fromkeys(agent.groups, normalizer))
+
+
+def action_std(checkpoint: Checkpoint) -> Tensor | None:
+    """Standard deviation of each action of PPO in training; None for the others, where it depends on the observation.
+
+    Shape: (num_actions,).
+    """
+    log_std = checkpoint.actor.get("log_std")
+    return None if log_std is None else log_std.exp()

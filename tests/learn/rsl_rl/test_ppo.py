@@ -139,6 +139,7 @@ def test_a_policy_with_a_noise_by_state_is_reloaded_and_deployed_by_its_mean(ppo
     algorithm.update()
     actor, critic = algorithm.actor.eval(), algorithm.critic
     checkpoint = Checkpoint("0" * 64, 1, LAYOUT, actor.state_dict(), critic.state_dict())
+    assert backend.action_std(checkpoint) is None
     observations = _observations()
     mean = actor(observations)
     assert torch.equal(backend.load_actor(checkpoint, cfg, 1, "it")(observations), mean)

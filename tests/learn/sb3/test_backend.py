@@ -38,6 +38,7 @@ def test_networks_are_those_of_the_checkpoint_and_normalise_nothing(
     checkpoint = checkpoints.load(tmp_path / "model.zip")
     loaded = backend.networks(sac_cfg, checkpoint.layout, 3, checkpoint, "here")
     assert loaded.normalizers == dict.fromkeys(GROUPS)
+    assert backend.action_std(checkpoint) is None
     observations = {name: torch.randn(40, dim) for name, dim in GROUPS.items()}
     first, second = (
         DeterministicPolicy(actor, torch.device("cpu"), sac_cfg.actor_groups)

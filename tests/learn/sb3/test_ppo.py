@@ -113,6 +113,8 @@ def test_a_policy_is_the_same_in_memory_in_its_file_in_the_library_and_exported(
         assert int(normalizer.count) == 24 * 4  # type: ignore[union-attr, arg-type]
         observed = torch.from_numpy(trainer.model.rollout_buffer.observations)
         torch.testing.assert_close(normalizer._mean[0], observed.mean(0))  # type: ignore[union-attr, index]
+    std = backend.action_std(loaded)
+    torch.testing.assert_close(std, trainer.model.policy.log_std.exp().detach())
 
 
 def test_weights_that_do_not_fit_are_refused(sb3_ppo_cfg: PpoCfg):
