@@ -10,7 +10,7 @@ from genelab.cli import run
 from genelab.errors import InputError
 from genelab.publish.store import add_entry
 from genelab.runs.files import require_place
-from genelab.runs.find import find_export, find_policy, is_published
+from genelab.runs.find import find_export, find_guard, find_policy, is_published
 from tests.records.factory import make_sweep, make_task
 
 
@@ -137,6 +137,17 @@ def test_the_export_of_a_run_and_a_policy_file(made: Path, tmp_path: Path) -> No
     (tmp_path / "seed_1" / "policy.onnx").unlink()
     with pytest.raises(InputError, match=r"seed_1' has no policy\.onnx; write one elsewhere with"):
         find_export(tmp_path)
+
+
+def test_the_guard_of_a_seed(tmp_path: Path) -> None:
+    for iteration in (3, 12):
+        (tmp_path / "guard" / str(iteration)).mkdir(parents=True)
+    (tmp_path / "guard" / "3" / "fault.json").write_text("{}")
+    assert find_guard(tmp_path) == tmp_path / "guard" / "3"
+    assert find_guard(tmp_path / "guard" / "3") == tmp_path / "guard" / "3"
+    (tmp_path / "guard" / "12" / "fault.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds 2 faults: name one of .*/guard/12, .*/guard/3"):
+        find_guard(tmp_path)
 
 
 def test_a_task_that_contradicts_the_run_is_refused(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
