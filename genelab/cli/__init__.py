@@ -19,6 +19,7 @@ COMMANDS = {
     "info": ("genelab.cli.info", "Show every setting of a task: value, default and meaning."),
     "train": ("genelab.cli.train", "Train a task on several seeds and evaluate each."),
     "eval": ("genelab.cli.eval", "Evaluate a checkpoint on numbered episodes, beside an idle and a random policy."),
+    "replay-guard": ("genelab.cli.replay_guard", "Repeat the iteration that a guard stopped, up to its fault."),
     "collect-demos": ("genelab.cli.collect_demos", "Collect demonstrations of a task by its scripted controller."),
     "inspect": (
         "genelab.cli.inspect",

@@ -122,6 +122,15 @@ class TaskSpec(StageCfg):
         """The task as it is trained in a stage; None for the last one."""
         return dict(self.line())[name]
 
+    def at(self, iteration: int) -> "TaskSpec":
+        """The task as it is trained in an iteration, counted from 0 over all stages; the last stage has no end here."""
+        *earlier, (_, last) = self.line()
+        for _, stage in earlier:
+            if iteration < stage.train.iterations:
+                return stage
+            iteration -= stage.train.iterations
+        return last
+
     def on(self, engine: EngineName | None) -> "TaskSpec":
         """The task in another simulator, its stages as they are; None for its own.
 

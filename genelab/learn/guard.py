@@ -56,6 +56,8 @@ class FaultError(DivergedError):
         super().__init__()
         self.fault = fault
         self.tensors = dict(tensors)
+        self.start: dict[str, Any] = {}
+        """State of the trainer at the start of the iteration."""
         self.actions: list[Tensor] = []
         """Raw actions of the rollout so far. Shape of each: (num_envs, num_actions)."""
 

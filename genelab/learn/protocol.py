@@ -41,7 +41,7 @@ class Trainer(Protocol):
             `steps_per_s` (control steps of all environments).
 
         Raises:
-            FaultError: on the first thing that is not normal. The trainer is of no use any more then.
+            FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
         """
         ...
 

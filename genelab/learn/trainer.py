@@ -1,10 +1,10 @@
-"""What every trainer has: an environment that is watched, and the search for the first culprit of a fault."""
+"""What every trainer has: an environment that is watched, and the way back from a fault."""
 
 from abc import ABC, abstractmethod
 from typing import Any
 
 from genelab.envs.protocol import Env
-from genelab.learn.guard import FaultError
+from genelab.learn.guard import FaultError, clone_tree
 from genelab.learn.protocol import Metrics
 from genelab.learn.rollout import EpisodeWindow, RolloutGuard
 
@@ -43,20 +43,30 @@ class GuardedTrainer(ABC):
             reward per control step; losses; what the environment tells; times in s.
 
         Raises:
-            FaultError: on the first thing that is not normal. The trainer is of no use any more then: what goes on
-                begins from the last saved state.
+            FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
         """
-        start = self.env.state_dict()
+        start = self._remember()
         try:
             return self._iterate()
         except FaultError as error:
-            self.guard.complete(error, start)
-            error.fault.iteration = self.iteration
+            error.start = start
+            self.guard.complete(error, start["env"])
+            error.fault.iteration = start["iteration"]
+            self._go_back(start)
+            self.env.metrics()
             raise
 
     @abstractmethod
     def _iterate(self) -> Metrics:
         """Train one iteration, unless something is not normal."""
+
+    def _remember(self) -> dict[str, Any]:
+        """The state at the start of an iteration, which no iteration writes into."""
+        return clone_tree(self.state_dict())
+
+    def _go_back(self, start: dict[str, Any]) -> None:
+        """Bring back what `_remember` returned, and leave it as it is."""
+        self.load_state_dict(clone_tree(start))
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

@@ -1,20 +1,23 @@
-"""fault.json: why a guard stopped a training."""
+"""fault.json: why a guard stopped a training, and what was saved to find out."""
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeInt
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
 
 from genelab.config.base import Sha256
+from genelab.config.run import Device, NanPolicy
 from genelab.records.base import Record
 
+STATE = "state.safetensors"
+"""The whole training state at the start of the iteration, beside the record."""
 SCHEMA = "genelab/guard-state/1"
-"""Schema of the file of tensors beside it."""
+"""Schema of the files of tensors there."""
 
 
 class GuardRecord(Record):
     """The first thing in an iteration that was not normal."""
 
-    schema_: Literal["genelab/guard/3"] = Field(alias="schema")
+    schema_: Literal["genelab/guard/2"] = Field(alias="schema")
     """Name and version of this schema."""
     task: str
     """Task identifier."""
@@ -40,7 +43,13 @@ class GuardRecord(Record):
     """Environments that it showed in; empty where it belongs to none."""
     last_normal: str
     """What was checked last before it, and was normal."""
+    nan_policy: NanPolicy
+    """What was to be done about broken environments."""
+    max_env_resets: PositiveInt
+    """How many of them might be reset."""
+    device: Device
+    """Device that it was found on."""
     reproduced: bool | None
-    """Whether the same steps from the start of the iteration led to it again; null where that was not tried."""
+    """Whether the same steps from the saved state led to it again; null where that was not tried."""
     found_at: AwareDatetime
     """Time, UTC."""

@@ -71,6 +71,18 @@ def find_export(name: str | Path, store: Path = STORE) -> Path:
     return run_dir.policy_file
 
 
+def find_guard(folder: Path) -> Path:
+    """The directory of a guard: itself, or the only one in the directory of a seed.
+
+    Raises:
+        InputError: if a seed has several.
+    """
+    found = sorted(path.parent for path in (folder / names.GUARD).glob(f"*/{names.FAULT}"))
+    if len(found) > 1:
+        raise InputError(f"'{folder}' holds {len(found)} faults: name one of {', '.join(map(str, found))}")
+    return found[0] if found else folder
+
+
 def _around(file: Path) -> Found:
     """The run of a checkpoint, which is where the file is named or where it is a link to."""
     named = file

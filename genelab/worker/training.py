@@ -91,7 +91,7 @@ def train(run_dir: RunDir, stop: StopFlag) -> bool:
             try:
                 row = trainer.iterate()
             except FaultError as error:
-                folder = write_report(run_dir, error)
+                folder = write_report(run_dir, trainer, error)
                 run_dir.update(guards=_counters(record, trainer))
                 raise DivergedError(f"{error}; see {folder.relative_to(run_dir.path.parent) / SUMMARY}") from error
             log.report()

@@ -23,11 +23,20 @@ WARM_UP = 2
 """Iterations not counted."""
 ROLLOUT = ("begin", "_is_normal", "_require_normal", "_require_few_resets")
 BOTH = (
+    "learn/guard.py:clone_tree",
     "envs/environment.py:_broken",
     *(f"learn/rollout.py:{name}" for name in ROLLOUT),
 )
-PPO = tuple(f"learn/guard.py:{name}" for name in ("by_environment", "finite", "within"))
-SAC = ("learn/sb3/sac.py:_require_normal",)
+PPO = (
+    "learn/rsl_rl/trainer.py:state_dict",
+    *(f"learn/guard.py:{name}" for name in ("by_environment", "finite", "within")),
+)
+SAC = (
+    "learn/sb3/trainer.py:_state_but_buffer",
+    "learn/sb3/buffer.py:mark",
+    "learn/sb3/buffer.py:_keep",
+    "learn/sb3/sac.py:_require_normal",
+)
 """Functions of the guards, by file and name. None is called within another."""
 
 

@@ -90,3 +90,6 @@ def main() -> None:
         print_ratio(f"sample {batch}", *in_turns(sides, args.repeats).values(), "ms")
     sides = {str(k): partial(ms, partial(add, each), CALLS * STEPS) for k, each in enumerate(buffers)}
     print_ratio("add", *in_turns(sides, 3).values(), "ms")
+    # As in a training, whose iterations may be rolled back.
+    ours.mark()
+    print_ratio("add, with a journal", *in_turns(sides, 1, warm_up=0).values(), "ms")

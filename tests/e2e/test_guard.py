@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from genelab.learn.checkpoint import load
 from genelab.learn.state import load_state
 from genelab.records.guard import SCHEMA
 from genelab.worker.guard_report import TENSORS
@@ -52,17 +53,22 @@ def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_pa
         assert text in done.stdout
     summary = (folder / "summary.txt").read_text()
     assert "first culprit  reward/alive" in summary
+    assert f"genelab replay-guard {folder}" in summary
 
     # Nothing of the faulty iteration was saved as a model, and the policy before it is there.
     last = fault["iteration"] - 1
     assert last >= 0
     assert sorted(p.name for p in seed_dir.glob("model_*.pt")) == [f"model_{i}.pt" for i in range(last + 1)]
+    assert load(folder / "last_good.pt").weights_sha256 == load(seed_dir / f"model_{last}.pt").weights_sha256
     assert load_state(folder / TENSORS, SCHEMA)["reward/alive"].isnan().nonzero().tolist() == [[40]]
 
-    # The same command goes on from the last save, and meets it again.
-    again = with_faults(*train)
-    assert again.returncode == 1
-    assert _guard(seed_dir)[1] | {"found_at": None} == fault | {"found_at": None}
+    replayed = with_faults("replay-guard", str(folder))
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    assert "the same fault" in replayed.stdout
+    # The fault does not come where the cause is gone, and that is told.
+    cured = genelab("replay-guard", str(folder))
+    assert cured.returncode == 2
+    assert "faults" in cured.stderr
 
     # Let pass and counted, the same seed goes on from its last state and finishes.
     finished = with_faults(*train, "--nan-policy", "reset-env")
@@ -74,12 +80,21 @@ def test_a_broken_reward_stops_the_seed_and_what_is_left_leads_back_to_it(tmp_pa
     assert with_faults("check", str(log_dir), "--weights").returncode == 0
 
 
-def test_an_update_that_diverges_is_named(tmp_path: Path):
+def test_an_update_that_diverges_is_replayed_from_the_whole_state(tmp_path: Path):
     log_dir = tmp_path / "runs"
     diverging = ("--set", "agent.learning_rate=1e30", "--set", "agent.schedule=fixed")
     done = genelab(*train_args(log_dir, *diverging))
     assert done.returncode == 1
-    _, fault = _guard(log_dir / "seed_1")
+    folder, fault = _guard(log_dir / "seed_1")
     assert (fault["phase"], fault["iteration"]) == ("update", 0)
     assert fault["mini_batch"] is not None
     assert not list((log_dir / "seed_1").glob("model_*.pt"))
+    replayed = genelab("replay-guard", str(folder))
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    assert "the same fault" in replayed.stdout
+
+
+def test_a_directory_that_is_no_guard_is_refused(tmp_path: Path):
+    done = genelab("replay-guard", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == f"error: '{tmp_path}' is no guard directory: it has no fault.json\n"

@@ -65,8 +65,11 @@ def _kick() -> dict[str, Any]:
 
 
 def _fault_of(trainer: PpoTrainer) -> FaultError:
+    weights = trainer.checkpoint().weights_sha256
     with pytest.raises(FaultError) as caught:
         trainer.iterate()
+    # Back where the iteration began: what can be saved from here is not poisoned.
+    assert trainer.checkpoint().weights_sha256 == weights
     assert trainer.iteration == 0
     return caught.value
 

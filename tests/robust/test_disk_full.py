@@ -27,8 +27,9 @@ from genelab.runs.run_dir import RunDir
 from genelab.sweep.executors.local import LocalExecutor
 from genelab.worker.guard_report import TENSORS, write_report
 from genelab.worker.loggers import RunFacts, TensorBoard
-from tests.records.factory import everything, make_sweep, make_task, planned_run
+from tests.records.factory import everything, make_sweep
 from tests.robust.disk import SmallDisk, small_disk
+from tests.robust.trainers import make_run, ppo_trainer
 
 
 @pytest.fixture
@@ -134,13 +135,14 @@ def test_a_new_entry(disk: SmallDisk, sweep: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("leave_pages", [0, 1, 3])
 def test_a_report_of_a_guard(disk: SmallDisk, leave_pages: int) -> None:
     """The report of an earlier attempt at the same iteration stays whole until the new one is."""
-    run = planned_run(disk.path / "seed_1", make_task(), 1)
+    run, trainer = make_run(disk.path, 1), ppo_trainer()
 
     def report(tensor: str) -> Path:
         error = FaultError(
             Fault("update", tensor, math.nan, "must be finite", "x", iteration=8), {tensor: torch.ones(9)}
         )
-        return write_report(run, error)
+        error.start = trainer.state_dict()
+        return write_report(run, trainer, error)
 
     folder = report("loss/value")
     fails_on_a_full_disk(disk, "guard", lambda: report("loss/kl"), leave_pages)
@@ -150,13 +152,15 @@ def test_a_report_of_a_guard(disk: SmallDisk, leave_pages: int) -> None:
 
 
 def test_what_a_killed_writer_left_of_a_report_is_removed(tmp_path: Path) -> None:
-    run = planned_run(tmp_path / "seed_1", make_task(), 1)
-    (run.path / "guard" / ".draft-8").mkdir(parents=True)
-    (run.path / "guard" / ".draft-8" / TENSORS).write_bytes(b"half")
+    run, trainer = make_run(tmp_path, 1), ppo_trainer()
+    for name in (".draft-8", ".draft-old-8", ".draft-3"):
+        (run.path / "guard" / name).mkdir(parents=True)
+        (run.path / "guard" / name / TENSORS).write_bytes(b"half")
     error = FaultError(Fault("update", "loss/kl", math.nan, "must be finite", "x", iteration=8), {})
-    folder = write_report(run, error)
+    error.start = trainer.state_dict()
+    folder = write_report(run, trainer, error)
     assert [path.name for path in folder.parent.iterdir()] == ["8"]
-    assert "first culprit  loss/kl" in (folder / "summary.txt").read_text()
+    assert f"replay-guard {folder}" in (folder / "summary.txt").read_text()
 
 
 def test_a_lock(disk: SmallDisk) -> None:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from genelab.errors import GenelabError
+from genelab.jobs.replay_guard import read_guard
 from genelab.publish.published import FILE as PUBLISHED
 from genelab.publish.published import read_published
 from genelab.publish.render import compose
@@ -30,6 +31,7 @@ from genelab.sweep.live import describe_evaluation
 from genelab.sweep.pace import read_progress
 from tests.records.factory import make_sweep, make_task, make_walker
 from tests.robust import mutations
+from tests.robust.trainers import make_guard, make_run
 
 EXAMPLES = int(os.environ.get("GENELAB_FUZZ_EXAMPLES", "25"))
 SEED, WALKER, ENTRY = Path("sweep", "seed_1"), Path("walker", "seed_1"), Path("reference", "Toy-v1", "first")
@@ -53,13 +55,14 @@ UNCHECKED = (
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two sweeps, one with a probe, a store with published numbers."""
+    """A folder with two sweeps, one with a probe, a store with published numbers, and what a guard left."""
     root = tmp_path_factory.mktemp("world")
     make_sweep(root / "sweep", seeds=(1, 2))
     make_sweep(root / "walker", task=make_walker(), seeds=(1,), measures={"lin_vel_error": (0.2, 0.7)})
     add_entry(root / "sweep", "first", root / "reference")
     (root / "reference" / PUBLISHED).parent.mkdir()
     shutil.copy(Path(__file__).parents[2] / "reference" / PUBLISHED, root / "reference" / PUBLISHED)
+    make_guard(make_run(root, 1))
     return root
 
 
@@ -124,12 +127,17 @@ def _published(world: Path, where: Path, whole: bytes) -> None:
     compose(world / "reference", world / "docs")
 
 
+def _guard(world: Path, where: Path, whole: bytes) -> None:
+    read_guard((world / where).parent)
+
+
 READERS: dict[Path, Callable[[Path, Path, bytes], None]] = {
     **dict.fromkeys((SEED / names.EVAL, SEED / names.RUN, WALKER / names.PROBE, ENTRY / names.ENTRY), _record),
     Path("sweep", names.SWEEP): _record,
     **dict.fromkeys((SEED / names.PARAMS / f"{part}.json" for part in names.PARTS), _snapshot),
     SEED / names.CURVE: _curve,
     Path("reference", PUBLISHED): _published,
+    Path("seed_1", names.GUARD, "8", names.FAULT): _guard,
 }
 """Each file, and what reads it. A judge raises GenelabError if it is refused, and asserts what must hold if not."""
 

@@ -59,6 +59,7 @@ def test_a_line_ends_with_the_task_itself() -> None:
     assert scales == [0.0, 0.0, 0.0, 20.0, 20.0]
     assert task.all_iterations == 1500 + 800 + 20 + 300 + 20
     assert task.env_steps(task.all_iterations) == task.all_iterations * 24 * 128
+    assert [task.at(iteration).train.iterations for iteration in (0, 1499, 1500, 2639)] == [1500, 1500, 800, 20]
 
 
 def test_the_plan_tells_every_stage(tmp_path: Path) -> None:

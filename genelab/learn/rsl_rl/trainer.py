@@ -16,6 +16,7 @@ from genelab.envs.protocol import Env
 from genelab.envs.step import Observations
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
+from genelab.learn.guard import clone_tree
 from genelab.learn.protocol import Metrics
 from genelab.learn.rollout import EpisodeWindow
 from genelab.learn.rsl_rl.checkpoint import save
@@ -70,6 +71,16 @@ class PpoTrainer(GuardedTrainer):
             device=device,
             mirrors=mirrors,
         )
+
+    def _remember(self) -> dict[str, Any]:
+        start = self.state_dict()
+        # The rest is replaced, never changed in place; the simulator's arrays are copies already.
+        return start | {"algorithm": clone_tree(start["algorithm"])}
+
+    def _go_back(self, start: dict[str, Any]) -> None:
+        super()._go_back(start)
+        self.algorithm.storage.clear()
+        self.algorithm.transition.clear()
 
     def _iterate(self) -> Metrics:
         begin = time.perf_counter()

@@ -59,6 +59,9 @@ class ReplayBuffer:
         self.drawable = 0
         """Transitions of ended episodes, which can be drawn."""
         self._current_ep_start = np.zeros(self.n_envs, dtype=np.int64)
+        # What was overwritten since the last mark, in order, so that it can be undone without a copy of the table.
+        self._overwritten: list[tuple[Array, Any, Array]] | None = None
+        self._marked: tuple[int, bool, int, Array] = (0, False, 0, self._current_ep_start)
         # The same memory by transition: number row * num_envs + environment.
         self._by_number = torch.from_numpy(self._table).flatten(0, 1)
         self._episode_of = torch.from_numpy(self._episodes).flatten(0, 1)
@@ -93,6 +96,8 @@ class ReplayBuffer:
         lost = np.empty(0, dtype=np.int64) if broken is None else np.flatnonzero(broken)
         self._cut_short(lost)
         pos = self.pos
+        self._keep(self._table, pos)
+        self._keep(self._episodes, pos)
         self._forget_episodes(pos)
         self.ep_start[pos] = self._current_ep_start
         for group in self.groups:
@@ -143,6 +148,20 @@ class ReplayBuffer:
             rewards=part["reward"],
         )
 
+    def mark(self) -> None:
+        """Remember the present contents, for `rollback`. What is overwritten from now on is copied before."""
+        self._overwritten = []
+        self._marked = (self.pos, self.full, self.drawable, self._current_ep_start.copy())
+
+    def rollback(self) -> None:
+        """Restore the contents at the last `mark`, which stays."""
+        assert self._overwritten is not None, "nothing was marked"
+        while self._overwritten:
+            array, where, old = self._overwritten.pop()
+            array[where] = old
+        self.pos, self.full, self.drawable, starts = self._marked
+        self._current_ep_start = starts.copy()
+
     def state_dict(self) -> dict[str, Any]:
         """The stored part. Its tensors share memory with the buffer: save or copy them before the next transition."""
         stored = self.size()
@@ -171,6 +190,7 @@ class ReplayBuffer:
         self.pos, self.full = state["pos"], state["full"]
         self._current_ep_start = state["open"].numpy().copy()
         self.drawable = int((self.ep_length[: self.size()] > 0).sum())
+        self._overwritten = None
 
     def _whole(self, done: Array) -> Array:
         """Which open episodes can be drawn after a step. Without hindsight every transition is one of its own."""
@@ -179,12 +199,18 @@ class ReplayBuffer:
     def _judge_again(self, rows: Tensor, number: Tensor, episode: Tensor) -> None:
         """Change drawn transitions. Shapes: (batch, columns), (batch,), (batch, 2)."""
 
+    def _keep(self, array: Array, where: Any) -> None:
+        """Note what `array[where]` holds, before it is overwritten."""
+        if self._overwritten is not None:
+            self._overwritten.append((array, where, np.array(array[where])))
+
     def _cut_short(self, environments: Array) -> None:
         """End the open episodes of some environments with the last row, as time-outs. Empty ones stay empty."""
         started = environments[self._current_ep_start[environments] != self.pos]
         if not started.size:
             return
         last = (self.pos - 1) % self.buffer_size
+        self._keep(self._table, (last, started))
         self.dones[last, started] = self.timeouts[last, started] = 1.0
         self._end_episodes(started)
 
@@ -211,6 +237,7 @@ class ReplayBuffer:
         within = offset < count
         rows = ((first + offset) % self.buffer_size + np.zeros_like(count))[within]
         where = (rows, np.broadcast_to(environments, within.shape)[within])
+        self._keep(self.ep_length, where)
         self.drawable -= int((self.ep_length[where] > 0).sum())
         self.ep_length[where] = np.broadcast_to(length, within.shape)[within]
         self.drawable += int((self.ep_length[where] > 0).sum())

@@ -54,6 +54,16 @@ class SacTrainer(Sb3Trainer):
         """
         return 0 if self.buffer.size() else self.buffer.add_demonstrations(demos)
 
+    def _remember(self) -> dict[str, Any]:
+        self.buffer.mark()
+        return clone_tree(self._state_but_buffer())
+
+    def _go_back(self, start: dict[str, Any]) -> None:
+        self.buffer.rollback()
+        self._load_all_but_buffer(clone_tree(start))
+        # No copy: what stands in the buffer until the next iteration is the start of this one.
+        start["buffer"] = self.buffer.state_dict()
+
     def _iterate(self) -> Metrics:
         begin, update_s, updates = time.perf_counter(), 0.0, 0
         cfg, model = self._cfg, self.model
@@ -137,11 +147,7 @@ class SacTrainer(Sb3Trainer):
 
         The buffer's tensors share memory with it: save or copy them before the next iteration.
         """
-        return self._own_state() | {
-            "actor_optimizer": self.model.actor.optimizer.state_dict(),
-            "critic_optimizer": self.model.critic.optimizer.state_dict(),
-            "buffer": self.buffer.state_dict(),
-        }
+        return {**self._state_but_buffer(), "buffer": self.buffer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned, so that training goes on bit-equal.
@@ -149,11 +155,20 @@ class SacTrainer(Sb3Trainer):
         Raises:
             InputError: if the buffer is of another size.
         """
+        self._load_all_but_buffer(state)
+        self.buffer.load_state_dict(state["buffer"])
+
+    def _state_but_buffer(self) -> dict[str, Any]:
+        return self._own_state() | {
+            "actor_optimizer": self.model.actor.optimizer.state_dict(),
+            "critic_optimizer": self.model.critic.optimizer.state_dict(),
+        }
+
+    def _load_all_but_buffer(self, state: dict[str, Any]) -> None:
         self._load_own_state(state)
         # An optimiser takes the tensors over as they are, and would write into the state.
         self.model.actor.optimizer.load_state_dict(clone_tree(state["actor_optimizer"]))
         self.model.critic.optimizer.load_state_dict(clone_tree(state["critic_optimizer"]))
-        self.buffer.load_state_dict(state["buffer"])
 
 
 def _replay(cfg: OffPolicyCfg, env: Env) -> tuple[ReplayBuffer, tuple[float, float] | None]:

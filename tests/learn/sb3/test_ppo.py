@@ -140,16 +140,24 @@ def test_only_the_learner_sees_scaled_rewards(sb3_ppo_cfg: PpoCfg):
 
 
 @pytest.mark.parametrize("poison_step", [30, 74])
-def test_a_fault_of_a_rollout_is_named(sb3_ppo_cfg: PpoCfg, poison_step: int):
+def test_a_fault_leaves_the_trainer_at_the_start_of_the_iteration(sb3_ppo_cfg: PpoCfg, poison_step: int):
     cfg = sb3_ppo_cfg.model_copy(update={"normalization": "running"})
+    healthy = _trainer(cfg)
+    expected = [_untimed(healthy.iterate()) for _ in range(poison_step // 24 + 2)]
     trainer = _trainer(cfg, poison_step=poison_step)
     for _ in range(poison_step // 24):
         trainer.iterate()
+    before = copy.deepcopy(trainer.state_dict())
     with pytest.raises(FaultError) as caught:
         trainer.iterate()
     fault = caught.value.fault
     assert (fault.phase, fault.tensor, fault.step) == ("rollout", "state/position", poison_step % 24)
     assert (fault.environments, fault.reproduced, fault.iteration) == ([1], True, poison_step // 24)
+    _assert_equal(trainer.state_dict(), before)
+    _assert_equal(caught.value.start, before)
+    # Without the poison it goes on as if nothing had happened.
+    trainer.env.poison_step = None  # type: ignore[attr-defined]
+    assert [_untimed(trainer.iterate()) for _ in range(2)] == expected[-2:]
 
 
 def test_a_broken_environment_that_is_reset_has_no_value(sb3_ppo_cfg: PpoCfg):

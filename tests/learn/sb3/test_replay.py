@@ -131,6 +131,26 @@ def test_samples_depend_on_torchs_generator_alone_and_share_no_memory(filled: Go
     assert torch.equal(filled.state_dict()["rows"], before["rows"])
 
 
+@pytest.mark.parametrize("before", [10, 95, 133])
+@pytest.mark.parametrize("after", [1, 30, 170])
+def test_rollback_restores_the_mark_exactly(before: int, after: int):
+    env = PointMass(wall=0.6)
+    buffer = GoalReplayBuffer(env, 4 * 100)
+    fill([buffer], env, before)
+    buffer.mark()
+    marked, drawable = copy.deepcopy(buffer.state_dict()), buffer.drawable
+    whole = buffer._table.copy()
+    for _ in range(2):
+        fill([buffer], env, after, first=False)
+        assert buffer.pos != marked["pos"] or after == 100
+        buffer.rollback()
+        state = buffer.state_dict()
+        assert all(torch.equal(state[n], marked[n]) for n in ("rows", "episodes", "open"))
+        assert all(state[n] == marked[n] for n in ("size", "pos", "full"))
+        assert buffer.drawable == drawable
+        np.testing.assert_array_equal(buffer._table, whole)
+
+
 @pytest.mark.parametrize("steps", [33, 145])
 def test_state_is_exact_and_only_as_large_as_what_is_stored(steps: int, tmp_path):
     env, other = PointMass(wall=0.6), PointMass(wall=0.6)

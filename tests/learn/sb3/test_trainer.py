@@ -1,3 +1,4 @@
+import copy
 from typing import Any
 
 import numpy as np
@@ -123,10 +124,13 @@ def test_learns_to_reach_the_goal():
 
 
 @pytest.mark.parametrize("poison_step", [30, 74])
-def test_a_fault_of_a_rollout_is_named(sac_cfg: SacCfg, poison_step: int):
+def test_a_fault_leaves_the_trainer_at_the_start_of_the_iteration(sac_cfg: SacCfg, poison_step: int, tmp_path):
+    healthy = _trainer(sac_cfg)
+    expected = [_untimed(healthy.iterate()) for _ in range(poison_step // 25 + 2)]
     trainer = _trainer(sac_cfg, poison_step=poison_step)
     for _ in range(poison_step // 25):
         trainer.iterate()
+    before = copy.deepcopy(trainer.state_dict())
     with pytest.raises(FaultError) as caught:
         trainer.iterate()
     error = caught.value
@@ -134,18 +138,33 @@ def test_a_fault_of_a_rollout_is_named(sac_cfg: SacCfg, poison_step: int):
     assert (fault.phase, fault.tensor, fault.step) == ("rollout", "state/position", poison_step % 25)
     assert (fault.environments, fault.reproduced, fault.iteration) == ([1], True, poison_step // 25)
     assert len(error.actions) == poison_step % 25 + 1
+    _assert_equal(trainer.state_dict(), before)
+    _assert_equal(error.start, before)
+    # As the report of a guard writes it, the buffer included.
+    save_state(tmp_path / "state", "x", error.start)
+    _assert_equal(load_state(tmp_path / "state", "x"), before)
+    # Without the poison it goes on as if nothing had happened.
+    trainer.env.poison_step = None
+    assert [_untimed(trainer.iterate()) for _ in range(2)] == expected[-2:]
 
 
-def test_a_fault_of_an_update_is_named(sac_cfg: SacCfg):
+def test_a_fault_of_an_update_is_undone_and_can_be_repeated(sac_cfg: SacCfg):
     trainer = _trainer(sac_cfg)
     trainer.iterate()
     trainer.iterate()
+    before = copy.deepcopy(trainer.state_dict())
     trainer.model.reward_range = (0.0, 1e-6)
     trainer.model.ent_coef = 1e-9
-    with pytest.raises(FaultError) as caught:
-        trainer.iterate()
-    assert caught.value.fault.phase == "update"
-    assert caught.value.fault.tensor.startswith("q_value/critic_")
+    tensors = []
+    for _ in range(2):
+        with pytest.raises(FaultError) as caught:
+            trainer.iterate()
+        assert caught.value.fault.phase == "update"
+        assert caught.value.fault.tensor.startswith("q_value/critic_")
+        tensors.append(caught.value.tensors)
+        _assert_equal(trainer.state_dict(), before)
+        _assert_equal(caught.value.start, before)
+    _assert_equal(*tensors)
 
 
 def test_broken_environments_are_reset_up_to_a_limit(sac_cfg: SacCfg):
@@ -166,6 +185,7 @@ def test_broken_environments_are_reset_up_to_a_limit(sac_cfg: SacCfg):
     strict.iterate()
     with pytest.raises(FaultError, match="at most 0 broken environments"):
         strict.iterate()
+    assert strict.env_resets == 0
 
 
 @pytest.mark.parametrize("poison_step", [0, 20, 60, 61])
@@ -195,6 +215,17 @@ def _assert_never_drawn(trainer: SacTrainer, where: tuple[int, int]) -> None:
     )
     assert torch.equal(sample.rewards[:, 0], expected)
     assert buffer.drawable == (buffer.ep_length > 0).sum()
+
+
+def test_a_fault_after_a_reset_restores_the_episode_that_was_cut_short(
+    sac_cfg: SacCfg, monkeypatch: pytest.MonkeyPatch
+):
+    trainer = _trainer(sac_cfg, wall=2.0, resets_broken=True, poison_step=25, max_env_resets=0)
+    trainer.iterate()
+    before = copy.deepcopy(trainer.state_dict())
+    with pytest.raises(FaultError, match="at most 0 broken environments"):
+        trainer.iterate()
+    _assert_equal(trainer.state_dict(), before)
 
 
 def _demos(num_envs: int = 4, steps: int = 40) -> dict[str, Any]:
