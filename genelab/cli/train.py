@@ -35,7 +35,7 @@ FIXED = {
 """Options that say what is trained, which an extension takes from its parent."""
 
 
-ONLY_RAY = {"address": "--address", "max_attempts": "--max-attempts"}
+ONLY_RAY = {"address": "--address", "other_machine": "--other-machine", "max_attempts": "--max-attempts"}
 """Options that mean something to a Ray cluster alone."""
 
 
@@ -48,7 +48,7 @@ ONLY_RAY = {"address": "--address", "max_attempts": "--max-attempts"}
 @field_option("--log-dir", LaunchCfg, "log_dir", metavar="DIR")
 @ENGINE
 @cfg_options("execution", ExecutionCfg, "device", "threads", "nan_policy", "max_env_resets", "video_every")
-@cfg_options("where", ExecutorCfg, "executor", "address", "gpus")
+@cfg_options("where", ExecutorCfg, "executor", "address", "gpus", "other_machine")
 @field_option("--max-attempts", LaunchCfg, "max_attempts")
 @field_option("--iterations", TrainCfg, "iterations")
 @field_option("--num-envs", TrainCfg, "num_envs")

@@ -73,3 +73,6 @@ class ExecutorCfg(Cfg):
     gpus: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """GPUs of each seed, with Ray or Slurm. A fraction lets seeds share one; 0 hides them. By default 1 where the task
     computes on a GPU: Ray asks for one if the cluster has any, Slurm with --device cuda."""
+    other_machine: Literal["wait", "restart"] = "wait"
+    """What a seed with a saved state does when Ray has no node left with its processor and GPU: `wait` for one, or
+    `restart` from the beginning on another."""

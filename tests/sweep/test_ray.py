@@ -185,7 +185,7 @@ def test_a_launcher_that_is_killed_goes_on_when_it_is_started_again(
     assert f"seed {seed:<5} resume" in told
 
 
-def test_a_stop_saves_and_its_kind_of_machine_is_waited_for(
+def test_a_stop_saves_and_another_machine_is_waited_for_or_started_on_anew(
     nodes: Nodes, tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
     log_dir = tmp_path / "sweep"
@@ -208,8 +208,9 @@ def test_a_stop_saves_and_its_kind_of_machine_is_waited_for(
     told = ended(process, 143)
     assert "waits for a free node like the one it began on: Another Processor, no GPU" in told
 
-    run_dir.update(hardware=record.hardware)
-    ended(on_ray(nodes, log_dir, "--seed", "1"))
+    ended(on_ray(nodes, log_dir, "--seed", "1", "--other-machine", "restart"))
+    first, second = run_dir.load().attempts
+    assert (first.to_iteration, second.from_iteration, second.to_iteration) == (None, 0, ITERATIONS)
     assert weights(log_dir) == {1: undisturbed[1]}
     assert entries(log_dir)[1].state == "finished"
     assert not list(run_dir.path.rglob(".*.tmp"))

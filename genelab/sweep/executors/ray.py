@@ -143,6 +143,10 @@ class RayExecutor:
         if lost:
             self._avoid[node.id] = time.monotonic() + AVOID_S
 
+    def knows(self, kind: Kind) -> bool:
+        """Whether a node of a kind is alive."""
+        return any(node.kind == kind for node in self.fitting())
+
     def left_out(self) -> str:
         """Why nodes that joined later are not used, as the end of a line."""
         told = [why for id_, why in self._refused.items() if id_ in self._alive]
@@ -318,6 +322,9 @@ class RayJob:
         """Start the task if there is a node for it."""
         record, executor = self._run_dir.load(), self._executor
         kind = _kind_of(record) if self._phase == "train" else None
+        if kind is not None and executor.cfg.other_machine == "restart" and not executor.knows(kind):
+            self._run_dir.restart()
+            kind = None
         self._on = executor.take(kind)
         if self._on is None:
             self.waiting = (
