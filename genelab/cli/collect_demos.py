@@ -40,8 +40,8 @@ def command(
 ) -> None:
     """Collect demonstrations by a task's scripted controller.
 
-    Failures are kept: the file tells how many episodes succeeded. The same command again goes on where one was
-    stopped, and does nothing once the file is there.
+    Failures are kept: the file tells how many episodes succeeded. The same command again does nothing once the file is
+    there.
     """
     of_file = {} if config is None else read_overrides(config)
     task, overrides = apply_overrides(get_task(task_id), assignments, of_file)

@@ -253,18 +253,15 @@ class RobotCfg(Cfg):
             if not any(name.startswith(prefix) for name in self.joints):
                 rule = f"no joint's name begins with {prefix!r}"
                 raise broken_rule("mirror.swap", [list(pair) for pair in self.mirror.swap], rule)
-        turned = [mirror_name(self.mirror, name)[1] for name in self.joints]
-        for name, sign in zip(self.joints, turned, strict=True):
-            if sign > 0 and any(name.endswith(flip) for flip in self.mirror.flip):
-                rule = f"joint {name!r} is to change its sign, but begins with none of the prefixes"
-                raise broken_rule("mirror.swap", [list(pair) for pair in self.mirror.swap], rule)
+        turned = {name: mirror_name(self.mirror, name)[1] < 0 for name in self.joints}
         for flip in self.mirror.flip:
-            if not any(name == flip or name.endswith(flip) for name in self.joints):
-                raise broken_rule(
-                    "mirror.flip", list(self.mirror.flip), f"no joint is called {flip!r} after its prefix"
-                )
-        if all(sign > 0 for sign in turned) and self.mirror.flip:
-            raise broken_rule("mirror.flip", list(self.mirror.flip), "changes the sign of no joint")
+            ends = [name for name in self.joints if name.endswith(flip)]
+            if still := [name for name in ends if not turned[name]]:
+                rule = f"joint {still[0]!r} is to change its sign, but begins with none of the prefixes"
+                raise broken_rule("mirror.swap", [list(pair) for pair in self.mirror.swap], rule)
+            if not ends:
+                rule = f"no joint is called {flip!r} after its prefix"
+                raise broken_rule("mirror.flip", list(self.mirror.flip), rule)
         return self
 
     def _check_mirror_pose(self, name: str, image: str, sign: float) -> None:

@@ -1,23 +1,25 @@
 """Writes a policy file and its contract, after the file has shown that it acts as the policy."""
 
+import inspect
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from genelab import progress
-from genelab.config.task import TaskSpec
+from genelab import __version__, progress
 from genelab.errors import InputError, RunError
 from genelab.export import onnx, torchscript
-from genelab.export.contract import contract, observation
 from genelab.export.parity import Inputs, Runner, measure
+from genelab.functions import resolve_function
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.backend import backend_of
 from genelab.learn.policy import DeterministicPolicy
-from genelab.learn.round_trip import recorded_observations
-from genelab.records.contract import input_names
+from genelab.learn.round_trip import read_round_trip
+from genelab.records.contract import action_of, goal_of, input_names, observation_of, robot_of, timing_of
 from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
 from genelab.records.files import sha256_file
 from genelab.records.stamps import TRAINER_PACKAGES
@@ -58,17 +60,18 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     _require_replaceable(out)
     run, task = run_dir.load(), run_dir.task()
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
-    source = f"checkpoint '{checkpoint}'"
     learner, groups = backend_of(task.agent), task.agent.actor_groups
-    names = input_names(task.agent)
-    expected = [observation(task, loaded, *pair, source) for pair in zip(groups, names, strict=True)]
-    actor = learner.load_actor(loaded, task.agent, len(task.env.action_columns), source)
-    widths = [each.input.shape[1] for each in expected]
-    recorded = _recorded_observations(run_dir.round_trip_file, task, dict(zip(groups, widths, strict=True)))
+    first, *goals = (
+        observation_of(task, group, name, [(row["columns"], row["unit"]) for row in loaded.layout[group]], _meaning)
+        for group, name in zip(groups, input_names(task.agent), strict=True)
+    )
+    actor = learner.load_actor(loaded, task.agent, len(task.env.action_columns), f"checkpoint '{checkpoint}'")
+    observed = read_round_trip(run_dir.round_trip_file).observations
+    recorded = tuple(observed[group] for group in groups)
     progress.phase(f"exporting to {file_format} and comparing")
     trained = checkpoints.claim_of(checkpoint, loaded)
     chosen = FORMATS[file_format]
-    data = chosen.serialise(learner.deployable(actor), dict(zip(names, widths, strict=True)))
+    data = chosen.serialise(learner.deployable(actor), {o.input.name: o.input.shape[1] for o in (first, *goals)})
     policy = DeterministicPolicy(actor, torch.device("cpu"), groups)
     packages = (*TRAINER_PACKAGES[task.agent.trainer], *chosen.packages)
 
@@ -76,10 +79,34 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
         return policy(dict(zip(groups, rows, strict=True)))
 
     def describe(written: Path, parity: Parity) -> ExportRecord:
-        file = ExportedFile(name=out.name, format=file_format, sha256=sha256_file(written), bytes=len(data))
-        return contract(run, task.env, trained, file, expected, parity, packages)
+        return ExportRecord(
+            schema="genelab/export/2",
+            task=run.task,
+            task_version=run.task_version,
+            seed=run.seed,
+            config_sha256=run.config_sha256,
+            checkpoint=trained,
+            file=ExportedFile(name=out.name, format=file_format, sha256=sha256_file(written), bytes=len(data)),
+            observation=first,
+            goals=tuple(goals),
+            goal=goal_of(task.env, _meaning),
+            action=action_of(task.env),
+            robot=robot_of(task.env),
+            timing=timing_of(task.env),
+            parity=parity,
+            versions={
+                "python": platform.python_version(),
+                "genelab": __version__,
+                **{name: version(name) for name in packages},
+            },
+        )
 
     return write_checked(out, data, chosen.load, native, recorded, describe)
+
+
+def _meaning(ref: str) -> str | None:
+    documentation = inspect.getdoc(resolve_function(ref))
+    return documentation.splitlines()[0] if documentation else None
 
 
 def write_checked(
@@ -116,13 +143,3 @@ def _require_replaceable(out: Path) -> None:
         raise InputError(f"cannot write '{metadata}': it is a directory")
     if out.exists() and not metadata.exists():
         raise InputError(f"'{out}' exists and is no export: there is no '{metadata.name}' beside it")
-
-
-def _recorded_observations(path: Path, task: TaskSpec, widths: Mapping[str, int]) -> Inputs:
-    """The observations that training left of each group. Shape of each: (rows, width)."""
-    if not path.is_file():
-        raise InputError(
-            f"'{path}' is missing: it holds the observations, recorded when training ends, that the exported policy "
-            "is compared on"
-        )
-    return recorded_observations(path, task.protocol, widths)

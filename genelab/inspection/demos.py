@@ -15,9 +15,6 @@ from genelab.records.demos import OBSERVATIONS, read_demos
 from genelab.records.files import MAX_LINE
 from genelab.records.inspection import InspectedEpisodes, InspectedGroup, Inspection
 
-BLOCK_ROWS = 65536
-"""Rows added up at a time, so that a large file does not also fill the memory in double precision."""
-
 
 def inspect_demos(path: Path) -> Inspection:
     """Inspect a demonstration file.
@@ -52,6 +49,5 @@ def inspect_demos(path: Path) -> Inspection:
 def _added_up(columns: Sequence[Column], rows: NDArray[np.float32]) -> GroupStatistics:
     # Names of terms, joints and actions are the file's own words.
     statistics = GroupStatistics([replace(column, name=one_line(column.name, MAX_LINE)) for column in columns])
-    for start in range(0, len(rows), BLOCK_ROWS):
-        statistics.add(rows[start : start + BLOCK_ROWS])
+    statistics.add(rows)
     return statistics

@@ -1,4 +1,4 @@
-"""Statistics per column, added up batch by batch in double precision. Non-finite numbers are counted and left out."""
+"""Statistics per column, in double precision. Non-finite numbers are counted and left out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,106 +51,71 @@ class ColumnStatistics:
     """Share of the finite actions at or beyond the bounds or those limits; None without either, or for observations."""
 
 
-class RunningMoments:
-    """Count, mean, variance and range of every column."""
-
-    def __init__(self, width: int) -> None:
-        self.rows = 0
-        self.count = np.zeros(width, dtype=np.int64)
-        self._mean, self._squares = np.zeros(width), np.zeros(width)
-        self._low, self._high = np.full(width, np.inf), np.full(width, -np.inf)
-
-    def add(self, numbers: Array) -> None:
-        """Add rows. Shape: (rows, width)."""
-        finite = np.isfinite(numbers)
-        count = finite.sum(axis=0)
-        self.rows += len(numbers)
-        mean = np.where(finite, numbers, 0.0).sum(axis=0) / np.maximum(count, 1)
-        squares = (np.where(finite, numbers - mean, 0.0) ** 2).sum(axis=0)
-        # Chan, Golub and LeVeque: two batches merge without the cancellation of a plain sum of squares.
-        total = np.maximum(self.count + count, 1)
-        delta = mean - self._mean
-        self._squares += squares + delta**2 * self.count * count / total
-        self._mean += delta * count / total
-        self.count += count
-        self._low = np.minimum(self._low, np.where(finite, numbers, np.inf).min(axis=0, initial=np.inf))
-        self._high = np.maximum(self._high, np.where(finite, numbers, -np.inf).max(axis=0, initial=-np.inf))
-
-    def of(self, column: int) -> Moments | None:
-        """The moments of a column; None if no number was finite."""
-        count = int(self.count[column])
-        if count == 0:
-            return None
-        std = float(np.sqrt(self._squares[column] / count))
-        return Moments(float(self._mean[column]), std, float(self._low[column]), float(self._high[column]))
-
-
 class GroupStatistics:
-    """Adds up the columns of one group."""
+    """Keeps the numbers of the columns of one group."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        width = len(columns)
         self.columns = tuple(columns)
-        self._factor = np.array([column.factor for column in columns])
-        self._shift = np.array([column.shift for column in columns])
-        self._bounds = _Limits([column.bounds for column in columns])
-        self._clip = _Limits([column.clip for column in columns])
-        self._raw, self._seen = RunningMoments(width), RunningMoments(width)
-        self._outside = np.zeros(width, dtype=np.int64)
-        self._clipped, self._saturated = self._outside.copy(), self._outside.copy()
+        self._raw: list[NDArray[np.floating]] = []
+        self._seen: list[NDArray[np.floating]] = []
 
     @property
     def rows(self) -> int:
         """Rows added."""
-        return self._raw.rows
+        return sum(map(len, self._raw))
 
     def add(self, raw: NDArray[np.floating], seen: NDArray[np.floating] | None = None) -> None:
         """Add rows, and what a network sees of them. Shapes: (rows, columns)."""
-        exact = raw.astype(np.float64)
-        self._raw.add(exact)
+        # Copies: the environment may write into what it handed out.
+        self._raw.append(raw.copy())
         if seen is not None:
-            self._seen.add(seen.astype(np.float64))
-        values = np.where(np.isfinite(exact), self._shift + self._factor * exact, np.nan)
-        at_clip = self._clip.reached(values)
-        self._outside += self._bounds.beyond(values).sum(axis=0)
-        self._clipped += at_clip.sum(axis=0)
-        self._saturated += (at_clip | self._bounds.reached(values)).sum(axis=0)
+            self._seen.append(seen.copy())
 
     def results(self) -> list[ColumnStatistics]:
         """One per column."""
-        return [self._result(k, column) for k, column in enumerate(self.columns)]
-
-    def _result(self, k: int, column: Column) -> ColumnStatistics:
-        raw, count = self._raw.of(k), int(self._raw.count[k])
-
-        def share(found: NDArray[np.int64], known: bool) -> float | None:
-            return int(found[k]) / count if known and count else None
-
-        bounded, cut = column.bounds is not None, column.clip is not None
-        return ColumnStatistics(
-            raw=raw,
-            value=raw.affine(column.factor, column.shift) if raw else None,
-            seen=self._seen.of(k),
-            non_finite=self.rows - count,
-            share_outside=share(self._outside, bounded),
-            share_clipped=share(self._clipped, cut),
-            share_saturated=share(self._saturated, column.is_action and (bounded or cut)),
-        )
+        raw, seen = np.concatenate(self._raw), np.concatenate(self._seen) if self._seen else None
+        return [
+            _statistics(column, raw[:, k], None if seen is None else seen[:, k])
+            for k, column in enumerate(self.columns)
+        ]
 
 
-class _Limits:
-    """Limits of every column; a column without limits reaches none."""
+def _statistics(column: Column, raw: NDArray[np.floating], seen: NDArray[np.floating] | None) -> ColumnStatistics:
+    exact = _finite(raw)
+    values, moments = column.shift + column.factor * exact, _moments(exact)
+    at_limit = [_reached(values, limits) for limits in (column.bounds, column.clip) if limits is not None]
+    return ColumnStatistics(
+        raw=moments,
+        value=moments.affine(column.factor, column.shift) if moments else None,
+        seen=None if seen is None else _moments(_finite(seen)),
+        non_finite=len(raw) - len(exact),
+        share_outside=None if column.bounds is None else _share(_beyond(values, column.bounds)),
+        share_clipped=None if column.clip is None else _share(_reached(values, column.clip)),
+        share_saturated=_share(np.any(at_limit, axis=0)) if column.is_action and at_limit else None,
+    )
 
-    def __init__(self, pairs: Sequence[Bounds | None]) -> None:
-        known = [pair or (-np.inf, np.inf) for pair in pairs]
-        self._low, self._high = np.array(known, dtype=np.float64).reshape(-1, 2).T
-        slack = np.array([TOLERANCE * (high - low) if np.isfinite(high - low) else 0.0 for low, high in known])
-        self._slack = slack
 
-    def beyond(self, values: Array) -> NDArray[np.bool_]:
-        """Whether a value is beyond its limits. Shapes: (rows, columns) -> (rows, columns)."""
-        return (values < self._low - self._slack) | (values > self._high + self._slack)
+def _finite(numbers: NDArray[np.floating]) -> Array:
+    return numbers[np.isfinite(numbers)].astype(np.float64)
 
-    def reached(self, values: Array) -> NDArray[np.bool_]:
-        """Whether a value is at its limits or beyond. Shapes: (rows, columns) -> (rows, columns)."""
-        return (values <= self._low + self._slack) | (values >= self._high - self._slack)
+
+def _moments(numbers: Array) -> Moments | None:
+    if not numbers.size:
+        return None
+    return Moments(float(numbers.mean()), float(numbers.std()), float(numbers.min()), float(numbers.max()))
+
+
+def _share(found: NDArray[np.bool_]) -> float | None:
+    return float(found.mean()) if found.size else None
+
+
+def _beyond(values: Array, limits: Bounds) -> NDArray[np.bool_]:
+    """Whether a value is beyond limits."""
+    slack = TOLERANCE * (limits[1] - limits[0])
+    return (values < limits[0] - slack) | (values > limits[1] + slack)
+
+
+def _reached(values: Array, limits: Bounds) -> NDArray[np.bool_]:
+    """Whether a value is at limits or beyond."""
+    slack = TOLERANCE * (limits[1] - limits[0])
+    return (values <= limits[0] + slack) | (values >= limits[1] - slack)

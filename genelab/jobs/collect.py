@@ -1,7 +1,6 @@
 """Collects demonstrations by a task's scripted controller."""
 
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,19 +16,11 @@ from genelab.envs.protocol import SceneEnv
 from genelab.envs.purpose import Purpose
 from genelab.errors import DivergedError, InputError
 from genelab.functions import resolve_function
-from genelab.learn.state import load_state, save_state, whole_state
 from genelab.mdp.state import StateView
 from genelab.records.demos import ActionColumn, Collection, DemoHeader, Demos, LayoutRow, encode_demos
-from genelab.records.stamps import ENGINE_PACKAGES
 from genelab.runs.files import write_atomic
 from genelab.sim.session import Session
 
-SAVE_EVERY = 200
-"""Control steps between two saves of an unfinished collection."""
-PARTIAL = ".partial"
-"""Ending of an unfinished collection, after the name of the file."""
-UNFINISHED = "genelab/collection/2"
-"""Its schema."""
 OF_EPISODES = ("return", "success", "success_at_end")
 """Columns that the header sums up."""
 
@@ -43,14 +34,6 @@ class Demonstrator(Protocol):
 
     def reset(self, mask: Tensor) -> None:
         """Begin again where an episode ended. Shape: (num_envs,) bool."""
-        ...
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Everything that the next action depends on beside the state."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore what `state_dict` returned."""
         ...
 
 
@@ -73,54 +56,24 @@ def collect(
 ) -> DemoHeader:
     """Collect demonstrations into a file.
 
-    What was collected so far is kept beside the file, and the same call goes on from there.
-
     Args:
         progress: called with the number of control steps done.
 
     Raises:
-        InputError: as `controller_of`, or if an unfinished collection beside the file is another one.
+        InputError: as `controller_of`.
         DivergedError: if an environment broke.
     """
     reference = controller_of(task, cfg)
-
     env = make_scene(task, Purpose.training(task, cfg.seed, final_observations=True), cfg.num_envs, session)
     controller: Demonstrator = resolve_function(reference)(task.env, cfg.num_envs, env.device)
-    versions = {name: version(name) for name in ("genelab", *ENGINE_PACKAGES[session.engine], "torch")}
-    asked = {"config_sha256": config_sha256(task), "device": str(session.device), **versions, **dump(cfg)}
-    collector, partial = Collector(env, controller), out.with_name(f"{out.name}{PARTIAL}")
-    if partial.is_file():
-        go_on(collector, partial, asked)
+    collector = Collector(env, controller)
     with torch.inference_mode():
         while collector.steps < cfg.steps:
             collector.step()
             progress(collector.steps)
-            if collector.steps % SAVE_EVERY == 0 or collector.steps == cfg.steps:
-                save_state(partial, UNFINISHED, {"asked": asked, "collector": collector.state_dict()})
-    demos = collector.demos(task, cfg, asked["config_sha256"])
-    if out.exists():
-        raise InputError(f"'{out}' appeared meanwhile; it is left as it is, and this collection in '{partial}'")
+    demos = collector.demos(task, cfg)
     write_atomic(out, encode_demos(demos))
-    partial.unlink(missing_ok=True)
     return demos.header
-
-
-def go_on(collector: "Collector", partial: Path, asked: dict[str, Any]) -> None:
-    """Bring a collector to where an unfinished collection stopped.
-
-    Args:
-        collector: at its beginning.
-        partial: what was kept of the collection.
-        asked: what is to be collected, and by which versions.
-
-    Raises:
-        InputError: if it is another collection, or no whole state of this one; names `partial`.
-    """
-    saved = load_state(partial, UNFINISHED)
-    if saved["asked"] != asked:
-        raise InputError(f"'{partial}' is another unfinished collection; finish that one or delete it")
-    with whole_state(partial, "unfinished collection"):
-        collector.load_state_dict(saved["collector"])
 
 
 class Collector:
@@ -155,27 +108,9 @@ class Collector:
         self._observations = step.observations
         self.steps += 1
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the rest of the collection depends on, and what there is of it."""
-        return {
-            "steps": self.steps,
-            "env": self._env.state_dict(),
-            "controller": self._controller.state_dict(),
-            "observations": self._observations,
-            "columns": {name: self._stacked(name) for name in self._columns},
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.steps = state["steps"]
-        self._env.load_state_dict(state["env"])
-        self._controller.load_state_dict(state["controller"])
-        self._observations = {group: rows.to(self._env.device) for group, rows in state["observations"].items()}
-        self._columns = {name: list(rows.unbind(0)) for name, rows in state["columns"].items()}
-
-    def demos(self, task: TaskSpec, cfg: CollectCfg, digest: str) -> Demos:
+    def demos(self, task: TaskSpec, cfg: CollectCfg) -> Demos:
         """What was collected, as a file holds it."""
-        arrays = {name: self._stacked(name).flatten(0, 1).numpy() for name in self._columns}
+        arrays = {name: torch.stack(column).flatten(0, 1).numpy() for name, column in self._columns.items()}
         ends = arrays["terminated"] | arrays["truncated"]
         success, at_end = arrays.get("success"), arrays.get("success_at_end")
         collection = Collection(
@@ -193,7 +128,7 @@ class Collector:
             schema="genelab/demos/2",
             task=task.id,
             task_version=task.task_version,
-            config_sha256=digest,
+            config_sha256=config_sha256(task),
             layout={group: tuple(LayoutRow.model_validate(row) for row in rows) for group, rows in layout.items()},
             normalized=False,
             actions=tuple(ActionColumn(name=name, bounds=(-1.0, 1.0)) for name in task.env.action_columns),
@@ -206,6 +141,3 @@ class Collector:
     def _keep(self, name: str, value: Tensor) -> None:
         # A copy: the environment may write into what it handed out.
         self._columns.setdefault(name, []).append(value.detach().cpu().clone())
-
-    def _stacked(self, name: str) -> Tensor:
-        return torch.stack(self._columns[name])

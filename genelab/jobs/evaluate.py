@@ -136,7 +136,7 @@ def _round_trip(
     same = {"num_envs": 1, "episodes": 1, "round_trip_episodes": 1}
     if protocol.model_copy(update=same) != task.protocol.model_copy(update=same) or not path.is_file():
         return None
-    memory = read_round_trip(path, task.protocol)
+    memory = read_round_trip(path)
     if memory.weights_sha256 != loaded.weights_sha256:
         return None
     returns = memory.returns[: len(episodes.return_)]

@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from genelab.config.run import ExecutionCfg
-from genelab.config.snapshot import first_problem
 from genelab.errors import InputError
 from genelab.jobs.session import start_session
 from genelab.jobs.trainer import load_training_state, make_trainer
@@ -33,10 +30,7 @@ def replay(folder: Path, device: str | None) -> tuple[GuardRecord, Fault | None]
     """
     told, run_dir = read_guard(folder)
     task, asked = run_dir.task().at(told.iteration), run_dir.load().execution.requested
-    try:
-        execution = ExecutionCfg(device=device or told.device, threads=asked.threads)
-    except ValidationError as error:
-        raise InputError(f"'{folder / names.FAULT}': {first_problem(error)}") from error
+    execution = ExecutionCfg(device=device or told.device, threads=asked.threads)
     # Before the simulator starts, which takes long.
     saved = read_state(folder, told)
     session, _ = start_session(told.seed, execution, task)
@@ -72,8 +66,6 @@ def read_state(folder: Path, told: GuardRecord) -> Any:
     """Read the whole training state that a guard saved. Raises InputError if it is of another run or not there."""
     path = folder / STATE
     saved = load_state(path, SCHEMA)
-    if saved.get("config_sha256") != told.config_sha256:
+    if saved["config_sha256"] != told.config_sha256:
         raise InputError(f"'{path}' does not belong to '{names.FAULT}' beside it")
-    if not isinstance(saved.get("trainer"), dict):
-        raise InputError(f"'{path}' holds no whole training state")
     return saved["trainer"]

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from genelab.config.run import NanPolicy
+from genelab.config.snapshot import one_line
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
 from genelab.envs.purpose import Purpose
+from genelab.errors import InputError
 from genelab.learn.backend import backend_of
 from genelab.learn.protocol import Trainer
-from genelab.learn.state import require_like, whole_state
 from genelab.sim.session import Session
 
 
@@ -31,11 +32,8 @@ def load_training_state(trainer: Trainer, state: Any, path: Path) -> None:
     Raises:
         InputError: if it is not a whole state of this trainer; names `path`.
     """
-
-    def of_one_form(data: dict[str, Any]) -> dict[str, Any]:
-        # The buffer grows and looks at its own state; generators depend on the device.
-        return {name: value for name, value in data.items() if name not in ("buffer", "rng")}
-
-    with whole_state(path, "training state"):
-        require_like(of_one_form(trainer.state_dict()), of_one_form(state))
+    try:
         trainer.load_state_dict(state)
+    # Whatever torch, numpy and the simulator say about what another version of genelab or of a library saved.
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"'{path}' holds no whole training state: {one_line(repr(error), 300)}") from error

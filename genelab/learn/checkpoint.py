@@ -4,20 +4,15 @@ Each trainer writes a file of its own; this is what they share.
 """
 
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 from torch import Tensor
 
-from genelab.config.base import Sha256
 from genelab.errors import DivergedError, InputError
 from genelab.records.arrays import Arrays, arrays_sha256
-from genelab.records.base import Record
-from genelab.records.files import sha256_file, short_problem
+from genelab.records.files import sha256_file
 from genelab.records.run import TrainedCheckpoint
 from genelab.runs.run_dir import RunDir
 
@@ -54,20 +49,8 @@ class Checkpoint:
 
     @property
     def header(self) -> dict[str, Any]:
-        """What a file says beside the tensors, as `parse` takes it."""
+        """What a file says beside the tensors."""
         return {"config_sha256": self.config_sha256, "iteration": self.iteration, "layout": self.layout}
-
-
-class _LayoutRow(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    stop: PositiveInt
-
-
-class _Header(Record):
-    config_sha256: Sha256
-    iteration: NonNegativeInt
-    layout: dict[str, Annotated[list[_LayoutRow], Field(min_length=1)]]
 
 
 def weights_sha256_of_file(path: Path) -> str:
@@ -79,8 +62,7 @@ def load(path: Path) -> Checkpoint:
     """Read a checkpoint of any trainer. Never runs code from the file.
 
     Raises:
-        InputError: if the file is missing, torn, damaged, no checkpoint, of an earlier version of genelab, or holds
-            non-finite weights.
+        InputError: if the file is missing, torn, damaged, no checkpoint, or of an earlier version of genelab.
     """
     if zipfile.is_zipfile(path):
         from genelab.learn.sb3 import checkpoint as sb3
@@ -89,37 +71,6 @@ def load(path: Path) -> Checkpoint:
     from genelab.learn.rsl_rl import checkpoint as rsl_rl
 
     return rsl_rl.load(path)
-
-
-def parse(
-    path: Path, header: dict[str, Any], actor: Tensors, critic: Tensors, groups: Sequence[str], trainer: str
-) -> Checkpoint:
-    """The checkpoint that the data in a file describe.
-
-    Args:
-        path: names the file in errors.
-        header: as `Checkpoint.header` gives it.
-        actor: tensors of the policy network.
-        critic: tensors of the value networks.
-        groups: observation groups that the layout has at least.
-        trainer: library that the weights belong to.
-
-    Raises:
-        InputError: if something is missing or of another kind, or the weights are not finite.
-    """
-    try:
-        checked = _Header.model_validate(header, strict=True)
-    except ValidationError as error:
-        raise InputError(f"'{path}' is no checkpoint: {short_problem(error)}") from error
-    if missing := [group for group in groups if group not in checked.layout]:
-        raise InputError(f"'{path}' is no checkpoint: its layout has no group '{missing[0]}'")
-    for part, tensors in (("actor", actor), ("critic", critic)):
-        for name, tensor in tensors.items():
-            if tensor.dtype not in (torch.float32, torch.int64):
-                raise InputError(f"'{path}': {part} tensor {name!a} is {tensor.dtype}, must be float32 or int64")
-        if bad := non_finite(tensors):
-            raise InputError(f"'{path}': {part} tensor {bad!a} holds non-finite values")
-    return Checkpoint(checked.config_sha256, checked.iteration, header["layout"], actor, critic, trainer)
 
 
 def require_finite(path: Path, checkpoint: Checkpoint) -> None:

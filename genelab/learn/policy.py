@@ -28,22 +28,13 @@ def load_weights(module: nn.Module, tensors: Tensors, source: str) -> None:
     """Copy tensors into a module after comparing names and shapes.
 
     Raises:
-        InputError: if they differ.
-    """
-    require_shapes({name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}, tensors, source)
-    module.load_state_dict(tensors)
-
-
-def require_shapes(expected: dict[str, tuple[int, ...]], tensors: Tensors, source: str) -> None:
-    """Compare names and shapes of tensors with what the config needs.
-
-    Raises:
         InputError: if they differ; names `source` and the first tensor that does.
     """
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    expected, found = ({n: tuple(t.shape) for n, t in part.items()} for part in (module.state_dict(), tensors))
     if expected != found:
         name = next(n for n in [*expected, *found] if expected.get(n) != found.get(n))
         raise InputError(f"{source} tensor {name!a}: shape {found.get(name)}, the config needs {expected.get(name)}")
+    module.load_state_dict(tensors)
 
 
 class DeterministicPolicy:

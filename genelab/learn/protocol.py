@@ -1,11 +1,9 @@
 """What a learning library has to offer."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genelab.config.agent import AgentCfg
@@ -100,19 +98,6 @@ class Backend(Protocol):
 
         Raises:
             InputError: if the library or the environment cannot meet a setting.
-        """
-        ...
-
-    def prefill(self, trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
-        """Give a trainer the demonstrations of `agent.demo_path`, after a resume state was loaded, if there is one.
-
-        Args:
-            trainer: of this library.
-            demos: the arrays of a demonstration file by their names there, of T control steps of E environments:
-                shape (T, E, ...).
-
-        Returns:
-            How many transitions were added: none if the trainer has them already.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -169,13 +169,10 @@ class EpisodeWindow:
         success = () if finished.success is None else (finished.success,)
         self._ended.append((step.terminated | step.truncated, finished.episode_return, finished.length, *success))
 
-    def count(self) -> int:
-        """Add the episodes that ended in the steps since the last call, in order of step and environment.
+    def row(self) -> dict[str, float | int | None]:
+        """Columns of the learning curve: the last episodes, and how many ended in the steps since the last call.
 
-        Reads the device once. At least one step is needed.
-
-        Returns:
-            How many they are.
+        Those are added in order of step and environment. Reads the device once. At least one step is needed.
         """
         done, returns, lengths, *success = (torch.stack(column) for column in zip(*self._ended, strict=True))
         self._ended = []
@@ -183,27 +180,20 @@ class EpisodeWindow:
         self.lengths.extend(lengths[done].tolist())
         for column in success:
             self.successes.extend(column[done].tolist())
-        return int(done.sum())
-
-    def row(self) -> dict[str, float | int | None]:
-        """Columns of the learning curve: the last episodes, and how many ended since the last call. As `count`."""
-        ended = self.count()
-        return {"episode_return": self.mean_return, "episode_length": self.mean_length, "episodes_finished": ended}
-
-    @property
-    def mean_return(self) -> float | None:
-        """Mean return; None before the first episode."""
-        return float(np.mean(self.returns)) if self.returns else None
-
-    @property
-    def mean_length(self) -> float | None:
-        """Mean length, control steps; None before the first episode."""
-        return float(np.mean(self.lengths)) if self.lengths else None
+        return {
+            "episode_return": _mean(self.returns),
+            "episode_length": _mean(self.lengths),
+            "episodes_finished": int(done.sum()),
+        }
 
     @property
     def success_rate(self) -> float | None:
         """Share of the episodes that ever reached their goal; None before the first, or without a goal."""
-        return float(np.mean(self.successes)) if self.successes else None
+        return _mean(self.successes)
+
+
+def _mean(values: Collection[float]) -> float | None:
+    return float(np.mean([*values])) if values else None
 
 
 def _final_observations(step: Step) -> list[Tensor]:

@@ -1,15 +1,11 @@
 """States that a process goes on from: nested dicts and lists of tensors and plain data, in one file."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genelab.config.snapshot import one_line
-from genelab.errors import InputError
 from genelab.records.arrays import Arrays, encode, read
 from genelab.runs.files import write_atomic
 
@@ -37,58 +33,10 @@ def load_state(path: Path, schema: str) -> dict[str, Any]:
     """Read a state. Its tensors lie on the CPU and share no memory.
 
     Raises:
-        InputError: if the file is missing, torn, damaged, of another schema, or misses a tensor or holds one too many.
+        InputError: if the file is missing, torn, damaged or of another schema.
     """
     document, arrays = read(path, schema)
-    try:
-        state = _unpacked(document["state"], arrays)
-    except KeyError as error:
-        raise InputError(f"'{path}' misses the tensor {one_line(str(error))}") from error
-    except (TypeError, ValueError) as error:
-        raise InputError(f"'{path}' is no state: {one_line(str(error))}") from error
-    if arrays or not isinstance(state, dict):
-        raise InputError(f"'{path}' is no state: no field is {one_line(repr([*arrays] or state))}")
-    return state  # pyright: ignore[reportUnknownVariableType]
-
-
-@contextmanager
-def whole_state(path: Path, what: str) -> Generator[None]:
-    """Tell whatever is raised by data that do not fit as InputError.
-
-    Args:
-        path: the file that they come from.
-        what: what it should hold.
-    """
-    try:
-        yield
-    # Whatever torch, numpy and the simulator say about data of another shape.
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(f"'{path}' holds no whole {what}: {one_line(repr(error), 300)}") from error
-
-
-def require_like(expected: Any, found: Any, where: str = "state") -> None:
-    """Check that a state has the names, dtypes and shapes of another. A dict that is empty there may hold anything.
-
-    Args:
-        expected: the state that something is in now.
-        found: the state that it should take.
-        where: path of both, for the message.
-
-    Raises:
-        ValueError: at the first difference.
-    """
-    if isinstance(expected, dict) and expected:
-        if not isinstance(found, dict) or expected.keys() != found.keys():
-            raise ValueError(f"{where}: must hold {', '.join(map(str, expected))}")
-        for name, value in expected.items():
-            require_like(value, found[name], f"{where}.{name}")
-    elif isinstance(expected, Tensor) and not (isinstance(found, Tensor) and _form(found) == _form(expected)):
-        told = _form(found) if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"{where}: is {told}, must be {_form(expected)}")
-
-
-def _form(tensor: Tensor) -> str:
-    return f"{tensor.dtype} {tuple(tensor.shape)}"
+    return _unpacked(document["state"], arrays)
 
 
 def _packed(value: Any, name: str, arrays: Arrays) -> Any:
@@ -109,13 +57,13 @@ def _packed(value: Any, name: str, arrays: Arrays) -> Any:
 
 
 def _unpacked(document: Any, arrays: Arrays) -> Any:
-    """The value of a document. Takes its arrays out of `arrays`; raises KeyError for one that is not there."""
+    """The value of a document."""
     if isinstance(document, list):
         return [_unpacked(item, arrays) for item in document]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(document, dict):
         return document
     if document.keys() == {TENSOR}:
         # A copy: torch aligns its memory, on which sums of vectors may depend.
-        return torch.from_numpy(arrays.pop(document[TENSOR])).clone()
+        return torch.from_numpy(arrays[document[TENSOR]]).clone()
     items = [(int(key[1:]) if key.startswith(NUMBER) else key, item) for key, item in document.items()]
     return {key: _unpacked(item, arrays) for key, item in items}

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
 
 from genelab.config.base import Sha256
-from genelab.config.run import NanPolicy
+from genelab.config.run import Device, NanPolicy
 from genelab.records.base import Record
 
 STATE = "state.safetensors"
@@ -49,7 +49,7 @@ class GuardRecord(Record):
     """What was to be done about broken environments."""
     max_env_resets: PositiveInt
     """How many of them might be reset."""
-    device: str
+    device: Device
     """Device that it was found on."""
     reproduced: bool | None
     """Whether the same steps from the saved state led to it again; null where that was not tried."""

@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
-from genelab.config.snapshot import one_line
-from genelab.errors import InputError
-from genelab.records.files import parse_json
+from genelab.errors import FileError
+from genelab.records.files import read_rows
 from genelab.runs.files import disk_errors, write_atomic
 
 Row = dict[str, float | int | None]
@@ -21,10 +21,14 @@ class CurveWriter:
             InputError: if the file is damaged, or the disk is read-only.
             RunError: if the disk is full.
         """
-        kept = [line for line, iteration in read_whole_rows(path) if iteration < start]
-        self.kept: list[Row] = [parse_json(line) for line in kept]
+        # A kill can tear the last line; resuming writes its iteration anyway.
+        rows: list[Row] = read_rows(path, growing=True) if path.is_file() else []
+        iterations = [row.get("iteration") for row in rows]
+        if odd := [number for number, found in enumerate(iterations, start=1) if type(found) is not int]:
+            raise FileError(path, f"line {odd[0]} has no iteration")
+        self.kept = [row for row, found in zip(rows, iterations, strict=True) if cast(int, found) < start]
         """Rows that were there before."""
-        write_atomic(path, b"".join(kept))
+        write_atomic(path, "".join(map(_line, self.kept)))
         self._path = path
         with disk_errors(path):
             self._file = path.open("a", encoding="utf-8")
@@ -32,7 +36,7 @@ class CurveWriter:
     def append(self, row: Row) -> None:
         """Write one row, at once. Raises RunError if the disk is full."""
         with disk_errors(self._path):
-            self._file.write(json.dumps(row, allow_nan=False) + "\n")
+            self._file.write(_line(row))
             self._file.flush()
 
     def close(self) -> None:
@@ -41,24 +45,5 @@ class CurveWriter:
             self._file.close()
 
 
-def read_whole_rows(path: Path) -> list[tuple[bytes, int]]:
-    """Whole lines with their iterations. A kill can tear the last line; resuming rewrites its iteration anyway.
-
-    Raises:
-        InputError: if another line is no row.
-    """
-    if not path.is_file():
-        return []
-    whole = path.read_bytes().split(b"\n")[:-1]
-    return [(line + b"\n", _iteration(path, number, line)) for number, line in enumerate(whole, start=1)]
-
-
-def _iteration(path: Path, number: int, line: bytes) -> int:
-    try:
-        row = parse_json(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"'{path}': line {number} is not valid JSON: {one_line(str(error))}") from error
-    iteration = row.get("iteration") if isinstance(row, dict) else None
-    if type(iteration) is not int:
-        raise InputError(f"'{path}': line {number} has no iteration")
-    return iteration
+def _line(row: Row) -> str:
+    return json.dumps(row, allow_nan=False) + "\n"

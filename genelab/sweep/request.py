@@ -70,18 +70,16 @@ def plan_training(
 
 
 def require_ready(plan: SweepPlan, execution: ExecutionCfg, here: bool = True) -> None:
-    """See that demonstrations and devices are there before anything is written, or each seed would say it again.
+    """See that devices are there before anything is written, or each seed would say it again.
 
-    Devices only if the seeds run `here`.
+    Only if the seeds run `here`.
 
     Raises:
         InputError: if they are not.
     """
-    if not plan.trains:
+    if not plan.trains or not here:
         return
-    from genelab.jobs.demonstrations import checked_demonstrations
     from genelab.sim.make import require_device
 
-    checked_demonstrations(plan.task)
-    for _, stage in plan.task.line() if here else ():
+    for _, stage in plan.task.line():
         require_device(execution.device, stage.env.engine)

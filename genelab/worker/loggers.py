@@ -103,23 +103,23 @@ class Loggers:
         """Hand a row of the curve to all. Raises RunError if the disk is full."""
         iteration, values = row["iteration"], tagged(row)
         assert isinstance(iteration, int)
-        for name, logger in [*self._open.items()]:
-            self._try(name, partial(logger.log, values, iteration))
+        self._each(lambda logger: logger.log(values, iteration))
 
     def results(self, record: EvalRecord) -> None:
         """Hand what an evaluation found to all. Raises RunError if the disk is full."""
-        for name, logger in [*self._open.items()]:
-            self._try(name, partial(logger.results, results_of(record), record.checkpoint.iteration))
+        self._each(lambda logger: logger.results(results_of(record), record.checkpoint.iteration))
 
     def flush(self) -> None:
         """Put everything on disk, as far as that can be asked. Raises RunError if the disk is full."""
-        for name, logger in [*self._open.items()]:
-            self._try(name, logger.flush)
+        self._each(lambda logger: logger.flush())
 
     def close(self) -> None:
         """Write what is left. Raises RunError if the disk is full."""
+        self._each(lambda logger: logger.close())
+
+    def _each(self, call: Callable[[Logger], None]) -> None:
         for name, logger in [*self._open.items()]:
-            self._try(name, logger.close)
+            self._try(name, partial(call, logger))
 
     def _try(self, name: LoggerName, call: Callable[[], None]) -> None:
         try:

@@ -64,17 +64,6 @@ class Controller:
         self.phase = self.phase.masked_fill(mask, APPROACH)
         self._closing = self._closing.masked_fill(mask, 0)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Everything that the next action depends on beside the state."""
-        return {"phase": self.phase, "closing": self._closing}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore what `state_dict` returned. Raises ValueError if a phase is none."""
-        if not bool(((state["phase"] >= APPROACH) & (state["phase"] <= HOLD)).all()):
-            raise ValueError(f"controller.phase: must lie between {APPROACH} and {HOLD}")
-        device = self.phase.device
-        self.phase, self._closing = state["phase"].to(device), state["closing"].to(device)
-
     def _leave(self, phase: int, done: Tensor) -> None:
         self.phase = torch.where((self.phase == phase) & done, phase + 1, self.phase)
 

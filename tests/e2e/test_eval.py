@@ -5,7 +5,6 @@ import pytest
 
 import genelab_cartpole
 from genelab.learn.round_trip import read_round_trip, write_round_trip
-from genelab.runs.run_dir import RunDir
 from tests.e2e.conftest import TASK, apart, genelab, read, train_args
 from tests.records.factory import edit
 
@@ -97,7 +96,7 @@ def test_a_reload_that_earns_something_else_fails_the_evaluation_and_the_seed(sw
 def _earned_otherwise(run: Path) -> None:
     """As if the policy in memory had earned 0.25 more in episode 3."""
     path = run / "round_trip.safetensors"
-    memory = read_round_trip(path, RunDir(run).task().protocol)
+    memory = read_round_trip(path)
     returns = [*memory.returns[:3], memory.returns[3] + 0.25, *memory.returns[4:]]
     write_round_trip(path, memory.weights_sha256, returns, memory.observations)
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.e2e.conftest import genelab, read
 from tests.robust.kill_checks import curve
-from tests.robust.kill_process import Command, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("franka")]
 
@@ -45,17 +44,6 @@ def sweep(demos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = genelab(*train_args(log_dir, demos))
     assert done.returncode == 0, done.stdout + done.stderr
     return log_dir
-
-
-def test_a_killed_collection_goes_on_to_the_same_bytes(demos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "demos.safetensors"
-    running = Command([*COLLECT, "--out", str(out)], tmp_path / "killed.log", tmp_path)
-    assert wait_for(out.with_name(f"{out.name}.partial").exists, running, every_s=0.005)
-    assert running.kill("all")
-    assert not out.exists()
-    assert genelab(*COLLECT, "--out", str(out)).returncode == 0
-    assert out.read_bytes() == demos.read_bytes()
-    assert not (tmp_path / "demos.safetensors.partial").exists()
 
 
 def test_a_finished_collection_is_not_repeated_and_another_not_overwritten(demos: Path) -> None:

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from genelab.cli import run
-from genelab.learn.rsl_rl.checkpoint import save
 from genelab.runs.run_dir import RunDir
 
-from .conftest import TASK, Exported, MakeRun, make_checkpoint, save_round_trip
+from .conftest import TASK, Exported, MakeRun, save_round_trip
 
 pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"), pytest.mark.slow]
 
@@ -84,24 +83,17 @@ def test_checkpoint_missing_torn_or_without_a_run(refused: Refused, make_run: Ma
     assert "no run.json beside it" in refused(stray)
 
 
-def test_foreign_checkpoint(refused: Refused, make_run: MakeRun, observations: torch.Tensor, tmp_path: Path):
+def test_foreign_checkpoint(refused: Refused, make_run: MakeRun, tmp_path: Path):
     run_dir = make_run(tmp_path / "seed_5")
     foreign = make_run(tmp_path / "other", normalization="none")
     shutil.copyfile(foreign.final_checkpoint, run_dir.path / "model_9.pt")
     assert "belongs to config" in refused(run_dir.path / "model_9.pt")
-    # The right config, but trained on observations in another order.
-    twisted = make_checkpoint(run_dir.task(), observations)
-    twisted.layout["policy"].reverse()
-    save(run_dir.path / "model_10.pt", twisted)
-    assert "laid out otherwise than the task's" in refused(run_dir.path / "model_10.pt")
 
 
-def test_recorded_observations_missing_or_of_another_width(refused: Refused, make_run: MakeRun, tmp_path: Path):
+def test_recorded_observations_missing(refused: Refused, make_run: MakeRun, tmp_path: Path):
     run_dir = make_run(tmp_path / "seed_5")
-    save_round_trip(run_dir, {"policy": torch.zeros(4, 7)})
-    assert "holds no observations of width 8" in refused(run_dir.final_checkpoint)
     run_dir.round_trip_file.unlink()
-    assert "round_trip.safetensors' is missing" in refused(run_dir.final_checkpoint)
+    assert "round_trip.safetensors' does not exist" in refused(run_dir.final_checkpoint)
 
 
 def test_a_failed_parity_exits_1(refused: Refused, make_run: MakeRun, tmp_path: Path):

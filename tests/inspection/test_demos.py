@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genelab.inspection import demos as module
 from genelab.inspection.demos import inspect_demos
 from genelab.records.demos import encode_demos
 from genelab.records.inspection import Inspection
@@ -51,7 +50,6 @@ def test_raw_data_is_clean_and_in_its_own_unit(tmp_path: Path):
     assert [column.name for column in actions.columns] == ["arm", "hand"]
     assert {column.seen_mean for column in actions.columns} == {None}
     assert [column.share_saturated for column in actions.columns] == [0.0, 0.5]
-    assert [column.share_clipped for column in actions.columns] == [None, 0.5]
 
 
 def test_raw_data_that_was_normalised_is_found(tmp_path: Path):
@@ -91,14 +89,6 @@ def test_non_finite_values_are_told_by_column(tmp_path: Path):
     assert policy.columns[4].mean is None
     assert "NON FINITE: NaN or infinity" in "\n".join(lines(found))
     assert write_pictures(found, tmp_path / "pictures")
-
-
-def test_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    whole = inspected(tmp_path, raw_observations()).groups[0]
-    monkeypatch.setattr(module, "BLOCK_ROWS", 77)
-    parts = inspected(tmp_path, raw_observations()).groups[0]
-    assert parts.rows == whole.rows
-    assert [c.std for c in parts.columns] == pytest.approx([c.std for c in whole.columns], rel=1e-12)
 
 
 def test_one_picture_per_group(tmp_path: Path):

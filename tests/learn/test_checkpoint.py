@@ -1,7 +1,6 @@
 import dataclasses
 import pickle
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -31,7 +30,7 @@ def test_reload_gives_equal_weights_normaliser_and_hash(trained: Checkpoint, tmp
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tmp_path: Path, value: float):
+def test_non_finite_weights_are_not_saved(trained: Checkpoint, tmp_path: Path, value: float):
     path = tmp_path / "model.pt"
     files.save(path, trained)
     before = path.read_bytes()
@@ -40,10 +39,6 @@ def test_non_finite_weights_are_neither_saved_nor_loaded(trained: Checkpoint, tm
     with pytest.raises(RunError, match="critic tensor 'mlp.2.weight' holds non-finite"):
         files.save(path, dataclasses.replace(trained, critic=poisoned))
     assert path.read_bytes() == before
-    bad = dataclasses.replace(trained, critic=poisoned)
-    path.write_bytes(encode(files.SCHEMA, bad.header, bad.arrays))
-    with pytest.raises(InputError, match="critic tensor 'mlp.2.weight' holds non-finite"):
-        checkpoints.load(path)
 
 
 class _Payload:
@@ -71,31 +66,6 @@ def test_missing_and_foreign_files(tmp_path: Path):
     (tmp_path / "foreign.pt").write_bytes(encode("genelab/demos/2", {}, {}))
     with pytest.raises(InputError, match="has the schema 'genelab/demos/2', must be 'genelab/checkpoint/2'"):
         checkpoints.load(tmp_path / "foreign.pt")
-
-
-@pytest.mark.parametrize(
-    ("header", "arrays", "told"),
-    [
-        ({"config_sha256": 7}, {}, "config_sha256 = 7: "),
-        ({"iteration": -1}, {}, "iteration = -1: "),
-        ({"more": 1}, {}, "more = 1: "),
-        ({"layout": {"policy": [{"stop": 8}]}}, {}, "its layout has no group 'critic'"),
-        ({"layout": {"policy": [], "critic": []}}, {}, "layout.policy = []: "),
-        ({"layout": {"policy": [{"stop": 0}], "critic": [{"stop": 8}]}}, {}, "layout.policy.0.stop = 0: "),
-        ({}, {"acto\x1br.mlp": torch.zeros(2).numpy()}, "its tensor 'acto\\x1br.mlp' belongs to no network"),
-        ({}, {"actor.more": torch.zeros(2).double().numpy()}, "actor tensor 'more' is torch.float64, must be float32"),
-        ({}, {"critic.mo\nre": torch.zeros(2).half().numpy()}, "critic tensor 'mo\\nre' is torch.float16, must be"),
-    ],
-)
-def test_a_malformed_checkpoint_is_refused(
-    trained: Checkpoint, tmp_path: Path, header: dict[str, Any], arrays: dict[str, Any], told: str
-):
-    path = tmp_path / "model.pt"
-    path.write_bytes(encode(files.SCHEMA, {**trained.header, **header}, {**trained.arrays, **arrays}))
-    with pytest.raises(InputError) as caught:
-        checkpoints.load(path)
-    assert told in str(caught.value)
-    assert str(caught.value).isprintable()
 
 
 def test_a_checkpoint_of_another_trainer_than_the_runs_is_one_line(trained: Checkpoint, tmp_path: Path):

@@ -3,13 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
-from genelab.errors import InputError
 from genelab.learn.generators import generator_states, restore_generators
-from genelab.learn.state import load_state, require_like, save_state, whole_state
-from genelab.records.arrays import encode
+from genelab.learn.state import load_state, save_state
 
 SCHEMA = "genelab/some/1"
 CPU = torch.device("cpu")
@@ -95,38 +92,3 @@ def test_generators_go_on_from_it(tmp_path: Path) -> None:
     draws()
     restore_generators(found, CPU)
     assert draws() == expected
-
-
-@pytest.mark.parametrize(
-    ("document", "told"),
-    [
-        ({"state": {"a": {"$tensor": "a"}, "b": {"$tensor": "b"}}}, "misses the tensor 'b'"),
-        ({"state": {}}, "is no state: no field is ['a']"),
-        ({"state": {"$tensor": "a"}}, "is no state: no field is tensor([0.])"),
-    ],
-)
-def test_a_tensor_missing_or_too_many_is_told(tmp_path: Path, document: dict[str, Any], told: str) -> None:
-    (tmp_path / "x").write_bytes(encode(SCHEMA, document, {"a": np.zeros(1, np.float32)}))
-    with pytest.raises(InputError) as caught:
-        load_state(tmp_path / "x", SCHEMA)
-    assert told in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("found", "told"),
-    [
-        (7, "state: must hold a, b"),
-        ({"a": torch.zeros(2)}, "state: must hold a, b"),
-        ({"a": torch.zeros(3), "b": {"c": 1}}, "state.a: is torch.float32 (3,), must be torch.float32 (2,)"),
-        ({"a": torch.zeros(2).long(), "b": {"c": 1}}, "state.a: is torch.int64 (2,), must be torch.float32 (2,)"),
-        ({"a": [0.0, 0.0], "b": {"c": 1}}, "state.a: is list, must be torch.float32 (2,)"),
-        ({"a": torch.zeros(2), "b": {"d": 1}}, "state.b: must hold c"),
-    ],
-)
-def test_another_form_is_told_in_one_line(tmp_path: Path, found: Any, told: str) -> None:
-    expected = {"a": torch.zeros(2), "b": {"c": 3}, "more": {}}
-    require_like(expected, {"a": torch.ones(2), "b": {"c": 4}, "more": {"any": 1}})
-    with pytest.raises(InputError) as caught, whole_state(tmp_path / "x", "training state"):
-        require_like(expected, {**found, "more": {}} if isinstance(found, dict) else found)
-    assert told in str(caught.value)
-    assert str(caught.value).startswith(f"'{tmp_path / 'x'}' holds no whole training state: ")

@@ -25,9 +25,8 @@ from genelab.publish.store import add_entry, load_store
 from genelab.records import names
 from genelab.records.check import check_path
 from genelab.records.check.finding import changed
-from genelab.records.files import parse_json
+from genelab.records.files import parse_json, read_rows
 from genelab.records.seed_files import read_task
-from genelab.runs.curve import read_whole_rows
 from genelab.sweep.live import describe_evaluation
 from genelab.sweep.pace import read_progress
 from tests.records.factory import make_sweep, make_task, make_walker
@@ -114,7 +113,7 @@ def _curve(world: Path, where: Path, whole: bytes) -> None:
     progress = read_progress(world / where, make_task())
     assert progress is None or progress.done >= 0
     with suppress(GenelabError):
-        read_whole_rows(world / where)
+        read_rows(world / where, growing=True)
     if not _found(world / "sweep"):
         rows = [parse_json(line)["iteration"] for line in (world / where).read_bytes().splitlines()]
         assert rows == sorted(set(rows))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from genelab.errors import InputError
-from genelab.runs.curve import CurveWriter, read_whole_rows
+from genelab.runs.curve import CurveWriter
 
 
 def write(path: Path, start: int, end: int) -> None:
@@ -29,5 +29,5 @@ def test_a_damaged_row_stops_a_resume_in_one_line(tmp_path: Path, line: bytes) -
     path = tmp_path / "curve.jsonl"
     path.write_bytes(b'{"iteration": 0}\n' + line + b'\n{"iteration": 2}\n{"iter')
     with pytest.raises(InputError, match="line 2") as caught:
-        read_whole_rows(path)
+        CurveWriter(path, 3)
     assert str(caught.value).isprintable()

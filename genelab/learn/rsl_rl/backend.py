@@ -1,10 +1,6 @@
 """rsl_rl as a learning library: PPO."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
-from numpy.typing import NDArray
 from rsl_rl.models import MLPModel
 from torch import Tensor, nn
 
@@ -31,11 +27,6 @@ def make_trainer(task: TaskSpec, config_sha256: str, env: Env, *, max_env_resets
     cfg = _ppo(task.agent)
     mirrors = _mirrors(task.scene, env) if cfg.symmetry else None
     return PpoTrainer(cfg, config_sha256, env, max_env_resets=max_env_resets, mirrors=mirrors)
-
-
-def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
-    """Refuse: PPO learns from its own rollouts alone, and its config has no `demo_path`."""
-    raise TypeError(f"{type(trainer).__name__} takes no demonstrations, and was given {', '.join(demos)}")
 
 
 def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import torch
 
-from genelab.errors import InputError
-from genelab.learn.checkpoint import Checkpoint, Tensors, parse, require_finite
+from genelab.learn.checkpoint import Checkpoint, Tensors, require_finite
 from genelab.records.arrays import encode, read
 from genelab.runs.files import write_atomic
 
 SCHEMA = "genelab/checkpoint/2"
-_GROUPS = ("policy", "critic")
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -30,11 +28,8 @@ def load(path: Path) -> Checkpoint:
         InputError: as `genelab.learn.checkpoint.load`.
     """
     told, arrays = read(path, SCHEMA)
-    told.pop("schema")
     parts: dict[str, Tensors] = {"actor": {}, "critic": {}}
     for name, array in arrays.items():
         part, _, own = name.partition(".")
-        if part not in parts:
-            raise InputError(f"'{path}' is no checkpoint: its tensor {name!a} belongs to no network")
         parts[part][own] = torch.from_numpy(array).clone()
-    return parse(path, told, parts["actor"], parts["critic"], _GROUPS, "rsl_rl")
+    return Checkpoint(told["config_sha256"], told["iteration"], told["layout"], parts["actor"], parts["critic"])

@@ -16,16 +16,17 @@ from genelab.envs.protocol import Env
 from genelab.envs.step import Observations
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
-from genelab.learn.guard import FaultError, clone_tree
+from genelab.learn.guard import clone_tree
 from genelab.learn.protocol import Metrics
-from genelab.learn.rollout import EpisodeWindow, RolloutGuard
+from genelab.learn.rollout import EpisodeWindow
 from genelab.learn.rsl_rl.checkpoint import save
 from genelab.learn.rsl_rl.networks import STD, build_actor, build_critic
 from genelab.learn.rsl_rl.ppo import GuardedPPO
+from genelab.learn.trainer import GuardedTrainer
 from genelab.mdp.mirror import Mirror
 
 
-class PpoTrainer:
+class PpoTrainer(GuardedTrainer):
     """Trains one policy, one iteration at a time."""
 
     def __init__(
@@ -46,21 +47,14 @@ class PpoTrainer:
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
             mirrors: mirror images of the observation groups and of `action`, for `agent.symmetry`; None without it.
         """
-        layout = env.layout()
-        self.env = env
-        self.iteration = 0
-        """Iterations done."""
-        self.guard = RolloutGuard(env, max_env_resets=max_env_resets)
-        """Looks at what the environment returns."""
-        self._config_sha256 = config_sha256
-        self._layout = layout
+        super().__init__(config_sha256, env, max_env_resets)
         self._steps, self._reward_scale = cfg.num_steps_per_env, cfg.reward_scale
         device = str(env.device)
         self._observations = self._tensordict(env.reset())
         storage = RolloutStorage("rl", env.num_envs, self._steps, self._observations, [env.num_actions], device)
         self.algorithm = GuardedPPO(
-            build_actor(cfg, layout, env.num_actions),
-            build_critic(cfg, layout),
+            build_actor(cfg, self._layout, env.num_actions),
+            build_critic(cfg, self._layout),
             storage,
             num_learning_epochs=cfg.num_learning_epochs,
             num_mini_batches=cfg.num_mini_batches,
@@ -77,32 +71,16 @@ class PpoTrainer:
             device=device,
             mirrors=mirrors,
         )
-        self._episodes = EpisodeWindow()
 
-    def iterate(self) -> Metrics:
-        """Collect one rollout and update the policy.
-
-        Returns:
-            A row of the learning curve: iteration (from 0), mean return and length of the last 100 finished episodes of
-            the stochastic policy (null before the first), mean reward per control step, losses, times in s.
-
-        Raises:
-            FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
-        """
+    def _remember(self) -> dict[str, Any]:
         start = self.state_dict()
         # The rest is replaced, never changed in place; the simulator's arrays are copies already.
-        start["algorithm"] = clone_tree(start["algorithm"])
-        try:
-            return self._iterate()
-        except FaultError as error:
-            error.start = start
-            self.guard.complete(error, start["env"])
-            error.fault.iteration = start["iteration"]
-            self.load_state_dict(clone_tree(start))
-            self.algorithm.storage.clear()
-            self.algorithm.transition.clear()
-            self.env.metrics()
-            raise
+        return start | {"algorithm": clone_tree(start["algorithm"])}
+
+    def _go_back(self, start: dict[str, Any]) -> None:
+        super()._go_back(start)
+        self.algorithm.storage.clear()
+        self.algorithm.transition.clear()
 
     def _iterate(self) -> Metrics:
         begin = time.perf_counter()
@@ -142,11 +120,6 @@ class PpoTrainer:
         }
         self.iteration += 1
         return row
-
-    @property
-    def env_resets(self) -> int:
-        """Broken environments that were reset so far."""
-        return self.guard.env_resets
 
     def actor(self) -> MLPModel:
         """The policy network in memory."""

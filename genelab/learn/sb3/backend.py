@@ -1,10 +1,6 @@
 """Stable-Baselines3 as a learning library: PPO, and the soft actor-critics SAC and TQC."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from genelab.config.agent import AgentCfg, PpoCfg
 from genelab.config.task import TaskSpec
@@ -12,8 +8,9 @@ from genelab.envs.protocol import Env
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import Layout
 from genelab.learn.protocol import Networks, Trainer
-from genelab.learn.sb3 import policy
-from genelab.learn.sb3.policy import PpoActor, SacActor
+from genelab.learn.sb3.policy import build_actor
+from genelab.learn.sb3.policy import deployable as deployable
+from genelab.learn.sb3.policy import load_actor as load_actor
 from genelab.learn.sb3.ppo import Sb3PpoTrainer
 from genelab.learn.sb3.trainer import SacTrainer
 
@@ -34,25 +31,9 @@ def make_trainer(
     return SacTrainer(task.agent, config_sha256, env, max_env_resets=max_env_resets)
 
 
-def prefill(trainer: Trainer, demos: Mapping[str, NDArray[Any]]) -> int:
-    """Fill the replay buffer with demonstrations; returns how many transitions were added, none after a resume."""
-    assert isinstance(trainer, SacTrainer)
-    return trainer.prefill(demos)
-
-
 def warm_start(trainer: Trainer, checkpoint: Checkpoint, task: TaskSpec, source: str) -> None:
     """Refuse: no plan asks for it. Without its replay buffer SAC would start with warm weights alone, and unlearn."""
     raise TypeError(f"{type(trainer).__name__} of '{task.id}' was to start from {checkpoint.iteration} of {source}")
-
-
-def load_actor(checkpoint: Checkpoint, agent: AgentCfg, num_actions: int, source: str) -> SacActor | PpoActor:
-    """The policy network of a checkpoint, in evaluation mode on the CPU.
-
-    Raises:
-        InputError: if the weights do not fit the config, those of the critics included; names the first tensor that
-            differs.
-    """
-    return policy.load_actor(checkpoint, agent, num_actions, source)
 
 
 def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Checkpoint | None, source: str) -> Networks:
@@ -62,7 +43,7 @@ def networks(agent: AgentCfg, layout: Layout, num_actions: int, checkpoint: Chec
         InputError: if the weights do not fit the config; names the first tensor that differs.
     """
     if checkpoint is None:
-        actor = policy.build_actor(agent, layout, num_actions).eval()
+        actor = build_actor(agent, layout, num_actions).eval()
     else:
         actor = load_actor(checkpoint, agent, num_actions, source)
     normalizer = getattr(getattr(actor, "features_extractor", None), "normalizer", None)
@@ -76,9 +57,3 @@ def action_std(checkpoint: Checkpoint) -> Tensor | None:
     """
     log_std = checkpoint.actor.get("log_std")
     return None if log_std is None else log_std.exp()
-
-
-def deployable(actor: nn.Module) -> nn.Module:
-    """What an export writes. Shapes: (rows, dim) of each group -> (rows, num_actions)."""
-    assert isinstance(actor, SacActor | PpoActor)
-    return policy.deployable(actor)

@@ -9,12 +9,13 @@ from genelab.config.agent import OffPolicyCfg, PpoCfg
 from genelab.envs.protocol import Env
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.generators import generator_states, restore_generators
-from genelab.learn.rollout import EpisodeWindow, RolloutGuard
+from genelab.learn.rollout import EpisodeWindow
 from genelab.learn.sb3.checkpoint import checkpoint_of, save
 from genelab.learn.sb3.policy import load_actor
+from genelab.learn.trainer import GuardedTrainer
 
 
-class Sb3Trainer:
+class Sb3Trainer(GuardedTrainer):
     """Steps an environment for a model, and keeps what both of them need to go on."""
 
     model: Any
@@ -29,22 +30,10 @@ class Sb3Trainer:
             env: the task's environment; must deliver final observations.
             max_env_resets: broken environments that may be reset in all, if `env` resets them.
         """
-        self.env = env
-        self.iteration = 0
-        """Iterations done."""
-        self.guard = RolloutGuard(env, max_env_resets=max_env_resets)
-        """Looks at what the environment returns."""
+        super().__init__(config_sha256, env, max_env_resets)
         self.observations = dict[str, Any]()
         """What the next action follows from."""
         self._agent = cfg
-        self._config_sha256 = config_sha256
-        self._layout = env.layout()
-        self._episodes = EpisodeWindow()
-
-    @property
-    def env_resets(self) -> int:
-        """Broken environments that were reset so far."""
-        return self.guard.env_resets
 
     def checkpoint(self) -> Checkpoint:
         """The policy as it stands."""

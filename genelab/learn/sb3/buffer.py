@@ -119,8 +119,8 @@ class ReplayBuffer:
         """Add demonstrations; returns the number of transitions.
 
         Args:
-            demos: as `genelab.learn.protocol.Backend.prefill` has them, of which the last step ends every episode and
-                the next observation of an ended episode is its final one.
+            demos: the arrays of a demonstration file by their names there, of T control steps of E environments: shape
+                (T, E, ...). The last step ends every episode, whose last next observation is its final one.
         """
         done = demos["terminated"] | demos["truncated"]
         timeout = demos["truncated"] & ~demos["terminated"]

@@ -8,10 +8,10 @@ import torch
 from rsl_rl.modules import EmpiricalNormalization
 from torch import Tensor, nn
 
-from genelab.config.agent import OffPolicyCfg, PpoCfg, TqcCfg
+from genelab.config.agent import OffPolicyCfg, PpoCfg
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.normalizer import FixedNormalizer
-from genelab.learn.policy import Layout, layout_dim, load_weights, require_shapes
+from genelab.learn.policy import Layout, layout_dim, load_weights
 
 ACHIEVED, DESIRED, OBSERVATION = "achieved_goal", "desired_goal", "observation"
 GROUPS = (ACHIEVED, DESIRED, OBSERVATION)
@@ -152,46 +152,25 @@ def build_actor(cfg: OffPolicyCfg | PpoCfg, layout: Layout, num_actions: int) ->
 
 
 def load_actor(
-    checkpoint: Checkpoint, cfg: OffPolicyCfg | PpoCfg, num_actions: int, source: str
+    checkpoint: Checkpoint, agent: OffPolicyCfg | PpoCfg, num_actions: int, source: str
 ) -> SacActor | PpoActor:
     """The policy network of a checkpoint, in evaluation mode on the CPU.
 
     Raises:
-        InputError: if the weights do not fit the config, those of the critics included; names the first tensor that
-            differs.
+        InputError: if the weights do not fit the config; names the first tensor that differs.
     """
     # Whatever weights it begins with take no draws from the generator of a training that goes on.
     with torch.random.fork_rng(devices=[]):
-        actor = build_actor(cfg, checkpoint.layout, num_actions)
+        actor = build_actor(agent, checkpoint.layout, num_actions)
     load_weights(actor, checkpoint.actor, f"{source}: actor")
-    require_shapes(_critics(cfg, checkpoint.layout, num_actions), checkpoint.critic, f"{source}: critic")
     return actor.eval()
 
 
-def _critics(cfg: OffPolicyCfg | PpoCfg, layout: Layout, num_actions: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors of the value networks."""
-    hidden = cfg.critic.hidden_dims
-    if isinstance(cfg, PpoCfg):
-        own = _shapes("mlp_extractor.value_net", (layout_dim(layout, PLAIN[0]), *hidden))
-        return own | {"value_net.weight": (1, hidden[-1]), "value_net.bias": (1,)}
-    outputs = cfg.n_quantiles if isinstance(cfg, TqcCfg) else 1
-    sizes = (sum(widths(layout, groups_of(cfg)).values()) + num_actions, *hidden, outputs)
-    names = ("critic.qf0", "critic.qf1", "critic_target.qf0", "critic_target.qf1")
-    return {name: shape for critic in names for name, shape in _shapes(critic, sizes).items()}
-
-
-def _shapes(network: str, sizes: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for i, (width, units) in enumerate(pairwise(sizes)):
-        # Activations stand between, and have numbers too.
-        shapes |= {f"{network}.{2 * i}.weight": (units, width), f"{network}.{2 * i}.bias": (units,)}
-    return shapes
-
-
-def deployable(actor: SacActor | PpoActor) -> nn.Module:
-    """The same policy with one tensor per group. Shares its weights."""
+def deployable(actor: nn.Module) -> nn.Module:
+    """The same policy with one tensor per group, as an export writes it. Shares its weights."""
     if isinstance(actor, PpoActor):
         return actor.deployable().eval()
+    assert isinstance(actor, SacActor)
     if actor.groups == GROUPS:
         return GoalDeployable(actor).eval()
     return nn.Sequential(actor.latent_pi, actor.mu, nn.Tanh()).eval()

@@ -16,7 +16,7 @@ from torch import Tensor
 from genelab.config.agent import PpoCfg
 from genelab.envs.protocol import Env
 from genelab.envs.step import Step
-from genelab.learn.guard import FaultError, UpdateGuard, clone_tree
+from genelab.learn.guard import UpdateGuard, clone_tree
 from genelab.learn.policy import Layout
 from genelab.learn.protocol import Metrics
 from genelab.learn.sb3.base import Sb3Trainer
@@ -147,27 +147,6 @@ class Sb3PpoTrainer(Sb3Trainer):
         self._cfg = cfg
         self.model: GuardedPpo = build_model(cfg, env)
         self.observations = env.reset()
-
-    def iterate(self) -> Metrics:
-        """Collect one rollout and update the policy.
-
-        Returns:
-            A row of the learning curve: iteration (from 0), mean return and length of the last 100 finished episodes of
-            the stochastic policy (null before the first), mean reward per control step, losses, times in s.
-
-        Raises:
-            FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
-        """
-        start = clone_tree(self.state_dict())
-        try:
-            return self._iterate()
-        except FaultError as error:
-            error.start = start
-            self.guard.complete(error, start["env"])
-            error.fault.iteration = start["iteration"]
-            self.load_state_dict(clone_tree(start))
-            self.env.metrics()
-            raise
 
     def _iterate(self) -> Metrics:
         begin = time.perf_counter()

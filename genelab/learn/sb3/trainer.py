@@ -12,7 +12,7 @@ from genelab.config.agent import OffPolicyCfg
 from genelab.envs.protocol import Env, GoalEnv
 from genelab.envs.step import Step
 from genelab.errors import InputError
-from genelab.learn.guard import FaultError, clone_tree
+from genelab.learn.guard import clone_tree
 from genelab.learn.protocol import Metrics
 from genelab.learn.sb3.base import Sb3Trainer
 from genelab.learn.sb3.buffer import GoalReplayBuffer, ReplayBuffer
@@ -43,7 +43,6 @@ class SacTrainer(Sb3Trainer):
         # On a GPU too: the next thing after a step is an update, which would learn from it.
         self.guard.checks_each_step = True
         self.observations = env.reset()
-        self._prefilled = False
 
     def prefill(self, demos: Mapping[str, NDArray[Any]]) -> int:
         """Add demonstrations, as `GoalReplayBuffer.add_demonstrations` describes them, before the first iteration.
@@ -53,41 +52,17 @@ class SacTrainer(Sb3Trainer):
         Returns:
             Transitions added: none in a resumed training, whose buffer came with its state.
         """
-        if self._prefilled or self.iteration > 0:
-            return 0
-        added = self.buffer.add_demonstrations(demos)
-        self._prefilled = True
-        return added
+        return 0 if self.buffer.size() else self.buffer.add_demonstrations(demos)
 
-    def iterate(self) -> Metrics:
-        """Collect `num_steps_per_env` control steps of all environments, with `gradient_steps` updates after each.
-
-        Returns:
-            A row of the learning curve: iteration (from 0); mean return, length and success of the last 100 finished
-            episodes of the stochastic policy (null before the first); mean reward per control step; means over the
-            updates (null without any); transitions in the buffer; times in s, sample_s being a part of update_s.
-
-        Raises:
-            FaultError: on the first thing that is not normal. The trainer is back at the start of the iteration then.
-            ValueError: in the first iteration, if the config names demonstrations and none were given.
-        """
-        demos = self._cfg.demo_path
-        if demos is not None and self.iteration == 0 and not self._prefilled:
-            raise ValueError(f"agent.demo_path = '{demos.value}': call prefill before the first iteration")
-        start = clone_tree(self._state_but_buffer())
+    def _remember(self) -> dict[str, Any]:
         self.buffer.mark()
-        try:
-            return self._iterate()
-        except FaultError as error:
-            error.start = start
-            self.guard.complete(error, start["env"])
-            error.fault.iteration = start["iteration"]
-            self.buffer.rollback()
-            self._load_all_but_buffer(clone_tree(start))
-            self.env.metrics()
-            # No copy: what stands in the buffer until the next iteration is the start of this one.
-            start["buffer"] = self.buffer.state_dict()
-            raise
+        return clone_tree(self._state_but_buffer())
+
+    def _go_back(self, start: dict[str, Any]) -> None:
+        self.buffer.rollback()
+        self._load_all_but_buffer(clone_tree(start))
+        # No copy: what stands in the buffer until the next iteration is the start of this one.
+        start["buffer"] = self.buffer.state_dict()
 
     def _iterate(self) -> Metrics:
         begin, update_s, updates = time.perf_counter(), 0.0, 0
@@ -185,14 +160,12 @@ class SacTrainer(Sb3Trainer):
 
     def _state_but_buffer(self) -> dict[str, Any]:
         return self._own_state() | {
-            "prefilled": self._prefilled,
             "actor_optimizer": self.model.actor.optimizer.state_dict(),
             "critic_optimizer": self.model.critic.optimizer.state_dict(),
         }
 
     def _load_all_but_buffer(self, state: dict[str, Any]) -> None:
         self._load_own_state(state)
-        self._prefilled = state["prefilled"]
         # An optimiser takes the tensors over as they are, and would write into the state.
         self.model.actor.optimizer.load_state_dict(clone_tree(state["actor_optimizer"]))
         self.model.critic.optimizer.load_state_dict(clone_tree(state["critic_optimizer"]))

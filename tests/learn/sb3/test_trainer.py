@@ -6,10 +6,8 @@ import pytest
 import torch
 
 from genelab.config.agent import NetworkCfg, OffPolicyCfg, SacCfg
-from genelab.config.base import Choice
 from genelab.errors import InputError
 from genelab.learn.guard import FaultError
-from genelab.learn.sb3 import backend
 from genelab.learn.sb3.trainer import SacTrainer
 from genelab.learn.state import load_state, save_state
 from tests.learn.sb3.point_mass import GROUPS, PlainPointMass, PointMass
@@ -254,7 +252,7 @@ def test_demonstrations_fill_the_buffer_once_and_count_no_steps(sac_cfg: SacCfg)
     cfg = SacCfg.model_validate({**sac_cfg.model_dump(), "learning_starts": 120})
     trainer = _trainer(cfg)
     demos = _demos()
-    assert backend.prefill(trainer, demos) == 160
+    assert trainer.prefill(demos) == 160
     assert (trainer.buffer.drawable, trainer.model.num_timesteps) == (160, 0)
     assert trainer.buffer.timeouts.sum() == 8
     np.testing.assert_array_equal(trainer.buffer.actions[:40], demos["actions"])
@@ -266,25 +264,15 @@ def test_demonstrations_fill_the_buffer_once_and_count_no_steps(sac_cfg: SacCfg)
     assert resumed.prefill(demos) == 0
 
 
-def test_a_training_with_demonstrations_does_not_begin_without_them(sac_cfg: SacCfg):
-    chosen = Choice(what="demonstrations", kind="file", value="demos.safetensors", sha256="0" * 64)
-    cfg = sac_cfg.model_copy(update={"demo_path": chosen})
-    trainer = _trainer(cfg)
-    with pytest.raises(
-        ValueError, match="agent.demo_path = 'demos.safetensors': call prefill before the first iteration"
-    ):
-        trainer.iterate()
+def test_a_state_from_before_the_first_iteration_has_the_demonstrations(sac_cfg: SacCfg):
+    trainer = _trainer(sac_cfg)
     trainer.prefill(_demos())
-    # A state from before the first iteration has them.
-    resumed = _trainer(cfg)
+    resumed = _trainer(sac_cfg)
     resumed.load_state_dict(trainer.state_dict())
-    assert _untimed(resumed.iterate()) == _untimed(_prefilled(cfg).iterate())
-
-
-def _prefilled(cfg: SacCfg) -> SacTrainer:
-    trainer = _trainer(cfg)
-    trainer.prefill(_demos())
-    return trainer
+    assert resumed.prefill(_demos()) == 0
+    row, fresh = resumed.iterate(), _trainer(sac_cfg)
+    fresh.prefill(_demos())
+    assert _untimed(row) == _untimed(fresh.iterate())
 
 
 def test_a_reward_without_bounds_is_refused(sac_cfg: SacCfg):
