@@ -2,7 +2,7 @@
 
 import inspect
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,17 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from genelab import __version__, progress
+from genelab.config.task import TaskSpec
 from genelab.errors import InputError, RunError
 from genelab.export import onnx, torchscript
 from genelab.export.parity import Inputs, Runner, measure
 from genelab.functions import resolve_function
 from genelab.learn import checkpoint as checkpoints
 from genelab.learn.backend import backend_of
+from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
 from genelab.learn.round_trip import read_round_trip
 from genelab.records.contract import action_of, goal_of, input_names, observation_of, robot_of, timing_of
-from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Parity
+from genelab.records.export import ExportedFile, ExportFormat, ExportRecord, Observation, Parity
 from genelab.records.files import sha256_file
+from genelab.records.run import RunRecord, TrainedCheckpoint
 from genelab.records.stamps import TRAINER_PACKAGES
 from genelab.runs.files import atomic_path, write_record
 from genelab.runs.run_dir import RunDir
@@ -61,17 +64,13 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
     run, task = run_dir.load(), run_dir.task()
     loaded = checkpoints.load_of_run(checkpoint, run_dir)
     learner, groups = backend_of(task.agent), task.agent.actor_groups
-    first, *goals = (
-        observation_of(task, group, name, [(row["columns"], row["unit"]) for row in loaded.layout[group]], _meaning)
-        for group, name in zip(groups, input_names(task.agent), strict=True)
-    )
     actor = learner.load_actor(loaded, task.agent, len(task.env.action_columns), f"checkpoint '{checkpoint}'")
     observed = read_round_trip(run_dir.round_trip_file).observations
     recorded = tuple(observed[group] for group in groups)
     progress.phase(f"exporting to {file_format} and comparing")
-    trained = checkpoints.claim_of(checkpoint, loaded)
+    trained, inputs = checkpoints.claim_of(checkpoint, loaded), observations_of(task, loaded)
     chosen = FORMATS[file_format]
-    data = chosen.serialise(learner.deployable(actor), {o.input.name: o.input.shape[1] for o in (first, *goals)})
+    data = chosen.serialise(learner.deployable(actor), {o.input.name: o.input.shape[1] for o in inputs})
     policy = DeterministicPolicy(actor, torch.device("cpu"), groups)
     packages = (*TRAINER_PACKAGES[task.agent.trainer], *chosen.packages)
 
@@ -79,29 +78,52 @@ def export_policy(run_dir: RunDir, checkpoint: Path, file_format: ExportFormat, 
         return policy(dict(zip(groups, rows, strict=True)))
 
     def describe(written: Path, parity: Parity) -> ExportRecord:
-        return ExportRecord(
-            schema="genelab/export/2",
-            task=run.task,
-            task_version=run.task_version,
-            seed=run.seed,
-            config_sha256=run.config_sha256,
-            checkpoint=trained,
-            file=ExportedFile(name=out.name, format=file_format, sha256=sha256_file(written), bytes=len(data)),
-            observation=first,
-            goals=tuple(goals),
-            goal=goal_of(task.env, _meaning),
-            action=action_of(task.env),
-            robot=robot_of(task.env),
-            timing=timing_of(task.env),
-            parity=parity,
-            versions={
-                "python": platform.python_version(),
-                "genelab": __version__,
-                **{name: version(name) for name in packages},
-            },
-        )
+        file = ExportedFile(name=out.name, format=file_format, sha256=sha256_file(written), bytes=len(data))
+        return contract(run, task, trained, file, inputs, parity, packages)
 
     return write_checked(out, data, chosen.load, native, recorded, describe)
+
+
+def observations_of(task: TaskSpec, checkpoint: Checkpoint) -> list[Observation]:
+    """How to fill each input of a policy."""
+    pairs, layout = zip(task.agent.actor_groups, input_names(task.agent), strict=True), checkpoint.layout
+    return [
+        observation_of(task, g, n, [(row["columns"], row["unit"]) for row in layout[g]], _meaning) for g, n in pairs
+    ]
+
+
+def contract(
+    run: RunRecord,
+    task: TaskSpec,
+    trained: TrainedCheckpoint,
+    file: ExportedFile,
+    inputs: Sequence[Observation],
+    parity: Parity,
+    packages: Sequence[str],
+) -> ExportRecord:
+    """What an exported policy expects and returns, from the snapshot of its run and its checkpoint."""
+    env = task.env
+    return ExportRecord(
+        schema="genelab/export/2",
+        task=run.task,
+        task_version=run.task_version,
+        seed=run.seed,
+        config_sha256=run.config_sha256,
+        checkpoint=trained,
+        file=file,
+        observation=inputs[0],
+        goals=tuple(inputs[1:]),
+        goal=goal_of(env, _meaning),
+        action=action_of(env),
+        robot=robot_of(env),
+        timing=timing_of(env),
+        parity=parity,
+        versions={
+            "python": platform.python_version(),
+            "genelab": __version__,
+            **{name: version(name) for name in packages},
+        },
+    )
 
 
 def _meaning(ref: str) -> str | None:

@@ -14,8 +14,7 @@ import torch
 from genelab.config.agent import SacCfg
 from genelab.config.task import TaskSpec
 from genelab.envs.actions import make_action
-from genelab.export import contract
-from genelab.export.export import FORMATS
+from genelab.export.export import FORMATS, contract, observations_of
 from genelab.export.parity import measure
 from genelab.learn.checkpoint import Checkpoint
 from genelab.learn.policy import DeterministicPolicy
@@ -74,8 +73,7 @@ def record(task: TaskSpec, checkpoint: Checkpoint) -> ExportRecord:
     run: Any = SimpleNamespace(task=task.id, task_version=1, seed=1, config_sha256=SHA)
     trained = TrainedCheckpoint(path="model.zip", sha256=SHA, bytes=1, weights_sha256=SHA, iteration=625)
     file = ExportedFile(name="policy.onnx", format="onnx", sha256=SHA, bytes=1)
-    inputs = [contract.observation(task, checkpoint, group, group, "x.zip") for group in GROUPS]
-    return contract.contract(run, task.env, trained, file, inputs, parity, ())
+    return contract(run, task, trained, file, observations_of(task, checkpoint), parity, ())
 
 
 @pytest.mark.parametrize("file_format", [*FORMATS])

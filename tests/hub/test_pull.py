@@ -125,7 +125,7 @@ def same_size(files: dict[str, bytes]) -> dict[str, bytes | None]:
 BAD: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes | None]], str]] = {
     "garbage": (lambda _: {"entry.json": b"{"}, "entry.json: not valid JSON"),
     "schema of others": (with_entry(lambda r: r.update(schema="other/entry/2")), "entry.json: schema = "),
-    "older schema": (with_entry(lambda r: r.update(schema="genelab/entry/1")), "schema = 'genelab/entry/1'"),
+    "older schema": (with_entry(lambda r: r.update(schema="genelab/entry/1")), "of an earlier version of genelab"),
     "newer schema": (with_entry(lambda r: r.update(schema="genelab/entry/3")), "entry.json: schema = "),
     "missing": (lambda _: {"seed_1/run.json": None}, "seed_1/run.json: missing, entry.json lists it"),
     "more": (lambda _: {"seed_1/.hidden": b"x"}, "seed_1/.hidden: is not listed in entry.json"),

@@ -64,8 +64,12 @@ def test_records_are_read_strictly(tmp_path: Path, text: str, field: str) -> Non
         read_record(path, SeedEntry)
 
 
-def test_a_record_of_another_version_names_its_schema(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["genelab/run/1", "genelab/run/3", "genelab/eval/1", "genelab/run/x", 1, None])
+def test_a_record_of_an_earlier_version_is_told_from_a_broken_one(tmp_path: Path, version: object) -> None:
     path = make_sweep(tmp_path / "sweep", seeds=(1,)) / "seed_1" / "run.json"
-    edit(path, lambda record: record.update(schema="genelab/run/1", gone="in version 2"))
-    with pytest.raises(FileError, match=r"schema = 'genelab/run/1': Input should be 'genelab/run/2'"):
+    edit(path, lambda record: record.update(schema=version, gone="in version 2"))
+    with pytest.raises(FileError) as caught:
         read_record(path, RunRecord)
+    told = f"'{path}': is genelab/run/1, of an earlier version of genelab: train it again"
+    assert (str(caught.value) == told) == (version == "genelab/run/1")
+    assert "schema = " in str(caught.value) or version == "genelab/run/1"

