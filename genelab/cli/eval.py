@@ -110,13 +110,13 @@ def level_lines(record: EvalRecord, terrain: TerrainCfg | None) -> list[str]:
     ours, idle = (by_level(each, terrain.rows) for each in (record.episodes, record.baselines.idle.episodes))
     return [
         f"level {one.level}  {one.episodes} episodes: return {one.return_mean:.3f} ({none.return_mean:.3f}), "
-        f"fell {one.fall_rate:.0%} ({none.fall_rate:.0%}), way {share(one)} ({share(none)})"
+        f"fell {one.fall_rate:.0%} ({none.fall_rate:.0%}), distance {share(one)} ({share(none)})"
         for one, none in zip(ours, idle, strict=True)
     ]
 
 
 def share(result: LevelResult) -> str:
-    """Share of the commanded way."""
+    """Share of the commanded distance."""
     return "-" if result.share_of_the_way is None else f"{result.share_of_the_way:.0%}"
 
 

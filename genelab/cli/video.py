@@ -22,7 +22,7 @@ from genelab.runs.files import require_place
     type=click.Path(path_type=Path),
     metavar="FILE",
     required=True,
-    help="Write it here: a film (.mp4, .gif) or a strip of pictures (.png).",
+    help="Write it here: a film (.mp4, .gif) or a strip of frames (.png).",
 )
 @cfg_options("cfg", VideoCfg, "policy", "seconds", "episode", "fps")
 @VARIANT
@@ -58,5 +58,5 @@ def command(
         from genelab.jobs.film import write_film
 
         count, rate = write_film(task.on(engine), cfg, execution, out, trained)
-    told = f"{count} pictures" if out.suffix == ".png" else f"{count} pictures, {float(rate):g} a second"
+    told = f"{count} frames" if out.suffix == ".png" else f"{count} frames, {float(rate):g} a second"
     click.echo(f"wrote {out}: {told}, from episode {cfg.episode} of the evaluation on")

@@ -59,7 +59,7 @@ class VideoCfg(Cfg):
     episode: int = Field(default=0, ge=0, lt=2**31)
     """Number of the first episode: its draws, and its place on a terrain, are those of an evaluation."""
     fps: int = Field(default=25, ge=1, le=1000)
-    """Pictures a second at most. There is a whole number of control steps between two."""
+    """Frames per second at most. There is a whole number of control steps between two."""
 
 
 class PlayCfg(Cfg):

@@ -197,7 +197,7 @@ def _measured(seeds: Sequence[SeedFiles]) -> str:
         return f"{label} {single(ours)}{unit} (doing nothing {single(nothing)}{unit}{beside})"
 
     parts = [
-        both("share of the commanded way", share_of_the_way),
+        both("share of the commanded distance", share_of_the_way),
         both("falls", lambda episodes: metrics_of(episodes).fall_rate),
         *(
             both(
@@ -221,7 +221,7 @@ def _from_drawn_starts(seeds: Sequence[SeedFiles]) -> str:
         parts.append(f"reaching the end {single([1.0 - fall for fall in falls])}")
     ways = [way for way in (share_of_the_way(each.episodes) for each in found) if way is not None]
     if ways:
-        parts.append(f"share of the way {single(ways)}")
+        parts.append(f"share of the distance {single(ways)}")
     parts += [
         f"{name.replace('_', ' ')} {single([m.measures[name] for m in metrics])} {units[name].unit}"
         for name in metrics[0].measures
@@ -247,7 +247,7 @@ def _levels(seeds: Sequence[SeedFiles]) -> str:
 def _level(results: Sequence[LevelResult]) -> str:
     ways = [result.share_of_the_way for result in results if result.share_of_the_way is not None]
     told = f"return {single([r.return_mean for r in results])}, falls {single([r.fall_rate for r in results])}"
-    return told + (f", way {single(ways)}" if ways else "")
+    return told + (f", distance {single(ways)}" if ways else "")
 
 
 def _protocol(record: EntryRecord, seeds: Sequence[SeedFiles]) -> str:

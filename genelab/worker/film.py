@@ -18,7 +18,7 @@ def main() -> int:
         trained = found.run_dir, found.checkpoint
         cfg, execution = VideoCfg(seconds=float(seconds)), ExecutionCfg(device=device)
         count, rate = write_film(found.run_dir.task(), cfg, execution, Path(out), trained)
-        print(f"{count} pictures, {float(rate):g} a second")
+        print(f"{count} frames, {float(rate):g} a second")
     except GenelabError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -120,7 +120,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     film = tmp_path / "clip.mp4"
     filmed = genelab("video", GO2W, str(second / "model_final.pt"), "--out", str(film), "--seconds", "0.2")
     assert filmed.returncode == 0, filmed.stdout + filmed.stderr
-    assert "5 pictures, 25 a second" in filmed.stdout
+    assert "5 frames, 25 a second" in filmed.stdout
     _assert_shows_something(film, pictures=5)
 
     store = tmp_path / "reference"
@@ -134,7 +134,7 @@ def test_the_second_stage_starts_from_the_first_and_says_so(log_dir: Path, tmp_p
     # The first stage had another budget than the registered one, which a table must not hide.
     assert "stages.locked.train.iterations 6000 → 2" in page
     assert "--set stages.locked.train.iterations=2" in page
-    assert "share of the commanded way" in page
+    assert "share of the commanded distance" in page
     assert "| backward | -0.8 | 0 | 0 |" in page
 
 

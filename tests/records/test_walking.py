@@ -76,7 +76,7 @@ def test_who_stands_is_flagged_everywhere_and_who_walks_is_not(tmp_path: Path) -
         assert unproven(record) == told
         assert describe_evaluation(path).endswith("lin_vel_error not clearly below that of doing nothing **") == flagged
         assert "By level of the terrain on which an episode began: level 0 return 39.103 to 39.303" in text
-        assert "(doing nothing return 3.833, falls 0.000, way 0.005)" in text
+        assert "(doing nothing return 3.833, falls 0.000, distance 0.005)" in text
 
 
 def test_levels_are_told_beside_idle(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_levels_are_told_beside_idle(tmp_path: Path) -> None:
     sweep = make_sweep(tmp_path / "sweep", task=task, seeds=(1,), measures=WALKING)
     record = read_record(sweep / "seed_1" / "eval.json", EvalRecord)
     lines = level_lines(record, task.env.terrain)
-    assert lines[1] == "level 1  3 episodes: return 39.097 (3.667), fell 0% (0%), way 86% (-0%)"
+    assert lines[1] == "level 1  3 episodes: return 39.097 (3.667), fell 0% (0%), distance 86% (-0%)"
     assert len(lines) == 3
     assert level_lines(record, None) == []
 
@@ -171,7 +171,7 @@ def test_the_page_tells_what_standing_earns_and_who_is_no_better(tmp_path: Path)
         text = compose(store, tmp_path / name / "docs").text
         assert "- Standing still as it started earns: " in text
         assert "- From starts anywhere, with 0.3 of the noise of a training: return " in text
-        assert "reaching the end 1.000; share of the way " in text
+        assert "reaching the end 1.000; share of the distance " in text
         assert ("**no better than standing still in** lin vel error" in text) == (name == "stands")
         record = read_record(sweep / "seed_1" / "eval.json", EvalRecord)
         lines = result_lines(record)

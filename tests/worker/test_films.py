@@ -28,6 +28,6 @@ def test_films_leave_the_numbers_of_a_training_as_they_are(tmp_path: Path):
     told = log.read_text()
     if "nothing can be drawn on this machine" in told:
         pytest.skip(told)
-    assert "100 pictures, 25 a second" in told
+    assert "100 frames, 25 a second" in told
     assert film.stat().st_size > 1000
     assert sorted(path.name for path in film.parent.iterdir()) == ["2.log", "2.mp4"]

@@ -153,14 +153,14 @@ def info_command(file: Path, task_id: str | None) -> None:
     "--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Draw it here, .mp4, .gif or .png."
 )
 def show_command(file: Path, out: Path) -> None:
-    """Draw a clip, without a display: a film (.mp4, .gif) or a strip of pictures (.png)."""
+    """Draw a clip, without a display: a film (.mp4, .gif) or a strip of frames (.png)."""
     require_place("--out", out, ".mp4", ".gif", ".png")
 
     from genelab.families.tracking.clip import Clip
     from genelab.families.tracking.pictures import write_pictures
 
     count = write_pictures(Clip.read(file), out)
-    click.echo(f"wrote {out}: {count} pictures")
+    click.echo(f"wrote {out}: {count} frames")
 
 
 def _range(text: str | None) -> tuple[int, int] | None:

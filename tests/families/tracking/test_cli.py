@@ -72,7 +72,7 @@ def test_show_draws_the_robot_in_every_picture(tmp_path: Path, genelab: Cli):
     drawn = genelab("motion", "show", str(out), "--out", str(picture))
     if "nothing can be drawn on this machine" in drawn.stderr:
         pytest.skip(drawn.stderr)
-    assert (drawn.returncode, drawn.stdout) == (0, f"wrote {picture}: 8 pictures\n"), drawn.stderr
+    assert (drawn.returncode, drawn.stdout) == (0, f"wrote {picture}: 8 frames\n"), drawn.stderr
     image = np.asarray(Image.open(picture).convert("RGB")).astype(int)
     assert image.shape == (540, 4 * 480, 3)
     tiles = [tile for row in np.split(image, 2, axis=0) for tile in np.split(row, 4, axis=1)]
