@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import genelab, read, train_args, weights
-from tests.robust.kill_checks import curve, logged_iterations
+from tests.robust.kill_checks import curve, logged_iterations, scalars
 from tests.robust.kill_process import Command, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sim, pytest.mark.xdist_group("e2e")]
@@ -39,6 +39,22 @@ def test_every_promised_file_is_there(sweep: Path):
         assert run["execution"]["resolved_device"] in ("cpu", "cuda:0")
         assert run["backend"]["torch"]["num_threads"] == 1
         assert run["timing"]["env_steps"] == 7 * 24 * 16
+
+
+def test_tensorboard_shows_the_training_and_its_evaluation(sweep: Path):
+    folder = sweep / "seed_1"
+    found, rows, record = scalars(folder), curve(folder), read(folder / "eval.json")
+    steps = [24 * 16 * (k + 1) for k in range(7)]
+    assert [row["env_steps"] for row in rows] == [step for step, _ in found["Train/mean_reward/env_steps"]] == steps
+    assert found["Loss/surrogate"] == [(k, pytest.approx(row["loss/surrogate"])) for k, row in enumerate(rows)]
+    for row in rows:
+        causes = [row[f"termination/{name}"] for name in ("time_out", "pole_angle", "cart_position")]
+        # No cart leaves the rail in the step in which its pole falls.
+        assert (sum(causes), causes[0]) == (row["episodes_finished"], 0)
+    assert sum(row["episodes_finished"] for row in rows) > 0
+    assert found["Eval/return_mean"] == [(7, pytest.approx(record["metrics"]["return_mean"]))]
+    assert found["Eval/idle_return_mean"][0][1] == pytest.approx(record["baselines"]["idle"]["metrics"]["return_mean"])
+    assert {"Loss/value", "Policy/mean_std", "Perf/total_fps", "Episode_Reward/alive"} <= set(found)
 
 
 def test_the_reloaded_policy_earns_what_the_one_in_memory_did(sweep: Path):

@@ -75,11 +75,16 @@ def curve(run: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name not in CLOCK} for row in rows]
 
 
-def logged_iterations(run: Path) -> list[int]:
-    """Iterations in the TensorBoard events of all attempts, as TensorBoard shows them."""
+def scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
+    """Iteration and value by name, as TensorBoard shows the events of all attempts."""
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
-    return [event.step for event in events.Scalars("Train/step_reward")]
+    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in events.Tags()["scalars"]}
+
+
+def logged_iterations(run: Path) -> list[int]:
+    """Iterations in the TensorBoard events of all attempts."""
+    return [iteration for iteration, _ in scalars(run)["Train/step_reward"]]
 
 
 def unequal_runs(run: Path, reference: Path) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Loggers of a seed: tags, both axes, resumes, failures."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from genelab.cli import run as genelab
 from genelab.config.run import ExecutionCfg, LoggerName
@@ -19,14 +17,9 @@ from genelab.runs.run_dir import RunDir
 from genelab.worker import loggers
 from genelab.worker.loggers import Loggers, require_installed, tag
 from tests.records.factory import planned_run
+from tests.robust.kill_checks import scalars
 
 TASK = "GeneLab-Inverted-Pendulum-v1"
-
-
-def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
-    events.Reload()
-    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in events.Tags()["scalars"]}
 
 
 def run_with(path: Path, *names: LoggerName) -> RunDir:
@@ -139,27 +132,3 @@ def test_wandb_is_offline_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert run.load().loggers_failed == {}
     (folder,) = (run.path / "wandb").glob("offline-run-*")
     assert b"Train/mean_reward" in next(folder.glob("*.wandb")).read_bytes()
-
-
-@pytest.mark.e2e
-@pytest.mark.slow
-def test_a_training_and_its_evaluation_in_one_event_file_each(tmp_path: Path) -> None:
-    small = ["--num-envs", "8", "--iterations", "2", "--set", "protocol.episodes=2", "--set", "protocol.num_envs=2"]
-    words = ["train", TASK, "--engine", "mujoco", "--seed", "1", *small, "--log-dir", str(tmp_path / "runs")]
-    assert genelab(words) == 0
-    folder = tmp_path / "runs" / "seed_1"
-    found = scalars(folder)
-    rows = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
-    assert [row["env_steps"] for row in rows] == [192, 384]
-    for name, column in (("Train/mean_reward", "episode_return"), ("Loss/surrogate", "loss/surrogate")):
-        assert found[name] == [(i, pytest.approx(row[column])) for i, row in enumerate(rows)]
-    assert [step for step, _ in found["Train/mean_reward/env_steps"]] == [192, 384]
-    for row in rows:
-        causes = [row[f"termination/{name}"] for name in ("time_out", "pole_angle", "cart_position")]
-        # No cart leaves the rail in the step in which its pole falls.
-        assert (sum(causes), causes[0]) == (row["episodes_finished"], 0)
-    assert sum(row["episodes_finished"] for row in rows) > 0
-    record = json.loads((folder / "eval.json").read_text())
-    assert found["Eval/return_mean"] == [(2, pytest.approx(record["metrics"]["return_mean"]))]
-    assert found["Eval/idle_return_mean"][0][1] == pytest.approx(record["baselines"]["idle"]["metrics"]["return_mean"])
-    assert {"Loss/value", "Policy/mean_std", "Perf/total_fps", "Episode_Reward/alive"} <= set(found)
