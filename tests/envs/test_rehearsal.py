@@ -69,7 +69,7 @@ def test_adaptive_starts_never_wait_for_the_gpu(mode: FakeTensorMode, tmp_path: 
 WAITS = {
     "guard.__call__": "once a rollout and observation: what it begins from is finite",
     "rollout._require_normal": "once a rollout: nothing in it was not finite",
-    "rollout.count": "once a rollout: returns and lengths of the episodes that ended",
+    "rollout.row": "once a rollout: returns and lengths of the episodes that ended",
     "environment.<dictcomp>": "once a rollout: mean rewards for the curve",
     "environment.metrics": "once a rollout: terminations by cause for the curve",
     "trainer._iterate": "once a rollout: mean reward and action noise for the curve",
