@@ -10,7 +10,7 @@ from genelab_control.domain import EPISODE_STEPS, Column, ControlTask
 from genelab_control.simulations import SEED_DRAWS, sha256_of, suite_task
 
 STEPS_PER_ENV, NUM_ENVS = 50, 128
-STEPS = 8_000_000
+STEPS = 2_000_000
 """Control steps of a training over all environments."""
 
 
