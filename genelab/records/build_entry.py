@@ -27,6 +27,7 @@ from genelab.records.entry import (
     SeedResult,
     Seeds,
 )
+from genelab.records.files import read_bytes
 from genelab.records.seed_files import SeedFiles
 from genelab.records.sim2sim import kept_return, lost
 from genelab.records.statistics import mean, sample_std, seed_interval, wilson
@@ -94,8 +95,8 @@ def list_files(folder: Path) -> tuple[FileRef, ...]:
 
 
 def file_ref(folder: Path, name: str) -> FileRef:
-    """A file of a directory, with its digest."""
-    data = (folder / name).read_bytes()
+    """A file of a directory, with its digest. Raises FileError if it cannot be read."""
+    data = read_bytes(folder / name)
     return FileRef(path=name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 
