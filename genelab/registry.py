@@ -251,6 +251,7 @@ def broken_entry_points() -> tuple[BrokenEntryPoint, ...]:
     return tuple(broken for entry_point in found if (broken := _load(entry_point)) is not None)
 
 
+@functools.cache  # Each answer is read from the metadata anew.
 def _distribution(entry_point: EntryPoint) -> str:
     return entry_point.dist.name if entry_point.dist else "unknown"
 

@@ -11,7 +11,7 @@ import click
 
 from genelab.cli.tasks import PATH, TASK, VARIANT
 from genelab.config.fields import Leaf, leaves
-from genelab.config.snapshot import config_sha256, dump
+from genelab.config.snapshot import config_sha256
 from genelab.config.vector import VectorEnvCfg
 from genelab.errors import InputError
 from genelab.registry import get_task, variants_of
@@ -65,7 +65,7 @@ def command(
         return
     joints = {} if path or isinstance(task.env, VectorEnvCfg) else dict(task.env.robot.file.joints)
     if as_json:
-        body = {"id": task.id, "config_sha256": config_sha256(task), "fields": [dump(leaf) for leaf in shown]}
+        body = {"id": task.id, "config_sha256": config_sha256(task), "fields": [leaf._asdict() for leaf in shown]}
         click.echo(json.dumps(body | ({"joint_ranges": joints} if joints else {}), indent=2))
         return
     lines = [] if path else [*_head(task, sizes), ""]

@@ -1,7 +1,7 @@
 """Walks a config: every value with its dotted path, its default and its meaning."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 from genelab.config.base import Cfg, Choice, meaning_of
 
 
-class Leaf(Cfg):
+class Leaf(NamedTuple):
     """One value of a config that has no parts of its own."""
 
     path: str
