@@ -86,12 +86,15 @@ def launch_queue(
 
 def _train(folder: Path, each: Standing, parallel: int, runs: Path) -> int:
     # They bring what `genelab campaign status` does not need.
+    from genelab.jobs.demonstrations import checked_demonstrations
     from genelab.sweep.executors.local import LocalExecutor
     from genelab.sweep.launcher import launch
     from genelab.sweep.live import view_for
 
     campaign = load(folder)
     plan = plan_of(campaign, each, parallel, runs)
+    if plan.trains:
+        checked_demonstrations(plan.task)
     return launch(plan, command_of(campaign, each, runs), view_for(plan), LocalExecutor())
 
 

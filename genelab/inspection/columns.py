@@ -57,6 +57,7 @@ def observation_columns(
                     name,
                     factor=1.0 if lost else 1.0 / row.scale,
                     bounds=row.bounds[k] if row.bounds and not lost else None,
+                    clip=row.clip[k] if row.clip and not lost else None,
                     noise=abs(row.scale) * half_width if half_width else None,
                 )
             )
@@ -90,4 +91,4 @@ def demo_action_columns(actions: Sequence[ActionColumn] | None, width: int) -> l
     """Columns of the actions of a demonstration file. The value of each is the action itself."""
     if actions is None:
         return [Column(f"action[{k}]", is_action=True) for k in range(width)]
-    return [Column(each.name, bounds=each.bounds, is_action=True) for each in actions]
+    return [Column(each.name, bounds=each.bounds, clip=each.clip, is_action=True) for each in actions]

@@ -60,7 +60,7 @@ def collect(
         progress: called with the number of control steps done.
 
     Raises:
-        InputError: as `controller_of`.
+        InputError: as `controller_of`, or if the file appears meanwhile.
         DivergedError: if an environment broke.
     """
     reference = controller_of(task, cfg)
@@ -72,6 +72,8 @@ def collect(
             collector.step()
             progress(collector.steps)
     demos = collector.demos(task, cfg)
+    if out.exists():
+        raise InputError(f"'{out}' appeared meanwhile; it is left as it is")
     write_atomic(out, encode_demos(demos))
     return demos.header
 

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from genelab.config.run import NanPolicy
-from genelab.config.snapshot import one_line
 from genelab.config.task import TaskSpec
 from genelab.envs.make import make_env
 from genelab.envs.purpose import Purpose
-from genelab.errors import InputError
 from genelab.learn.backend import backend_of
 from genelab.learn.protocol import Trainer
+from genelab.records.arrays import whole
 from genelab.sim.session import Session
 
 
@@ -32,8 +31,5 @@ def load_training_state(trainer: Trainer, state: Any, path: Path) -> None:
     Raises:
         InputError: if it is not a whole state of this trainer; names `path`.
     """
-    try:
+    with whole(path, "training state"):
         trainer.load_state_dict(state)
-    # Whatever torch, numpy and the simulator say about what another version of genelab or of a library saved.
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(f"'{path}' holds no whole training state: {one_line(repr(error), 300)}") from error

@@ -25,15 +25,19 @@ def layout_dim(layout: Layout, group: str) -> int:
 
 
 def load_weights(module: nn.Module, tensors: Tensors, source: str) -> None:
-    """Copy tensors into a module after comparing names and shapes.
+    """Copy tensors into a module after comparing names, types and shapes.
 
     Raises:
         InputError: if they differ; names `source` and the first tensor that does.
     """
-    expected, found = ({n: tuple(t.shape) for n, t in part.items()} for part in (module.state_dict(), tensors))
+    expected, found = (
+        {n: (tuple(t.shape), t.dtype) for n, t in part.items()} for part in (module.state_dict(), tensors)
+    )
     if expected != found:
         name = next(n for n in [*expected, *found] if expected.get(n) != found.get(n))
-        raise InputError(f"{source} tensor {name!a}: shape {found.get(name)}, the config needs {expected.get(name)}")
+        (shape, dtype), (own_shape, own_dtype) = (part.get(name, (None, None)) for part in (found, expected))
+        told = (f"shape {shape}", own_shape) if shape != own_shape else (f"type {dtype}", own_dtype)
+        raise InputError(f"{source} tensor {name!a}: {told[0]}, the config needs {told[1]}")
     module.load_state_dict(tensors)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genelab.records.arrays import encode, read
+from genelab.records.arrays import encode, read, whole
 from genelab.runs.files import write_atomic
 
 SCHEMA = "genelab/round-trip/2"
@@ -37,8 +37,9 @@ def write_round_trip(path: Path, weights: str, returns: Sequence[float], observa
 
 
 def read_round_trip(path: Path) -> RoundTripFile:
-    """Read the file. Raises InputError as `genelab.records.arrays.read`."""
+    """Read the file. Raises InputError as `genelab.records.arrays.read`, or if something is missing."""
     document, arrays = read(path, SCHEMA)
-    returns = arrays.pop(_RETURNS)
-    observations = {name.removeprefix(_GROUP): torch.from_numpy(rows).clone() for name, rows in arrays.items()}
-    return RoundTripFile(document["weights_sha256"], tuple(returns.tolist()), observations)
+    with whole(path, "round trip"):
+        returns = arrays.pop(_RETURNS)
+        observations = {name.removeprefix(_GROUP): torch.from_numpy(rows).clone() for name, rows in arrays.items()}
+        return RoundTripFile(document["weights_sha256"], tuple(returns.tolist()), observations)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genelab.records.arrays import Arrays, encode, read
+from genelab.records.arrays import Arrays, encode, read, whole
 from genelab.runs.files import write_atomic
 
 TENSOR = "$tensor"
@@ -33,10 +33,11 @@ def load_state(path: Path, schema: str) -> dict[str, Any]:
     """Read a state. Its tensors lie on the CPU and share no memory.
 
     Raises:
-        InputError: if the file is missing, torn, damaged or of another schema.
+        InputError: if the file is missing, torn, damaged, of another schema, or misses a tensor.
     """
     document, arrays = read(path, schema)
-    return _unpacked(document["state"], arrays)
+    with whole(path, "state"):
+        return _unpacked(document["state"], arrays)
 
 
 def _packed(value: Any, name: str, arrays: Arrays) -> Any:

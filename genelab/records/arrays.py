@@ -6,7 +6,8 @@ shows.
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,21 @@ def read(path: Path, schema: str) -> tuple[dict[str, Any], Arrays]:
     if told.pop("sha256", None) != _digest(told, arrays):
         raise InputError(f"'{path}' is damaged: its content does not have the digest that it names")
     return told, arrays
+
+
+@contextmanager
+def whole(path: Path, what: str) -> Generator[None]:
+    """Tell whatever is raised by data of another form as InputError.
+
+    Args:
+        path: the file that they come from.
+        what: what it should hold.
+    """
+    try:
+        yield
+    # Whatever python, torch, numpy and the simulator say: of another version of a library, or made by hand.
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"'{path}' holds no whole {what}: {one_line(repr(error), MAX_LINE)}") from error
 
 
 def _digest(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -16,9 +16,10 @@ meaning of a field or an array that stands here takes a new schema.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import (
     ConfigDict,
     Field,
@@ -27,6 +28,7 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from genelab.config.base import Sha256
@@ -73,6 +75,17 @@ class LayoutRow(_Open):
     """Its arguments, plain JSON."""
     bounds: tuple[Bounds, ...] | None = None
     """Lowest and highest value of every column, before the scale; null if none is known."""
+    clip: tuple[Bounds, ...] | None = None
+    """Limits that the values of every column were cut to, before the scale; null if nothing cuts them."""
+
+    @model_validator(mode="after")
+    def _one_for_each_column(self) -> Self:
+        width = self.stop - self.start
+        for field, what in (("columns", "names"), ("bounds", "pairs"), ("clip", "pairs")):
+            found = getattr(self, field)
+            if found is not None and len(found) != width:
+                raise ValueError(f"{field}: {len(found)} {what} for {width} columns")
+        return self
 
 
 class ActionColumn(_Open):
@@ -82,6 +95,8 @@ class ActionColumn(_Open):
     """Driven joint, or what else the action moves."""
     bounds: Bounds | None = None
     """Lowest and highest action that makes sense; null if none is known."""
+    clip: Bounds | None = None
+    """Limits that the actions were cut to; null if nothing cuts them."""
 
 
 class Collection(_Open):
@@ -116,7 +131,7 @@ class DemoHeader(_Open):
     """Version of the task under its identifier; null if the writer does not say."""
     config_sha256: Sha256
     """Digest of the configuration that the demonstrations were recorded under."""
-    layout: dict[GroupName, Annotated[tuple[LayoutRow, ...], Field(min_length=1)]] = Field(min_length=1)
+    layout: dict[GroupName, tuple[LayoutRow, ...]] = Field(min_length=1)
     """Observation groups of the file, each with its terms in the order of the columns, without gaps."""
     normalized: bool
     """Whether every observation column was brought to mean 0 and standard deviation 1. Otherwise the observations are
@@ -125,6 +140,14 @@ class DemoHeader(_Open):
     """Columns of the actions; null if the writer does not say."""
     collection: Collection | None = None
     """How the transitions were collected; null for a file of observations and actions alone."""
+
+    @model_validator(mode="after")
+    def _without_gaps(self) -> Self:
+        for group, rows in self.layout.items():
+            starts, stops = [row.start for row in rows], [row.stop for row in rows]
+            if not rows or starts != [0, *stops[:-1]] or any(row.stop <= row.start for row in rows):
+                raise ValueError(f"layout.{group}: the terms do not cover the columns one after the other")
+        return self
 
     def widths(self) -> dict[str, int]:
         """Columns of every observation group."""
@@ -185,3 +208,15 @@ def _require_arrays(header: DemoHeader, arrays: Arrays) -> None:
         if arrays[name].dtype != dtype or arrays[name].shape != shape:
             told = f"{arrays[name].dtype} of shape {arrays[name].shape}"
             raise ValueError(f"has '{name}' as {told}, must be {np.dtype(dtype)} of shape {shape}")
+    if made is not None:
+        _require_episodes(made, arrays["terminated"], arrays["truncated"])
+
+
+def _require_episodes(collection: Collection, terminated: NDArray[np.bool_], truncated: NDArray[np.bool_]) -> None:
+    if bool((terminated & truncated).any()):
+        raise ValueError("has a row that is both 'terminated' and 'truncated'")
+    ended = terminated | truncated
+    if not bool(ended[-collection.num_envs :].all()):
+        raise ValueError("ends in the middle of an episode: its last step must end one in every environment")
+    if collection.episodes != int(ended.sum()):
+        raise ValueError(f"has {int(ended.sum())} ends of episodes, its header tells of {collection.episodes}")

@@ -15,6 +15,8 @@ from genelab.records.names import LOCK as LOCK_NAME
 from genelab.runs.files import disk_errors, try_lock
 
 POLL_S = 0.1
+NAME_S = 2.0
+"""Longest wait for a holder that has not written its name yet, s."""
 
 
 class HeldError(InputError):
@@ -71,10 +73,18 @@ def wait_until_free(folder: Path, patience_s: float, say: Callable[[str], None])
 
 def _holder(descriptor: int) -> str:
     """Who holds the lock, as far as that process has said so."""
+    end = time.monotonic() + NAME_S
+    while (name := _name_in(descriptor)) is None and time.monotonic() < end:
+        # It took the lock just now and is about to write its name.
+        time.sleep(POLL_S / 10)
+    return name or "another process"
+
+
+def _name_in(descriptor: int) -> str | None:
     words = os.pread(descriptor, 400, 0).decode(errors="replace").split()
     pid, since, host = (*words, "", "", "")[:3]
     here = host in ("", platform.node())
     # What an earlier holder left names a process that is gone.
     if not pid.isdigit() or not since or (here and not psutil.pid_exists(int(pid))):
-        return "another process"
+        return None
     return f"process {pid}{'' if here else f' on {host}'} (since {since})"

@@ -70,16 +70,18 @@ def plan_training(
 
 
 def require_ready(plan: SweepPlan, execution: ExecutionCfg, here: bool = True) -> None:
-    """See that devices are there before anything is written, or each seed would say it again.
+    """See that demonstrations and devices are there before anything is written, or each seed would say it again.
 
-    Only if the seeds run `here`.
+    Devices only if the seeds run `here`.
 
     Raises:
         InputError: if they are not.
     """
-    if not plan.trains or not here:
+    if not plan.trains:
         return
+    from genelab.jobs.demonstrations import checked_demonstrations
     from genelab.sim.make import require_device
 
-    for _, stage in plan.task.line():
+    checked_demonstrations(plan.task)
+    for _, stage in plan.task.line() if here else ():
         require_device(execution.device, stage.env.engine)

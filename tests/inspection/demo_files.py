@@ -21,7 +21,7 @@ def header(**changes: Any) -> DemoHeader:
         "config_sha256": "a" * 64,
         "layout": {"policy": LAYOUT},
         "normalized": False,
-        "actions": [{"name": "arm", "bounds": [-1.0, 1.0]}, {"name": "hand", "bounds": [-1.0, 1.0]}],
+        "actions": [{"name": "arm", "bounds": [-1.0, 1.0]}, {"name": "hand", "clip": [-1.0, 1.0]}],
     }
     return DemoHeader.model_validate(data | changes)
 

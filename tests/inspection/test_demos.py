@@ -50,6 +50,7 @@ def test_raw_data_is_clean_and_in_its_own_unit(tmp_path: Path):
     assert [column.name for column in actions.columns] == ["arm", "hand"]
     assert {column.seen_mean for column in actions.columns} == {None}
     assert [column.share_saturated for column in actions.columns] == [0.0, 0.5]
+    assert [column.share_clipped for column in actions.columns] == [None, 0.5]
 
 
 def test_raw_data_that_was_normalised_is_found(tmp_path: Path):

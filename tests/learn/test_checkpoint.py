@@ -1,6 +1,7 @@
 import dataclasses
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,3 +94,19 @@ def test_a_tensor_missing_or_too_many_is_told(trained: Checkpoint, ppo_cfg: PpoC
     more = {**trained.actor, "mo\x1bre": torch.zeros(1)}
     with pytest.raises(InputError, match=r"x.pt: actor tensor 'mo\\x1bre': shape \(1,\), the config needs None"):
         load_actor(dataclasses.replace(trained, actor=more), ppo_cfg, 1, "x.pt")
+
+
+@pytest.mark.parametrize("change", [{"layout": None}, {"arrays": {"acto\x1br.mlp": torch.zeros(2).numpy()}}])
+def test_a_malformed_checkpoint_is_refused(trained: Checkpoint, tmp_path: Path, change: dict[str, Any]):
+    header = {name: value for name, value in trained.header.items() if name not in change}
+    path = tmp_path / "model.pt"
+    path.write_bytes(encode(files.SCHEMA, header, {**trained.arrays, **change.get("arrays", {})}))
+    with pytest.raises(InputError, match="holds no whole checkpoint: KeyError") as caught:
+        checkpoints.load(path)
+    assert str(caught.value).isprintable()
+
+
+def test_weights_of_another_type_name_the_tensor(trained: Checkpoint, ppo_cfg: PpoCfg):
+    actor = {**trained.actor, "mlp.0.weight": trained.actor["mlp.0.weight"].double()}
+    with pytest.raises(InputError, match=r"'mlp.0.weight': type torch.float64, the config needs torch.float32"):
+        load_actor(dataclasses.replace(trained, actor=actor), ppo_cfg, 1, "x.pt")

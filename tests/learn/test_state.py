@@ -3,10 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from genelab.errors import InputError
 from genelab.learn.generators import generator_states, restore_generators
 from genelab.learn.state import load_state, save_state
+from genelab.records.arrays import encode
 
 SCHEMA = "genelab/some/1"
 CPU = torch.device("cpu")
@@ -92,3 +95,10 @@ def test_generators_go_on_from_it(tmp_path: Path) -> None:
     draws()
     restore_generators(found, CPU)
     assert draws() == expected
+
+
+@pytest.mark.parametrize("document", [{"state": {"a": {"$tensor": "a"}, "b": {"$tensor": "b"}}}, {}])
+def test_a_tensor_that_is_missing_is_told(tmp_path: Path, document: dict[str, Any]) -> None:
+    (tmp_path / "x").write_bytes(encode(SCHEMA, document, {"a": np.zeros(1, np.float32)}))
+    with pytest.raises(InputError, match="holds no whole state: KeyError"):
+        load_state(tmp_path / "x", SCHEMA)

@@ -38,21 +38,29 @@ def test_fitting_demonstrations_are_returned(tmp_path: Path) -> None:
     assert len(found.arrays["actions"]) == 2 * NUM_ENVS
 
 
+ROWS = 2 * NUM_ENVS
+
+
 def told_of_the_collection(**told: Any) -> Demos:
     made = demos().header.collection
     assert made is not None
     return demos(collection=made.model_copy(update=told))
 
 
-def with_an_action(value: float) -> Demos:
+def with_a_value(group: str, value: float) -> Demos:
     what = demos()
-    what.arrays["actions"][3, 2] = value
+    what.arrays[group if group == "actions" else f"observations/{group}"][3, 2] = value
     return what
 
 
 def without_transitions() -> Demos:
     what = demos(collection=None)
     return replace(what, arrays={n: a for n, a in what.arrays.items() if n.startswith(("observations/", "actions"))})
+
+
+def with_another_goal_column() -> Demos:
+    layout = demos().header.layout
+    return demos(layout={**layout, "desired_goal": (layout["desired_goal"][0].model_copy(update={"name": "target"}),)})
 
 
 @pytest.mark.parametrize(
@@ -64,9 +72,19 @@ def without_transitions() -> Demos:
             "was collected for task 'Other-Task-v0', not for 'GeneLab-Franka-Pick-And-Place-v0'",
         ),
         (demos(task_version=2), "was collected for version 2 of the task, this is version 1"),
-        (with_an_action(1.5), "actions up to 1.5, they must lie between -1 and 1"),
+        (with_a_value("observation", np.nan), "values in 'observations/observation' that are not finite"),
+        (changed(demos(), rewards=np.full(ROWS, np.inf, np.float32)), "'rewards' that are not finite"),
+        (with_a_value("actions", 1.5), "actions up to 1.5, they must lie between -1 and 1"),
+        (changed(demos(actions=None), actions=np.zeros((ROWS, 3), np.float32)), "has actions of 3 columns, the task 4"),
+        (with_another_goal_column(), "has the columns ['target'] in 'desired_goal', the task ['goal_position']"),
+        (changed(demos(), truncated=np.zeros(ROWS, np.bool_)), "ends in the middle of an episode"),
+        (
+            changed(demos(), terminated=np.ones(ROWS, np.bool_), truncated=np.ones(ROWS, np.bool_)),
+            "both 'terminated' and 'truncated'",
+        ),
         (without_transitions(), "a replay buffer needs whole transitions"),
         (told_of_the_collection(steps=3), "has 128 rows, its header tells of 3 steps of 64 environments"),
+        (told_of_the_collection(episodes=7), f"has {NUM_ENVS} ends of episodes, its header tells of 7"),
     ],
 )
 def test_demonstrations_that_do_not_fit_are_refused(tmp_path: Path, what: Demos, told: str) -> None:
@@ -113,15 +131,39 @@ def test_the_buffer_must_hold_them(tmp_path: Path) -> None:
         demonstrations_of(small)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"scale": 0.5}, "has scale = 0.5 of 'joint_vel' in 'observation', the task has 0.1"),
+        (
+            {"func": "my.terms:speed"},
+            "has func = \"my.terms:speed\" of 'joint_vel' in 'observation', the task has \"gen",
+        ),
+        ({"params": {"joints": ["joint2"]}}, 'has params = {"joints":["joint2"]} of \'joint_vel\''),
+    ],
+)
+def test_columns_of_another_meaning_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    layout = demos().header.layout
+    rows = [row.model_copy(update=change) if row.name == "joint_vel" else row for row in layout["observation"]]
+    assert told in refusal(tmp_path / "demos.safetensors", demos(layout={**layout, "observation": tuple(rows)}))
+
+
+def test_columns_whose_function_the_writer_does_not_tell_are_taken(tmp_path: Path) -> None:
+    layout = demos().header.layout
+    rows = tuple(row.model_copy(update={"func": None, "params": {}}) for row in layout["observation"])
+    assert demonstrations_of(chosen(tmp_path / "demos.safetensors", demos(layout={**layout, "observation": rows})))
+
+
 def test_words_of_the_file_do_not_break_the_line(tmp_path: Path) -> None:
-    """Names in the configuration are the file's own; the refusal checks for one printable line."""
-    made, bad = demos().header.collection, "a\n\x1b[2J" + "x" * 5000
+    """Names in the configuration and in the layout are the file's own; the refusal checks for one printable line."""
+    made, layout, bad = demos().header.collection, demos().header.layout, "a\n\x1b[2J" + "x" * 5000
     assert made is not None
-    told = refusal(
-        tmp_path / "demos.safetensors", demos(collection=made.model_copy(update={"env": {bad: 1, **made.env}}))
-    )
-    assert told.isprintable()
-    assert len(told) < 1000
+    other = made.model_copy(update={"env": {bad: 1, **made.env}})
+    row = layout["desired_goal"][0].model_copy(update={"name": bad})
+    for header in ({"collection": other}, {"layout": {**layout, "desired_goal": (row,)}}):
+        told = refusal(tmp_path / "demos.safetensors", demos(**header))
+        assert told.isprintable()
+        assert len(told) < 1000
 
 
 def test_where_the_file_lies_is_no_part_of_the_digest(tmp_path: Path) -> None:

@@ -57,7 +57,9 @@ def test_a_wrong_array_is_named(tmp_path: Path, name: str, array: Any, told: str
         ({"task": "Reach\x1b[2J\n-v1"}, "task = "),
         ({"normalized": "yes"}, "normalized = 'yes'"),
         ({"layout": {"../policy": LAYOUT}}, "layout.../policy"),
-        ({"layout": {"policy": []}}, "layout.policy = []: Tuple should have at least 1 item"),
+        ({"layout": {"policy": LAYOUT[1:]}}, "layout.policy: the terms do not cover the columns"),
+        ({"layout": {"policy": []}}, "layout.policy: the terms do not cover the columns"),
+        ({"layout": {"policy": [{"name": "a", "start": 0, "stop": 6, "bounds": [[0, 1]]}]}}, "bounds: 1 pairs for 6"),
     ],
 )
 def test_a_wrong_header_is_named(tmp_path: Path, changes: dict[str, Any], told: str):

@@ -6,11 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from genelab.errors import InputError
+from genelab.runs import lock
+from genelab.runs.files import write_atomic
 from genelab.runs.lock import locked
 
 HOLD = (
@@ -54,12 +57,21 @@ def test_a_holder_on_another_machine_is_named_with_it(tmp_path: Path) -> None:
     assert refused(tmp_path) == "process 1 on elsewhere (since 2026-01-01T00:00:00Z)"
 
 
-def test_a_holder_that_never_writes_its_name_is_not_called_by_that_of_a_dead_one(tmp_path: Path) -> None:
+def test_a_holder_that_never_writes_its_name_is_not_called_by_that_of_a_dead_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "NAME_S", 0.02)
     dead = subprocess.Popen(["true"])
     dead.wait()
     for text in ("", "half", f"{dead.pid} 2026-01-01T00:00:00Z {platform.node()}\n", "\udcff 2026 x"):
         (tmp_path / ".lock").write_text(text, errors="surrogateescape")
         assert refused(tmp_path) == "another process"
+
+
+def test_a_holder_is_waited_for_until_it_has_written_its_name(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    threading.Timer(0.3, lambda: path.write_text(f"{os.getpid()} 2026-01-01T00:00:00Z {platform.node()}\n")).start()
+    assert refused(tmp_path) == f"process {os.getpid()} (since 2026-01-01T00:00:00Z)"
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
@@ -73,4 +85,6 @@ def test_a_file_system_without_locks_is_one_clear_error(
     message = f"cannot write '{tmp_path / '.lock'}': its file system gives no locks; use a local one"
     with pytest.raises(InputError, match=re.escape(message)), locked(tmp_path):
         pass
+    with pytest.raises(InputError, match="gives no locks"):
+        write_atomic(tmp_path / "record.json", "{}")
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]

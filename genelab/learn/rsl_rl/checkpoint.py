@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from genelab.learn.checkpoint import Checkpoint, Tensors, require_finite
-from genelab.records.arrays import encode, read
+from genelab.records.arrays import encode, read, whole
 from genelab.runs.files import write_atomic
 
 SCHEMA = "genelab/checkpoint/2"
@@ -29,7 +29,8 @@ def load(path: Path) -> Checkpoint:
     """
     told, arrays = read(path, SCHEMA)
     parts: dict[str, Tensors] = {"actor": {}, "critic": {}}
-    for name, array in arrays.items():
-        part, _, own = name.partition(".")
-        parts[part][own] = torch.from_numpy(array).clone()
-    return Checkpoint(told["config_sha256"], told["iteration"], told["layout"], parts["actor"], parts["critic"])
+    with whole(path, "checkpoint"):
+        for name, array in arrays.items():
+            part, _, own = name.partition(".")
+            parts[part][own] = torch.from_numpy(array).clone()
+        return Checkpoint(told["config_sha256"], told["iteration"], told["layout"], parts["actor"], parts["critic"])

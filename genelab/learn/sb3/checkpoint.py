@@ -4,7 +4,7 @@ import io
 import json
 import pickle
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ TRAINER = "stable_baselines3"
 MEMBER = "genelab.json"
 """The member that genelab adds."""
 WEIGHTS = "policy.pth"
+LARGEST = 2**30
+"""Most bytes that are unpacked. A zip may claim to unpack to more than any memory holds."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _ACTOR, _CRITICS = "actor.", ("critic.", "critic_target.")
 _PPO_ACTOR = (
@@ -66,19 +68,30 @@ def load(path: Path) -> Checkpoint:
     """Read a checkpoint. Never runs code from the file: what the library would unpickle is not read.
 
     Raises:
-        InputError: if the file is missing, torn, is no checkpoint of this format, or holds code where tensors belong.
+        InputError: if the file is missing, torn, too large, is no checkpoint of this format, or holds code where
+            tensors belong.
     """
     with _damage_told(path), zipfile.ZipFile(path) as archive:
         if MEMBER not in archive.namelist():
             rule = "is of an earlier version of genelab or of another program: train again"
             raise InputError(f"'{path}' {rule} (no member '{MEMBER}')")
+        _require_small(path, [archive.getinfo(name) for name in (MEMBER, WEIGHTS)])
         # Reading checks the sum of each.
         told: dict[str, Any] = json.loads(archive.read(MEMBER))
-        weights: Tensors = torch.load(io.BytesIO(archive.read(WEIGHTS)), map_location="cpu", weights_only=True)
-    if told.get("format") != FORMAT:
-        raise InputError(f"'{path}' is no checkpoint: its format is not '{FORMAT}'")
-    actor, critic = _parts(weights)
-    return Checkpoint(told["config_sha256"], told["iteration"], told["layout"], actor, critic, TRAINER)
+        if told.get("format") != FORMAT:
+            raise InputError(f"'{path}' is no checkpoint: its format is not '{FORMAT}'")
+        data = io.BytesIO(archive.read(WEIGHTS))
+        with zipfile.ZipFile(data) as inner:
+            _require_small(path, inner.infolist())
+        data.seek(0)
+        actor, critic = _parts(torch.load(data, map_location="cpu", weights_only=True))
+        return Checkpoint(told["config_sha256"], told["iteration"], told["layout"], actor, critic, TRAINER)
+
+
+def _require_small(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    """A member never unpacks to more than it claims."""
+    if (claimed := sum(member.file_size for member in members)) > LARGEST:
+        raise InputError(f"checkpoint '{path}' claims to unpack to {claimed} bytes, must be at most {LARGEST}")
 
 
 def _parts(tensors: Tensors) -> tuple[Tensors, Tensors]:

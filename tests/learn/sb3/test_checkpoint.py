@@ -209,7 +209,12 @@ def _told(change: dict[str, Any]) -> Callable[[dict[str, bytes]], dict[str, byte
         ),
         (lambda m: {n: d for n, d in m.items() if n != "policy.pth"}, "torn or no checkpoint: .*'policy.pth'"),
         (lambda m: {**m, "genelab.json": b"{"}, "torn or no checkpoint"),
+        (lambda m: {**m, "genelab.json": b"[1]"}, "torn or no checkpoint"),
+        (lambda m: {**m, "genelab.json": b"[" * 99999}, "torn or no checkpoint"),
+        (lambda m: {**m, "policy.pth": _saved([torch.zeros(1)])}, "torn or no checkpoint"),
+        (lambda m: {**m, "policy.pth": _saved({0: torch.zeros(1)})}, "torn or no checkpoint"),
         (_told({"format": "genelab/checkpoint/1"}), "its format is not"),
+        (_told({"format": None}), "its format is not"),
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_line(
@@ -219,3 +224,18 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(
     with pytest.raises(InputError, match=message) as caught:
         files.load(saved)
     assert "\n" not in str(caught.value)
+
+
+def test_what_claims_to_unpack_to_too_much_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(2**25))
+    assert len(inner.getvalue()) < 2**16
+    monkeypatch.setattr(files, "LARGEST", 2**24)
+    members = _members(saved)
+    _write(saved, {**members, "policy.pth": inner.getvalue()})
+    with pytest.raises(InputError, match="claims to unpack to 33554432 bytes, must be at most 16777216"):
+        checkpoints.load(saved)
+    _write(saved, {**members, "genelab.json": b" " * 2**25})
+    with pytest.raises(InputError, match="claims to unpack to"):
+        checkpoints.load(saved)
