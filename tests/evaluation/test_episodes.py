@@ -60,7 +60,7 @@ def _idle(observations: Observations) -> torch.Tensor:
 SHORT = {k for k in range(1000) if k % 5 == 0}
 
 
-@pytest.mark.parametrize("num_envs", [2, 7, 16, 64, 100, 150])
+@pytest.mark.parametrize("num_envs", [1, 7, 16, 64, 100, 150])
 def test_mean_is_unbiased_whatever_the_number_of_environments(num_envs: int):
     table = run_episodes(TwoSpeedEnv(num_envs, SHORT), _idle, 100)
     truth = [3.0 if k in SHORT else 50.0 for k in range(100)]
@@ -69,7 +69,7 @@ def test_mean_is_unbiased_whatever_the_number_of_environments(num_envs: int):
     assert [end == "terminated" for end in table.end] == [k in SHORT for k in range(100)]
 
 
-@pytest.mark.parametrize("num_envs", [7, 16, 150])
+@pytest.mark.parametrize("num_envs", [1, 16, 150])
 def test_success_is_told_by_episode_number_ever_and_at_the_end(num_envs: int):
     lucky = frozenset(range(0, 200, 3))
     table = run_episodes(TwoSpeedEnv(num_envs, SHORT, lucky=lucky), _idle, 100)

@@ -67,9 +67,8 @@ PLACES = ["/api/datasets/toys/results$", "/tree/", "entry.json$", "/resolve/.*pt
     ("path", "action"),
     [
         ("/tree/", "hang"),
-        *product(PLACES, ["drop", "flip"]),
-        *product(["/large/"], ["hang", "status503", "status429", "half", "html"]),
-        *product(["/api/datasets/toys/results$"], ["status503", "half", "html"]),
+        ("/large/", "hang"),
+        *product(PLACES, ["status503", "status429", "drop", "flip", "half", "html"]),
     ],
 )
 @pytest.mark.slow

@@ -56,9 +56,9 @@ def test_every_episode_succeeds_and_its_phases_follow_each_other(build: Callable
 
 def test_it_begins_again_only_where_an_episode_ended() -> None:
     controller = Controller(get_task(TASK).env, 3, torch.device("cpu"))
-    controller.phase = torch.tensor([2, 5, 4])
+    controller.phase, controller._closing = torch.tensor([2, 5, 4]), torch.tensor([3, 0, 0])
     controller.reset(torch.tensor([True, False, True]))
-    assert controller.phase.tolist() == [0, 5, 0]
+    assert (controller.phase.tolist(), controller._closing.tolist()) == ([0, 5, 0], [0, 0, 0])
 
 
 def test_it_moves_a_hand_and_no_joints() -> None:
