@@ -39,6 +39,16 @@ def refuse_made(task: TaskSpec) -> None:
             raise InputError(f"task '{task.id}': {path} = {choice.value!r}: a choice has no default")
 
 
+def same_choice(choice: Choice, one: object, other: object) -> bool:
+    """Whether two values choose the same: of a file its content counts. Reads files; False if one cannot be read."""
+    if one == other or choice.kind != "file":
+        return one == other
+    try:
+        return choice.choose(one).sha256 == choice.choose(other).sha256
+    except InputError:
+        return False
+
+
 def chosen_files(task: TaskSpec) -> dict[str, Path]:
     """Chosen files that lie outside packages, by the name under which a run keeps a copy: digest and ending."""
     files = [(choice, Path(str(choice.value))) for _, choice in choices(task) if choice.sha256]

@@ -3,15 +3,16 @@
 import difflib
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from genelab.config.base import Cfg, Choice
-from genelab.config.choices import choices
+from genelab.config.base import LARGEST_FLOAT, Cfg, Choice
+from genelab.config.choices import choices, same_choice
 from genelab.config.fields import Leaf, by_pattern, leaves
-from genelab.config.snapshot import dump, first_problem
+from genelab.config.snapshot import dump, first_problem, one_line
 from genelab.config.task import TaskSpec
 from genelab.errors import InputError
 
@@ -20,6 +21,12 @@ PARTS = ("env", "agent", "train", "start", "stages", "protocol", "probe")
 
 STAGES = "stages"
 """May be [] as a whole: the task without the stages before it. A record has their names in place of all they hold."""
+
+SMALLEST_EXPONENT = sys.float_info.min_10_exp
+"""Smallest power of ten that a float holds in full."""
+
+EXACT = 2**53
+"""Largest whole number up to which floats hold all of them."""
 
 KINDS = {bool: "boolean", int: "whole number", float: "number", str: "string", list: "list", dict: "mapping"}
 
@@ -59,10 +66,13 @@ def apply_overrides(
 
     Raises:
         InputError: on an unknown path (names the nearest), a path given twice (names both options), a value of the
-            wrong type or range, or a file to be chosen that cannot be read.
+            wrong type or range or that no snapshot could hold, or a file to be chosen that cannot be read.
     """
     parsed = [(setter, *parse(assignment, setter)) for assignment in assignments]
-    parsed += [(option, path, value) for option, (path, value) in (options or {}).items()]
+    for option, (path, value) in (options or {}).items():
+        if rule := _rule_against(value):
+            raise InputError(one_line(f"{option} {path} = {value!r}: {rule}"))
+        parsed.append((option, path, value))
     old, data, open_ = dump(task), dump(task), dict(choices(task))
     given: dict[str, str] = {}
     for option, path, value in parsed:
@@ -123,7 +133,7 @@ def from_environment(
         if value and path not in given:
             if _of_the_task(path, open_) is None:
                 found[str(choice.variable)] = path, value
-        elif value and value != given[path][1]:
+        elif value and not same_choice(choice, given[path][1], value):
             name, other = given[path]
             raise InputError(f"{name} {path} = {other!r}: {choice.variable} says {value!r}; give one of them")
     return found
@@ -142,17 +152,59 @@ def parse(assignment: str, setter: str = "--set") -> tuple[str, JsonValue]:
     if not equals or not path:
         raise InputError(f"{setter} '{assignment}': must be path=value")
 
+    def number(digits: str) -> float:
+        if _vanishes(digits):
+            rule = f"a number other than 0 must be at least 1e{SMALLEST_EXPONENT} in size, or it may be cut to 0"
+            raise InputError(one_line(f"{setter} {path}={text}: {rule}"))
+        return float(digits)
+
     try:
-        value = json.loads(text, parse_float=_finite, parse_constant=_finite)
-    except (ValueError, RecursionError):
+        value = json.loads(text, parse_float=number)
+    except ValueError:
         value = text
+    except RecursionError as error:
+        raise InputError(f"{setter} {path}: is nested too deeply") from error
+    if rule := _rule_against(value):
+        raise InputError(one_line(f"{setter} {path}={text}: {rule}"))
     return path, value
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ValueError(text)
-    return value
+def _vanishes(digits: str) -> bool:
+    """Whether a decimal number is not 0, but too small for a float to hold in full.
+
+    By its digits: where a library has switched such floats off, the processor takes them for 0.
+    """
+    mantissa, _, exponent = digits.lower().lstrip("-").partition("e")
+    whole, _, fraction = mantissa.lstrip("0").partition(".")
+    if not (whole + fraction).strip("0"):
+        return False
+    first = len(whole) - 1 if whole else len(fraction.lstrip("0")) - len(fraction) - 1
+    return first + int(exponent or 0) < SMALLEST_EXPONENT
+
+
+def _rule_against(value: JsonValue) -> str | None:
+    """Why a value, or one inside it, could not be read again from a snapshot or record; None if it can."""
+    if isinstance(value, dict):
+        return next(filter(None, map(_rule_against, [*value, *value.values()])), None)
+    if isinstance(value, list):
+        return next(filter(None, map(_rule_against, value)), None)
+    if isinstance(value, str):
+        return None if _is_text(value) else "must be text that UTF-8 can hold"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if isinstance(value, float) and abs(value) > LARGEST_FLOAT:
+        return f"a number must lie within ±{LARGEST_FLOAT:g}"
+    if isinstance(value, int) and abs(value) > EXACT:
+        return "a whole number must lie within ±2^53, where a float holds it exactly"
+    return None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _locate(

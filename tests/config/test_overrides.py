@@ -6,12 +6,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from genelab.config.base import LARGEST_FLOAT
 from genelab.config.choices import choices
 from genelab.config.fields import leaves
 from genelab.config.overrides import PARTS, Override, apply_overrides, from_environment
 from genelab.config.snapshot import dump_task, load_task
 from genelab.config.stage import StageCfg
 from genelab.errors import InputError
+from genelab.records.files import parse_json
 from genelab.registry import all_tasks, get_task
 
 TASK = get_task("GeneLab-Double-Inverted-Pendulum-v1")
@@ -63,11 +65,14 @@ def test_without_effect_is_kept() -> None:
         ('train.num_envs="64"', "train.num_envs = '64': Input should be a valid integer"),
         ("train.num_envs=many", "train.num_envs = 'many': Input should be a valid integer"),
         ("train.num_envs=", "train.num_envs = '': Input should be a valid integer"),
-        ("agent.gamma=NaN", "agent.gamma = 'NaN': Input should be a valid number"),
-        ("env.sim.dt=1e999", "env.sim.dt = '1e999': Input should be a valid number"),
-        ("env.terminations.pole_1_angle.params.limit=1e999", "limit = '1e999': must be a number"),
-        ('agent.actor.activation="\\ud800"', "Invalid JSON: "),
-        pytest.param("agent.entropy_coef=" + "[" * 100_000, "--set agent.entropy_coef = '[[", id="nested too deeply"),
+        ("agent.gamma=NaN", "agent.gamma=NaN: must be a finite number"),
+        ("env.sim.dt=1e999", "env.sim.dt=1e999: must be a finite number"),
+        ("agent.learning_rate=1e200", "agent.learning_rate=1e200: a number must lie within ±1e+150"),
+        ("env.sim.gravity=[0, 0, -1e151]", "env.sim.gravity=[0, 0, -1e151]: a number must lie within ±1e+150"),
+        ('agent.learning_rate="\\ud800"', 'agent.learning_rate="\\ud800": must be text that UTF-8 can hold'),
+        ('env.action.joints=["\\ud800"]', 'env.action.joints=["\\ud800"]: must be text that UTF-8 can hold'),
+        ('env.action={"\\ud800": 1}', 'env.action={"\\ud800": 1}: must be text that UTF-8 can hold'),
+        ("agent.entropy_coef=" + "[" * 100_000, "--set agent.entropy_coef: is nested too deeply"),
         ("agent.actor.activation=elo", "agent.actor.activation = 'elo': Input should be 'elu'"),
         ("env.terminations.pole_1_angle.params.limit=0,5", "limit = '0,5': must be a number"),
         (
@@ -101,6 +106,19 @@ def test_a_rollout_of_one_row_is_refused() -> None:
         apply_overrides(get_task("GeneLab-Inverted-Pendulum-v1"), one)
 
 
+def test_what_is_accepted_can_be_read_again() -> None:
+    """The largest number that a snapshot may hold is the largest that --set takes."""
+    changed, _ = apply_overrides(TASK, ["env.rewards.alive.weight=1e150"])
+    assert parse_json(json.dumps(dump_task(changed)))["env"]["rewards"]["alive"]["weight"] == 1e150
+
+
+def test_an_option_whose_value_no_snapshot_can_hold_is_named() -> None:
+    """A name of a file that is no UTF-8, as an environment variable may hold it."""
+    with pytest.raises(InputError) as caught:
+        apply_overrides(TASK, [], {"MY_CLIP": ("agent.learning_rate", "\udcff.npz")})
+    assert str(caught.value) == "MY_CLIP agent.learning_rate = '\\udcff.npz': must be text that UTF-8 can hold"
+
+
 def test_a_path_given_twice_is_an_error() -> None:
     with pytest.raises(InputError, match=r"--set train.num_envs: given twice"):
         apply_overrides(TASK, ["train.num_envs=1", "agent.gamma=0.9", "train.num_envs=1"])
@@ -119,8 +137,23 @@ def test_setting_every_value_to_itself_changes_nothing() -> None:
         assert not any(override.effective for override in overrides)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
+@pytest.mark.parametrize(
+    "number", ["1e-310", "-1e-310", "1E-400", "0.001e-305", "12e-309", "[0.1, 1e-99999999999999999999]"]
+)
+def test_a_number_that_may_be_cut_to_0_is_refused(number: str) -> None:
+    with pytest.raises(InputError, match=r"a number other than 0 must be at least 1e-307 in size"):
+        apply_overrides(TASK, [f"env.rewards.alive.weight={number}"])
+
+
+@pytest.mark.parametrize("number", ["1e-307", "-0.001e-304", "0.0", "0e-99999999999999999999", "-0.00", "123.5e-309"])
+def test_a_number_that_is_0_or_large_enough_arrives(number: str) -> None:
+    changed, _ = apply_overrides(TASK, [f"env.rewards.alive.weight={number}"])
+    assert changed.env.rewards["alive"].weight == float(number)
+
+
+@given(st.floats(min_value=-LARGEST_FLOAT, max_value=LARGEST_FLOAT, allow_subnormal=False))
 def test_a_float_arrives_exactly(weight: float) -> None:
+    assume(weight == 0.0 or abs(weight) >= 1e-307)
     changed, [override] = apply_overrides(TASK, [f"env.rewards.alive.weight={weight!r}"])
     assert changed.env.rewards["alive"].weight == weight
     assert override.new == weight
@@ -161,6 +194,12 @@ FRANKA = get_task("GeneLab-Franka-Pick-And-Place-v0")
 VARIABLE = "GENELAB_SB3_DEMO_PATH"
 
 
+@pytest.mark.parametrize("text", ["9007199254740993", "-9007199254740993", "[0.0, 9007199254740993]"])
+def test_a_whole_number_that_no_float_holds_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="must lie within"):
+        apply_overrides(TASK, [f"agent.clip_param={text}"])
+
+
 def test_a_variable_makes_a_choice() -> None:
     found = from_environment(FRANKA, [], {VARIABLE: "demos.safetensors"})
     assert found == {VARIABLE: ("agent.demo_path", "demos.safetensors")}
@@ -183,6 +222,16 @@ def test_what_a_task_chooses_holds_for_its_stages(tmp_path: Path) -> None:
     both = (f"{path}={walk}", f"stages.early.{path}={squat}")
     assert chosen(*both) == {path: str(walk), f"stages.early.{path}": str(squat)}
     assert chosen(f"{path}={walk}", "stages=[]") == {path: str(walk)}
+
+
+def test_two_spellings_of_a_file_are_no_contradiction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("demos.safetensors").write_bytes(b"steps")
+    given = ["agent.demo_path=demos.safetensors"]
+    assert from_environment(FRANKA, given, {VARIABLE: str(tmp_path / "demos.safetensors")}) == {}
+    Path("other.npz").write_bytes(b"others")
+    with pytest.raises(InputError, match=r"says 'other\.npz'; give one of them"):
+        from_environment(FRANKA, given, {VARIABLE: "other.npz"})
 
 
 def test_more_environments_than_the_warm_up_allows_are_refused_with_a_word_on_demonstrations() -> None:
