@@ -67,6 +67,8 @@ class SacTrainer(Sb3Trainer):
     def _iterate(self) -> Metrics:
         begin, update_s, updates = time.perf_counter(), 0.0, 0
         cfg, model = self._cfg, self.model
+        if cfg.demo_path is not None and not self.buffer.size():
+            raise ValueError(f"agent.demo_path = '{cfg.demo_path.value}': call prefill before the first iteration")
         model.start_counting()
         self.guard.begin(self.observations)
         reward_sum = torch.zeros((), dtype=torch.float64, device=self.env.device)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from genelab.config.agent import NetworkCfg, OffPolicyCfg, SacCfg
+from genelab.config.base import Choice
 from genelab.errors import InputError
 from genelab.learn.guard import FaultError
 from genelab.learn.sb3.trainer import SacTrainer
@@ -264,13 +265,20 @@ def test_demonstrations_fill_the_buffer_once_and_count_no_steps(sac_cfg: SacCfg)
     assert resumed.prefill(demos) == 0
 
 
-def test_a_state_from_before_the_first_iteration_has_the_demonstrations(sac_cfg: SacCfg):
-    trainer = _trainer(sac_cfg)
+def test_a_training_with_demonstrations_does_not_begin_without_them(sac_cfg: SacCfg):
+    chosen = Choice(what="demonstrations", kind="file", value="demos.safetensors", sha256="0" * 64)
+    cfg = sac_cfg.model_copy(update={"demo_path": chosen})
+    trainer = _trainer(cfg)
+    with pytest.raises(
+        ValueError, match="agent.demo_path = 'demos.safetensors': call prefill before the first iteration"
+    ):
+        trainer.iterate()
     trainer.prefill(_demos())
-    resumed = _trainer(sac_cfg)
+    # A state from before the first iteration has them.
+    resumed = _trainer(cfg)
     resumed.load_state_dict(trainer.state_dict())
     assert resumed.prefill(_demos()) == 0
-    row, fresh = resumed.iterate(), _trainer(sac_cfg)
+    row, fresh = resumed.iterate(), _trainer(cfg)
     fresh.prefill(_demos())
     assert _untimed(row) == _untimed(fresh.iterate())
 
